@@ -1,0 +1,35 @@
+# The two commands of the README, and the one install step that they share.
+PYTHON ?= python3
+BIN := .venv/bin
+export MPLBACKEND := Agg
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint types clean
+
+help:            ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
+
+install: .venv/.installed  ## .venv with everything that pyproject.toml asks for
+
+.venv/.installed: pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+demo: install    ## rehearsal data, four autoencoders, a table and a page under outputs/demo (10 minutes on 2 cores)
+	$(BIN)/renormal --multirun experiment=demo sweep=demo hydra/launcher=joblib
+	$(BIN)/renormal-report outputs/demo
+
+test: lint types ## lint, types and tests
+	$(BIN)/python -m pytest --numprocesses 2
+
+lint: install    ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install   ## mypy --strict on src
+	$(BIN)/mypy
+
+clean:           ## what make made, not what runs left
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache dist

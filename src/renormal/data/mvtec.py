@@ -1,0 +1,120 @@
+"""MVTec AD (Bergmann et al., CVPR 2019): fifteen categories in one layout on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from renormal.data.download import ARCHIVE_SHA256, ARCHIVE_URL, download_mvtec
+from renormal.data.listing import folders_in, images_in, pair_masks
+from renormal.data.source import GOOD, MAX_PIXELS, Augmentation, DataError, Item, Kind, Source
+
+DOWNLOAD_ROOT = Path("data/mvtec_ad")  # under the working directory, where no data.root is given
+
+CROPS_ONLY = Augmentation()  # random crops are a texture's augmentation (section 4.1)
+# Section 4.1 rotates and translates the objects without saying how far: the ranges are ours. The rule is that no
+# augmented image may show what the category calls a defect.
+CATEGORIES: dict[str, tuple[Kind, Augmentation]] = {
+    "carpet": ("texture", CROPS_ONLY),
+    "grid": ("texture", CROPS_ONLY),  # a turned wire is the defect "bent"
+    "leather": ("texture", CROPS_ONLY),
+    "tile": ("texture", CROPS_ONLY),
+    "wood": ("texture", CROPS_ONLY),  # the grain has a direction
+    # a ring, the same from all sides, but its two highlights stay left and right: turned far, the lamp would turn
+    "bottle": ("object", Augmentation(rotate=15, translate=0.02, mirror_x=True, mirror_y=True)),
+    # three wires whose order counts: a mirror would teach the defect "cable_swap"
+    "cable": ("object", Augmentation(rotate=3, translate=0.02)),
+    # printed, and always lies the same way
+    "capsule": ("object", Augmentation(rotate=3, translate=0.02)),
+    # lies as it fell
+    "hazelnut": ("object", Augmentation(rotate=180, translate=0.03, mirror_x=True, mirror_y=True)),
+    # lies as it fell, but its teeth lean one way: a mirror would teach the defect "flip"
+    "metal_nut": ("object", Augmentation(rotate=180, translate=0.03)),
+    # may turn a little, but its print reads one way only
+    "pill": ("object", Augmentation(rotate=15, translate=0.02)),
+    # lies as it fell, but a mirrored thread is left-handed
+    "screw": ("object", Augmentation(rotate=180, translate=0.03)),
+    # upright, left and right alike
+    "toothbrush": ("object", Augmentation(rotate=3, translate=0.02, mirror_x=True)),
+    # may not turn: a turned or shifted one is the defect "misplaced"
+    "transistor": ("object", Augmentation(translate=0.01)),
+    # runs from top to bottom through the whole picture, teeth interlocked one way
+    "zipper": ("object", Augmentation(rotate=2, translate=0.02)),
+}
+
+
+def mvtec(
+    root: str | Path | None,
+    category: str,
+    *,
+    download: bool = False,
+    accept_licence: bool = False,
+    url: str = ARCHIVE_URL,
+    sha256: str = ARCHIVE_SHA256,
+    max_pixels: int = MAX_PIXELS,
+) -> Source:
+    """The files of one category: train/good, test/<defect>, ground_truth/<defect>/<stem>_mask."""
+    if category not in CATEGORIES:
+        names = ", ".join(CATEGORIES)
+        raise DataError(
+            f"category={category} is not in MVTec AD ({names}); your own photographs go through data=folder"
+        )
+    place = DOWNLOAD_ROOT if root is None and download else root
+    if place is None:
+        raise DataError(
+            "MVTec AD has no folder yet: give data.root=/path/to/mvtec_ad, or fetch it with data.download=true"
+        )
+    place = Path(place)
+    if download and not (place / category).is_dir():
+        download_mvtec(place, accept_licence=accept_licence, url=url, sha256=sha256)
+    home = _category_folder(place, category)
+    kind, augmentation = CATEGORIES[category]
+    return Source(category, place, kind, augmentation, _train(home), _test(home), max_pixels=max_pixels)
+
+
+def _category_folder(root: Path, category: str) -> Path:
+    if not root.is_dir():
+        raise DataError(f"data.root={root} is not a folder: correct it, or fetch MVTec AD with data.download=true")
+    if (root / category).is_dir():
+        return root / category
+    if (root / "train").is_dir():
+        raise DataError(f"data.root={root} is itself a category: give the folder above it, data.root={root.parent}")
+    for deeper in folders_in(root):
+        if (deeper / category).is_dir():
+            raise DataError(f"data.root={root} has no {category}: it lies one folder deeper, data.root={deeper}")
+    names = ", ".join(path.name for path in folders_in(root)) or "no folders"
+    raise DataError(f"data.root={root} has no category {category}, it has {names}: correct category= or data.root=")
+
+
+def _train(home: Path) -> tuple[Item, ...]:
+    for folder in folders_in(home / "train"):
+        if folder.name != GOOD:
+            raise DataError(f"{folder}: training sees good images only; move it to {home / 'test'}")
+    images = images_in(home / "train" / GOOD)
+    if not images:
+        raise DataError(f"{home / 'train' / GOOD}: no training images; copy the category again")
+    return tuple(Item(image, None, GOOD) for image in images)
+
+
+def _test(home: Path) -> tuple[Item, ...]:
+    defects = {folder.name for folder in folders_in(home / "test")}
+    for truth in folders_in(home / "ground_truth"):
+        if truth.name not in defects - {GOOD}:
+            raise DataError(f"{truth}: masks of a defect without {home / 'test' / truth.name}; copy the category again")
+    if GOOD not in defects or len(defects) < 2:
+        raise DataError(f"{home / 'test'}: needs good and at least one defect, has {sorted(defects)}; copy it again")
+    return tuple(item for defect in sorted(defects) for item in _items(home, defect))
+
+
+def _items(home: Path, defect: str) -> list[Item]:
+    images = images_in(home / "test" / defect)
+    if not images:
+        raise DataError(f"{home / 'test' / defect}: no images; copy the category again, or delete the folder")
+    if defect == GOOD:
+        return [Item(image, None, GOOD) for image in images]
+    truth = home / "ground_truth" / defect
+    masks = pair_masks(images, images_in(truth))
+    for image in images:
+        if image not in masks:
+            wanted = truth / f"{image.stem}_mask.png"
+            raise DataError(f"{image}: a defective image without its mask {wanted}; copy the category again")
+    return [Item(image, masks[image], defect) for image in images]

@@ -1,0 +1,77 @@
+"""What a data set is before a pixel is read: which files train, which files test, and how its images may be moved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple, TypeAlias
+
+Kind: TypeAlias = Literal["texture", "object"]
+Fit: TypeAlias = Literal["squash", "crop"]
+
+GOOD = "good"  # the name of the one class that is trained on; every other name is a defect
+MAX_PIXELS = 100_000_000  # ours: 300 MB decoded; a 100 megapixel camera passes, a decompression bomb does not
+
+
+class DataError(ValueError):
+    """Bad input, said in one line: which file, what is wrong with it, what to do."""
+
+
+class Item(NamedTuple):
+    """One photograph on disk."""
+
+    image: Path
+    mask: Path | None  # None for a good image, and for a defective one that nobody outlined
+    defect: str  # "good", or the name of the defect type
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How far an object may move and still be normal (section 4.1 rotates and translates; the ranges are ours)."""
+
+    rotate: float = 0.0  # degrees, drawn from ± this
+    translate: float = 0.0  # fraction of the side, drawn from ± this, each axis on its own
+    mirror_x: bool = False  # left and right may swap
+    mirror_y: bool = False  # top and bottom may swap
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.rotate <= 180:
+            raise ValueError(f"rotate must lie in [0, 180] degrees, got {self.rotate}")
+        if not 0 <= self.translate <= 0.5:
+            raise ValueError(f"translate must lie in [0, 0.5] of the side, got {self.translate}")
+
+    @property
+    def moves(self) -> bool:
+        """False when every image comes back as it was."""
+        return self != Augmentation()
+
+
+@dataclass(frozen=True)
+class Source:
+    """The files of one category, checked for completeness but not yet decoded."""
+
+    name: str
+    root: Path  # sample paths are named relative to it
+    kind: Kind
+    augmentation: Augmentation
+    train: tuple[Item, ...]
+    test: tuple[Item, ...]
+    fit: Fit = "squash"  # how an image that is not square becomes square: all of it, or its centre
+    max_pixels: int = MAX_PIXELS  # a larger image is refused before it is decoded
+
+    def __post_init__(self) -> None:
+        for setting, value, allowed in (
+            ("kind", self.kind, ("texture", "object")),
+            ("fit", self.fit, ("squash", "crop")),
+        ):
+            if value not in allowed:
+                raise DataError(f"data.{setting} must be one of {', '.join(allowed)}, got {value!r}")
+        if not self.train:
+            raise DataError(
+                f"{self.root}: {self.name} has no training images; training needs photographs of good parts"
+            )
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """Everything that will be read."""
+        return self.train + self.test

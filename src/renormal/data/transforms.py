@@ -1,0 +1,112 @@
+"""Section 4.1: random crops of textures, rotated and translated objects, on the batch and on its device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from kornia.geometry.transform import get_affine_matrix2d, warp_affine
+from torch import Tensor
+
+from renormal.contracts import Images
+from renormal.data.source import Augmentation, Kind
+
+
+def random_crops(images: Tensor, index: Tensor, *, size: int, generator: torch.Generator) -> Tensor:
+    """One crop of images[i] for every i in `index`, each place equally likely: (N, C, H, W) → (B, C, size, size)."""
+    channels, height, width = images.shape[1:]
+    if size > min(height, width):
+        raise ValueError(f"crops of {size} pixels do not fit into images of {height} × {width}")
+    device, span = images.device, torch.arange(size)
+    top = torch.randint(height - size + 1, (len(index), 1), generator=generator)
+    left = torch.randint(width - size + 1, (len(index), 1), generator=generator)
+    sample = index.to(device)[:, None, None, None]  # (B,) → (B, 1, 1, 1)
+    channel = torch.arange(channels, device=device)[:, None, None]
+    row = (top + span).to(device)[:, None, :, None]  # (B, size) → (B, 1, size, 1)
+    column = (left + span).to(device)[:, None, None, :]  # (B, size) → (B, 1, 1, size)
+    return images[sample, channel, row, column]
+
+
+def random_affine(images: Images, augmentation: Augmentation, *, generator: torch.Generator) -> Images:
+    """Each image turned, shifted and mirrored on its own; what comes in at the border repeats the border."""
+    if not augmentation.moves:
+        return images
+    count, _, height, width = images.shape
+    draws = torch.rand(count, 5, generator=generator)  # on the CPU: the same on every device
+    signed = 2 * draws[:, :3] - 1  # [0, 1] → [−1, 1]
+    mirrors = torch.tensor([augmentation.mirror_x, augmentation.mirror_y])
+    signs = torch.where((draws[:, 3:] < 0.5) & mirrors, -1.0, 1.0)
+    sides = torch.tensor([width, height], dtype=torch.float32)
+    matrix = get_affine_matrix2d(
+        signed[:, 1:] * augmentation.translate * sides,
+        ((sides - 1) / 2).expand(count, 2),
+        signs,
+        signed[:, 0] * augmentation.rotate,
+    )
+    moved: Images = warp_affine(
+        images, matrix[:, :2].to(images), (height, width), mode="bilinear", padding_mode="border", align_corners=False
+    )
+    return moved
+
+
+def stream(*key: int) -> torch.Generator:
+    """A generator on the CPU that depends on every number of the key."""
+    state = np.random.SeedSequence(key).generate_state(1, np.uint64)
+    return torch.Generator().manual_seed(int(state[0]))
+
+
+@dataclass
+class TrainingBatches:
+    """Training images without end, cut into epochs: batch k of epoch e depends on (seed, e, k) and the rank alone.
+
+    Images are drawn pass by pass, each pass a permutation: no image comes twice before all came once.
+    """
+
+    images: Tensor  # (N, C, H, W) uint8, on the device where they fit
+    kind: Kind
+    batch_size: int  # on each rank
+    augmentation: Augmentation
+    seed: int
+    device: torch.device
+    size: int = 128  # side of a texture's crop, section 4.1; objects come at their own size
+    length: int = 10_000  # images an epoch, over all ranks, section 4.1; a last batch that is not full is left out
+    rank: int = 0
+    world_size: int = 1
+    epoch: int = field(default=0, init=False)
+
+    @property
+    def sampler(self) -> TrainingBatches:
+        """Lightning looks here for the `set_epoch` that it calls at the start of each epoch."""
+        return self
+
+    def set_epoch(self, epoch: int) -> None:
+        """The next iteration yields the batches of this epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        """Batches an epoch, on each rank."""
+        return max(1, self.length // (self.batch_size * self.world_size))
+
+    def __iter__(self) -> Iterator[Images]:
+        return (self.batch(self.epoch, k) for k in range(len(self)))
+
+    def batch(self, epoch: int, k: int) -> Images:
+        """Batch k of an epoch, (B, C, size, size) in [0, 1]."""
+        generator = stream(self.seed, epoch, k, self.rank)
+        index = self._draw(epoch, k)
+        if self.kind == "texture":
+            picked = random_crops(self.images, index, size=self.size, generator=generator)
+        else:
+            picked = self.images[index.to(self.images.device)]
+        return random_affine(picked.to(self.device).float() / 255, self.augmentation, generator=generator)
+
+    def _draw(self, epoch: int, k: int) -> Tensor:
+        """(B,) which images: the batches of all epochs and ranks are consecutive stretches of one endless sequence."""
+        count = len(self.images)
+        start = ((epoch * len(self) + k) * self.world_size + self.rank) * self.batch_size
+        place = torch.arange(start, start + self.batch_size)
+        passes = range(start // count, (start + self.batch_size - 1) // count + 1)
+        order = [torch.randperm(count, generator=stream(self.seed, turn)) for turn in passes]
+        return torch.cat(order)[place - passes.start * count]

@@ -1,0 +1,1 @@
+"""Mathematics without state: torch in, torch out."""

@@ -1,0 +1,25 @@
+"""Closed forms for diagonal Gaussians (Kingma & Welling, arXiv 1312.6114)."""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor
+
+from renormal.contracts import PerSample
+from renormal.functional.norms import float32, per_sample_sum
+
+
+@float32
+def nll(x: Tensor, mean: Tensor, log_std: Tensor | float = 0.0) -> PerSample:
+    """Σ ½((x − μ) / σ)² + log σ + ½ log 2π: −log N(x; μ, σ²I), one σ for the whole image; (B,)."""
+    log_std = log_std if isinstance(log_std, Tensor) else x.new_tensor(log_std)
+    residual = (x.float() - mean.float()) * (-log_std).exp()
+    return per_sample_sum(0.5 * residual.square() + (log_std + 0.5 * math.log(2 * math.pi)))
+
+
+@float32
+def kl_to_standard_normal(mean: Tensor, log_variance: Tensor) -> PerSample:
+    """½ Σ μ² + σ² − log σ² − 1: D_KL(N(μ, σ²) ‖ N(0, I)); (B,)."""
+    mean, log_variance = mean.float(), log_variance.float()
+    return 0.5 * per_sample_sum(mean.square() + log_variance.exp() - log_variance - 1)

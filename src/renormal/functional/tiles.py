@@ -1,0 +1,38 @@
+"""Cut large images into overlapping tiles that cover every pixel, and blend tiles back."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def starts(length: int, size: int, stride: int) -> list[int]:
+    """0, stride, 2·stride, …, with the last tile moved back so that it ends at the border."""
+    if not 0 < stride <= size <= length:
+        raise ValueError(f"tiles need 0 < stride <= tile <= image, got stride {stride}, tile {size}, image {length}")
+    return sorted({*range(0, length - size, stride), length - size})
+
+
+def corners(height: int, width: int, size: int, stride: int) -> list[tuple[int, int]]:
+    """(top, left) of every tile, row by row."""
+    return [(top, left) for top in starts(height, size, stride) for left in starts(width, size, stride)]
+
+
+def cut(images: Tensor, size: int, stride: int) -> Tensor:
+    """(B, ..., H, W) → (B·T, ..., size, size), the tiles of one image side by side."""
+    where = corners(images.shape[-2], images.shape[-1], size, stride)
+    tiles = torch.stack([images[..., top : top + size, left : left + size] for top, left in where], dim=1)
+    return tiles.flatten(0, 1)  # (B, T, …) → (B·T, …)
+
+
+def blend(tiles: Tensor, height: int, width: int, stride: int) -> Tensor:
+    """(B·T, ..., size, size) → (B, ..., H, W): the mean of all tiles that cover a pixel."""
+    size = tiles.shape[-1]
+    where = corners(height, width, size, stride)
+    tiles = tiles.reshape(-1, len(where), *tiles.shape[1:])  # (B·T, …) → (B, T, …)
+    total = tiles.new_zeros((tiles.shape[0], *tiles.shape[2:-2], height, width))
+    count = tiles.new_zeros((height, width))
+    for k, (top, left) in enumerate(where):
+        total[..., top : top + size, left : left + size] += tiles[:, k]
+        count[top : top + size, left : left + size] += 1
+    return total / count

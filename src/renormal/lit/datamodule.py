@@ -1,0 +1,105 @@
+"""A source in memory, as Lightning wants it: training batches, test samples, and normal images for the threshold."""
+
+from __future__ import annotations
+
+import lightning as L
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from renormal.contracts import Images, Sample
+from renormal.data import Labelled, Source, TrainingBatches, channels_of, load_test, load_training
+from renormal.functional.tiles import cut
+
+
+class SourceData(L.LightningDataModule):
+    """Everything that training and testing read of one source, decoded once and kept as uint8.
+
+    texture_size, object_size: side to which images are reduced. patch_size: side of what the model sees of a texture.
+    channels: 1, 3, or None for what the files have. epoch_images: images an epoch, a sampler's length. test_images:
+    test images in one call of the projection.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        texture_size: int = 512,
+        object_size: int = 128,
+        patch_size: int = 128,
+        channels: int | None = None,
+        batch_size: int = 128,
+        epoch_images: int = 10_000,
+        test_images: int = 16,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.source, self.seed = source, seed
+        self.size = texture_size if source.kind == "texture" else object_size
+        self.patch_size = patch_size if source.kind == "texture" else object_size
+        self.channels = channels if channels is not None else channels_of(source)
+        self.batch_size, self.epoch_images, self.test_images = batch_size, epoch_images, test_images
+        self._training: Tensor | None = None
+        self._test: Labelled | None = None
+
+    @property
+    def training(self) -> Tensor:
+        """(N, C, H, W) uint8 of the good images."""
+        if self._training is None:
+            self._training = load_training(self.source, size=self.size, channels=self.channels)
+        return self._training
+
+    @property
+    def test(self) -> Labelled:
+        """The test images and their defects."""
+        if self._test is None:
+            self._test = load_test(self.source, size=self.size, channels=self.channels)
+        return self._test
+
+    def train_dataloader(self) -> TrainingBatches:
+        device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+        return TrainingBatches(
+            self.training.to(device) if _fits(self.training, device) else self.training,
+            kind=self.source.kind,
+            size=self.patch_size,
+            batch_size=self.batch_size,
+            length=self.epoch_images,
+            augmentation=self.source.augmentation,
+            seed=self.seed,
+            device=device,
+            rank=self.trainer.global_rank if self.trainer else 0,
+            world_size=self.trainer.world_size if self.trainer else 1,
+        )
+
+    def test_dataloader(self) -> DataLoader[Sample]:
+        """Each image once: ranks take turns, and none repeats an image to fill its share."""
+        rank, world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        own = list(range(rank, len(self.test.images), world))
+        batches = [own[start : start + self.test_images] for start in range(0, len(own), self.test_images)]
+        return DataLoader(batches, batch_size=None, collate_fn=self._samples)  # type: ignore[arg-type]
+
+    def _samples(self, index: list[int]) -> Sample:
+        return Sample(
+            image=self.test.images[index].float() / 255,
+            regions=self.test.regions[index],
+            defect=[self.test.defects[i] for i in index],
+            path=[self.test.paths[i] for i in index],
+        )
+
+    def normal_images(self) -> Images:
+        """The training images as the model would see them at test time, without augmentation; textures as tiles."""
+        images = self.training
+        if self.size != self.patch_size:
+            images = cut(images, self.patch_size, self.patch_size)
+        return images.float() / 255
+
+    def on_after_batch_transfer(self, batch: Images | Sample, dataloader_idx: int) -> Images | Sample:
+        """Channels last: the convolutions run about twice as fast."""
+        return batch.contiguous(memory_format=torch.channels_last) if isinstance(batch, Tensor) else batch
+
+
+def _fits(images: Tensor, device: torch.device) -> bool:
+    """Half of the free memory is the model's."""
+    if device.type != "cuda":
+        return True
+    return images.nbytes < torch.cuda.mem_get_info(device)[0] / 2

@@ -1,0 +1,70 @@
+"""One test sample as a strip of pictures: x0 | f(x0) | x_N | map of f(x0) | map of x_N | truth."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import Annotated
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from matplotlib import colormaps
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+TILES = ("x0", "f(x0)", "x_N", "map of f(x0)", "map of x_N", "truth")
+RED = (230, 30, 40)
+
+Picture = Annotated[Tensor, "(C, H, W), C = 1 or 3, values in [0, 1]"]
+Map = Annotated[Tensor, "(H, W), values >= 0"]
+Pixels = NDArray[np.uint8]
+
+
+def write_panel(
+    folder: Path,
+    name: str,
+    *,
+    x0: Picture,
+    baseline: Picture,
+    projected: Picture,
+    baseline_map: Map,
+    projected_map: Map,
+    regions: Annotated[Tensor, "(H, W), integer"],
+    limit: float,
+) -> dict[str, str]:
+    """Write `folder/<name>.png`, both maps on one scale from 0 to `limit`; return the record's entry for it."""
+    tiles = [pixels(x0), pixels(baseline), pixels(projected), heat(baseline_map, limit), heat(projected_map, limit)]
+    strip = np.concatenate([*tiles, outlined(pixels(x0), regions)], axis=1)
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{plain(name)}.png"
+    Image.fromarray(strip).save(file, optimize=True)
+    return {"file": f"{folder.name}/{file.name}", "tiles": " | ".join(TILES), "limit": f"{limit:g}"}
+
+
+def plain(name: str) -> str:
+    """A sample's path as a file name: test/bent/000.png → test-bent-000."""
+    return "-".join(PurePosixPath(name).with_suffix("").parts)
+
+
+def pixels(image: Picture) -> Pixels:
+    """[0, 1] → 8-bit RGB, (C, H, W) → (H, W, 3)."""
+    scaled = image.detach().float().clamp(0, 1).mul(255).round().to(torch.uint8)
+    return scaled.expand(3, -1, -1).permute(1, 2, 0).cpu().numpy()
+
+
+def heat(values: Map, limit: float) -> Pixels:
+    """A map in colours of rising lightness, black at 0 and brightest from `limit` on."""
+    if limit <= 0:
+        raise ValueError(f"limit must be > 0, got {limit}")
+    share = (values.detach().float() / limit).clamp(0, 1).cpu().numpy()
+    return np.asarray(colormaps["inferno"](share, bytes=True)[..., :3], dtype=np.uint8)
+
+
+def outlined(image: Pixels, regions: Tensor) -> Pixels:
+    """The image with a red line around each defect, outside of it, about 1/128 of the image wide."""
+    defect = (regions > 0).float()[None]
+    width = max(1, round(min(regions.shape) / 128))
+    grown = F.max_pool2d(defect, kernel_size=2 * width + 1, stride=1, padding=width)
+    line = (grown > defect)[0].cpu().numpy()
+    return np.where(line[..., None], np.array(RED, dtype=np.uint8), image)

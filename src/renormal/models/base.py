@@ -1,0 +1,64 @@
+"""What the four autoencoders of the paper share: the network, and L_r where the model does not define its own."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from renormal.contracts import Images, Latents, PerSample, Reconstruction
+from renormal.models import network
+
+
+class TrainingLoss(NamedTuple):
+    """What the optimizer minimizes, and the terms that make it up (for the log)."""
+
+    total: PerSample
+    terms: dict[str, PerSample]
+
+
+class ConvAutoencoder(nn.Module, ABC):
+    """f = decode ∘ encode, deterministic: a variational model answers with the means.
+
+    channels: 1 or 3. latent: size of z, 100 in section 4.1. size: image side in pixels, 128 in section 4.1.
+    """
+
+    def __init__(self, *, channels: int, latent: int = 100, size: int = 128) -> None:
+        super().__init__()
+        self.channels, self.latent, self.size = channels, latent, size
+        self.encoder = network.encoder(channels, self.encoded_features, size)
+        self.decoder = network.decoder(channels, latent, size)
+
+    @property
+    def encoded_features(self) -> int:
+        """How many numbers the encoder answers with."""
+        return self.latent
+
+    def encode(self, x: Images) -> Latents:
+        """The point in latent space that stands for x."""
+        z: Tensor = self.encoder(x)
+        return z
+
+    def decode(self, z: Latents) -> Images:
+        """The image at z, values in [0, 1]."""
+        image: Tensor = self.decoder(z)
+        return image.float()
+
+    def reconstruct(self, x: Images) -> Reconstruction:
+        """f(x) and L_r(x)."""
+        image = self.decode(self.encode(x))
+        return Reconstruction(image, self.reconstruction_loss(x, image))
+
+    def forward(self, x: Images) -> Images:
+        """f(x)."""
+        return self.decode(self.encode(x))
+
+    @abstractmethod
+    def reconstruction_loss(self, x: Images, reconstructed: Images) -> PerSample:
+        """L_r of x whose reconstruction is known."""
+
+    def training_loss(self, x: Images) -> TrainingLoss:
+        """L_r alone; variational models add their KL term."""
+        reconstruction = self.reconstruct(x).loss
+        return TrainingLoss(reconstruction, {"reconstruction": reconstruction})

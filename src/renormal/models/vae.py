@@ -1,0 +1,42 @@
+"""The variational autoencoder with unit decoder variance (Kingma & Welling, arXiv 1312.6114)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from renormal.contracts import Images, Latents, PerSample
+from renormal.functional.gaussian import kl_to_standard_normal, nll
+from renormal.models.base import ConvAutoencoder, TrainingLoss
+
+
+class VAE(ConvAutoencoder):
+    """−log p(x | z) = ½‖x − f(x)‖² + const, z ~ N(μ(x), σ²(x)); f(x) decodes the mean of q."""
+
+    @property
+    def encoded_features(self) -> int:
+        return 2 * self.latent
+
+    def posterior(self, x: Images) -> tuple[Latents, Latents]:
+        """μ(x) and log σ²(x) of q(z | x)."""
+        features: Tensor = self.encoder(x)
+        mean, log_variance = features.float().chunk(2, dim=1)
+        return mean, log_variance
+
+    def encode(self, x: Images) -> Latents:
+        return self.posterior(x)[0]
+
+    def kl(self, x: Images) -> PerSample:
+        """D_KL(q(z | x) ‖ p(z))."""
+        return kl_to_standard_normal(*self.posterior(x))
+
+    def reconstruction_loss(self, x: Images, reconstructed: Images) -> PerSample:
+        return nll(x, reconstructed)
+
+    def training_loss(self, x: Images) -> TrainingLoss:
+        """L(x) = −E_q log p(x | z) + D_KL(q(z | x) ‖ p(z)), with one sample of z (eq. 1)."""
+        mean, log_variance = self.posterior(x)
+        z = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
+        reconstruction = self.reconstruction_loss(x, self.decode(z))
+        kl = kl_to_standard_normal(mean, log_variance)
+        return TrainingLoss(reconstruction + kl, {"reconstruction": reconstruction, "kl": kl})

@@ -1,0 +1,56 @@
+"""Where to go from a gradient: pure functions with per-sample state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from renormal.contracts import PerSample
+
+
+class Direction(Protocol):
+    """(gradient, state, t) → (direction, state); t counts the updates of each sample from 1."""
+
+    def start(self, x0: Tensor) -> Any: ...
+    def __call__(self, gradient: Tensor, state: Any, t: PerSample) -> tuple[Tensor, Any]: ...
+
+
+class Moments(NamedTuple):
+    """Running means of the gradient and of its square."""
+
+    first: Tensor
+    second: Tensor
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """∇E: plain gradient descent (eq. 5)."""
+
+    def start(self, x0: Tensor) -> tuple[()]:
+        return ()
+
+    def __call__(self, gradient: Tensor, state: tuple[()], t: PerSample) -> tuple[Tensor, tuple[()]]:
+        return gradient, state
+
+
+@dataclass(frozen=True)
+class Adam:
+    """m̂ / (√v̂ + ε): the direction of Adam, each sample on its own clock (section 3.4); Kingma & Ba, arXiv 1412.6980."""
+
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+
+    def start(self, x0: Tensor) -> Moments:
+        return Moments(torch.zeros_like(x0), torch.zeros_like(x0))
+
+    def __call__(self, gradient: Tensor, state: Moments, t: PerSample) -> tuple[Tensor, Moments]:
+        first = torch.lerp(gradient, state.first, self.beta1)
+        second = torch.addcmul(state.second * self.beta2, gradient, gradient, value=1 - self.beta2)
+        age = t.to(gradient.dtype)[:, None, None, None]  # (B,) → (B, 1, 1, 1)
+        scale = (1 - self.beta2**age).sqrt()
+        direction = first * (scale / (1 - self.beta1**age)) / (second.sqrt() + self.epsilon * scale)
+        return direction, Moments(first, second)

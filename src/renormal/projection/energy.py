@@ -1,0 +1,60 @@
+"""What the descent minimizes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from renormal.contracts import Autoencoder, EnergyTerms, Images, PerSample, Reconstruction
+from renormal.functional.norms import l1_distance, per_sample_sum, squared_distance
+from renormal.functional.ssim import dssim_map
+
+Loss = Callable[[Images, Reconstruction], PerSample]  # L_r, summed over pixels and channels
+
+
+def squared_error(x: Images, reconstruction: Reconstruction) -> PerSample:
+    """‖x − f(x)‖², whatever the model was trained with: one λ then means the same for all of them."""
+    return squared_distance(x, reconstruction.image)
+
+
+def dssim(x: Images, reconstruction: Reconstruction) -> PerSample:
+    """Σ (1 − SSIM(x, f(x))) / 2 over pixels and channels."""
+    return per_sample_sum(dssim_map(x, reconstruction.image))
+
+
+def model_loss(x: Images, reconstruction: Reconstruction) -> PerSample:
+    """The L_r that the model itself answers with: −log p(x | z) for a VAE, with its ½ or 1 / (2γ²)."""
+    return reconstruction.loss
+
+
+@dataclass(frozen=True)
+class Energy:
+    """E(x) = L_r(x) + λ‖x − x₀‖₁ (eq. 4).
+
+    detached: treat f(x) as a constant in the gradient, as every public code of the paper does; the default
+    differentiates through the network.
+    """
+
+    loss: Loss = squared_error
+    weight: float = 0.05  # λ, section 4.1
+    detached: bool = False
+
+    def __post_init__(self) -> None:
+        if self.weight < 0:
+            raise ValueError(f"the weight λ of ‖x − x0‖₁ must be >= 0, got {self.weight}")
+        if self.detached and self.loss is model_loss:
+            raise ValueError("model_loss lives inside the network and cannot be detached: use squared_error or dssim")
+
+    def __call__(self, model: Autoencoder, x: Images, x0: Images) -> EnergyTerms:
+        reconstruction = self._reconstruct(model, x)
+        loss = self.loss(x, reconstruction)
+        distance = l1_distance(x, x0)
+        return EnergyTerms(loss + self.weight * distance, loss, distance, reconstruction.image)
+
+    def _reconstruct(self, model: Autoencoder, x: Images) -> Reconstruction:
+        if not self.detached:
+            return model.reconstruct(x)
+        with torch.no_grad():
+            return model.reconstruct(x)

@@ -1,0 +1,166 @@
+"""The projection: x ← x − α · direction ⊙ mask until each sample is normal again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from renormal.contracts import Autoencoder, EnergyTerms, Images, Mask, PerSample, Projection
+from renormal.projection.direction import Adam, Direction
+from renormal.projection.energy import Energy
+from renormal.projection.mask import UpdateMask, error_mask
+from renormal.projection.slots import Queue, Slots
+from renormal.projection.stop import StopCriterion, Threshold
+
+EnergyFunction = Callable[[Autoencoder, Images, Images], EnergyTerms]  # (model, x, x0) → terms at x
+Observer = Callable[[Tensor, Tensor, Images, EnergyTerms], None]  # (sample indices, t of each, x, terms at x)
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+@dataclass(frozen=True)
+class Descent:
+    """How to descend. The defaults are `eq8_adam`, the reading of the paper under which α = 0.5 fits eq. 8 and Adam.
+
+    step_size: α, section 4.1. max_steps: ours, the paper names no cap. clamp: range kept after each update, None for
+    none. safeguard: refuse an update that raises a sample's energy and halve its α. slots: samples that move together
+    (None: 16, or all if fewer). check_every: iterations between two looks at who has stopped; 1 on a CPU, more where a
+    look stalls the device. precision: of the network; losses, distances and the stop test stay in float32.
+    """
+
+    energy: EnergyFunction = field(default_factory=Energy)
+    mask: UpdateMask = error_mask
+    direction: Direction = field(default_factory=Adam)
+    stop: StopCriterion = field(default_factory=Threshold)
+    step_size: float = 0.5
+    max_steps: int = 100
+    clamp: tuple[float, float] | None = (0.0, 1.0)
+    safeguard: bool = False
+    slots: int = 16
+    check_every: int = 1
+    precision: str = "float32"
+
+    def __post_init__(self) -> None:
+        for name in ("step_size", "slots", "check_every"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        if self.max_steps < 0:
+            raise ValueError(f"max_steps must be >= 0, got {self.max_steps}")
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {self.precision!r}")
+
+
+def project(
+    model: Autoencoder, x0: Images, descent: Descent, *, omega: Mask | None = None, observe: Observer | None = None
+) -> Projection:
+    """x_{t+1} = x_t − α · (direction(∇E(x_t)) ⊙ mask(x_t)), each sample until its own stop (section 3.1).
+
+    x0: images on the model's device; their memory format is kept. omega: Ω per image, 1 where pixels may move.
+    observe: called at every evaluation with the samples that are still moving. Works under inference mode, leaves the
+    model's weights, gradients and training flag alone. Raises ValueError for images or Ω that do not fit.
+    """
+    _check(x0, omega)
+    with torch.inference_mode(False), torch.enable_grad(), _autocast(descent, x0.device):
+        queue = Queue(x0.clone(), None if omega is None else omega.clone(), descent.step_size)
+        if len(x0) == 0:
+            return queue.result
+        slots = queue.open(min(descent.slots, len(x0)), _memory(descent, queue.x0))
+        iteration = 0
+        while not queue.finished:
+            terms, gradient = _differentiate(descent, model, slots)
+            with torch.no_grad():
+                if observe is not None:
+                    moving = (slots.sample >= 0) & ~slots.done
+                    observe(slots.sample[moving], slots.steps[moving], slots.x[moving], _rows(terms, moving))
+                accepted = _judge(descent, slots, terms)
+                _move(descent, slots, gradient, accepted)
+                iteration += 1
+                if iteration % descent.check_every == 0:
+                    queue.exchange(slots)
+        return queue.result
+
+
+def reconstruction_losses(model: Autoencoder, images: Images, descent: Descent) -> PerSample:
+    """L_r of normal images, in the precision and the batch size of the descent: what its threshold is a quantile of."""
+    with torch.no_grad(), _autocast(descent, images.device):
+        batches = torch.split(images, descent.slots)
+        return torch.cat([descent.energy(model, batch, batch).reconstruction for batch in batches])
+
+
+def _differentiate(descent: Descent, model: Autoencoder, slots: Slots) -> tuple[EnergyTerms, Tensor]:
+    """E and ∇E at x. The sum over samples has each sample's own gradient, and no weight receives one."""
+    x = slots.x.detach().requires_grad_()
+    terms = descent.energy(model, x, slots.x0)
+    (gradient,) = torch.autograd.grad(terms.total.sum(), x)
+    return EnergyTerms(*(term.detach() for term in terms)), gradient
+
+
+def _judge(descent: Descent, slots: Slots, terms: EnergyTerms) -> Tensor | None:
+    """Keep the points that are accepted (None: all) and decide who has arrived."""
+    accepted = None if not descent.safeguard else terms.total <= slots.terms.total
+    slots.kept = _choose(accepted, slots.x, slots.kept)
+    slots.terms = EnergyTerms(*(_choose(accepted, new, old) for new, old in zip(terms, slots.terms, strict=True)))
+    arrived, stop_memory = descent.stop(slots.terms, slots.memory[1])
+    slots.memory = (slots.memory[0], stop_memory)
+    slots.stopped = torch.where(slots.done, slots.stopped, arrived & slots.terms.total.isfinite())
+    slots.done = slots.done | arrived | (slots.steps >= descent.max_steps) | ~slots.terms.total.isfinite()
+    return accepted
+
+
+def _move(descent: Descent, slots: Slots, gradient: Tensor, accepted: Tensor | None) -> None:
+    """One update of the samples that are not done; a refused one goes back and tries half the way."""
+    clock = slots.clock + 1
+    direction, memory = descent.direction(gradient, slots.memory[0], clock)
+    mask = descent.mask(slots.kept, slots.terms.reconstructed, slots.omega)
+    move = direction if mask is None else direction * mask
+    slots.memory = (_choose_all(accepted, memory, slots.memory[0]), slots.memory[1])
+    slots.move = _choose(accepted, move, slots.move)
+    if accepted is not None:
+        slots.step_size = torch.where(accepted, slots.step_size, slots.step_size / 2)
+    moved = slots.kept - slots.step_size[:, None, None, None] * slots.move
+    if descent.clamp is not None:
+        moved = moved.clamp(*descent.clamp)
+    moving = ~slots.done
+    slots.x = torch.where(moving[:, None, None, None], moved, slots.kept)  # (B,) → (B, 1, 1, 1)
+    slots.steps = slots.steps + moving
+    slots.clock = slots.clock + (moving if accepted is None else moving & accepted)
+
+
+def _choose(accepted: Tensor | None, new: Tensor, old: Tensor) -> Tensor:
+    if accepted is None:
+        return new
+    return torch.where(accepted.view(-1, *(1,) * (new.ndim - 1)), new, old)
+
+
+def _choose_all(accepted: Tensor | None, new: tuple[Tensor, ...], old: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    if accepted is None:
+        return new
+    return tuple(_choose(accepted, one, other) for one, other in zip(new, old, strict=True))
+
+
+def _rows(terms: EnergyTerms, rows: Tensor) -> EnergyTerms:
+    return EnergyTerms(*(term[rows] for term in terms))
+
+
+def _memory(descent: Descent, x0: Images) -> tuple[object, object]:
+    slots = min(descent.slots, len(x0))
+    return descent.direction.start(x0[:slots]), descent.stop.start(slots, x0.device)
+
+
+def _autocast(descent: Descent, device: torch.device) -> torch.autocast:
+    dtype = PRECISIONS[descent.precision]
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=dtype != torch.float32)
+
+
+def _check(x0: Images, omega: Mask | None) -> None:
+    if x0.ndim != 4 or not x0.is_floating_point():
+        raise ValueError(f"images must be floating point (B, C, H, W), got {x0.dtype} {tuple(x0.shape)}")
+    if not bool(x0.isfinite().all()):
+        raise ValueError("images must be finite, got NaN or infinity")
+    if omega is None:
+        return
+    batch, channels, *side = omega.shape if omega.ndim == 4 else (0, 0)
+    if batch != len(x0) or channels not in (1, x0.shape[1]) or tuple(side) != tuple(x0.shape[2:]):
+        raise ValueError(f"omega must be (B, 1 or C, H, W) like the images {tuple(x0.shape)}, got {tuple(omega.shape)}")

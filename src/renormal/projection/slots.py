@@ -1,0 +1,130 @@
+"""Which samples move now: a fixed number of slots, each with its sample's image, Ω, clock and memory.
+
+A stopped sample leaves and the next one enters, so that nobody waits for the slowest (continuous batching). The batch
+that the network sees never changes its shape: results do not depend on the order of the samples, and a graph of one
+step can be captured. When the queue is empty the last slots idle on what they hold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from renormal.contracts import EnergyTerms, Images, Mask, PerSample, Projection
+
+
+@dataclass
+class Slots:
+    """The moving batch. Every tensor has one row a slot."""
+
+    sample: Tensor  # which sample, −1 when idle
+    x0: Images
+    x: Images  # the point whose energy is asked for next
+    omega: Mask | None
+    kept: Images  # the last point that was accepted, with its terms and the move that leads on from it
+    terms: EnergyTerms
+    move: Tensor
+    step_size: PerSample  # α of each sample: the safeguard halves it
+    steps: PerSample  # updates tried
+    clock: PerSample  # updates accepted, which is what Adam counts
+    memory: Any  # of the direction and of the stop criterion: nested tuples of tensors
+    fresh_memory: Any
+    done: PerSample
+    stopped: PerSample
+
+
+def write_rows(target: Any, source: Any, rows: Tensor) -> None:
+    """target[rows] = source[rows], through nested tuples."""
+    if isinstance(target, Tensor):
+        target[rows] = source[rows]
+    else:
+        for one, other in zip(target, source, strict=True):
+            write_rows(one, other, rows)
+
+
+class Queue:
+    """Feeds samples into slots and gathers what comes out, in the order of the input."""
+
+    def __init__(self, x0: Images, omega: Mask | None, step_size: float) -> None:
+        samples = len(x0)
+        nothing = torch.full((samples,), torch.nan, device=x0.device)
+        self.x0, self.omega, self.step_size = x0, omega, step_size
+        self.entered, self.left = 0, 0
+        self.result = Projection(
+            x=torch.empty_like(x0),
+            terms=EnergyTerms(nothing, nothing.clone(), nothing.clone(), torch.empty_like(x0)),
+            steps=torch.zeros(samples, dtype=torch.long, device=x0.device),
+            stopped=torch.zeros(samples, dtype=torch.bool, device=x0.device),
+        )
+
+    @property
+    def finished(self) -> bool:
+        return self.left == len(self.x0)
+
+    def open(self, slots: int, memory: Any) -> Slots:
+        """Slots filled with the first samples. `memory` is what direction and stop start from."""
+        x0 = torch.empty_like(self.x0[:slots]).copy_(self.x0[:slots])
+        zeros = torch.zeros(slots, device=x0.device)
+        self.entered = slots
+        return Slots(
+            sample=torch.arange(slots, device=x0.device),
+            x0=x0,
+            x=x0.clone(),
+            omega=None if self.omega is None else self.omega[:slots].clone(),
+            kept=x0.clone(),
+            terms=EnergyTerms(zeros + torch.inf, zeros.clone(), zeros.clone(), x0.clone()),
+            move=torch.zeros_like(x0),
+            step_size=zeros + self.step_size,
+            steps=zeros.long(),
+            clock=zeros.long(),
+            memory=_copy(memory),
+            fresh_memory=memory,
+            done=zeros.bool(),
+            stopped=zeros.bool(),
+        )
+
+    def exchange(self, slots: Slots) -> None:
+        """Take the finished samples out and let the next ones in. The one place where the device is waited for."""
+        rows = (slots.done & (slots.sample >= 0)).nonzero().flatten()
+        if len(rows) == 0:
+            return
+        self._collect(slots, rows)
+        entering = rows[: len(self.x0) - self.entered]
+        idle = rows[len(entering) :]
+        slots.sample[idle] = -1
+        self._admit(slots, entering)
+
+    def _collect(self, slots: Slots, rows: Tensor) -> None:
+        sample = slots.sample[rows]
+        self.result.x[sample] = slots.kept[rows]
+        for whole, part in zip(self.result.terms, slots.terms, strict=True):
+            whole[sample] = part[rows]
+        self.result.steps[sample] = slots.steps[rows]
+        self.result.stopped[sample] = slots.stopped[rows]
+        self.left += len(rows)
+
+    def _admit(self, slots: Slots, rows: Tensor) -> None:
+        if len(rows) == 0:
+            return
+        sample = torch.arange(self.entered, self.entered + len(rows), device=rows.device)
+        self.entered += len(rows)
+        slots.sample[rows] = sample
+        for image in (slots.x0, slots.x, slots.kept):
+            image[rows] = self.x0[sample]
+        if slots.omega is not None and self.omega is not None:
+            slots.omega[rows] = self.omega[sample]
+        slots.terms.total[rows] = torch.inf
+        slots.step_size[rows] = self.step_size
+        slots.steps[rows], slots.clock[rows] = 0, 0
+        slots.done[rows], slots.stopped[rows] = False, False
+        write_rows(slots.memory, slots.fresh_memory, rows)
+
+
+def _copy(memory: Any) -> Any:
+    if isinstance(memory, Tensor):
+        return memory.clone()
+    items = [_copy(item) for item in memory]
+    return type(memory)(*items) if hasattr(memory, "_fields") else tuple(items)

@@ -1,0 +1,76 @@
+"""renormal-report: a folder of records in, the table and one page out."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from renormal.report.record import Record
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="renormal-report", description="Table, page and figures from finished runs.")
+    parser.add_argument("folder", type=Path, help="outputs/<name> or results/<name>")
+    parser.add_argument("--metric", default="pixel_auroc", help="pixel_auroc (default), aupro, image_auroc, …")
+    parser.add_argument("--figures", action="store_true", help="also write the curves as PNG and PDF")
+    parser.add_argument("--out", type=Path, help="where to write (default: the folder itself)")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the table, write table.{md,csv,tex} and report.html; 2 for nothing to show, 1 for a bad record."""
+    options = parse(arguments)
+    if not options.folder.is_dir():
+        return fail(f"{options.folder}: no such folder")
+
+    from renormal.report.record import read_records
+
+    records, problems = read_records(options.folder)
+    for problem in problems:
+        print(f"unreadable: {problem}", file=sys.stderr)
+    if not records:
+        return fail(f"{options.folder}: no record.json that can be read; a finished run leaves one")
+    metrics = sorted({key.partition("/")[2] for record in records for key in record.metrics})
+    if options.metric not in metrics:
+        return fail(f"metric {options.metric!r} is in no record; there are {', '.join(metrics)}")
+    write(options, records, problems)
+    return 1 if problems else 0
+
+
+def fail(line: str) -> int:
+    print(f"renormal-report: {line}", file=sys.stderr)
+    return 2
+
+
+def write(options: argparse.Namespace, records: list[Record], problems: list[str]) -> None:
+    """Every output, the page's path last."""
+    from rich.console import Console
+
+    from renormal.report import render
+    from renormal.report.html import write_page
+    from renormal.report.table import build_table
+
+    out: Path = options.out or options.folder
+    out.mkdir(parents=True, exist_ok=True)
+    table = build_table(records, options.metric)
+    console = Console()
+    for block in render.terminal(table, console.width):
+        console.print(block)
+    for line in (render.legend(table), *table.rates, *table.notes):
+        console.print(str(line), highlight=False, markup=False)
+    for name, text in (("md", render.markdown), ("csv", render.comma_separated), ("tex", render.latex)):
+        (out / f"table.{name}").write_text(text(table), encoding="utf-8")
+    if options.figures:
+        from renormal.report.figures import write_figures
+
+        for path in write_figures(out / "figures", records, options.metric):
+            print(path)
+    print(write_page(out / "report.html", records, table, problems))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

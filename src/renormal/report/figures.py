@@ -1,0 +1,93 @@
+"""The paper's curves from records, as PNG and PDF."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from renormal.report.record import Record
+from renormal.report.table import MODELS, words
+
+SIZE = (5.2, 3.4)  # inches: one text column
+COLOURS = ("#1f6f8b", "#c8553d", "#588157", "#7d5ba6", "#b08900", "#5c677d")
+
+
+def axes_of(figure: Figure, *, x: str, y: str, title: str) -> None:
+    """Quiet axes: no box, a light grid, a legend only where there is something to tell apart."""
+    axes = figure.gca()
+    axes.set(xlabel=x, ylabel=y)
+    axes.set_title(title, loc="left", fontsize=10)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(color="#dddddd", linewidth=0.6)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(frameon=False, fontsize=9)
+
+
+def iteration_figure(record: Record, metric: str = "pixel_auroc") -> Figure:
+    """The metric on the test set after each iteration, one line per projection (figure 5).
+
+    A curve holds one value per iteration, the first after update 1, or says otherwise in its "iterations".
+    """
+    figure = Figure(figsize=SIZE, layout="constrained")
+    axes = figure.add_subplot()
+    for colour, (method, curve) in zip(COLOURS * 9, record.curves.items(), strict=False):
+        if values := curve.get(metric):
+            axes.plot(curve.get("iterations") or range(1, len(values) + 1), values, color=colour, label=method)
+    baseline = record.metrics.get(f"baseline/{metric}")
+    if baseline is not None:
+        axes.axhline(baseline, color="#888888", linestyle=":", linewidth=1, label="baseline f(x0)")
+    title = f"{MODELS.get(record.model, record.model)}, {record.category}"
+    axes_of(figure, x="iteration", y=words(metric), title=title)
+    return figure
+
+
+def budget_figure(records: Sequence[Record], metric: str = "pixel_auroc") -> Figure:
+    """The metric against training images, one line per job and method; baselines are dashed."""
+    figure = Figure(figsize=SIZE, layout="constrained")
+    axes = figure.add_subplot()
+    lines = budget_lines(records, metric)
+    jobs = list(dict.fromkeys(job for job, _ in lines))
+    for (job, method), points in lines.items():
+        colour = COLOURS[jobs.index(job) % len(COLOURS)]
+        style = "--" if method == "baseline" else "-"
+        budgets, values = zip(*sorted(points), strict=True)
+        axes.plot(budgets, values, style, color=colour, marker=".", label=f"{job}, {method}")
+    axes.set_xscale("log")
+    axes_of(figure, x="training images", y=words(metric), title="training budget")
+    return figure
+
+
+def budget_lines(records: Iterable[Record], metric: str) -> dict[tuple[str, str], list[tuple[float, float]]]:
+    """(training images, value) by job and method, where a job was trained with more than one budget."""
+    lines: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    for record in records:
+        images = record.training.get("images")
+        job = f"{MODELS.get(record.model, record.model)} {record.category}"
+        for key, value in record.metrics.items():
+            method, _, name = key.partition("/")
+            if images and name == metric:
+                lines.setdefault((job, method), []).append((images, value))
+    return {line: points for line, points in lines.items() if len({images for images, _ in points}) > 1}
+
+
+def save(figure: Figure, stem: Path) -> list[Path]:
+    """`stem`.png and `stem`.pdf, without a date in them."""
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    png, pdf = stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.pdf")
+    figure.savefig(png, dpi=200)
+    figure.savefig(pdf, metadata={"CreationDate": None})
+    return [png, pdf]
+
+
+def write_figures(folder: Path, records: Sequence[Record], metric: str) -> list[Path]:
+    """Every figure that the records have numbers for."""
+    written = []
+    for record in records:
+        if any(curve.get(metric) for curve in record.curves.values()):
+            stem = folder / f"figure5-{record.model}-{record.category}-{record.seed}"
+            written += save(iteration_figure(record, metric), stem)
+    if budget_lines(records, metric):
+        written += save(budget_figure(records, metric), folder / "budget")
+    return written

@@ -1,0 +1,136 @@
+"""What one run leaves for the report: `<model>/<category>/<seed>/record.json`, in outputs/ and in results/."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from types import UnionType
+from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
+
+SCHEMA = 1
+FILE = "record.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """One (model, category, seed): numbers, where they come from and which pictures lie beside them."""
+
+    name: str
+    model: str
+    category: str
+    kind: str  # "texture" or "object"
+    seed: int
+    metrics: dict[str, float]  # "baseline/pixel_auroc", "<projection>/<metric>"
+    projections: dict[str, dict[str, float | None]] = field(default_factory=dict)  # threshold, steps_mean, seconds, …
+    seconds: dict[str, float] = field(default_factory=dict)  # by stage
+    training: dict[str, float | None] = field(default_factory=dict)  # images, steps, epochs, images_per_second, …
+    data: dict[str, Any] = field(default_factory=dict)  # train_images, test_good, test_defective, size, channels, note
+    device: dict[str, Any] = field(default_factory=dict)  # name, threads, precision
+    versions: dict[str, str] = field(default_factory=dict)
+    commit: str = ""
+    config: dict[str, Any] = field(default_factory=dict)  # resolved
+    hashes: dict[str, str] = field(default_factory=dict)  # of the config's training and test parts
+    curves: dict[str, dict[str, Any]] = field(default_factory=dict)  # by projection: one list per metric, per iteration
+    panels: list[dict[str, str]] = field(default_factory=list)  # file (relative to the record), tiles, path, defect
+    schema: int = SCHEMA
+    folder: Path | None = field(default=None, compare=False)  # where it was read from; not written
+
+
+class Records(NamedTuple):
+    """Every record under a folder, and one line for each that could not be read."""
+
+    records: list[Record]
+    problems: list[str]
+
+
+def write_record(folder: Path, record: Record) -> Path:
+    """Write `folder/record.json` whole or not at all: a reader sees the old one or the new one."""
+    content = asdict(record)
+    del content["folder"]
+    content = portable(content)
+    if fault := next(faults(content), None):
+        raise ValueError(f"{folder / FILE}: {fault}")
+    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    folder.mkdir(parents=True, exist_ok=True)
+    target, draft = folder / FILE, folder / f".{FILE}.{os.getpid()}"
+    try:
+        with draft.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
+    return target
+
+
+def portable(value: Any, where: str = "record") -> Any:
+    """The same value for any machine: the home folder as ~, and only numbers that JSON can hold."""
+    if isinstance(value, dict):
+        return {str(key): portable(item, f"{where}.{key}") for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [portable(item, f"{where}[{index}]") for index, item in enumerate(value)]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{where} must be finite, got {value}")
+    if isinstance(value, str | os.PathLike):
+        home = str(Path.home())
+        return str(value).replace(home, "~") if len(home) > 1 else str(value)
+    return value
+
+
+def read_record(path: Path) -> Record:
+    """One record.json, checked. Raises ValueError with one line that names the file."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path}: not a readable record ({error})") from error
+    if fault := next(faults(content), None):
+        raise ValueError(f"{path}: {fault}")
+    return replace(Record(**content), folder=path.parent)
+
+
+def read_records(folder: Path) -> Records:
+    """Every record below the folder, in the order of model, category and seed."""
+    records, problems = [], []
+    for path in sorted(folder.rglob(FILE)):
+        try:
+            records.append(read_record(path))
+        except ValueError as error:
+            problems.append(str(error))
+    return Records(sorted(records, key=lambda record: (record.model, record.category, record.seed)), problems)
+
+
+def faults(content: Any) -> Iterator[str]:
+    """What keeps decoded json from being a record, the most telling first."""
+    if not isinstance(content, dict):
+        yield f"a record is an object, got {type(content).__name__}"
+        return
+    if content.get("schema") != SCHEMA:
+        yield f"schema {SCHEMA} expected, got {content.get('schema')!r}"
+    types = get_type_hints(Record)
+    required = {"name", "model", "category", "kind", "seed", "metrics"}
+    known = {item.name for item in fields(Record)} - {"folder"}
+    yield from (f"{key} is missing" for key in sorted(required - content.keys()))
+    yield from (f"unknown field {key!r}" for key in sorted(content.keys() - known))
+    for key in sorted(known & content.keys()):
+        if not fits(content[key], types[key]):
+            yield f"{key} has the wrong type: {str(content[key])[:60]!r} where {types[key]} is expected"
+
+
+def fits(value: Any, hint: Any) -> bool:
+    """Whether a decoded json value has the type of an annotation."""
+    if hint is Any:
+        return True
+    if isinstance(hint, UnionType):
+        return any(fits(value, option) for option in get_args(hint))
+    if get_origin(hint) is dict:
+        return isinstance(value, dict) and all(fits(item, get_args(hint)[1]) for item in value.values())
+    if get_origin(hint) is list:
+        return isinstance(value, list) and all(fits(item, get_args(hint)[0]) for item in value)
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, hint) and not isinstance(value, bool)

@@ -1,0 +1,133 @@
+"""One table as text: terminal, Markdown, CSV and LaTeX."""
+
+from __future__ import annotations
+
+import csv
+import io
+from itertools import groupby
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+from tabulate import tabulate
+
+from renormal.report.table import LEGEND, Cell, Row, Table, words
+
+LATEX_ARROWS = {"": "", "↑": r" $\uparrow$", "↓": r" $\downarrow$", "⇑": r" $\Uparrow$", "⇓": r" $\Downarrow$"}
+LATEX_MODELS = {"L² AE": "$L^2$ AE", "γ-VAE": r"$\gamma$-VAE"}
+LATEX_SPECIAL = str.maketrans({character: rf"\{character}" for character in "_%&#$"})
+
+
+def terminal(table: Table, width: int) -> list[RichTable]:
+    """As many models side by side as the width holds; the rest in tables below."""
+    models = list(dict.fromkeys(column.model for column in table.columns))
+    ruler = Console(width=10_000)
+    for count in range(1, len(models) + 1):
+        at_once = -(-len(models) // count)
+        starts = range(0, len(models), at_once)
+        blocks = [block(table, set(models[start : start + at_once])) for start in starts]
+        if all(ruler.measure(part).maximum <= width for part in blocks):
+            break
+    return blocks
+
+
+def block(table: Table, models: set[str]) -> RichTable:
+    """The columns of some models."""
+    shown = [index for index, column in enumerate(table.columns) if column.model in models]
+    result = RichTable(title=words(table.metric), title_justify="left", header_style="bold", box=SIMPLE_HEAD, padding=0)
+    result.add_column("category", no_wrap=True)
+    for index in shown:
+        column = table.columns[index]
+        result.add_column(f"{column.label}\n{column.method}", justify="right")
+    for group, rows in groupby(table.rows, key=lambda row: row.group):
+        result.add_row(Text(group, style="dim italic"))
+        for row in rows:
+            result.add_row(row.label, *(rich_cell(row.cells[index]) for index in shown))
+        result.add_section()
+    result.add_row(Text("mean", style="bold"), *(rich_cell(table.mean.cells[index]) for index in shown))
+    return result
+
+
+def rich_cell(cell: Cell) -> Text:
+    """Our number above the paper's."""
+    text = Text(cell.main if cell.arrow else f"{cell.main}  ", style="bold" if cell.best else "")  # digits below digits
+    if cell.beside:
+        text.append(f"\n{cell.beside}  ", style="not bold dim")
+    return text
+
+
+def markdown(table: Table) -> str:
+    """A pipe table for GitHub, with the legend and the mean improvement rates."""
+    headers = ["", *(f"{column.label}<br>{column.method}" for column in table.columns)]
+    body = []
+    for group, rows in groupby([*table.rows, table.mean], key=lambda row: row.group):
+        body += [[f"*{group}*"]] if group else []
+        body += [[row.label, *(markdown_cell(cell) for cell in row.cells)] for row in rows]
+    align = ("left", *("right" for _ in table.columns))
+    lines = tabulate(body, headers, tablefmt="pipe", colalign=align, disable_numparse=True)
+    remarks = "\n".join(f"- {remark}" for remark in (*table.rates, *table.notes))
+    return "\n\n".join(part for part in (f"### {words(table.metric)}", lines, legend(table), remarks) if part) + "\n"
+
+
+def markdown_cell(cell: Cell) -> str:
+    main = f"**{cell.main}**" if cell.best else cell.main
+    return f"{main}<br>{cell.beside}" if cell.beside else main
+
+
+def legend(table: Table) -> str:
+    """How to read a cell."""
+    paper = any(cell.paper is not None for row in table.rows for cell in row.cells)
+    return LEGEND if paper else LEGEND.split(". ", 1)[1]
+
+
+def comma_separated(table: Table) -> str:
+    """One line per cell, so that it needs no parsing of headers."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(
+        ["group", "category", "model", "method", "metric", "value", "std", "seeds", "paper", "delta", "gain"]
+    )
+    for row in table.rows:
+        for column, cell in zip(table.columns, row.cells, strict=True):
+            numbers = (cell.value, cell.std, cell.seeds, cell.paper, cell.delta, cell.gain)
+            cells = ["" if number is None else f"{number:.6g}" for number in numbers]
+            writer.writerow([row.group, row.label, column.model, column.method, table.metric, *cells])
+    return text.getvalue()
+
+
+def latex(table: Table) -> str:
+    """A booktabs tabular in the layout of the paper's Table 1; the paper's numbers small beside ours."""
+    spans = [(label, len(list(columns))) for label, columns in groupby(table.columns, key=lambda column: column.label)]
+    models = " & ".join(rf"\multicolumn{{{width}}}{{c}}{{{latex_label(label)}}}" for label, width in spans)
+    methods = " & ".join(column.method.translate(LATEX_SPECIAL) for column in table.columns)
+    lines = [
+        r"% needs \usepackage{booktabs}",
+        rf"\begin{{tabular}}{{ll{'r' * len(table.columns)}}}",
+        r"\toprule",
+        rf"& & {models} \\",
+        rf"& Category & {methods} \\",
+    ]
+    for group, rows in groupby(table.rows, key=lambda row: row.group):
+        lines.append(r"\midrule")
+        lines += [latex_row("" if index else group, row) for index, row in enumerate(rows)]
+    lines += [r"\midrule", latex_row("", table.mean), r"\bottomrule", r"\end{tabular}"]
+    return "\n".join(lines) + "\n"
+
+
+def latex_label(label: str) -> str:
+    return LATEX_MODELS.get(label, label.translate(LATEX_SPECIAL))
+
+
+def latex_row(group: str, row: Row) -> str:
+    cells = " & ".join(latex_cell(cell) for cell in row.cells)
+    return rf"{group.translate(LATEX_SPECIAL)} & {row.label.translate(LATEX_SPECIAL)} & {cells} \\"
+
+
+def latex_cell(cell: Cell) -> str:
+    if cell.value is None:
+        return "--"
+    spread = "" if cell.std is None else rf" $\pm$ {cell.std:.3f}"
+    number = rf"\textbf{{{cell.value:.3f}}}" if cell.best else f"{cell.value:.3f}"
+    paper = "" if cell.paper is None else rf" {{\scriptsize {cell.paper:.3f}}}"
+    return f"{number}{spread}{LATEX_ARROWS[cell.arrow]}{paper}"

@@ -1,0 +1,235 @@
+"""The paper's Table 1 from our records: one structure, ours beside the paper's, that every output format prints."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from importlib import resources
+from statistics import fmean, stdev
+from typing import NamedTuple
+
+from renormal.report.record import Record
+
+BASELINE = "baseline"
+PAPER_METRIC = "pixel_auroc"  # the only one in Table 1
+LARGE = 0.1  # a relative change beyond this gets the double arrow, Table 1
+MODELS = {"l2_ae": "L² AE", "dsae": "DSAE", "vae": "VAE", "gamma_vae": "γ-VAE"}
+GROUPS = {"texture": "Textures", "object": "Objects"}
+LEGEND = "Second line: the paper's number and our difference from it. ↑ ↓ change over the baseline, ⇑ ⇓ more than 10 %."
+
+
+class Column(NamedTuple):
+    """One autoencoder with one way of restoring the image."""
+
+    model: str
+    method: str  # "baseline" or a projection's name
+
+    @property
+    def label(self) -> str:
+        return MODELS.get(self.model, self.model)
+
+
+class Cell(NamedTuple):
+    """Our number, the paper's, and how it compares with the same model's baseline."""
+
+    value: float | None = None  # mean over seeds
+    std: float | None = None  # over seeds, from two on
+    seeds: int = 0
+    paper: float | None = None
+    gain: float | None = None  # (value − baseline) / baseline
+    best: bool = False
+
+    @property
+    def delta(self) -> float | None:
+        return None if self.value is None or self.paper is None else self.value - self.paper
+
+    @property
+    def arrow(self) -> str:
+        if self.gain is None or abs(self.gain) < 5e-4:  # less than the printed digits show
+            return ""
+        if self.gain > 0:
+            return "⇑" if self.gain > LARGE else "↑"
+        return "⇓" if self.gain < -LARGE else "↓"
+
+    @property
+    def main(self) -> str:
+        if self.value is None:
+            return "–"
+        spread = "" if self.std is None else f" ± {self.std:.3f}"
+        return f"{self.value:.3f}{spread} {self.arrow}".rstrip()
+
+    @property
+    def beside(self) -> str:
+        if self.paper is None:
+            return ""
+        return f"{self.paper:.3f}" + ("" if self.delta is None else f" {self.delta:+.3f}".replace("-", "−"))
+
+
+class Row(NamedTuple):
+    """One category, or the mean."""
+
+    label: str
+    group: str
+    cells: list[Cell]
+
+
+class Rate(NamedTuple):
+    """How one projection does over all cells that have a baseline."""
+
+    method: str
+    improved: int
+    cells: int
+    rate: float  # mean of (projection − baseline) / baseline
+    paper: float | None  # the same, from the paper's numbers for the same cells
+
+    def __str__(self) -> str:
+        paper = "" if self.paper is None else f" (paper, same cells: {self.paper:+.2%})"
+        count = f"{self.method} improves {self.improved} of {self.cells} cells"
+        return f"{count}, mean improvement rate {self.rate:+.2%}{paper}".replace("-", "−")
+
+
+class Table(NamedTuple):
+    """What every output format prints."""
+
+    metric: str
+    columns: list[Column]
+    rows: list[Row]
+    mean: Row
+    rates: list[Rate]
+    notes: list[str]  # what a reader must know before comparing
+
+
+Numbers = dict[tuple[str, Column], dict[int, float]]  # by seed
+Paper = dict[tuple[str, Column], float]
+
+
+def paper_numbers(columns: Iterable[Column]) -> Paper:
+    """Table 1 of the paper; every projection stands beside its one "grad" column."""
+    text = resources.files("renormal.report").joinpath("table1.csv").read_text(encoding="utf-8")
+    published = {row["category"]: row for row in csv.DictReader(io.StringIO(text))}
+    names = {column: column.model + ("" if column.method == BASELINE else "_grad") for column in columns}
+    return {
+        (category, column): float(row[name])
+        for category, row in published.items()
+        for column, name in names.items()
+        if name in row
+    }
+
+
+def build_table(records: Sequence[Record], metric: str = PAPER_METRIC) -> Table:
+    """Categories × (model, method), in the paper's order; what the paper does not have comes after it."""
+    records, notes = distinct(records)
+    columns = ordered_columns(records, metric)
+    paper = paper_numbers(columns) if metric == PAPER_METRIC else {}
+    numbers: Numbers = {}
+    for record in records:
+        for column in columns:
+            key = f"{column.method}/{metric}"
+            if record.model == column.model and key in record.metrics:
+                numbers.setdefault((record.category, column), {})[record.seed] = record.metrics[key]
+    kinds = {record.category: record.kind for record in records}
+    rows = [
+        Row(category, GROUPS.get(kinds[category], kinds[category]), cells(category, columns, numbers, paper))
+        for category in ordered_categories(kinds)
+    ]
+    mean = Row("mean", "", mean_cells(rows, len(columns)))
+    notes += partial_means(columns, rows)
+    return Table(metric, columns, rows, mean, rates(columns, rows), notes)
+
+
+def distinct(records: Sequence[Record]) -> tuple[list[Record], list[str]]:
+    """One record per job; of several the one that was trained on most images."""
+    kept: dict[tuple[str, str, int], Record] = {}
+    for record in sorted(records, key=lambda record: record.training.get("images") or 0):
+        kept[record.model, record.category, record.seed] = record
+    dropped = len(records) - len(kept)
+    note = f"{dropped} records repeat a job with fewer training images and are left out of the table"
+    return [record for record in records if any(record is other for other in kept.values())], [note] if dropped else []
+
+
+def ordered_columns(records: Sequence[Record], metric: str) -> list[Column]:
+    """The paper's models first; per model the baseline first, then projections as the records list them."""
+    models = sorted({record.model for record in records}, key=lambda name: (ranked(name, MODELS), name))
+    held = dict.fromkeys((record.model, key) for record in records for key in record.metrics)
+    found = dict.fromkeys(key.split("/")[0] for _, key in held if key.endswith(f"/{metric}"))
+    methods = sorted(found, key=lambda method: method != BASELINE)  # stable
+    return [Column(model, method) for model in models for method in methods if (model, f"{method}/{metric}") in held]
+
+
+def ordered_categories(kinds: dict[str, str]) -> list[str]:
+    """Textures, objects, others; within each the paper's order, then by name."""
+    known = list(dict.fromkeys(category for category, _ in paper_numbers([Column("l2_ae", BASELINE)])))
+    return sorted(kinds, key=lambda name: (ranked(kinds[name], GROUPS), ranked(name, known), name))
+
+
+def ranked(item: str, order: Iterable[str]) -> int:
+    """Its place in the order, or behind it."""
+    places = list(order)
+    return places.index(item) if item in places else len(places)
+
+
+def words(name: str) -> str:
+    """A key as a reader would write it."""
+    spaced = name.replace("_", " ")
+    return spaced.replace("auroc", "AUROC").replace("aupro", "AUPRO").replace("f1", "F1")
+
+
+def cells(category: str, columns: list[Column], numbers: Numbers, paper: Paper) -> list[Cell]:
+    """One category's row."""
+    means = {column: fmean(numbers[category, column].values()) for column in columns if (category, column) in numbers}
+    row = []
+    for column in columns:
+        seeds = list(numbers.get((category, column), {}).values())
+        base = None if column.method == BASELINE else means.get(Column(column.model, BASELINE))
+        gain = (means[column] - base) / base if base and column in means else None
+        std = stdev(seeds) if len(seeds) > 1 else None
+        row.append(Cell(means.get(column), std, len(seeds), paper.get((category, column)), gain))
+    return marked(row)
+
+
+def marked(row: list[Cell]) -> list[Cell]:
+    """The best of a row, and whatever equals it in the printed digits."""
+    best = max((round(cell.value, 3) for cell in row if cell.value is not None), default=None)
+    return [cell._replace(best=cell.value is not None and round(cell.value, 3) == best) for cell in row]
+
+
+def mean_cells(rows: list[Row], width: int) -> list[Cell]:
+    """The mean of each column; the paper's only where it has every one of the same cells."""
+    means, covered = [], set()
+    for index in range(width):
+        covered.add(tuple(row.label for row in rows if row.cells[index].value is not None))
+        present = [row.cells[index] for row in rows if row.cells[index].value is not None]
+        ours = [cell.value for cell in present if cell.value is not None]
+        paper = [cell.paper for cell in present if cell.paper is not None]
+        means.append(Cell(fmean(ours), paper=fmean(paper) if len(paper) == len(ours) else None))
+    return marked(means) if len(covered) == 1 else means  # no best among means over different categories
+
+
+def partial_means(columns: list[Column], rows: list[Row]) -> list[str]:
+    """Columns whose mean leaves categories out."""
+    counts = [sum(row.cells[index].value is not None for row in rows) for index in range(len(columns))]
+    models = dict.fromkeys((column.label, count) for column, count in zip(columns, counts, strict=True))
+    return [
+        f"{label}: the mean is over {count} of {len(rows)} categories" for label, count in models if count < len(rows)
+    ]
+
+
+def rates(columns: list[Column], rows: list[Row]) -> list[Rate]:
+    """The mean improvement rate of each projection, as the paper's 9.52 % over its 60 cells."""
+    result = []
+    for method in dict.fromkeys(column.method for column in columns if column.method != BASELINE):
+        gains, published = [], []
+        for row in rows:
+            held = dict(zip(columns, row.cells, strict=True))
+            for column, cell in held.items():
+                if column.method != method or cell.gain is None:
+                    continue
+                gains.append(cell.gain)
+                base = held[Column(column.model, BASELINE)].paper
+                if cell.paper is not None and base:
+                    published.append((cell.paper - base) / base)
+        if gains:
+            paper = fmean(published) if published else None
+            result.append(Rate(method, sum(gain > 0 for gain in gains), len(gains), fmean(gains), paper))
+    return result

@@ -1,0 +1,36 @@
+"""`renormal`: compose → seed → build → stages → record. The only file that knows Hydra's task."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+PACKAGE = Path(__file__).parent
+CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parents[1] / "conf"  # a wheel carries its own
+log = logging.getLogger(__name__)
+
+
+@hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")
+def main(config: DictConfig) -> None:
+    """One job = one (model, category, seed)."""
+    OmegaConf.resolve(config)
+    OmegaConf.set_readonly(config, True)
+    from renormal.job import run_job  # torch and Lightning load here, so that --help does not wait for them
+
+    try:
+        run_job(config)
+    except ValueError as error:
+        if HydraConfig.get().mode == RunMode.MULTIRUN:
+            raise  # the other jobs go on, and Hydra names this one at the end
+        log.debug("why", exc_info=True)
+        sys.exit(f"renormal: {error}")
+
+
+if __name__ == "__main__":
+    main()

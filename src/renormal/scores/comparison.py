@@ -1,0 +1,42 @@
+"""Scores that compare x0 with its projection, pixel by pixel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from renormal.contracts import Autoencoder, Images, Maps
+from renormal.functional.ssim import SIGMA, WINDOW, dssim_map
+
+LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
+
+
+@dataclass(frozen=True)
+class DSSIM:
+    """(1 − SSIM(x₀, x_N)) / 2, averaged over channels (section 4.1); in [0, 1].
+
+    window (odd, pixels) and sigma: Wang et al. 2004. grey: compare luminance, as Bergmann et al. (CVPR 2019) did.
+    """
+
+    window: int = WINDOW
+    sigma: float = SIGMA
+    grey: bool = False
+
+    def __call__(self, model: Autoencoder, x0: Images, projected: Images) -> Maps:
+        if self.grey and x0.shape[1] == 3:
+            x0, projected = _luminance(x0), _luminance(projected)
+        return dssim_map(x0, projected, self.window, self.sigma).mean(dim=1).clamp(0, 1)
+
+
+@dataclass(frozen=True)
+class SquaredError:
+    """(x₀ − x_N)², averaged over channels; in [0, 1]."""
+
+    def __call__(self, model: Autoencoder, x0: Images, projected: Images) -> Maps:
+        return (x0 - projected).square().mean(dim=1)
+
+
+def _luminance(x: Images) -> Images:
+    weights = torch.tensor(LUMA, device=x.device, dtype=x.dtype)[:, None, None]
+    return (x * weights).sum(dim=1, keepdim=True)

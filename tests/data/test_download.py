@@ -1,0 +1,221 @@
+"""Fetching the archive from a server on loopback: interrupted, resumed, refused, checked, unpacked."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tarfile
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from PIL import Image
+
+from renormal.data import DataError, mvtec
+from renormal.data import download as download_module
+from renormal.data.download import download_mvtec, fetch, unpack
+
+
+def archive(members: dict[str, bytes], *, links: dict[str, str] | None = None, mode: str = "w:xz") -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode=mode) as tar:  # type: ignore[call-overload]
+        for name, content in members.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+        for name, target in (links or {}).items():
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname = tarfile.SYMTYPE, target
+            tar.addfile(member)
+    return buffer.getvalue()
+
+
+def png(value: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("L", (8, 8), value).save(buffer, "png")
+    return buffer.getvalue()
+
+
+CABLE = {
+    "license.txt": b"CC BY-NC-SA 4.0",
+    "cable/train/good/000.png": png(1),
+    "cable/test/good/000.png": png(1),
+    "cable/test/bent/000.png": png(1),
+    "cable/ground_truth/bent/000_mask.png": png(255),
+}
+
+
+class Publisher(ThreadingHTTPServer):
+    """Serves `content`; breaks off after `patience` bytes a connection where that is set."""
+
+    content = b""
+    patience: int | None = None
+    ranges = True
+    status: int | None = None
+    asked: list[str | None]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/mvtec.tar.xz"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Publisher
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        """Quiet."""
+
+    def do_GET(self) -> None:
+        wanted, content = self.headers.get("Range"), self.server.content
+        self.server.asked.append(wanted)
+        if self.server.status:
+            self.send_error(self.server.status)
+            return
+        start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted and self.server.ranges else 0
+        if start and start >= len(content):
+            self.send_response(416)
+            self.send_header("Content-Range", f"bytes */{len(content)}")
+            self.end_headers()
+            return
+        self.send_response(206 if start else 200)
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        self.send_header("Content-Length", str(len(content) - start))
+        self.end_headers()
+        self.wfile.write(content[start:][: self.server.patience])
+
+
+@pytest.fixture
+def publisher(monkeypatch: pytest.MonkeyPatch) -> Iterator[Publisher]:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr(download_module, "PAUSE", 0.0)
+    with Publisher(("127.0.0.1", 0), Handler) as server:
+        server.content, server.asked = archive(CABLE), []
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def test_a_missing_category_is_fetched_checked_unpacked_and_read(tmp_path: Path, publisher: Publisher) -> None:
+    settings = {"url": publisher.url, "sha256": sha256(publisher.content)}
+    source = mvtec(tmp_path / "new", "cable", download=True, accept_licence=True, **settings)
+    assert [item.defect for item in source.test] == ["bent", "good"]
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["cable", "license.txt"]
+    mvtec(tmp_path / "new", "cable", download=True, accept_licence=True, **settings)
+    assert publisher.asked == [None]  # what is there is not fetched again
+
+
+def test_without_an_accepted_licence_nothing_is_asked(tmp_path: Path, publisher: Publisher) -> None:
+    with pytest.raises(DataError, match=r"CC BY-NC-SA 4\.0.*data\.accept_licence=true"):
+        mvtec(tmp_path, "cable", download=True, url=publisher.url)
+    assert publisher.asked == []
+
+
+def test_an_interrupted_download_goes_on_where_it_stopped(tmp_path: Path, publisher: Publisher) -> None:
+    publisher.patience = 300
+    fetch(publisher.url, tmp_path / "a.tar.xz")
+    assert (tmp_path / "a.tar.xz").read_bytes() == publisher.content
+    starts = range(0, len(publisher.content), 300)
+    assert publisher.asked == [None, *(f"bytes={start}-" for start in starts[1:])]
+
+
+def test_a_later_run_takes_up_the_part_that_an_earlier_one_left(tmp_path: Path, publisher: Publisher) -> None:
+    (tmp_path / "a.part").write_bytes(publisher.content[:100])
+    fetch(publisher.url, tmp_path / "a")
+    assert (tmp_path / "a").read_bytes() == publisher.content
+    assert publisher.asked == ["bytes=100-"]
+    assert not (tmp_path / "a.part").exists()
+
+
+def test_a_server_that_cannot_resume_is_read_from_the_beginning(tmp_path: Path, publisher: Publisher) -> None:
+    publisher.ranges = False
+    (tmp_path / "a.part").write_bytes(b"x" * 100)
+    fetch(publisher.url, tmp_path / "a")
+    assert (tmp_path / "a").read_bytes() == publisher.content
+
+
+@pytest.mark.parametrize("extra", [b"", b"another file's tail"])
+def test_a_part_that_is_whole_is_taken_and_one_too_long_is_fetched_anew(
+    extra: bytes, tmp_path: Path, publisher: Publisher
+) -> None:
+    (tmp_path / "a.part").write_bytes(publisher.content + extra)
+    fetch(publisher.url, tmp_path / "a")
+    assert (tmp_path / "a").read_bytes() == publisher.content
+    assert len(publisher.asked) == (2 if extra else 1)
+
+
+@pytest.mark.parametrize(
+    ("status", "asked", "line"),
+    [(404, 1, r"404.*the link may have changed: set data\.url"), (503, 5, r"connection lost \(HTTP Error 503")],
+)
+def test_a_dead_link_ends_at_once_and_a_sick_server_after_five_attempts(
+    status: int, asked: int, line: str, tmp_path: Path, publisher: Publisher
+) -> None:
+    publisher.status = status
+    with pytest.raises(DataError, match=line):
+        fetch(publisher.url, tmp_path / "a")
+    assert len(publisher.asked) == asked
+
+
+def test_nobody_listening_is_one_line_that_says_how_to_go_on(tmp_path: Path, publisher: Publisher) -> None:
+    publisher.patience = 0
+    with pytest.raises(DataError, match=r"connection lost \(0 of \d+ bytes arrived\); run the same command again"):
+        fetch(publisher.url, tmp_path / "a")
+
+
+def test_another_archive_than_the_published_one_is_not_unpacked(tmp_path: Path, publisher: Publisher) -> None:
+    with pytest.raises(DataError, match=f"SHA-256 is {sha256(publisher.content)}, expected cf4313b.*delete it"):
+        download_mvtec(tmp_path, accept_licence=True, url=publisher.url)
+    assert [path.name for path in tmp_path.iterdir()] == ["mvtec.tar.xz"]
+
+
+def test_the_configuration_shows_the_link_and_hash_that_the_code_uses() -> None:
+    yaml = (Path(__file__).parents[2] / "conf" / "data" / "mvtec.yaml").read_text()
+    assert f"\nurl: {download_module.ARCHIVE_URL}\n" in yaml
+    assert f"\nsha256: {download_module.ARCHIVE_SHA256} #" in yaml
+
+
+def test_only_the_web_is_fetched_from(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="must start with http"):
+        download_mvtec(tmp_path, accept_licence=True, url="file:///etc/hostname")
+
+
+EVIL = {
+    "climbs out": archive(CABLE | {"../evil": b"!"}),
+    "climbs out of a folder": archive(CABLE | {"cable/../../evil": b"!"}),
+    "absolute": archive(CABLE | {"/tmp/evil": b"!"}),
+    "link out": archive(CABLE, links={"cable/link": "../../../evil"}),
+    "link in": archive(CABLE, links={"cable/link": "train"}),
+    "truncated": archive(CABLE)[: len(archive(CABLE)) // 2],
+    "truncated, not compressed": archive(CABLE, mode="w")[:520],
+    "no archive": b"<html>this share has expired</html>",
+    "bomb": archive({"cable/zeros": bytes(2_000_000)}),
+}
+
+
+@pytest.mark.parametrize("case", EVIL)
+def test_an_archive_that_cannot_be_trusted_leaves_nothing(case: str, tmp_path: Path) -> None:
+    target = tmp_path / "deep" / "target"
+    target.mkdir(parents=True)
+    (tmp_path / "a.tar.xz").write_bytes(EVIL[case])
+    with pytest.raises(DataError, match=r"a\.tar\.xz: (damaged|.*do not trust)"):
+        unpack(tmp_path / "a.tar.xz", target, max_bytes=1_000_000)
+    assert list(target.iterdir()) == []
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a.tar.xz", "deep", "target"]
+
+
+def test_what_is_there_already_stays_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "cable").mkdir()
+    (tmp_path / "cable" / "mine.txt").write_text("mine")
+    (tmp_path / "a.tar.xz").write_bytes(archive(CABLE))
+    unpack(tmp_path / "a.tar.xz", tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tar.xz", "cable", "license.txt"]
+    assert [path.name for path in (tmp_path / "cable").iterdir()] == ["mine.txt"]

@@ -1,0 +1,66 @@
+"""A panel: six pictures side by side, exact in its pixels, both maps on one scale."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from matplotlib import colormaps
+from PIL import Image
+
+from renormal.lit.panels import RED, TILES, heat, write_panel
+
+
+def sample(channels: int, size: int) -> dict[str, Any]:
+    """An image of constant grey with a defect in the middle; maps of constant value."""
+    regions = torch.zeros(size, size, dtype=torch.long)
+    regions[size // 4 : size // 2, size // 4 : size // 2] = 1
+    grey = {name: torch.full((channels, size, size), value) for name, value in (("x0", 0.2), ("projected", 0.6))}
+    maps = {"baseline_map": torch.full((size, size), 0.1), "projected_map": torch.full((size, size), 0.4)}
+    return {**grey, "baseline": torch.full((channels, size, size), 0.4), **maps, "regions": regions, "limit": 0.4}
+
+
+@pytest.mark.parametrize(("channels", "size"), [(1, 128), (3, 128), (3, 512)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_tiles_stand_in_their_order(tmp_path: Path, channels: int, size: int, dtype: torch.dtype) -> None:
+    tensors = sample(channels, size)
+    tensors |= {key: value.to(dtype) for key, value in tensors.items() if isinstance(value, torch.Tensor)}
+    entry = write_panel(tmp_path / "panels", "test/bent/000.png", **tensors)
+    assert entry == {"file": "panels/test-bent-000.png", "tiles": " | ".join(TILES), "limit": "0.4"}
+    strip = np.asarray(Image.open(tmp_path / entry["file"]))
+    assert strip.shape == (size, 6 * size, 3)
+    corners = [strip[0, index * size].tolist() for index in range(6)]
+    assert np.abs(np.array(corners)[[0, 1, 2, 5], 0] - 255 * np.array([0.2, 0.4, 0.6, 0.2])).max() < 1
+    inferno = colormaps["inferno"]
+    expected = 255 * np.array([inferno(0.25)[:3], inferno(1.0)[:3]])  # 0.1 and 0.4 of 0.4
+    assert np.abs(np.array(corners)[3:5] - expected).max() < 3
+
+
+def test_the_contour_is_red_outside_of_the_defect_and_follows_the_size(tmp_path: Path) -> None:
+    for size, width in ((128, 1), (512, 4)):
+        tensors = sample(3, size)
+        entry = write_panel(tmp_path, "a.png", **tensors)
+        truth = np.asarray(Image.open(tmp_path / Path(entry["file"]).name))[:, 5 * size :]
+        red = (truth == RED).all(axis=-1)
+        assert red.sum() == (size // 4 + 2 * width) ** 2 - (size // 4) ** 2
+        assert not red[tensors["regions"].numpy() > 0].any()
+
+
+def test_an_unknown_region_has_no_contour(tmp_path: Path) -> None:
+    tensors = sample(3, 32) | {"regions": torch.full((32, 32), -1)}
+    write_panel(tmp_path, "a.png", **tensors)
+    strip = np.asarray(Image.open(tmp_path / "a.png"))
+    assert (strip[:, :32] == strip[:, 160:]).all()
+
+
+def test_values_above_the_limit_are_brightest() -> None:
+    coloured = heat(torch.tensor([[0.5, 7.0]]), 0.5)
+    assert (coloured[0, 0] == coloured[0, 1]).all()
+
+
+def test_a_limit_of_zero_is_refused() -> None:
+    with pytest.raises(ValueError, match="limit must be > 0, got 0"):
+        heat(torch.zeros(1, 1), 0)

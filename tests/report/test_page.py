@@ -1,0 +1,120 @@
+"""The command: tables, one self-contained page and figures, and a plain word for whatever is missing."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from made_up import made_up, strip, write_made_up
+
+from renormal.report.cli import main
+from renormal.report.figures import budget_lines
+
+VOID = {"meta", "img", "br"}
+
+
+class Page(HTMLParser):
+    """Checks that elements nest; collects pictures and links."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.pictures: list[str] = []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "img":
+            self.pictures.append(str(dict(attrs)["src"]))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two jobs: one with a good panel, a missing, a broken and an escaping one; one without panels."""
+    files = ("good", "gone", "broken", "../../../../secret")
+    panels = [
+        {"file": f"panels/{name}.png", "path": f"test/{name}.png", "defect": "bent", "tiles": "x0 | x_N | truth"}
+        for name in files
+    ]
+    curves = {"eq8": {"pixel_auroc": [0.5, 0.7, 0.9]}}
+    record = write_made_up(tmp_path, made_up(panels=panels, curves=curves))
+    strip(record.parent / "panels/good.png")
+    strip(tmp_path / "secret.png")
+    (record.parent / "panels/broken.png").write_bytes(b"no picture")
+    write_made_up(tmp_path, made_up("dsae", "bottle", kind="object"))
+    return tmp_path
+
+
+def test_the_page_is_self_contained_and_says_what_is_missing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(folder)]) == 0
+    text = (folder / "report.html").read_text(encoding="utf-8")
+    page = Page(text)
+    assert len(page.pictures) == 3  # the good panel's tiles
+    assert all(source.startswith("data:image/webp;base64,") for source in page.pictures)
+    assert not re.search(r"<(script|link|iframe)|src=\"http|url\(", text)
+    assert "panels/gone.png is missing" in text
+    assert "cannot identify image file" in text
+    assert "does not lie beside the record" in text
+    assert "This job left no pictures." in text
+    assert "&lt;made-up&gt; &amp; small" in text
+    assert "prefers-color-scheme: dark" in text
+    assert capsys.readouterr().out.rstrip().endswith(str(folder / "report.html"))
+
+
+def test_the_same_records_give_the_same_files_elsewhere_too(folder: Path, tmp_path: Path) -> None:
+    for out in ("a", "b"):
+        assert main([str(folder), "--out", str(tmp_path / "new" / out), "--figures"]) == 0
+    first, second = ({file.name: file for file in (tmp_path / "new" / out).rglob("*.*")} for out in ("a", "b"))
+    assert sorted(first) == sorted(
+        ["table.md", "table.csv", "table.tex", "report.html", "figure5-vae-grid-0.png", "figure5-vae-grid-0.pdf"]
+    )
+    assert all(first[name].read_bytes() == second[name].read_bytes() for name in first)
+    assert not (folder / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere"], "nowhere: no such folder"),
+        (["empty"], "empty: no record.json that can be read"),
+        (["full", "--metric", "auroc"], "metric 'auroc' is in no record; there are aupro, pixel_auroc"),
+    ],
+)
+def test_nothing_to_show_is_one_line_and_exit_2(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("empty").mkdir()
+    write_made_up(Path("full"), made_up())
+    assert main(arguments) == 2
+    assert capsys.readouterr().err.splitlines()[0].startswith(f"renormal-report: {message}")
+
+
+def test_an_unreadable_record_is_named_and_the_rest_is_shown(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = folder / "vae/tile/0/record.json"
+    broken.parent.mkdir(parents=True)
+    broken.write_text("{")
+    assert main([str(folder)]) == 1
+    assert str(broken) in capsys.readouterr().err
+    text = (folder / "report.html").read_text(encoding="utf-8")
+    assert "vae/tile/0/record.json" in text
+    assert "bottle" in text
+
+
+def test_a_budget_curve_needs_one_job_with_several_budgets() -> None:
+    runs = [made_up(training={"images": images}) for images in (100, 1000)] + [made_up(category="tile")]
+    assert budget_lines(runs, "pixel_auroc") == {
+        ("VAE grid", "baseline"): [(100, 0.8), (1000, 0.8)],
+        ("VAE grid", "eq8_adam"): [(100, 0.9), (1000, 0.9)],
+    }

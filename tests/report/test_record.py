@@ -1,0 +1,95 @@
+"""A record is written whole, read back equal, portable, and refused in one line when it is not one."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made_up import made_up, write_made_up
+
+from renormal.report.record import read_record, read_records, write_record
+
+
+def test_what_was_written_is_read_back(tmp_path: Path) -> None:
+    curves = {"eq8": {"pixel_auroc": [0.5, 0.75], "images": 3}}
+    record = made_up(curves=curves, panels=[{"file": "panels/a.png", "defect": "bent"}])
+    path = write_record(tmp_path / "deep" / "er", record)
+    assert read_record(path) == record
+    assert read_record(path).folder == path.parent
+    assert [item.name for item in path.parent.iterdir()] == ["record.json"]
+
+
+def test_a_failed_write_leaves_the_old_record_and_no_draft(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_record(tmp_path, made_up())
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        write_record(tmp_path, made_up(commit="later"))
+    assert read_record(path) == made_up()
+    assert [item.name for item in tmp_path.iterdir()] == ["record.json"]
+
+
+def test_the_home_folder_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/somebody")
+    config = {"data": {"root": "/home/somebody/mvtec", "roots": [Path("/home/somebody/more")]}}
+    record = read_record(write_record(tmp_path, made_up(config=config)))
+    assert record.config == {"data": {"root": "~/mvtec", "roots": ["~/more"]}}
+
+
+def test_a_number_that_json_cannot_hold_is_refused_with_its_place(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"record\.metrics\.eq8/aupro must be finite, got nan"):
+        write_record(tmp_path, made_up(metrics={"eq8/aupro": float("nan")}))
+
+
+def test_a_record_that_could_not_be_read_back_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="seconds has the wrong type: .*'a while'"):
+        write_record(tmp_path, made_up(seconds={"train": "a while"}))
+    assert list(tmp_path.iterdir()) == []
+
+
+BROKEN: list[tuple[Any, str]] = [
+    ("{", "not a readable record"),
+    ([], "a record is an object, got list"),
+    ({"schema": 99}, "schema 1 expected, got 99"),
+    ({"metrics": None}, "metrics is missing"),
+    ({"surprise": 1}, "unknown field 'surprise'"),
+    ({"seed": "0"}, "seed has the wrong type: '0'"),
+    ({"seed": True}, "seed has the wrong type"),
+    ({"metrics": {"baseline/pixel_auroc": "high"}}, "metrics has the wrong type"),
+    ({"panels": [{"file": 3}]}, "panels has the wrong type"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), BROKEN)
+def test_a_wrong_file_is_named_and_the_others_are_read(tmp_path: Path, change: Any, message: str) -> None:
+    write_made_up(tmp_path, made_up())
+    path = write_made_up(tmp_path, made_up(seed=1))
+    if isinstance(change, dict):
+        content = json.loads(path.read_text()) | change
+        change = {key: value for key, value in content.items() if value is not None}
+    path.write_text(change if isinstance(change, str) else json.dumps(change))
+    records, problems = read_records(tmp_path)
+    assert [record.seed for record in records] == [0]
+    assert len(problems) == 1
+    assert problems[0].startswith(f"{path}: ")
+    assert message in problems[0]
+    assert "\n" not in problems[0]
+
+
+def test_records_come_in_the_order_of_model_category_and_seed(tmp_path: Path) -> None:
+    jobs = [("vae", "grid", 10), ("vae", "grid", 2), ("dsae", "tile", 0), ("vae", "bottle", 0)]
+    for model, category, seed in jobs:
+        write_made_up(tmp_path, made_up(model, category, seed))
+    found = [(record.model, record.category, record.seed) for record in read_records(tmp_path).records]
+    assert found == sorted(jobs)
+
+
+def test_records_are_equal_wherever_they_lie() -> None:
+    assert made_up() == replace(made_up(), folder=Path("elsewhere"))

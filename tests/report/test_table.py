@@ -1,0 +1,122 @@
+"""The table: the paper's own numbers give the paper's own rates, and every output prints the same cells."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import pytest
+from made_up import made_up
+from rich.console import Console
+
+from renormal.report.record import Record
+from renormal.report.render import comma_separated, latex, legend, markdown, terminal
+from renormal.report.table import MODELS, Cell, Column, Table, build_table, paper_numbers
+
+TEXTURES = ("carpet", "grid", "leather", "tile", "wood")
+
+
+def as_published() -> list[Record]:
+    """Sixty records whose numbers are the paper's."""
+    paper = paper_numbers([Column(model, method) for model in MODELS for method in ("baseline", "grad")])
+    records = []
+    for model in MODELS:
+        for category in dict.fromkeys(category for category, _ in paper):
+            metrics = {f"{m}/pixel_auroc": paper[category, Column(model, m)] for m in ("baseline", "grad")}
+            kind = "texture" if category in TEXTURES else "object"
+            records.append(made_up(model, category, metrics=metrics, kind=kind))
+    return records
+
+
+def aurocs(**values: float) -> dict[str, Any]:
+    return {"metrics": {f"{method}/pixel_auroc": value for method, value in values.items()}}
+
+
+def cell(table: Table, category: str, model: str, method: str) -> Cell:
+    row = next(row for row in [*table.rows, table.mean] if row.label == category)
+    return row.cells[table.columns.index(Column(model, method))]
+
+
+def test_the_papers_numbers_give_its_mean_improvement_rate_and_its_layout() -> None:
+    table = build_table(list(reversed(as_published())))
+    (rate,) = table.rates
+    assert round(100 * rate.rate, 2) == 9.52  # Table 1
+    assert rate.paper == pytest.approx(rate.rate)
+    assert (rate.improved, rate.cells) == (54, 60)  # one tie and five losses
+    assert [column.model for column in table.columns[::2]] == list(MODELS)
+    labels = ("carpet", "wood", "bottle", "zipper")
+    assert [(table.rows[index].label, table.rows[index].group) for index in (0, 4, 5, 14)] == [
+        (label, "Textures" if index < 2 else "Objects") for index, label in enumerate(labels)
+    ]
+    assert cell(table, "mean", "l2_ae", "grad").delta == 0
+    best = [row.cells.index(best[0]) for row in table.rows if len(best := [c for c in row.cells if c.best]) == 1]
+    assert best == [3, 1, 5, 5, 5, 3, 5, 1, 7, 3, 7, 2, 5, 3, 1]  # the bold cells of Table 1
+
+
+@pytest.mark.parametrize(
+    ("value", "arrow"),
+    [(0.9, "⇑"), (0.81, "↑"), (0.8, ""), (0.8001, ""), (0.79, "↓"), (0.7, "⇓")],
+)
+def test_arrows_double_beyond_ten_percent(value: float, arrow: str) -> None:
+    table = build_table([made_up(**aurocs(baseline=0.8, eq8=value))])
+    assert cell(table, "grid", "vae", "eq8").arrow == arrow
+    assert cell(table, "grid", "vae", "baseline").arrow == ""
+
+
+def test_seeds_give_mean_and_standard_deviation() -> None:
+    runs = [made_up(seed=seed, **aurocs(baseline=0.5, eq8=value)) for seed, value in enumerate((0.6, 0.7, 0.8))]
+    found = cell(build_table(runs), "grid", "vae", "eq8")
+    assert (found.value, found.std, found.seeds, found.gain) == pytest.approx((0.7, 0.1, 3, 0.4))
+    assert found.main == "0.700 ± 0.100 ⇑"
+
+
+def test_categories_and_models_that_the_paper_does_not_have_come_last_without_its_numbers() -> None:
+    runs = [
+        made_up("resnet", "screws of mine", kind="folder", **aurocs(baseline=0.9)),
+        made_up("vae", "grid", **aurocs(baseline=0.8, eq8_adam=0.7, eq8=0.85)),
+    ]
+    table = build_table(runs)
+    assert [column.model for column in table.columns] == ["vae"] * 3 + ["resnet"]
+    assert [column.method for column in table.columns] == ["baseline", "eq8_adam", "eq8", "baseline"]
+    assert [(row.group, row.label) for row in table.rows] == [("Textures", "grid"), ("folder", "screws of mine")]
+    assert cell(table, "screws of mine", "resnet", "baseline").paper is None
+    assert cell(table, "grid", "vae", "eq8_adam").paper == cell(table, "grid", "vae", "eq8").paper == 0.961
+    assert table.notes == ["VAE: the mean is over 1 of 2 categories", "resnet: the mean is over 1 of 2 categories"]
+    assert not any(cell.best for cell in table.mean.cells)  # means over different categories do not compare
+
+
+def test_another_metric_stands_without_the_papers_numbers() -> None:
+    table = build_table([made_up()], "aupro")
+    assert [tuple(column) for column in table.columns] == [("vae", "eq8_adam")]
+    assert cell(table, "grid", "vae", "eq8_adam") == Cell(0.5, None, 1, None, None, best=True)
+    assert "paper" not in legend(table)
+
+
+def test_of_a_repeated_job_the_longest_training_counts_and_the_table_says_so() -> None:
+    runs = [made_up(training={"images": images}, **aurocs(baseline=images / 1000)) for images in (300, 900, 100)]
+    table = build_table(runs)
+    assert cell(table, "grid", "vae", "baseline").value == 0.9
+    assert table.notes == ["2 records repeat a job with fewer training images and are left out of the table"]
+
+
+def test_every_output_has_every_cell_losing_ones_too() -> None:
+    table = build_table([made_up(**aurocs(baseline=0.9, eq8_adam=0.7)), made_up("dsae", **aurocs(baseline=0.85))])
+    console = Console(width=70, record=True, file=io.StringIO())
+    for block in terminal(table, 70):
+        console.print(block)
+    for text in (console.export_text(), markdown(table), latex(table), comma_separated(table)):
+        for number in ("0.9", "0.7", "0.85"):
+            assert number in text
+    assert "**0.900**" in markdown(table)
+    assert "0.700 ⇓<br>0.961 −0.261" in markdown(table)
+    assert r"0.700 $\Downarrow$ {\scriptsize 0.961}" in latex(table)
+    assert r"\multicolumn{2}{c}{VAE}" in latex(table)
+    rows = list(csv.DictReader(io.StringIO(comma_separated(table))))
+    loss = next(row for row in rows if row["method"] == "eq8_adam" and row["model"] == "vae")
+    assert (float(loss["delta"]), float(loss["gain"])) == pytest.approx((-0.261, -2 / 9), abs=1e-5)
+
+
+@pytest.mark.parametrize(("width", "blocks"), [(400, 1), (80, 2), (20, 4)])
+def test_the_terminal_table_is_split_where_it_does_not_fit(width: int, blocks: int) -> None:
+    assert len(terminal(build_table(as_published()), width)) == blocks
