@@ -40,7 +40,13 @@ def folder(tmp_path: Path) -> Path:
     """Two jobs: one with a good panel, a missing, a broken and an escaping one; one without panels."""
     files = ("good", "gone", "broken", "../../../../secret")
     panels = [
-        {"file": f"panels/{name}.png", "path": f"test/{name}.png", "defect": "bent", "tiles": "x0 | x_N | truth"}
+        {
+            "file": f"panels/{name}.png",
+            "path": f"test/{name}.png",
+            "defect": "bent",
+            "projection": "eq5",
+            "tiles": "x0 | x_N | truth",
+        }
         for name in files
     ]
     curves = {"eq8": {"pixel_auroc": [0.5, 0.7, 0.9]}}
@@ -59,6 +65,7 @@ def test_the_page_is_self_contained_and_says_what_is_missing(folder: Path, capsy
     assert len(page.pictures) == 3  # the good panel's tiles
     assert all(source.startswith("data:image/webp;base64,") for source in page.pictures)
     assert not re.search(r"<(script|link|iframe)|src=\"http|url\(", text)
+    assert "test/good.png · bent · eq5" in text
     assert "panels/gone.png is missing" in text
     assert "cannot identify image file" in text
     assert "does not lie beside the record" in text

@@ -49,7 +49,7 @@ def test_a_number_that_json_cannot_hold_is_refused_with_its_place(tmp_path: Path
 
 
 def test_a_record_that_could_not_be_read_back_is_not_written(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="seconds has the wrong type: .*'a while'"):
+    with pytest.raises(ValueError, match=r"seconds has the wrong type: .*'a while'"):
         write_record(tmp_path, made_up(seconds={"train": "a while"}))
     assert list(tmp_path.iterdir()) == []
 

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
-from renormal.data.mvtec import CATEGORIES, mvtec
-from renormal.data.source import DataError, Source
+from renormal.data.mvtec import mvtec
+from renormal.data.rehearsal import write_category
+from renormal.data.source import Source
 
 
 def stand_in(
-    root: str | Path | None,
+    root: str | Path,
     category: str,
     *,
     seed: int = 0,
     train: int = 60,
     good: int = 10,
-    defective: int = 20,
+    defective: int = 8,  # of each defect type
 ) -> Source:
     """The drawn category of that name, written below `root` if it is not there yet, then read as MVTec AD is."""
-    from renormal.data.rehearsal import write_category
-
-    if category not in CATEGORIES:
-        raise DataError(f"category={category} is not among those that can be drawn: {', '.join(CATEGORIES)}")
-    place = Path("data/rehearsal") if root is None else Path(root)
-    write_category(place, category, seed=seed, train=train, good=good, defective=defective)
-    return replace(mvtec(place, category), name=category)
+    write_category(Path(root), category, seed=seed, train=train, good=good, defective=defective)
+    return mvtec(root, category)

@@ -9,6 +9,8 @@ from renormal.contracts import Images, Latents, PerSample
 from renormal.functional.gaussian import kl_to_standard_normal, nll
 from renormal.models.base import ConvAutoencoder, TrainingLoss
 
+LOG_VARIANCE_LIMIT = 10.0  # ours: beyond it exp leaves the range where a KL term means anything
+
 
 class VAE(ConvAutoencoder):
     """−log p(x | z) = ½‖x − f(x)‖² + const, z ~ N(μ(x), σ²(x)); f(x) decodes the mean of q."""
@@ -21,7 +23,7 @@ class VAE(ConvAutoencoder):
         """μ(x) and log σ²(x) of q(z | x)."""
         features: Tensor = self.encoder(x)
         mean, log_variance = features.float().chunk(2, dim=1)
-        return mean, log_variance
+        return mean, log_variance.clamp(max=LOG_VARIANCE_LIMIT)
 
     def encode(self, x: Images) -> Latents:
         return self.posterior(x)[0]

@@ -61,7 +61,7 @@ def write(options: argparse.Namespace, records: list[Record], problems: list[str
     for block in render.terminal(table, console.width):
         console.print(block)
     for line in (render.legend(table), *table.rates, *table.notes):
-        console.print(str(line), highlight=False, markup=False)
+        console.print(str(line), highlight=False, markup=False, soft_wrap=True)
     for name, text in (("md", render.markdown), ("csv", render.comma_separated), ("tex", render.latex)):
         (out / f"table.{name}").write_text(text(table), encoding="utf-8")
     if options.figures:

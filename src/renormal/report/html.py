@@ -27,7 +27,7 @@ class Panel(NamedTuple):
 
     path: str
     defect: str
-    method: str
+    projection: str
     limit: str
     tiles: list[tuple[str, str]]
     problem: str
@@ -133,8 +133,8 @@ def panel(record: Record, entry: Mapping[str, str]) -> Panel:
         tiles = cut(picture_path(record, entry["file"]), entry.get("tiles", ""))
     except (OSError, KeyError, ValueError) as error:
         problem = f"no picture: {error}"
-    path, defect, method, limit = (entry.get(key, "") for key in ("path", "defect", "method", "limit"))
-    return Panel(path, defect, method, limit, tiles, problem)
+    path, defect, projection, limit = (entry.get(key, "") for key in ("path", "defect", "projection", "limit"))
+    return Panel(path, defect, projection, limit, tiles, problem)
 
 
 def picture_path(record: Record, file: str) -> Path:

@@ -35,7 +35,7 @@ class Record:
     config: dict[str, Any] = field(default_factory=dict)  # resolved
     hashes: dict[str, str] = field(default_factory=dict)  # of the config's training and test parts
     curves: dict[str, dict[str, Any]] = field(default_factory=dict)  # by projection: one list per metric, per iteration
-    panels: list[dict[str, str]] = field(default_factory=list)  # file (relative to the record), tiles, path, defect
+    panels: list[dict[str, str]] = field(default_factory=list)  # file (beside the record), tiles, path, defect, …
     schema: int = SCHEMA
     folder: Path | None = field(default=None, compare=False)  # where it was read from; not written
 

@@ -7,7 +7,20 @@ import math
 import numpy as np
 from numpy.random import Generator
 
-from renormal.data.rehearsal.canvas import Array, Colour, Page, Scene, cover, flood, noise, paint, relief, smooth, tone, turned
+from renormal.data.rehearsal.canvas import (
+    Array,
+    Colour,
+    Page,
+    Scene,
+    cover,
+    flood,
+    noise,
+    paint,
+    relief,
+    smooth,
+    tone,
+    turned,
+)
 from renormal.data.rehearsal.shapes import Point, box, disc, honeycomb, length, line, stroke
 
 SLEEVES: tuple[Colour, ...] = ((0.30, 0.50, 0.30), (0.24, 0.33, 0.55), (0.47, 0.42, 0.38))  # green, blue, grey-brown
@@ -27,7 +40,9 @@ def cable(
     image = flood(page, (0.43, 0.44, 0.455)) + 0.012 * noise(page, rng, 0.5)
     jacket = disc(lie, (0, 0), 0.86) + 0.010 * noise(page, rng, 0.5)
     image = image * (1 - 0.4 * np.exp(-np.maximum(jacket, 0) / 0.06))
-    rubber = flood(page, (0.72, 0.73, 0.73)) * (1 + 0.03 * noise(page, rng, 0.05) + 0.10 * relief(page, 0.08 * smooth(0, -0.07, jacket)))
+    rubber = flood(page, (0.72, 0.73, 0.73)) * (
+        1 + 0.03 * noise(page, rng, 0.05) + 0.10 * relief(page, 0.08 * smooth(0, -0.07, jacket))
+    )
     image = paint(image, cover(page, jacket, soft=1.5), rubber)
     colours = [SLEEVES[1], *SLEEVES[1:]] if cable_swap is not None else list(SLEEVES)
     absent = -1 if missing_cable is None else int(missing_cable.integers(3))
@@ -40,7 +55,9 @@ def cable(
         gap = image * (1 - 0.55 * smooth(0.05, 0.0, sleeve))
         image = paint(gap, cover(page, sleeve, soft=1.5), _core(page, rng, lie, at, colours[k], bare=bare == k))
         if absent == k:
-            image = paint(gap, cover(page, sleeve, soft=1.5), tone((0.20, 0.20, 0.21), 3) * (0.55 + 0.6 * smooth(0, -0.3, sleeve)))
+            image = paint(
+                gap, cover(page, sleeve, soft=1.5), tone((0.20, 0.20, 0.21), 3) * (0.55 + 0.6 * smooth(0, -0.3, sleeve))
+            )
         core = np.maximum(core, cover(page, sleeve + 0.02))
     image = image if bent_wire is None else _stray(page, image, bent_wire)
     solid = cover(page, jacket, soft=1.5)
@@ -52,7 +69,9 @@ def _core(page: Page, rng: Generator, lie: Page, at: Point, colour: Colour, *, b
     """One sleeve with its strands; a bare one lost most of its copper."""
     here = turned(lie, angle=rng.uniform(0, 1), at=at)
     radius = length(here.x, here.y)
-    plastic = flood(page, colour) * (0.92 + 0.05 * noise(page, rng, 0.08) + 0.35 * relief(page, 0.05 * smooth(0.36, 0.27, radius)))
+    plastic = flood(page, colour) * (
+        0.92 + 0.05 * noise(page, rng, 0.08) + 0.35 * relief(page, 0.05 * smooth(0.36, 0.27, radius))
+    )
     dx, dy, number = honeycomb(here.x + 0.010 * noise(page, rng, 0.08), here.y + 0.010 * noise(page, rng, 0.08), 0.073)
     own = rng.standard_normal(128 * 128).astype(np.float32)[number]
     inside = length(here.x - dx, here.y - dy) < 0.205
@@ -109,7 +128,9 @@ def transistor(
     solid = cover(page, case, soft=1.5)
     image = paint(image, solid, tone((1.0, 1.0, 1.04), 3) * light)
     legs = cover(page, box(lie, (0, 0.35), (0.30, 0.30)))
-    return Scene(image, {"body": solid * smooth(0.0, -0.04, case), "edge": cover(page, np.abs(case + 0.05) - 0.04), "legs": legs})
+    return Scene(
+        image, {"body": solid * smooth(0.0, -0.04, case), "edge": cover(page, np.abs(case + 0.05) - 0.04), "legs": legs}
+    )
 
 
 def _board(page: Page, rng: Generator, lie: Page) -> Array:
@@ -129,6 +150,10 @@ def _leg(page: Page, image: Array, lie: Page, top: Point, bend: Point, end: Poin
     distance = np.maximum(np.minimum(upper, lower), np.maximum(lie.y - (end[1] - short), 0) * 1.5)
     shadow = smooth(0.09, 0.02, np.roll(distance, (page.size // 64, page.size // 48), (0, 1)))
     image = image * (1 - 0.35 * shadow)
-    side = np.where(np.minimum(upper, lower) == upper, lie.x - np.interp(lie.y, (top[1], bend[1]), (top[0], bend[0])), lie.x - np.interp(lie.y, (bend[1], end[1]), (bend[0], end[0])))
+    side = np.where(
+        np.minimum(upper, lower) == upper,
+        lie.x - np.interp(lie.y, (top[1], bend[1]), (top[0], bend[0])),
+        lie.x - np.interp(lie.y, (bend[1], end[1]), (bend[0], end[0])),
+    )
     light = 0.62 - 0.22 * np.abs(side) / 0.045 + 0.22 * np.exp(-(((side + 0.012) / 0.012) ** 2))
     return paint(image, cover(page, distance - 0.042, soft=1.5), tone((0.97, 0.98, 1.0), 3) * light)

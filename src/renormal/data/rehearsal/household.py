@@ -47,7 +47,7 @@ def bottle(page: Page, rng: Generator) -> Scene:
     """The mouth of a brown bottle from above: rings of glass on a bright table, the lamp reflected along them."""
     lie = turned(page, at=(rng.normal(0, 0.012), rng.normal(0, 0.012)), scale=rng.uniform(0.98, 1.01))
     radius, angle = length(lie.x, lie.y), np.arctan2(lie.y, lie.x)
-    radius = radius + 0.004 * noise(page, rng, 0.3)
+    radius = radius + 0.0012 * noise(page, rng, 0.4)
     radii = [r for r, _ in GLASS]
     image = np.stack([np.interp(radius, radii, [c[k] for _, c in GLASS]) for k in range(3)]).astype(np.float32)
     start = rng.uniform(0, 2 * math.pi)
@@ -89,7 +89,7 @@ def hazelnut(page: Page, rng: Generator) -> Scene:
     return Scene(paint(felt, edge, shell * light), {"body": edge * smooth(0.35, 0.5, dome), "all": edge})
 
 
-TUFTS: tuple[Colour, ...] = ((0.86, 0.87, 0.86), (0.82, 0.30, 0.22), (0.88, 0.78, 0.30), (0.28, 0.50, 0.66))
+TUFTS: tuple[Colour, ...] = ((0.84, 0.85, 0.84), (0.72, 0.33, 0.29), (0.80, 0.73, 0.42), (0.36, 0.52, 0.64))
 
 
 def toothbrush(page: Page, rng: Generator, *, missing: Generator | None = None) -> Scene:
@@ -103,11 +103,10 @@ def toothbrush(page: Page, rng: Generator, *, missing: Generator | None = None) 
     dx, dy, number = honeycomb(lie.x, lie.y, 0.188)
     pattern = np.asarray((0, 1, 2, 0, 3, 1, 0, 3))[number // 128 % 8]
     shift = rng.normal(0, 0.009, (2, 128 * 128)).astype(np.float32)
-    tuft = length(dx - shift[0][number], dy - shift[1][number]) - 0.081 + 0.010 * noise(page, rng, 0.05)
-    here = (head - length(dx, dy) < -0.02) & (box(turned(lie, at=(0, 0)), (0, 0), (0.9, 0.9)) < 0)
-    here &= box(Page(page.size, lie.x - dx, lie.y - dy), (0, 0), (0.46, 0.80), corner=0.38) < 0
+    tuft = length(dx - shift[0][number], dy - shift[1][number]) - 0.076 + 0.005 * noise(page, rng, 0.05)
+    here = box(Page(page.size, lie.x - dx, lie.y - dy), (0, 0), (0.44, 0.78), corner=0.36) < 0
     gone = np.zeros_like(here) if missing is None else number == missing.choice(np.unique(number[here]))
-    image = image * (1 - 0.45 * np.where(here, smooth(0.03, -0.01, tuft - 0.015), 0))
+    image = image * (1 - 0.45 * np.where(here, smooth(0.014, -0.006, tuft), 0))
     bristles = _bristles(page, rng, lie, np.asarray(TUFTS, np.float32)[pattern].transpose(2, 0, 1))
     bristles = bristles * (1.05 - 0.45 * smooth(-0.05, 0.01, tuft))
     standing = np.where(here & ~gone, cover(page, tuft, soft=1.5), 0)
@@ -123,5 +122,3 @@ def _bristles(page: Page, rng: Generator, lie: Page, colour: Array) -> Array:
     own = rng.standard_normal(128 * 128).astype(np.float32)[number % (128 * 128)]
     tip = np.exp(-((length(dx + 0.003, dy + 0.003) / 0.0125) ** 2))
     return colour * (0.52 + 0.48 * tip + 0.13 * own) + 0.10 * np.maximum(tip - 0.6, 0)
-
-

@@ -27,13 +27,19 @@ def capsule(page: Page, rng: Generator, *, faulty_imprint: Generator | None = No
     shell = paint(flood(page, (0.78, 0.285, 0.115)), on_cap, (0.105, 0.10, 0.105)) * (light + wave)
     text, ink = _imprint(lie, faulty_imprint)
     grain = np.clip(0.86 + 0.10 * noise(page, rng, 0.03), 0, 1)
-    shell = paint(shell, ink * grain * cover(page, text - 0.017, soft=1.5), tone((0.87, 0.80, 0.74), 3) * (0.5 + 0.5 * dome))
+    shell = paint(
+        shell, ink * grain * cover(page, text - 0.017, soft=1.5), tone((0.87, 0.80, 0.74), 3) * (0.5 + 0.5 * dome)
+    )
     shell = shell + 0.34 * gloss + 0.07 * glow * tone((1.0, 0.75, 0.6), 3)
     shell = shell * (1 - 0.35 * np.exp(-(((lie.x - seam - 0.012) / 0.014) ** 2)))
     edge = cover(page, axis - radius, soft=1.5)
     paper = flood(page, (0.90, 0.905, 0.90)) + 0.012 * noise(page, rng, 0.7)
     paper = paper * (1 - 0.30 * np.exp(-np.maximum(line(lie, (-0.48, 0.05), (0.52, 0.05))[0] - 0.31, 0) / 0.06))
-    parts = {"body": edge * smooth(0.25, 0.4, dome), "cap": edge * on_cap, "orange": edge * (1 - on_cap) * smooth(0.3, 0.5, dome)}
+    parts = {
+        "body": edge * smooth(0.25, 0.4, dome),
+        "cap": edge * on_cap,
+        "orange": edge * (1 - on_cap) * smooth(0.3, 0.5, dome),
+    }
     return Scene(paint(paper, edge, shell), parts)
 
 

@@ -11,7 +11,9 @@ from renormal.data.rehearsal.canvas import Array, Page, Scene, cover, flood, noi
 from renormal.data.rehearsal.shapes import box, length
 
 
-def metal_nut(page: Page, rng: Generator, *, bent: Generator | None = None, flip: bool | Generator | None = None) -> Scene:
+def metal_nut(
+    page: Page, rng: Generator, *, bent: Generator | None = None, flip: bool | Generator | None = None
+) -> Scene:
     """A flanged nut at any angle: four prongs sweep one way around a raised collar with a threaded hole."""
     lie = turned(page, angle=rng.uniform(0, 2 * math.pi), at=(rng.normal(0, 0.02), rng.normal(0, 0.02)))
     lie = Page(page.size, -lie.x, lie.y) if flip else lie
@@ -34,7 +36,14 @@ def metal_nut(page: Page, rng: Generator, *, bent: Generator | None = None, flip
     height = height + 0.10 * twist * np.maximum(local.x - 0.5, 0)
     lathe = np.sin(150 * radius + 2 * noise(page, rng, 0.3)) * 0.016 + 0.035 * noise(page, rng, 0.06)
     sheen = 0.06 * np.cos(2 * angle - rng.uniform(0, 6)) + 0.05 * noise(page, rng, 0.4)
-    light = 0.47 + 0.05 * collar + 0.26 * np.clip(relief(page, height), -1.3, 1.3) + lathe + sheen - 0.16 * twist * (radius > 0.56)
+    light = (
+        0.47
+        + 0.05 * collar
+        + 0.26 * np.clip(relief(page, height), -1.3, 1.3)
+        + lathe
+        + sheen
+        - 0.16 * twist * (radius > 0.56)
+    )
     thread = 0.13 + 0.10 * np.sin(190 * radius + angle) * smooth(0.20, 0.22, radius)
     cloth = flood(page, (0.105, 0.11, 0.12)) + 0.014 * noise(page, rng, 0.02)
     cloth = cloth * (1 - 0.5 * np.exp(-np.maximum(flange, 0) / 0.05))
@@ -44,14 +53,18 @@ def metal_nut(page: Page, rng: Generator, *, bent: Generator | None = None, flip
     return Scene(paint(image, solid, tone((0.98, 0.99, 1.03), 3) * light), parts)
 
 
-def screw(page: Page, rng: Generator, *, thread_side: Generator | None = None, manipulated_front: Generator | None = None) -> Scene:
+def screw(
+    page: Page, rng: Generator, *, thread_side: Generator | None = None, manipulated_front: Generator | None = None
+) -> Scene:
     """A wood screw at any angle on a light table: countersunk head, plain neck, thread, point."""
     lie = turned(page, angle=rng.uniform(0, 2 * math.pi), at=(rng.normal(0, 0.02), rng.normal(0, 0.02)))
-    x, y = lie.x, lie.y
+    x, y = lie.x, lie.y / 1.25  # the profile below is of a thinner screw
     if manipulated_front is not None:
         y = y - manipulated_front.choice((-1.0, 1.0)) * manipulated_front.uniform(0.3, 0.7) * np.maximum(x - 0.62, 0)
         x = x + manipulated_front.uniform(0.0, 0.6) * np.maximum(x - 0.66, 0)
-    core = np.interp(x, (-0.80, -0.79, -0.765, -0.60, -0.1, -0.05, 0.60, 0.83), (0, 0.17, 0.178, 0.072, 0.066, 0.052, 0.05, 0))
+    core = np.interp(
+        x, (-0.80, -0.79, -0.765, -0.60, -0.1, -0.05, 0.60, 0.83), (0, 0.17, 0.178, 0.072, 0.066, 0.052, 0.05, 0)
+    )
     core = core.astype(np.float32)
     threaded = smooth(-0.10, -0.04, x) * smooth(0.82, 0.70, x)
     turn = 2 * math.pi * (x - 0.45 * y) / 0.094
@@ -60,7 +73,7 @@ def screw(page: Page, rng: Generator, *, thread_side: Generator | None = None, m
         tooth = tooth * (1 - _worn(thread_side, x, y))
     width = core + 0.040 * tooth
     across = y / np.maximum(width, 0.01)
-    distance = np.where((x > -0.80) & (x < 0.83), (np.abs(y) - width) * 0.85, 0.05)
+    distance = np.where((x > -0.80) & (x < 0.83), (np.abs(y) - width) * 1.05, 0.05)
     bulge = np.sqrt(np.clip(1 - across**2, 0, 1))
     gloss = np.exp(-(((across + 0.35) / 0.20) ** 2)) * 0.30 + np.exp(-(((across - 0.55) / 0.15) ** 2)) * 0.10
     flank = 0.17 * np.sin(turn) * threaded + 0.10 * (tooth - 0.3 * threaded)
@@ -93,19 +106,29 @@ def zipper(
     tape = _tape(page, rng, Page(page.size, side * out, lie.y))
     image = np.where(np.abs(out) < 0.02 + 0.004 * np.cos(40 * lie.y), 0.10, tape)
     image = np.where(out < 0, 0.085, image)
-    broken = None if broken_teeth is None else (broken_teeth.integers(-4, 4), broken_teeth.choice((-1, 1)), broken_teeth.uniform(0.6, 1.6))
+    broken = (
+        None
+        if broken_teeth is None
+        else (broken_teeth.integers(-4, 4), broken_teeth.choice((-1, 1)), broken_teeth.uniform(0.6, 1.6))
+    )
     for hand in (-1.0, 1.0):
         v = lie.y / pitch + phase + (0.0 if hand < 0 else 0.5)
         number = np.round(v)
         here = Page(page.size, hand * lie.x - open_, (v - number) * pitch)
-        tooth = np.minimum(box(here, (0.07, 0), (0.115, 0.036), corner=0.020), box(here, (-0.045, 0), (0.030, 0.046), corner=0.022))
+        tooth = np.minimum(
+            box(here, (0.07, 0), (0.115, 0.036), corner=0.020), box(here, (-0.045, 0), (0.030, 0.046), corner=0.022)
+        )
         if broken is not None and broken[1] == hand:
             tooth = np.where(np.abs(number - broken[0]) < broken[2], np.maximum(tooth, 0.095 - here.x), tooth)
         height = 0.03 * smooth(0.0, -0.03, tooth)
         light = 0.34 + 0.24 * np.clip(relief(page, height), -1, 1.1) + 0.02 * noise(page, rng, 0.05)
         image = image * (1 - 0.45 * smooth(0.045, 0.0, tooth))
         image = paint(image, cover(page, tooth, soft=1.4), light)
-    parts = {"body": np.ones_like(lie.x), "teeth": cover(page, out - 0.16), "interior": cover(page, np.abs(out - 0.48) - 0.18)}
+    parts = {
+        "body": np.ones_like(lie.x),
+        "teeth": cover(page, out - 0.16),
+        "interior": cover(page, np.abs(out - 0.48) - 0.18),
+    }
     parts["border"] = cover(page, np.abs(out - 0.80) - 0.04)
     return Scene(image[None], parts)
 

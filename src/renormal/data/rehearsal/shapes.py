@@ -49,7 +49,9 @@ def stroke(page: Page, points: list[Point]) -> tuple[Array, Array]:
     return distance, along
 
 
-def wander(rng: Generator, at: Point, *, reach: float, bend: float, angle: float | None = None, knots: int = 9) -> list[Point]:
+def wander(
+    rng: Generator, at: Point, *, reach: float, bend: float, angle: float | None = None, knots: int = 9
+) -> list[Point]:
     """A path of length `reach` around `at` whose heading changes by about `bend` radians from knot to knot."""
     heading = rng.uniform(0, 2 * math.pi) if angle is None else angle
     turns = heading + np.cumsum(rng.normal(0, bend, knots)) - 0.0

@@ -87,7 +87,7 @@ def leather(page: Page, rng: Generator) -> Scene:
     lit = np.clip(relief(page, height), -1, 1)
     light = 0.92 + 0.34 * lit - 0.16 * crease + 0.035 * noise(page, rng, 0.5) + 0.03 * noise(page, rng, 0.06)
     hue = 0.02 * noise(page, rng, 0.3)
-    brown = flood(page, (0.42, 0.255, 0.175)) + tone((0.6, 0.2, -0.2), 3) * hue
+    brown = flood(page, (0.40, 0.265, 0.20)) + tone((0.5, 0.25, 0.0), 3) * hue
     return surface(brown * light)
 
 
@@ -111,7 +111,9 @@ def tile(page: Page, rng: Generator) -> Scene:
 def wood(page: Page, rng: Generator) -> Scene:
     """Upright grain: slow growth rings, fibres at two widths, short dark pores."""
     drift = 0.10 * noise(page, rng, 0.6, stretch=3) + 0.02 * noise(page, rng, 0.1, stretch=6)
-    rings = np.sin(2 * math.pi * (2.6 * (page.x + drift) + rng.uniform(0, 1)) + 1.1 * noise(page, rng, 0.25, stretch=12))
+    rings = np.sin(
+        2 * math.pi * (2.6 * (page.x + drift) + rng.uniform(0, 1)) + 1.1 * noise(page, rng, 0.25, stretch=12)
+    )
     fibre = noise(page, rng, 0.030, stretch=22) + 0.8 * noise(page, rng, 0.009, stretch=40)
     fine = noise(page, rng, 0.005, stretch=10)
     pores = smooth(1.5, 2.2, noise(page, rng, 0.0085, stretch=9) + 0.35 * rings)
