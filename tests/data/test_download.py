@@ -206,7 +206,8 @@ def test_an_archive_that_cannot_be_trusted_leaves_nothing(case: str, tmp_path: P
     target = tmp_path / "deep" / "target"
     target.mkdir(parents=True)
     (tmp_path / "a.tar.xz").write_bytes(EVIL[case])
-    with pytest.raises(DataError, match=r"a\.tar\.xz: (damaged|.*do not trust)"):
+    line = "damaged archive" if case.startswith(("truncated", "no archive")) else "do not trust"
+    with pytest.raises(DataError, match=rf"a\.tar\.xz: .*{line}"):
         unpack(tmp_path / "a.tar.xz", target, max_bytes=1_000_000)
     assert list(target.iterdir()) == []
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["a.tar.xz", "deep", "target"]

@@ -21,7 +21,8 @@ def outline(path: Path, size: tuple[int, int] = (20, 20)) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     mask = np.zeros(size[::-1], np.uint8)
     mask[2:6, 2:6] = 255
-    mask[10:14, 10:14] = 255
+    mask[6:8, 6:8] = 255  # touches the first at a corner: one defect
+    mask[12:16, 12:16] = 255
     Image.fromarray(mask).save(path)
 
 

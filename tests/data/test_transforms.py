@@ -127,6 +127,13 @@ def test_a_batch_depends_on_seed_epoch_and_number_alone() -> None:
     assert not any(torch.equal(first.batch(2, 3), other) for other in different)
 
 
+def test_a_single_image_moves_differently_in_each_batch_of_each_epoch() -> None:
+    image = torch.randint(256, (1, 1, 8, 8), generator=stream(3), dtype=torch.uint8)
+    data = batches(image, batch_size=1, augmentation=Augmentation(rotate=90))
+    moved = [data.batch(epoch, k) for epoch in range(3) for k in range(3)]
+    assert not any(torch.equal(a, b) for i, a in enumerate(moved) for b in moved[:i])
+
+
 def test_ranks_share_one_sequence_without_overlap() -> None:
     alone = batches(numbered(100), batch_size=8, length=48)
     ranks = [batches(numbered(100), batch_size=4, length=48, rank=rank, world_size=2) for rank in range(2)]

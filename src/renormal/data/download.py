@@ -68,9 +68,8 @@ def download_mvtec(root: Path, *, accept_licence: bool, url: str = ARCHIVE_URL, 
 def fetch(url: str, target: Path) -> None:
     """The file behind `url`, through `<target>.part`, whose bytes are not fetched again."""
     part = target.with_name(target.name + ".part")
-    failures = 0
+    most, failures = _size(part), 0
     while failures < ATTEMPTS:
-        before = _size(part)
         try:
             done, total = _append(url, part)
         except (OSError, HTTPException) as error:
@@ -80,7 +79,8 @@ def fetch(url: str, target: Path) -> None:
                 part.replace(target)
                 return
             reason = f"{done} of {total} bytes arrived"
-        failures = 1 if _size(part) > before else failures + 1
+        failures = 1 if _size(part) > most else failures + 1
+        most = max(most, _size(part))
         time.sleep(PAUSE)
     raise DataError(f"{url}: connection lost ({reason}); run the same command again to go on from {part}")
 

@@ -38,7 +38,7 @@ class Gradient:
 
 @dataclass(frozen=True)
 class Adam:
-    """m̂ / (√v̂ + ε): the direction of Adam, each sample on its own clock (section 3.4); Kingma & Ba, arXiv 1412.6980."""
+    """m̂ / (√v̂ + ε): Adam's direction (Kingma & Ba, arXiv 1412.6980), each sample on its own clock (section 3.4)."""
 
     beta1: float = 0.9
     beta2: float = 0.999

@@ -28,6 +28,9 @@ def known_mask(x: Images, reconstructed: Images, omega: Mask | None) -> Tensor:
 
 
 def error_mask(x: Images, reconstructed: Images, omega: Mask | None) -> Tensor:
-    """(x − f(x))²: well-reconstructed pixels stay put (eq. 8). Where Ω is given it applies too."""
+    """(x − f(x))²: well-reconstructed pixels stay put (eq. 8).
+
+    Where Ω is given it applies too.
+    """
     error = (x - reconstructed).square()
     return error if omega is None else error * omega

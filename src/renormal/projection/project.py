@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,7 +13,7 @@ from renormal.contracts import Autoencoder, EnergyTerms, Images, Mask, PerSample
 from renormal.projection.direction import Adam, Direction
 from renormal.projection.energy import Energy
 from renormal.projection.mask import UpdateMask, error_mask
-from renormal.projection.slots import Queue, Slots
+from renormal.projection.slots import Queue, Slots, combine
 from renormal.projection.stop import StopCriterion, Threshold
 
 EnergyFunction = Callable[[Autoencoder, Images, Images], EnergyTerms]  # (model, x, x0) → terms at x
@@ -99,9 +100,9 @@ def _differentiate(descent: Descent, model: Autoencoder, slots: Slots) -> tuple[
 
 def _judge(descent: Descent, slots: Slots, terms: EnergyTerms) -> Tensor | None:
     """Keep the points that are accepted (None: all) and decide who has arrived."""
-    accepted = None if not descent.safeguard else terms.total <= slots.terms.total
+    accepted = None if not descent.safeguard else (terms.total <= slots.terms.total) | (slots.steps == 0)
     slots.kept = _choose(accepted, slots.x, slots.kept)
-    slots.terms = EnergyTerms(*(_choose(accepted, new, old) for new, old in zip(terms, slots.terms, strict=True)))
+    slots.terms = _choose(accepted, terms, slots.terms)
     arrived, stop_memory = descent.stop(slots.terms, slots.memory[1])
     slots.memory = (slots.memory[0], stop_memory)
     slots.stopped = torch.where(slots.done, slots.stopped, arrived & slots.terms.total.isfinite())
@@ -115,7 +116,7 @@ def _move(descent: Descent, slots: Slots, gradient: Tensor, accepted: Tensor | N
     direction, memory = descent.direction(gradient, slots.memory[0], clock)
     mask = descent.mask(slots.kept, slots.terms.reconstructed, slots.omega)
     move = direction if mask is None else direction * mask
-    slots.memory = (_choose_all(accepted, memory, slots.memory[0]), slots.memory[1])
+    slots.memory = (_choose(accepted, memory, slots.memory[0]), slots.memory[1])
     slots.move = _choose(accepted, move, slots.move)
     if accepted is not None:
         slots.step_size = torch.where(accepted, slots.step_size, slots.step_size / 2)
@@ -128,16 +129,11 @@ def _move(descent: Descent, slots: Slots, gradient: Tensor, accepted: Tensor | N
     slots.clock = slots.clock + (moving if accepted is None else moving & accepted)
 
 
-def _choose(accepted: Tensor | None, new: Tensor, old: Tensor) -> Tensor:
+def _choose(accepted: Tensor | None, new: Any, old: Any) -> Any:
+    """`new` in the accepted rows, `old` in the others, through nested tuples."""
     if accepted is None:
         return new
-    return torch.where(accepted.view(-1, *(1,) * (new.ndim - 1)), new, old)
-
-
-def _choose_all(accepted: Tensor | None, new: tuple[Tensor, ...], old: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    if accepted is None:
-        return new
-    return tuple(_choose(accepted, one, other) for one, other in zip(new, old, strict=True))
+    return combine(lambda one, other: torch.where(accepted.view(-1, *(1,) * (one.ndim - 1)), one, other), new, old)
 
 
 def _rows(terms: EnergyTerms, rows: Tensor) -> EnergyTerms:
@@ -155,8 +151,8 @@ def _autocast(descent: Descent, device: torch.device) -> torch.autocast:
 
 
 def _check(x0: Images, omega: Mask | None) -> None:
-    if x0.ndim != 4 or not x0.is_floating_point():
-        raise ValueError(f"images must be floating point (B, C, H, W), got {x0.dtype} {tuple(x0.shape)}")
+    if x0.ndim != 4 or x0.dtype not in (torch.float32, torch.float64):
+        raise ValueError(f"images must be float32 or float64 (B, C, H, W), got {x0.dtype} {tuple(x0.shape)}")
     if not bool(x0.isfinite().all()):
         raise ValueError("images must be finite, got NaN or infinity")
     if omega is None:

@@ -7,6 +7,7 @@ step can be captured. When the queue is empty the last slots idle on what they h
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,10 +37,18 @@ class Slots:
     stopped: PerSample
 
 
+def combine(function: Callable[..., Tensor], *trees: Any) -> Any:
+    """`function` of the tensors that stand at one place of alike nested tuples, in a tuple of the same type."""
+    if isinstance(trees[0], Tensor):
+        return function(*trees)
+    items = [combine(function, *parts) for parts in zip(*trees, strict=True)]
+    return type(trees[0])(*items) if hasattr(trees[0], "_fields") else tuple(items)
+
+
 def write_rows(target: Any, source: Any, rows: Tensor) -> None:
     """target[rows] = source[rows], through nested tuples."""
     if isinstance(target, Tensor):
-        target[rows] = source[rows]
+        target[rows] = source[rows].to(target.dtype)
     else:
         for one, other in zip(target, source, strict=True):
             write_rows(one, other, rows)
@@ -50,7 +59,7 @@ class Queue:
 
     def __init__(self, x0: Images, omega: Mask | None, step_size: float) -> None:
         samples = len(x0)
-        nothing = torch.full((samples,), torch.nan, device=x0.device)
+        nothing = x0.new_full((samples,), torch.nan)
         self.x0, self.omega, self.step_size = x0, omega, step_size
         self.entered, self.left = 0, 0
         self.result = Projection(
@@ -67,7 +76,7 @@ class Queue:
     def open(self, slots: int, memory: Any) -> Slots:
         """Slots filled with the first samples. `memory` is what direction and stop start from."""
         x0 = torch.empty_like(self.x0[:slots]).copy_(self.x0[:slots])
-        zeros = torch.zeros(slots, device=x0.device)
+        zeros = x0.new_zeros(slots)
         self.entered = slots
         return Slots(
             sample=torch.arange(slots, device=x0.device),
@@ -80,7 +89,7 @@ class Queue:
             step_size=zeros + self.step_size,
             steps=zeros.long(),
             clock=zeros.long(),
-            memory=_copy(memory),
+            memory=combine(Tensor.clone, memory),
             fresh_memory=memory,
             done=zeros.bool(),
             stopped=zeros.bool(),
@@ -101,7 +110,7 @@ class Queue:
         sample = slots.sample[rows]
         self.result.x[sample] = slots.kept[rows]
         for whole, part in zip(self.result.terms, slots.terms, strict=True):
-            whole[sample] = part[rows]
+            whole[sample] = part[rows].to(whole.dtype)  # a model may answer in bfloat16
         self.result.steps[sample] = slots.steps[rows]
         self.result.stopped[sample] = slots.stopped[rows]
         self.left += len(rows)
@@ -121,10 +130,3 @@ class Queue:
         slots.steps[rows], slots.clock[rows] = 0, 0
         slots.done[rows], slots.stopped[rows] = False, False
         write_rows(slots.memory, slots.fresh_memory, rows)
-
-
-def _copy(memory: Any) -> Any:
-    if isinstance(memory, Tensor):
-        return memory.clone()
-    items = [_copy(item) for item in memory]
-    return type(memory)(*items) if hasattr(memory, "_fields") else tuple(items)

@@ -58,7 +58,10 @@ class Threshold(_Composable):
         if self.value is not None:
             return self
         ordered = losses.double().sort().values
-        position = torch.tensor(self.quantile * (len(ordered) - 1))
+        finite = int(ordered.isfinite().sum())
+        if finite == 0 or finite < len(ordered):
+            raise ValueError(f"a threshold needs finite losses of normal images, got {finite} of {len(ordered)}")
+        position = torch.tensor(self.quantile * (len(ordered) - 1), dtype=torch.float64)
         low, high = ordered[int(position.floor())], ordered[int(position.ceil())]
         return replace(self, value=torch.lerp(low, high, position.frac().to(ordered)).item())
 

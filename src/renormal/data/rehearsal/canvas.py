@@ -1,4 +1,4 @@
-"""The page that everything is drawn on: coordinates, smooth noise, coverage, paint, light and the camera. Planes come first: (C, H, W)."""
+"""The page: coordinates, smooth noise, coverage, paint, light and the camera. Images are planes first, (C, H, W)."""
 
 from __future__ import annotations
 
@@ -54,15 +54,16 @@ def noise(page: Page, rng: Generator, scale: float, *, stretch: float = 1.0) -> 
     """Smooth noise, mean 0, deviation about 1, features of width `scale` and height `scale * stretch`."""
     wide = min(max(2, math.ceil(2 / scale)), page.size)
     high = min(max(2, math.ceil(2 / (scale * stretch))), page.size)
-    coarse = Image.fromarray(rng.standard_normal((high + 2, wide + 2), dtype=np.float32))
+    coarse = Image.fromarray(1.25 * rng.standard_normal((high + 2, wide + 2), dtype=np.float32))
     box = (1, 1, wide + 1, high + 1)
-    return 1.25 * np.asarray(coarse.resize((page.size, page.size), Image.Resampling.BICUBIC, box))
+    return np.asarray(coarse.resize((page.size, page.size), Image.Resampling.BICUBIC, box))
 
 
 def fractal(page: Page, rng: Generator, scale: float, *, octaves: int = 3, stretch: float = 1.0) -> Array:
     """Noise over halving scales and amplitudes."""
     layers = [0.5**k * noise(page, rng, scale * 0.5**k, stretch=stretch) for k in range(octaves)]
-    return np.sum(layers, axis=0, dtype=np.float32)
+    total: Array = np.sum(layers, axis=0, dtype=np.float32)
+    return total
 
 
 @lru_cache(maxsize=8)
@@ -70,7 +71,7 @@ def _ring(size: int, scale: float, width: float) -> Array:
     axis = fft.fftfreq(size).astype(np.float32) * size / 2
     radius = np.sqrt(axis[:, None] ** 2 + axis[None, :] ** 2) * scale
     ring: Array = np.exp(-0.5 * ((radius - 1) / width) ** 2)
-    return ring / np.sqrt(np.sum(ring**2))
+    return ring / float(np.sqrt(np.sum(ring**2)))
 
 
 def labyrinth(page: Page, rng: Generator, scale: float, *, width: float = 0.3) -> tuple[Array, Array]:
@@ -82,13 +83,14 @@ def labyrinth(page: Page, rng: Generator, scale: float, *, width: float = 0.3) -
 
 def smooth(low: float, high: float, value: Array) -> Array:
     """0 below `low`, 1 above `high`, a cubic between."""
-    t = np.clip((value - low) / (high - low), 0, 1)
+    t: Array = np.clip((value - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
 
 
 def cover(page: Page, distance: Array, *, soft: float = 1.0) -> Array:
     """How much of each pixel lies inside a shape (signed distance < 0), its edge `soft` pixels wide."""
-    return np.clip(0.5 - distance / (soft * page.pixel), 0, 1)
+    covered: Array = np.clip(0.5 - distance / (soft * page.pixel), 0, 1)
+    return covered
 
 
 def tone(colour: Colour | float, channels: int) -> Array:
@@ -109,8 +111,9 @@ def paint(image: Array, alpha: Array, colour: Colour | float | Array) -> Array:
 
 def relief(page: Page, height: Array, *, light: float = -2.2) -> Array:
     """Slope of `height` (in page units) towards a light at angle `light`: positive is lit."""
-    down, right = np.gradient(height, page.pixel)
-    return -(math.cos(light) * right + math.sin(light) * down)
+    right: Array = np.gradient(height, page.pixel, axis=1)
+    down: Array = np.gradient(height, page.pixel, axis=0)
+    return -math.cos(light) * right - math.sin(light) * down
 
 
 def expose(page: Page, image: Array, rng: Generator, *, grain: float = 0.011) -> NDArray[np.uint8]:

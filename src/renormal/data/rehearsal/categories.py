@@ -1,4 +1,4 @@
-"""The table: what each category is drawn by, and what can go wrong with it. A new category is one function and one row."""
+"""The table: what draws each category, and what can go wrong with it. A new category is one function and one row."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Literal, NamedTuple
 
-from renormal.data.rehearsal import defects as d
-from renormal.data.rehearsal import electric, household, medicine, metal, textures
+from renormal.data.rehearsal import electric, household, lines, medicine, metal, patches, textures
 from renormal.data.rehearsal.canvas import Scene
-from renormal.data.rehearsal.defects import Surface
+from renormal.data.rehearsal.defects import Surface, several
 
 
 class Redrawn(NamedTuple):
@@ -35,11 +34,11 @@ TABLE: dict[str, Category] = {
         False,
         textures.carpet,
         {
-            "color": partial(d.stain, colour=RED, hides=0.1, strength=(0.25, 0.6)),
-            "cut": partial(d.cut, reach=(0.25, 0.5), width=0.022),
-            "hole": partial(d.hole, radius=(0.06, 0.12)),
-            "metal_contamination": partial(d.shard, radius=(0.04, 0.09)),
-            "thread": partial(d.thread, colour=(0.74, 0.71, 0.62)),
+            "color": partial(patches.stain, colour=RED, hides=0.1, strength=(0.25, 0.6)),
+            "cut": partial(lines.cut, reach=(0.25, 0.5), width=0.022),
+            "hole": partial(patches.hole, radius=(0.06, 0.12)),
+            "metal_contamination": partial(patches.shard, radius=(0.04, 0.09)),
+            "thread": partial(lines.thread, colour=(0.74, 0.71, 0.62)),
         },
     ),
     "grid": Category(
@@ -47,11 +46,13 @@ TABLE: dict[str, Category] = {
         True,
         textures.grid,
         {
-            "bent": partial(d.push, radius=(0.12, 0.25), shift=(0.04, 0.09)),
+            "bent": partial(patches.push, radius=(0.12, 0.25), shift=(0.04, 0.09)),
             "broken": Redrawn("broken"),
-            "glue": partial(d.stain, colour=WHITE, radius=(0.06, 0.13), hides=0.4, strength=(0.3, 0.6), gloss=0.25),
-            "metal_contamination": partial(d.shard, radius=(0.05, 0.10)),
-            "thread": partial(d.thread, colour=WHITE, width=0.009),
+            "glue": partial(
+                patches.stain, colour=WHITE, radius=(0.06, 0.13), hides=0.5, strength=(0.25, 0.5), gloss=0.12
+            ),
+            "metal_contamination": partial(patches.shard, radius=(0.05, 0.10)),
+            "thread": partial(lines.thread, colour=WHITE, width=0.009),
         },
     ),
     "leather": Category(
@@ -59,13 +60,20 @@ TABLE: dict[str, Category] = {
         False,
         textures.leather,
         {
-            "color": partial(d.stain, colour=(0.62, 0.42, 0.26), radius=(0.05, 0.13), hides=0.2, strength=(0.3, 0.7)),
-            "cut": partial(d.cut, width=0.016, floor=(0.20, 0.12, 0.09), raised=0.35),
-            "fold": d.fold,
-            "glue": partial(
-                d.stain, colour=(0.60, 0.52, 0.44), radius=(0.05, 0.12), hides=0.5, strength=(0.25, 0.5), gloss=0.2
+            "color": partial(
+                patches.stain, colour=(0.62, 0.42, 0.26), radius=(0.05, 0.13), hides=0.2, strength=(0.3, 0.7)
             ),
-            "poke": partial(d.hole, radius=(0.035, 0.065), dark=0.45, floor=(0.16, 0.10, 0.08)),
+            "cut": partial(lines.cut, width=0.016, floor=(0.20, 0.12, 0.09), raised=0.35),
+            "fold": lines.fold,
+            "glue": partial(
+                patches.stain,
+                colour=(0.60, 0.52, 0.44),
+                radius=(0.05, 0.12),
+                hides=0.5,
+                strength=(0.25, 0.5),
+                gloss=0.2,
+            ),
+            "poke": partial(patches.hole, radius=(0.04, 0.08), dark=0.45, floor=(0.16, 0.10, 0.08)),
         },
     ),
     "tile": Category(
@@ -73,13 +81,15 @@ TABLE: dict[str, Category] = {
         False,
         textures.tile,
         {
-            "crack": partial(d.crack, reach=(0.9, 1.6), width=0.018, bend=0.3),
+            "crack": partial(lines.crack, reach=(0.9, 1.6), width=0.018, bend=0.3),
             "glue_strip": partial(
-                d.smear, colour=(0.80, 0.76, 0.62), width=(0.07, 0.12), strength=(0.4, 0.65), dry=0.15
+                lines.smear, colour=(0.80, 0.76, 0.62), width=(0.07, 0.12), strength=(0.4, 0.65), dry=0.15
             ),
-            "gray_stroke": partial(d.smear, colour=GREY, width=(0.05, 0.09), strength=(0.45, 0.7)),
-            "oil": partial(d.stain, colour=(0.36, 0.33, 0.24), radius=(0.15, 0.28), hides=0.0, strength=(0.25, 0.5)),
-            "rough": partial(d.rough, radius=(0.15, 0.28), strength=0.38),
+            "gray_stroke": partial(lines.smear, colour=GREY, width=(0.05, 0.09), strength=(0.45, 0.7)),
+            "oil": partial(
+                patches.stain, colour=(0.36, 0.33, 0.24), radius=(0.15, 0.28), hides=0.0, strength=(0.25, 0.5)
+            ),
+            "rough": partial(patches.rough, radius=(0.15, 0.28), strength=0.38),
         },
     ),
     "wood": Category(
@@ -87,14 +97,16 @@ TABLE: dict[str, Category] = {
         False,
         textures.wood,
         {
-            "color": partial(d.stain, colour=RED, radius=(0.05, 0.12), hides=0.2, strength=(0.35, 0.7)),
+            "color": partial(patches.stain, colour=RED, radius=(0.05, 0.12), hides=0.2, strength=(0.35, 0.7)),
             "combined": partial(
-                d.several,
-                kinds=(partial(d.hole, radius=(0.03, 0.06)), partial(d.scratch, reach=(0.4, 0.8), depth=0.2)),
+                several,
+                kinds=(partial(patches.hole, radius=(0.03, 0.06)), partial(lines.scratch, reach=(0.4, 0.8), depth=0.2)),
             ),
-            "hole": partial(d.hole, radius=(0.04, 0.09), floor=(0.12, 0.07, 0.05), ragged=0.1),
-            "liquid": partial(d.stain, colour=(0.34, 0.20, 0.11), radius=(0.10, 0.22), hides=0.0, strength=(0.3, 0.6)),
-            "scratch": partial(d.scratch, reach=(0.5, 1.1), depth=0.20, strokes=4),
+            "hole": partial(patches.hole, radius=(0.04, 0.09), floor=(0.12, 0.07, 0.05), ragged=0.1),
+            "liquid": partial(
+                patches.stain, colour=(0.34, 0.20, 0.11), radius=(0.10, 0.22), hides=0.0, strength=(0.3, 0.6)
+            ),
+            "scratch": partial(lines.scratch, reach=(0.5, 1.1), depth=0.20, strokes=4),
         },
     ),
     "bottle": Category(
@@ -102,10 +114,15 @@ TABLE: dict[str, Category] = {
         False,
         household.bottle,
         {
-            "broken_large": partial(d.chip, part="rim", radius=(0.20, 0.34), colours=GLASS),
-            "broken_small": partial(d.chip, part="rim", radius=(0.09, 0.15), colours=GLASS),
+            "broken_large": partial(patches.chip, part="rim", radius=(0.20, 0.34), colours=GLASS),
+            "broken_small": partial(patches.chip, part="rim", radius=(0.09, 0.15), colours=GLASS),
             "contamination": partial(
-                d.stain, part="inside", colour=(0.60, 0.55, 0.47), radius=(0.08, 0.22), hides=0.6, strength=(0.3, 0.75)
+                patches.stain,
+                part="inside",
+                colour=(0.60, 0.55, 0.47),
+                radius=(0.08, 0.22),
+                hides=0.6,
+                strength=(0.3, 0.75),
             ),
         },
     ),
@@ -117,11 +134,11 @@ TABLE: dict[str, Category] = {
             "bent_wire": Redrawn("bent_wire"),
             "cable_swap": Redrawn("cable_swap"),
             "cut_outer_insulation": partial(
-                d.chip, part="jacket", radius=(0.10, 0.18), colours=((0.26, 0.26, 0.27), (0.66, 0.66, 0.67))
+                patches.chip, part="jacket", radius=(0.10, 0.18), colours=((0.26, 0.26, 0.27), (0.66, 0.66, 0.67))
             ),
             "missing_cable": Redrawn("missing_cable"),
             "missing_wire": Redrawn("missing_wire"),
-            "poke_insulation": partial(d.hole, part="core", radius=(0.05, 0.08)),
+            "poke_insulation": partial(patches.hole, part="core", radius=(0.05, 0.08)),
         },
     ),
     "capsule": Category(
@@ -129,11 +146,11 @@ TABLE: dict[str, Category] = {
         False,
         medicine.capsule,
         {
-            "crack": partial(d.crack, reach=(0.3, 0.6), width=0.016),
+            "crack": partial(lines.crack, reach=(0.3, 0.6), width=0.012, dark=0.6),
             "faulty_imprint": Redrawn("faulty_imprint"),
-            "poke": partial(d.hole, part="orange", radius=(0.045, 0.075), dark=0.6),
-            "scratch": partial(d.scratch, reach=(0.2, 0.45), depth=0.30),
-            "squeeze": partial(d.push, radius=(0.14, 0.24), shift=(0.05, 0.09)),
+            "poke": partial(patches.hole, part="orange", radius=(0.045, 0.075), dark=0.6),
+            "scratch": partial(lines.scratch, reach=(0.2, 0.45), depth=0.30),
+            "squeeze": partial(patches.push, radius=(0.14, 0.24), shift=(0.05, 0.09)),
         },
     ),
     "hazelnut": Category(
@@ -141,10 +158,10 @@ TABLE: dict[str, Category] = {
         False,
         household.hazelnut,
         {
-            "crack": partial(d.crack, reach=(0.4, 0.8), width=0.028, dark=0.85),
-            "cut": partial(d.cut, reach=(0.25, 0.45), width=0.022, floor=(0.78, 0.62, 0.42)),
-            "hole": partial(d.hole, radius=(0.05, 0.09)),
-            "print": partial(d.stain, colour=WHITE, radius=(0.07, 0.13), hides=0.5, strength=(0.35, 0.7)),
+            "crack": partial(lines.crack, reach=(0.4, 0.8), width=0.028, dark=0.85),
+            "cut": partial(lines.cut, reach=(0.25, 0.45), width=0.022, floor=(0.78, 0.62, 0.42)),
+            "hole": partial(patches.hole, radius=(0.05, 0.09)),
+            "print": partial(patches.stain, colour=WHITE, radius=(0.07, 0.13), hides=0.5, strength=(0.35, 0.7)),
         },
     ),
     "metal_nut": Category(
@@ -153,9 +170,9 @@ TABLE: dict[str, Category] = {
         metal.metal_nut,
         {
             "bent": Redrawn("bent"),
-            "color": partial(d.stain, colour=BLUE, radius=(0.08, 0.16), hides=0.2, strength=(0.35, 0.7)),
+            "color": partial(patches.stain, colour=BLUE, radius=(0.08, 0.16), hides=0.2, strength=(0.35, 0.7)),
             "flip": Redrawn("flip"),
-            "scratch": partial(d.scratch, reach=(0.25, 0.5), depth=0.28),
+            "scratch": partial(lines.scratch, reach=(0.25, 0.5), depth=0.28),
         },
     ),
     "pill": Category(
@@ -163,13 +180,13 @@ TABLE: dict[str, Category] = {
         False,
         medicine.pill,
         {
-            "color": partial(d.stain, colour=OCHRE, radius=(0.08, 0.16), hides=0.1, strength=(0.25, 0.6)),
+            "color": partial(patches.stain, colour=OCHRE, radius=(0.08, 0.16), hides=0.1, strength=(0.25, 0.6)),
             "contamination": partial(
-                d.stain, colour=(0.20, 0.17, 0.15), radius=(0.03, 0.07), hides=0.7, strength=(0.5, 0.85)
+                patches.stain, colour=(0.20, 0.17, 0.15), radius=(0.03, 0.07), hides=0.7, strength=(0.5, 0.85)
             ),
-            "crack": partial(d.crack, reach=(0.4, 0.7), width=0.020),
+            "crack": partial(lines.crack, reach=(0.4, 0.7), width=0.011, dark=0.6),
             "faulty_imprint": Redrawn("faulty_imprint"),
-            "scratch": partial(d.scratch, reach=(0.3, 0.6), depth=-0.20),
+            "scratch": partial(lines.scratch, reach=(0.3, 0.6), depth=-0.20),
         },
     ),
     "screw": Category(
@@ -178,8 +195,8 @@ TABLE: dict[str, Category] = {
         metal.screw,
         {
             "manipulated_front": Redrawn("manipulated_front"),
-            "scratch_head": partial(d.scratch, part="head", reach=(0.12, 0.22), width=0.018, depth=0.35),
-            "scratch_neck": partial(d.scratch, part="neck", reach=(0.15, 0.30), width=0.018, depth=0.35),
+            "scratch_head": partial(lines.scratch, part="head", reach=(0.12, 0.22), width=0.018, depth=0.35),
+            "scratch_neck": partial(lines.scratch, part="neck", reach=(0.15, 0.30), width=0.018, depth=0.35),
             "thread_side": Redrawn("thread_side"),
         },
     ),
@@ -188,8 +205,8 @@ TABLE: dict[str, Category] = {
         False,
         household.toothbrush,
         {
-            "bent_bristles": partial(d.push, part="tufts", radius=(0.10, 0.17), shift=(0.06, 0.11)),
-            "defective": partial(d.thread, part="tufts", colour=(0.78, 0.79, 0.78), reach=(0.25, 0.6), width=0.013),
+            "bent_bristles": partial(patches.push, part="tufts", radius=(0.10, 0.17), shift=(0.06, 0.11)),
+            "defective": partial(lines.thread, part="tufts", colour=(0.78, 0.79, 0.78), reach=(0.25, 0.6), width=0.013),
             "missing_tuft": Redrawn("missing"),
         },
     ),
@@ -201,7 +218,7 @@ TABLE: dict[str, Category] = {
             "bent_lead": Redrawn("bent_lead"),
             "cut_lead": Redrawn("cut_lead"),
             "damaged_case": partial(
-                d.chip, part="edge", radius=(0.08, 0.16), colours=((0.13, 0.13, 0.13), (0.42, 0.41, 0.40))
+                patches.chip, part="edge", radius=(0.08, 0.16), colours=((0.13, 0.13, 0.13), (0.42, 0.41, 0.40))
             ),
             "misplaced": Redrawn("misplaced"),
         },
@@ -213,12 +230,12 @@ TABLE: dict[str, Category] = {
         {
             "broken_teeth": Redrawn("broken_teeth"),
             "fabric_border": partial(
-                d.chip, part="border", radius=(0.06, 0.12), colours=((0.35, 0.35, 0.35), (0.66, 0.66, 0.66))
+                patches.chip, part="border", radius=(0.06, 0.12), colours=((0.35, 0.35, 0.35), (0.66, 0.66, 0.66))
             ),
-            "fabric_interior": partial(d.hole, part="interior", radius=(0.05, 0.10)),
-            "rough": partial(d.rough, part="interior", radius=(0.10, 0.20), strength=0.45),
+            "fabric_interior": partial(patches.hole, part="interior", radius=(0.05, 0.10)),
+            "rough": partial(patches.rough, part="interior", radius=(0.10, 0.20), strength=0.45),
             "split_teeth": Redrawn("split_teeth"),
-            "squeezed_teeth": partial(d.push, part="teeth", radius=(0.10, 0.16), shift=(0.04, 0.07)),
+            "squeezed_teeth": partial(patches.push, part="teeth", radius=(0.10, 0.16), shift=(0.04, 0.07)),
         },
     ),
 }

@@ -37,32 +37,40 @@ def cable(
 ) -> Scene:
     """A cable cut across: a pale jacket around three coloured sleeves, each full of copper strands."""
     lie = turned(page, angle=rng.normal(0, 0.06), at=(rng.normal(0, 0.02), rng.normal(0, 0.02)))
-    image = flood(page, (0.43, 0.44, 0.455)) + 0.012 * noise(page, rng, 0.5)
     jacket = disc(lie, (0, 0), 0.86) + 0.010 * noise(page, rng, 0.5)
-    image = image * (1 - 0.4 * np.exp(-np.maximum(jacket, 0) / 0.06))
-    rubber = flood(page, (0.72, 0.73, 0.73)) * (
-        1 + 0.03 * noise(page, rng, 0.05) + 0.10 * relief(page, 0.08 * smooth(0, -0.07, jacket))
-    )
-    image = paint(image, cover(page, jacket, soft=1.5), rubber)
-    colours = [SLEEVES[1], *SLEEVES[1:]] if cable_swap is not None else list(SLEEVES)
+    image = _jacket(page, rng, jacket)
+    colours = SLEEVES if cable_swap is None else (SLEEVES[1], *SLEEVES[1:])
     absent = -1 if missing_cable is None else int(missing_cable.integers(3))
     bare = -1 if missing_wire is None else int(missing_wire.integers(3))
     core = np.zeros_like(page.x)
     for k in range(3):
-        angle = -math.pi / 2 + 2 * math.pi * k / 3 + rng.normal(0, 0.04)
-        at = (0.435 * math.cos(angle) + rng.normal(0, 0.01), 0.435 * math.sin(angle) + rng.normal(0, 0.01))
+        x, y = _place(k, turn=rng.normal(0, 0.04))
+        at = (x + rng.normal(0, 0.01), y + rng.normal(0, 0.01))
         sleeve = disc(lie, at, 0.355) + 0.012 * noise(page, rng, 0.3)
-        gap = image * (1 - 0.55 * smooth(0.05, 0.0, sleeve))
-        image = paint(gap, cover(page, sleeve, soft=1.5), _core(page, rng, lie, at, colours[k], bare=bare == k))
-        if absent == k:
-            image = paint(
-                gap, cover(page, sleeve, soft=1.5), tone((0.20, 0.20, 0.21), 3) * (0.55 + 0.6 * smooth(0, -0.3, sleeve))
-            )
+        filled = _core(page, rng, lie, at, colours[k], bare=bare == k)
+        void = tone((0.20, 0.20, 0.21), 3) * (0.55 + 0.6 * smooth(0, -0.3, sleeve))
+        image = image * (1 - 0.55 * smooth(0.05, 0.0, sleeve))
+        image = paint(image, cover(page, sleeve, soft=1.5), void if absent == k else filled)
         core = np.maximum(core, cover(page, sleeve + 0.02))
     image = image if bent_wire is None else _stray(page, image, bent_wire)
     solid = cover(page, jacket, soft=1.5)
     ring = solid * cover(page, 0.76 - length(lie.x, lie.y)) * (1 - core)
     return Scene(image, {"body": solid, "core": core, "jacket": ring})
+
+
+def _place(number: int, *, turn: float = 0.0) -> Point:
+    """The middle of a sleeve: three around the axis, the first on top."""
+    angle = 2 * math.pi * number / 3 - math.pi / 2 + turn
+    return 0.435 * math.cos(angle), 0.435 * math.sin(angle)
+
+
+def _jacket(page: Page, rng: Generator, jacket: Array) -> Array:
+    """Mottled pale rubber on a grey table."""
+    table = flood(page, (0.43, 0.44, 0.455)) + 0.012 * noise(page, rng, 0.5)
+    table = table * (1 - 0.4 * np.exp(-np.maximum(jacket, 0) / 0.06))
+    bevel = relief(page, 0.08 * smooth(0, -0.07, jacket))
+    rubber = flood(page, (0.72, 0.73, 0.73)) * (1 + 0.03 * noise(page, rng, 0.05) + 0.10 * bevel)
+    return paint(table, cover(page, jacket, soft=1.5), rubber)
 
 
 def _core(page: Page, rng: Generator, lie: Page, at: Point, colour: Colour, *, bare: bool) -> Array:
@@ -86,14 +94,13 @@ def _core(page: Page, rng: Generator, lie: Page, at: Point, colour: Colour, *, b
 def _stray(page: Page, image: Array, flaw: Generator) -> Array:
     """A copper strand that left its bundle and lies across the cut."""
     angle, turn = flaw.uniform(0, 2 * math.pi), flaw.normal(0, 0.7)
-    k = flaw.integers(3)
-    at = (0.435 * math.cos(2 * math.pi * k / 3 - math.pi / 2), 0.435 * math.sin(2 * math.pi * k / 3 - math.pi / 2))
+    at = _place(int(flaw.integers(3)))
     middle = (at[0] + 0.20 * math.cos(angle), at[1] + 0.20 * math.sin(angle))
     end = (middle[0] + 0.20 * math.cos(angle + turn), middle[1] + 0.20 * math.sin(angle + turn))
     distance, _ = stroke(page, [at, middle, end])
     image = image * (1 - 0.4 * smooth(0.075, 0.03, distance))
-    round_ = np.sqrt(np.clip(1 - (distance / 0.034) ** 2, 0, 1))
-    return paint(image, cover(page, distance - 0.034, soft=1.5), tone((0.90, 0.58, 0.42), 3) * (0.45 + 0.55 * round_))
+    round_ = np.sqrt(np.clip(1 - (distance / 0.028) ** 2, 0, 1))
+    return paint(image, cover(page, distance - 0.028, soft=1.5), tone((0.90, 0.58, 0.42), 3) * (0.45 + 0.55 * round_))
 
 
 def transistor(
@@ -121,16 +128,20 @@ def transistor(
         image = _leg(page, image, lie, (0.8 * left, -0.05), bend, end, short=float(short[k]))
     case = box(lie, (0, -0.36), (0.42, 0.37), corner=0.05)
     image = image * (1 - 0.45 * np.exp(-np.maximum(box(lie, (0.03, -0.33), (0.42, 0.37), corner=0.05), 0) / 0.06))
-    flat = smooth(0.0, -0.05, case)
-    light = 0.115 + 0.05 * relief(page, 0.06 * flat) + 0.03 * smooth(0.4, -0.8, lie.y) + 0.009 * noise(page, rng, 0.015)
-    dent = cover(page, length(lie.x, lie.y + 0.58) - 0.055, soft=2)
-    light = light + 0.05 * (cover(page, length(lie.x, lie.y + 0.575) - 0.062, soft=2) - dent) - 0.02 * dent
     solid = cover(page, case, soft=1.5)
-    image = paint(image, solid, tone((1.0, 1.0, 1.04), 3) * light)
-    legs = cover(page, box(lie, (0, 0.35), (0.30, 0.30)))
-    return Scene(
-        image, {"body": solid * smooth(0.0, -0.04, case), "edge": cover(page, np.abs(case + 0.05) - 0.04), "legs": legs}
-    )
+    image = paint(image, solid, _case(page, rng, lie, case))
+    edge = cover(page, np.abs(case + 0.05) - 0.04)
+    return Scene(image, {"body": solid * smooth(0.0, -0.04, case), "edge": edge})
+
+
+def _case(page: Page, rng: Generator, lie: Page, case: Array) -> Array:
+    """Matt black resin with bevelled edges and a round ejector mark."""
+    bevel = relief(page, 0.06 * smooth(0.0, -0.05, case))
+    light = 0.115 + 0.05 * bevel + 0.03 * smooth(0.4, -0.8, lie.y) + 0.009 * noise(page, rng, 0.015)
+    dent = cover(page, length(lie.x, lie.y + 0.58) - 0.055, soft=2)
+    lip = cover(page, length(lie.x, lie.y + 0.575) - 0.062, soft=2) - dent
+    resin: Array = tone((1.0, 1.0, 1.04), 3) * (light + 0.05 * lip - 0.02 * dent)
+    return resin
 
 
 def _board(page: Page, rng: Generator, lie: Page) -> Array:
@@ -150,10 +161,7 @@ def _leg(page: Page, image: Array, lie: Page, top: Point, bend: Point, end: Poin
     distance = np.maximum(np.minimum(upper, lower), np.maximum(lie.y - (end[1] - short), 0) * 1.5)
     shadow = smooth(0.09, 0.02, np.roll(distance, (page.size // 64, page.size // 48), (0, 1)))
     image = image * (1 - 0.35 * shadow)
-    side = np.where(
-        np.minimum(upper, lower) == upper,
-        lie.x - np.interp(lie.y, (top[1], bend[1]), (top[0], bend[0])),
-        lie.x - np.interp(lie.y, (bend[1], end[1]), (bend[0], end[0])),
-    )
+    middle = np.interp(lie.y, (top[1], bend[1], end[1]), (top[0], bend[0], end[0])).astype(np.float32)
+    side = lie.x - middle
     light = 0.62 - 0.22 * np.abs(side) / 0.045 + 0.22 * np.exp(-(((side + 0.012) / 0.012) ** 2))
     return paint(image, cover(page, distance - 0.042, soft=1.5), tone((0.97, 0.98, 1.0), 3) * light)

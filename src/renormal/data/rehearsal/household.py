@@ -76,7 +76,7 @@ def hazelnut(page: Page, rng: Generator) -> Scene:
     dome = np.sqrt(np.clip(1 - reach**2, 0, 1))
     around = np.arcsin(np.clip(lie.x / np.maximum(half, 0.05), -1, 1)) + 0.03 * noise(page, rng, 0.3)
     knots = np.linspace(-1.7, 1.7, 110)
-    fibre = np.interp(around, knots, rng.standard_normal(110)) + 0.7 * noise(page, rng, 0.04)
+    fibre = np.interp(around, knots, rng.standard_normal(110)).astype(np.float32) + 0.7 * noise(page, rng, 0.04)
     tuft = smooth(0.35, 0.72, upward)
     light = 0.33 + 0.62 * dome + 0.20 * relief(page, dome * 0.5) * smooth(0.05, 0.4, dome)
     shell = flood(page, (0.60, 0.345, 0.17)) * (1 + 0.07 * fibre + 0.06 * noise(page, rng, 0.25))
@@ -121,4 +121,5 @@ def _bristles(page: Page, rng: Generator, lie: Page, colour: Array) -> Array:
     dx, dy, number = honeycomb(lie.x + wobble[0], lie.y + wobble[1], 0.0285)
     own = rng.standard_normal(128 * 128).astype(np.float32)[number % (128 * 128)]
     tip = np.exp(-((length(dx + 0.003, dy + 0.003) / 0.0125) ** 2))
-    return colour * (0.52 + 0.48 * tip + 0.13 * own) + 0.10 * np.maximum(tip - 0.6, 0)
+    lit: Array = colour * (0.52 + 0.48 * tip + 0.13 * own) + 0.10 * np.maximum(tip - 0.6, 0)
+    return lit

@@ -44,7 +44,7 @@ def capsule(page: Page, rng: Generator, *, faulty_imprint: Generator | None = No
 
 
 def _imprint(lie: Page, flaw: Generator | None) -> tuple[Array, Array]:
-    """Distance to the printed strokes, and how well the ink took; a faulty one slipped, or is worn off from one side."""
+    """Distance to the printed strokes, and how well the ink took; a faulty one slipped or is worn."""
     if flaw is None:
         return lettering(lie, "500", (0.31, 0.0), height=0.20), np.ones_like(lie.x)
     slip = (0.31 + flaw.uniform(-0.10, 0.10), flaw.choice((-1.0, 1.0)) * flaw.uniform(0.03, 0.10))

@@ -25,7 +25,8 @@ def box(page: Page, at: Point, half: Point, *, corner: float = 0.0) -> Array:
     """A rectangle of half sides `half` with rounded corners."""
     x = np.abs(page.x - at[0]) - (half[0] - corner)
     y = np.abs(page.y - at[1]) - (half[1] - corner)
-    return length(np.maximum(x, 0), np.maximum(y, 0)) + np.minimum(np.maximum(x, y), 0) - corner
+    inside: Array = np.minimum(np.maximum(x, y), 0)
+    return length(np.maximum(x, 0), np.maximum(y, 0)) + inside - corner
 
 
 def line(page: Page, start: Point, end: Point) -> tuple[Array, Array]:
@@ -61,7 +62,7 @@ def wander(
     return [(float(x), float(y)) for x, y in path]
 
 
-def blob(page: Page, rng: Generator, at: Point, radius: float, *, ragged: float = 0.3) -> Array:
+def blob(page: Page, rng: Generator, at: Point, radius: float, *, ragged: float = 0.24) -> Array:
     """An irregular patch: an ellipse of random tilt whose edge is pushed by noise."""
     tilt, squash = rng.uniform(0, math.pi), rng.uniform(0.7, 1.0)
     x, y = page.x - at[0], page.y - at[1]

@@ -101,9 +101,9 @@ def tile(page: Page, rng: Generator) -> Scene:
         ((0.20, 0.20, 0.21), 0.045, 1.15, 0.9),
         ((0.15, 0.15, 0.16), 0.018, 1.9, 0.85),
     )
+    mottle = 1 + 0.12 * noise(page, rng, 0.013)
     for colour, scale, level, strength in grains:
         field = noise(page, rng, scale) + 0.35 * noise(page, rng, scale / 2.5)
-        mottle = 1 + 0.12 * noise(page, rng, scale / 3)
         image = paint(image, strength * smooth(level, level + 0.22, field), tone(colour, 3) * mottle)
     return surface(image)
 

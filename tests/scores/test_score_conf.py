@@ -1,0 +1,34 @@
+"""Every yaml in conf/score builds a score that answers with maps; a new one is picked up."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+
+from renormal.run import CONF
+
+NAMES = sorted(path.stem for path in (CONF / "score").glob("*.yaml"))
+
+
+def test_there_are_scores() -> None:
+    assert {"dssim", "squared_error"} <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_it_builds_and_answers_with_maps(name: str, channels: int, mode: type) -> None:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("config", ["model=vae", f"score={name}"])
+    torch.manual_seed(0)
+    model = instantiate(config.model.net, channels=channels, size=64, latent=8, _convert_="all")
+    score = instantiate(config.score, _convert_="all")
+    x0 = torch.rand(2, channels, 64, 64)
+    with mode():
+        maps = score(model, x0, (x0 + 0.1 * torch.rand_like(x0)).clamp(0, 1))
+    assert maps.shape == (2, 64, 64)
+    assert bool(maps.isfinite().all())
+    assert maps.min() >= 0
+    assert (maps.flatten(1).std(dim=1) > 0).all()

@@ -1,0 +1,121 @@
+"""Where is eq. 8? Each equation and section of the paper has one home, and the README points to it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "src" / "renormal"
+HOMES = {
+    "eq. 1": "renormal.models.vae.VAE.training_loss",
+    "eq. 3": "renormal.projection.stop.Threshold",
+    "eq. 4": "renormal.projection.energy.Energy",
+    "eq. 5": "renormal.projection.direction.Gradient",
+    "eq. 7": "renormal.projection.mask.known_mask",
+    "eq. 8": "renormal.projection.mask.error_mask",
+    "section 3.1": "renormal.projection.project.project",
+    "section 3.4": "renormal.projection.direction.Adam",
+    "section 3.5": "renormal.projection.stop.Plateau",
+}
+TAG = re.compile(r"\((eq\. \d+|section \d+(?:\.\d+)?|appendix [A-Z])\)\.$")
+ROW = re.compile(r"^\| *((?:eq\.|section|appendix) [^|]*?) *\| *`([\w.]+)` *\|")
+
+
+def documented(tree: ast.AST, name: str) -> Iterator[tuple[str, str]]:
+    """(dotted name, first docstring line) of a module and of everything in it."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            own = f"{name}.{node.name}"
+            yield own, (ast.get_docstring(node) or "").partition("\n")[0]
+            yield from documented(node, own)
+
+
+def homes(package: Path) -> dict[str, list[str]]:
+    """tag → objects whose first docstring line ends in it."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(package.rglob("*.py")):
+        parts = (package.name, *path.relative_to(package).with_suffix("").parts)
+        module = ".".join(part for part in parts if part != "__init__")
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        lines = [(module, (ast.get_docstring(tree) or "").partition("\n")[0]), *documented(tree, module)]
+        for name, line in lines:
+            if match := TAG.search(line):
+                found.setdefault(match[1], []).append(name)
+    return found
+
+
+def complaints(package: Path, expected: dict[str, str]) -> list[str]:
+    """What stands between the docstrings and the dictionary."""
+    found = homes(package)
+    return [
+        f"{tag}: expected {expected.get(tag, 'no home')}, found {found.get(tag, 'no home')}"
+        for tag in sorted({*expected, *found})
+        if found.get(tag) != [expected.get(tag)]
+    ]
+
+
+def index(readme: str) -> dict[str, str]:
+    """The README's table between its two markers."""
+    _, _, rest = readme.partition("<!-- equations -->")
+    table, end, _ = rest.partition("<!-- /equations -->")
+    assert end, "README.md has no table between <!-- equations --> and <!-- /equations -->"
+    return dict(match.groups() for line in table.splitlines() if (match := ROW.match(line)))
+
+
+def public(home: str) -> str:
+    """renormal.projection.mask.error_mask → renormal.projection.error_mask: the name that a room shows the others."""
+    package, room, _, *name = home.split(".")
+    return ".".join((package, room, *name))
+
+
+def test_every_equation_has_one_home() -> None:
+    assert complaints(PACKAGE, HOMES) == []
+
+
+def test_the_index_in_the_readme_is_this_dictionary() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert index(readme) == {tag: public(home) for tag, home in HOMES.items()}
+
+
+@pytest.mark.parametrize("home", HOMES.values())
+def test_the_name_in_the_index_can_be_imported(home: str) -> None:
+    package, room, *names = public(home).split(".")
+    value = __import__(f"{package}.{room}", fromlist=["*"])
+    for name in names:
+        value = getattr(value, name)
+    assert value.__qualname__ == ".".join(names)
+
+
+@pytest.mark.parametrize(
+    ("source", "complaint"),
+    [
+        ('def f():\n    """y = x (eq. 8)."""', []),
+        ('class A:\n    def f(self):\n        """y = x (eq. 8).\n\n        More.\n        """', []),
+        ('def f():\n    """y = x (eq. 8), masked."""', ["eq. 8: expected {home}, found no home"]),
+        ('def f():\n    """y = x.\n\n    As in (eq. 8).\n    """', ["eq. 8: expected {home}, found no home"]),
+        (
+            'def f():\n    """y = x (eq. 8)."""\ndef g():\n    """y = x (eq. 8)."""',
+            ["eq. 8: expected {home}, found ['renormal.made.f', 'renormal.made.g']"],
+        ),
+        (
+            'def f():\n    """y = x (eq. 8)."""\ndef g():\n    """y = x (appendix A)."""',
+            ["appendix A: expected no home, found ['renormal.made.g']"],
+        ),
+    ],
+)
+def test_a_planted_home_is_found(tmp_path: Path, source: str, complaint: list[str]) -> None:
+    package = tmp_path / "renormal"
+    package.mkdir()
+    (package / "made.py").write_text(source)
+    home = "renormal.made.A.f" if "class A" in source else "renormal.made.f"
+    assert complaints(package, {"eq. 8": home}) == [line.format(home=home) for line in complaint]
+
+
+def test_the_index_is_read_from_its_table() -> None:
+    table = "| eq. 9 | `no` |\n<!-- equations -->\n| where | what |\n|---|---|\n| eq. 8 | `a.b` |\n<!-- /equations -->"
+    assert index(table) == {"eq. 8": "a.b"}
