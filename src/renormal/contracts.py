@@ -1,4 +1,4 @@
-"""What the floors promise each other: shapes, ranges and the few protocols. No implementation, no framework but torch.Tensor."""
+"""What the floors promise each other: shapes, ranges and a few protocols; no framework but torch.Tensor."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ import logging
 import platform
 import subprocess
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -28,7 +29,7 @@ from renormal.report.record import Record, read_record, write_record
 
 PACKAGES = ("renormal", "torch", "lightning", "torchmetrics", "kornia", "hydra-core", "numpy")
 STAGES = ("train", "test")
-TRAINING = ("data", "model.net", "model.optimizer", "model.scheduler", "trainer", "batch_size", "seed", "category")
+TRAINING = ("data", "model.net", "model.optimizer", "model.scheduler", "trainer", "batch_size", "seed")
 TEST = ("projections", "score", "test")
 ELSEWHERE = ("root", "download", "accept_licence", "url", "enable_progress_bar", "source")  # same numbers without them
 COLLAPSED = 1.0  # nats of KL below which a posterior says nothing about its image
@@ -60,6 +61,7 @@ def run_job(config: DictConfig) -> None:
     if config.threads:
         torch.set_num_threads(config.threads)
     keep_freed_memory()
+    quieten()
     L.seed_everything(config.seed, workers=True, verbose=False)
     clock = Clock()
     with clock("data"):
@@ -81,8 +83,17 @@ def run_job(config: DictConfig) -> None:
         write_record(folder, record_of(config, data, trainer, callback, training, clock.seconds, hashes))
 
 
+def quieten() -> None:
+    """Lightning's remarks would stand twice on the screen, once by its own handler and once by Hydra's."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # batches come from memory
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)  # Lightning 2.6 under torch 2.13
+    warnings.filterwarnings("ignore", message=".*srun.*")  # a login node
+
+
 def keep_freed_memory() -> None:
-    """glibc hands large blocks back to the system and faults them in anew at every step: up to half of a step's time."""
+    """glibc hands large blocks back and faults them in anew at every step, which costs a training step a fifth."""
     if platform.libc_ver()[0] == "glibc":
         libc = ctypes.CDLL(None)
         libc.mallopt(M_MMAP_THRESHOLD, 32 * 2**20)  # the largest value that glibc takes
@@ -195,7 +206,7 @@ def load(module: AutoencoderModule, config: DictConfig, folder: Path, training_h
         module.load_state_dict(content["state_dict"])
     except RuntimeError as error:
         first = str(error).splitlines()[1].strip()
-        raise ValueError(f"{path} does not fit model={config.model.name} on {config.category}: {first}") from error
+        raise ValueError(f"{path} does not fit model={config.model.name} on {config.data.category}: {first}") from error
 
 
 def training_report(trainer: L.Trainer, data: SourceData, seconds: float) -> dict[str, float | None]:

@@ -8,12 +8,15 @@ from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import InstantiationException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 PACKAGE = Path(__file__).parent
 CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parents[1] / "conf"  # a wheel carries its own
 log = logging.getLogger(__name__)
+
+OmegaConf.register_new_resolver("basename", lambda path: Path(path or "folder").resolve().name, replace=True)
 
 
 @hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")
@@ -25,11 +28,11 @@ def main(config: DictConfig) -> None:
 
     try:
         run_job(config)
-    except ValueError as error:
+    except (ValueError, InstantiationException) as error:
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             raise  # the other jobs go on, and Hydra names this one at the end
         log.debug("why", exc_info=True)
-        sys.exit(f"renormal: {error}")
+        sys.exit(f"renormal: {error.__cause__ or error}")
 
 
 if __name__ == "__main__":

@@ -56,5 +56,6 @@ class Curve:
         return {
             "pixel_auroc": [auroc(*counts).item() for counts in self.counts],
             "energy": (self.energy / self.samples).tolist(),
+            "iterations": list(range(len(self.counts))),
             "samples": int(self.samples[0]),
         }
