@@ -38,7 +38,7 @@ def naive(
     observe: Any = None,
     bug: str = "none",
 ) -> Projection:
-    """What `project` computes, without slots, safeguard and precision; `bug` plants one."""
+    """What `project` computes, without slots and precision; `bug` plants one."""
     results = []
     with ExitStack() as modes:
         if bug != "enable_grad alone":
@@ -58,7 +58,9 @@ def _descend(
     if bug == "train mode":
         model.train()
     step = TorchDirection(descent.direction, x0.shape)
-    x, t, state, before = x0, 0, descent.stop.start(1, x0.device), None
+    x, t, state, alpha = x0, 0, descent.stop.start(1, x0.device), descent.step_size
+    kept: tuple[Images, EnergyTerms] | None = None
+    move, before = torch.zeros_like(x0), None
     while True:
         x = x.detach().requires_grad_()
         terms = descent.energy(model, x, x0)
@@ -70,21 +72,23 @@ def _descend(
         x, terms = x.detach(), EnergyTerms(*(term.detach() for term in terms))
         if observe is not None:
             observe(torch.tensor([index]), torch.tensor([t]), x, terms)
+        refused = kept is not None and descent.safeguard and not bool(terms.total <= kept[1].total)
+        if refused:
+            (x, terms), alpha = kept, alpha / 2
         stopped, state = descent.stop(terms, state)
         if bug == "one step at least" and t == 0:
             stopped = torch.tensor([False])
         if bool(stopped) or t == descent.max_steps:
             answer = before if bug == "terms of the step before" and before is not None else terms
             return x, answer, t, bool(stopped)
-        if descent.mask is known_mask and omega is None:
-            mask: Tensor | float = 1.0
-        else:
-            found = descent.mask(x, terms.reconstructed, omega)
+        if not refused:
+            found = (
+                None if omega is None and descent.mask is known_mask else descent.mask(x, terms.reconstructed, omega)
+            )
             mask = 1.0 if found is None else found
-        if bug == "uphill":
-            gradient = -gradient
-        move = step(gradient * mask) if bug == "mask before Adam" else step(gradient) * mask
-        x = x - descent.step_size * move
+            gradient = -gradient if bug == "uphill" else gradient
+            move = step(gradient * mask) if bug == "mask before Adam" else step(gradient) * mask
+        kept, x = (x, terms), x - alpha * move
         if descent.clamp is not None:
             x = x.clamp(*descent.clamp)
         before, t = terms, t + 1

@@ -12,12 +12,10 @@ from toys import DESCENTS, Constant, Net, holes, images, slow_decay, unstopped
 from renormal.contracts import Autoencoder, EnergyTerms, Images, Reconstruction
 from renormal.functional.norms import squared_distance
 from renormal.projection import (
-    Descent,
     Energy,
     Never,
     Threshold,
     error_mask,
-    known_mask,
     project,
     reconstruction_losses,
 )
@@ -47,6 +45,23 @@ def test_looking_less_often_changes_nothing(name: str, check_every: int) -> None
         (*often[:1], *often.terms, *often[2:]), (*seldom[:1], *seldom.terms, *seldom[2:]), strict=True
     ):
         assert torch.equal(one, other)
+
+
+class ThirdTime(Never):
+    """True at the third evaluation and never again."""
+
+    def start(self, samples: int, device: torch.device) -> Tensor:
+        return torch.zeros(samples)
+
+    def __call__(self, terms: EnergyTerms, state: Tensor) -> tuple[Tensor, Tensor]:
+        return state == 2, state + 1
+
+
+@pytest.mark.parametrize("check_every", [1, 2, 7])
+def test_a_stopped_sample_never_starts_again(check_every: int) -> None:
+    result = project(Net(), images(), replace(DESCENTS["eq8"], stop=ThirdTime(), check_every=check_every))
+    assert result.steps.tolist() == [2] * 11
+    assert result.stopped.all()
 
 
 @pytest.mark.parametrize("name", DESCENTS)
@@ -199,48 +214,6 @@ def test_losses_for_the_threshold_are_those_of_the_descent() -> None:
     assert torch.equal(losses[:4], project(Net(), x0[:4], unstopped(descent, 0)).terms.reconstruction)
     stopped = project(Net(), x0, replace(descent, stop=Threshold(quantile=1).calibrated(losses))).stopped
     assert stopped.all()
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"step_size": 0.0}, "step_size must be positive, got 0.0"),
-        ({"slots": 0}, "slots must be positive, got 0"),
-        ({"check_every": -1}, "check_every must be positive, got -1"),
-        ({"max_steps": -1}, "max_steps must be >= 0, got -1"),
-        ({"precision": "float16"}, "one of float32, bfloat16, got 'float16'"),
-    ],
-)
-def test_a_descent_that_cannot_be_is_refused(settings: dict[str, object], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        Descent(**settings)
-
-
-@pytest.mark.parametrize(
-    ("x0", "omega", "message"),
-    [
-        (torch.rand(3, 8, 8), None, r"float32 or float64 \(B, C, H, W\), got torch.float32 \(3, 8, 8\)"),
-        (torch.zeros(1, 1, 8, 8, dtype=torch.uint8), None, "got torch.uint8"),
-        (torch.zeros(1, 1, 8, 8, dtype=torch.bfloat16), None, "got torch.bfloat16"),
-        (torch.full((1, 1, 8, 8), torch.nan), None, "finite, got NaN"),
-        (torch.rand(2, 3, 8, 8), torch.ones(1, 1, 8, 8), r"images \(2, 3, 8, 8\), got \(1, 1, 8, 8\)"),
-        (torch.rand(2, 3, 8, 8), torch.ones(2, 2, 8, 8), r"got \(2, 2, 8, 8\)"),
-        (torch.rand(2, 3, 8, 8), torch.ones(2, 1, 8, 7), r"got \(2, 1, 8, 7\)"),
-        (torch.rand(2, 3, 8, 8), torch.ones(2, 8, 8), r"got \(2, 8, 8\)"),
-    ],
-)
-def test_images_and_omega_that_do_not_fit_are_refused(x0: Tensor, omega: Tensor | None, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        project(Net(), x0, DESCENTS["eq8_adam"], omega=omega)
-
-
-def test_what_is_missing_is_named() -> None:
-    with pytest.raises(ValueError, match=r"no value: give Threshold\(value=...\)"):
-        project(Net(), images(), Descent())
-    with pytest.raises(ValueError, match="known_mask needs omega"):
-        project(Net(), images(), replace(DESCENTS["eq5"], mask=known_mask))
-    with pytest.raises(ValueError, match="must be >= 0, got -1"):
-        Energy(weight=-1)
 
 
 def test_omega_may_be_boolean() -> None:

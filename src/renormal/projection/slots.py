@@ -84,7 +84,7 @@ class Queue:
             x=x0.clone(),
             omega=None if self.omega is None else self.omega[:slots].clone(),
             kept=x0.clone(),
-            terms=EnergyTerms(zeros + torch.inf, zeros.clone(), zeros.clone(), x0.clone()),
+            terms=EnergyTerms(zeros.clone(), zeros.clone(), zeros.clone(), x0.clone()),
             move=torch.zeros_like(x0),
             step_size=zeros + self.step_size,
             steps=zeros.long(),
@@ -121,11 +121,10 @@ class Queue:
         sample = torch.arange(self.entered, self.entered + len(rows), device=rows.device)
         self.entered += len(rows)
         slots.sample[rows] = sample
-        for image in (slots.x0, slots.x, slots.kept):
+        for image in (slots.x0, slots.x):
             image[rows] = self.x0[sample]
         if slots.omega is not None and self.omega is not None:
             slots.omega[rows] = self.omega[sample]
-        slots.terms.total[rows] = torch.inf
         slots.step_size[rows] = self.step_size
         slots.steps[rows], slots.clock[rows] = 0, 0
         slots.done[rows], slots.stopped[rows] = False, False

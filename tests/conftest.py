@@ -1,0 +1,61 @@
+"""Small rehearsal data and configs that the tests of several rooms share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig, OmegaConf
+
+from renormal.run import CONF
+
+Compose = Callable[..., DictConfig]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Tests run side by side: a second spinning thread costs more than it brings."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the drawn images of this test process lie."""
+    return tmp_path_factory.mktemp("rehearsal")
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, rehearsal: Path) -> Compose:
+    """The real config, made small: tiny("model=vae", ...) trains in a second on drawn images of 32 pixels."""
+
+    def composed(*overrides: str) -> DictConfig:
+        small = [
+            f"folder={tmp_path / 'run'}",
+            f"data.root={rehearsal}",
+            "data.train=6",
+            "data.good=2",
+            "data.defective=1",
+            "data.epoch_images=8",
+            "data.object_size=32",
+            "data.texture_size=64",
+            "data.patch_size=32",
+            "test.stride=32",
+            "test.panels=2",
+            "batch_size=4",
+            "trainer.max_epochs=1",
+            "trainer.accelerator=cpu",
+            "trainer.enable_progress_bar=false",
+            "projections.eq8_adam.max_steps=3",
+            "projections.eq8.max_steps=3",
+            "threads=1",
+        ]
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            config = compose("config", [*small, *overrides])
+        OmegaConf.resolve(config)
+        OmegaConf.set_readonly(config, True)
+        return config
+
+    return composed

@@ -1,0 +1,60 @@
+"""Training: the loss falls, a NaN ends it, the recipe travels with the weights."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import lightning as L
+import pytest
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from renormal.lit.module import AutoencoderModule
+from renormal.models import L2AE
+
+
+class Exploding(L2AE):
+    def reconstruction_loss(self, x: Tensor, reconstructed: Tensor) -> Tensor:
+        return super().reconstruction_loss(x, reconstructed) * torch.nan
+
+
+def trainer(**settings: object) -> L.Trainer:
+    plain = {"accelerator": "cpu", "logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    return L.Trainer(**plain, enable_model_summary=False, **settings)  # type: ignore[arg-type]
+
+
+def batches() -> DataLoader[Tensor]:
+    images = torch.rand(2, 1, 32, 32, generator=torch.Generator().manual_seed(0)).repeat(8, 1, 1, 1)
+    return DataLoader(images, batch_size=8)  # type: ignore[arg-type]
+
+
+def module(model: type[L2AE] = L2AE, **settings: object) -> AutoencoderModule:
+    torch.manual_seed(0)
+    optimizer = partial(torch.optim.Adam, lr=1e-3)
+    return AutoencoderModule(model(channels=1, latent=8, size=32), optimizer=optimizer, **settings)  # type: ignore[arg-type]
+
+
+def test_training_lowers_the_loss() -> None:
+    own, images = module(), next(iter(batches()))
+    before = own.model.training_loss(images).total.mean()
+    trainer(max_epochs=20).fit(own, batches())
+    assert own.model.training_loss(images).total.mean() < 0.8 * before
+
+
+def test_a_loss_that_is_not_a_number_ends_the_run() -> None:
+    with pytest.raises(ValueError, match=r"training loss is nan in epoch 0, batch 0: lower model.optimizer.lr"):
+        trainer(max_epochs=1).fit(module(Exploding), batches())
+
+
+def test_the_scheduler_spans_the_whole_training() -> None:
+    own = module(scheduler=partial(torch.optim.lr_scheduler.OneCycleLR, max_lr=1e-3))
+    rates = []
+
+    class Watch(L.Callback):
+        def on_train_batch_start(self, trainer: L.Trainer, *_: object) -> None:
+            rates.append(trainer.optimizers[0].param_groups[0]["lr"])
+
+    trainer(max_epochs=3, callbacks=[Watch()]).fit(own, batches())
+    first, last = 1e-3 / 25, 1e-3 / 25 / 1e4  # OneCycleLR's defaults
+    assert (rates[0], rates[-1], len(rates)) == (pytest.approx(first), pytest.approx(last), 6)

@@ -1,0 +1,125 @@
+"""The descent at test time: same numbers as by hand, whatever the loop around it does."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import lightning as L
+import pytest
+import torch
+
+from renormal.data import stand_in
+from renormal.functional.tiles import blend, cut
+from renormal.lit.datamodule import SourceData
+from renormal.lit.module import AutoencoderModule
+from renormal.lit.projection_callback import ProjectionCallback
+from renormal.metrics import AnomalyMetrics
+from renormal.models import VAE
+from renormal.projection import Descent, Gradient, Plateau, Threshold, project, reconstruction_losses
+from renormal.scores import DSSIM
+
+DESCENTS = {"eq8_adam": Descent(max_steps=4), "eq8": Descent(direction=Gradient(), max_steps=4)}
+
+
+def data_of(root: Path, category: str, **settings: int) -> SourceData:
+    source = stand_in(root, category, train=6, good=2, defective=1)
+    sizes = {"texture_size": 64, "object_size": 32, "patch_size": 32} | settings
+    return SourceData(source, batch_size=4, epoch_images=8, test_images=2, **sizes)
+
+
+def module_of(data: SourceData) -> AutoencoderModule:
+    torch.manual_seed(0)
+    net = VAE(channels=data.channels, latent=8, size=32)
+    return AutoencoderModule(net, optimizer=partial(torch.optim.Adam, lr=1e-3)).to(memory_format=torch.channels_last)
+
+
+def after_test(data: SourceData, callback: ProjectionCallback, *, inference_mode: bool = False) -> AutoencoderModule:
+    module = module_of(data)
+    trainer = L.Trainer(
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        inference_mode=inference_mode,
+        callbacks=[callback],
+    )
+    trainer.test(module, datamodule=data, verbose=False)
+    return module
+
+
+@pytest.mark.parametrize("average", ["maps", "pixels"])
+@pytest.mark.parametrize("category", ["bottle", "grid"])
+def test_numbers_equal_those_by_hand(rehearsal: Path, category: str, average: str) -> None:
+    data = data_of(rehearsal, category)
+    callback = ProjectionCallback(DESCENTS, score=DSSIM(), stride=16, average=average)
+    module = after_test(data, callback)
+    images, normal = data.test.images.float() / 255, data.normal_images()
+    tiles = cut(images, 32, 16) if category == "grid" else images
+    model = module.model
+    for name, descent in DESCENTS.items():
+        stop = Threshold(value=reconstruction_losses(model, normal, descent).min().item())
+        assert callback.reports[name]["threshold"] == pytest.approx(stop.value, rel=1e-5)
+        end = project(model, tiles, Descent(direction=descent.direction, stop=stop, max_steps=4)).x
+        if category == "bottle":
+            maps = DSSIM()(model, images, end)
+        elif average == "pixels":
+            maps = DSSIM()(model, images, blend(end, 64, 64, 16))
+        else:
+            maps = blend(DSSIM()(model, tiles, end), 64, 64, 16)
+        oracle = AnomalyMetrics()
+        oracle.update(maps, data.test.regions)
+        for metric, value in oracle.compute().items():
+            assert callback.metrics[f"{name}/{metric}"] == pytest.approx(value.item(), abs=2e-3)
+
+
+def test_inference_mode_changes_nothing(rehearsal: Path) -> None:
+    data = data_of(rehearsal, "bottle")
+    ends = []
+    for inference_mode in (False, True):
+        callback = ProjectionCallback(DESCENTS, score=DSSIM())
+        after_test(data, callback, inference_mode=inference_mode)
+        ends.append(callback.metrics)
+    assert ends[0] == ends[1]
+
+
+def test_no_image_is_counted_twice_or_left_out(rehearsal: Path) -> None:
+    data = data_of(rehearsal, "bottle")
+    callback = ProjectionCallback(DESCENTS, score=DSSIM())
+    after_test(data, callback)
+    counts = callback.counters["eq8"].counts
+    assert counts.sum() == data.test.regions.numel()
+    assert counts[1].sum() == (data.test.regions > 0).sum()
+
+
+def test_curves_end_where_the_table_stands(rehearsal: Path) -> None:
+    data = data_of(rehearsal, "grid")
+    stops = {"long": Descent(max_steps=6, stop=Plateau(tolerance=0.5, patience=2))}  # stops before its last step
+    callback = ProjectionCallback(stops, score=DSSIM(), stride=32, curves=["long"])
+    after_test(data, callback)
+    curve = callback.curves["long"].values()
+    assert curve["iterations"] == list(range(7))
+    assert curve["pixel_auroc"][0] == 0.5  # x0 against itself
+    assert curve["pixel_auroc"][-1] == pytest.approx(callback.metrics["long/pixel_auroc"], abs=2e-3)
+    assert curve["samples"] == len(data.test.images) * 4
+
+
+def test_panels_show_one_of_each_defect(rehearsal: Path, tmp_path: Path) -> None:
+    data = data_of(rehearsal, "bottle")
+    callback = ProjectionCallback(DESCENTS, score=DSSIM(), folder=tmp_path, panels=4)
+    after_test(data, callback)
+    assert {panel["defect"] for panel in callback.panels} == set(data.test.defects)
+    assert all((tmp_path / panel["file"]).is_file() for panel in callback.panels)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"projections": DESCENTS, "average": "tiles"}, "average must be maps or pixels, got 'tiles'"),
+        ({"projections": {"baseline": Descent()}}, "cannot be called baseline"),
+    ],
+)
+def test_wrong_settings_are_refused(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        ProjectionCallback(**settings, score=DSSIM())  # type: ignore[arg-type]

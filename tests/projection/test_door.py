@@ -1,0 +1,54 @@
+"""What cannot be projected is refused at the door, with its value."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+from toys import DESCENTS, Net, images
+
+from renormal.projection import Descent, Energy, known_mask, project
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"step_size": 0.0}, "step_size must be positive, got 0.0"),
+        ({"slots": 0}, "slots must be positive, got 0"),
+        ({"check_every": -1}, "check_every must be positive, got -1"),
+        ({"max_steps": -1}, "max_steps must be >= 0, got -1"),
+        ({"precision": "float16"}, "one of float32, bfloat16, got 'float16'"),
+    ],
+)
+def test_a_descent_that_cannot_be_is_refused(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Descent(**settings)
+
+
+@pytest.mark.parametrize(
+    ("x0", "omega", "message"),
+    [
+        (torch.rand(3, 8, 8), None, r"float32 or float64 \(B, C, H, W\), got torch.float32 \(3, 8, 8\)"),
+        (torch.zeros(1, 1, 8, 8, dtype=torch.uint8), None, "got torch.uint8"),
+        (torch.zeros(1, 1, 8, 8, dtype=torch.bfloat16), None, "got torch.bfloat16"),
+        (torch.full((1, 1, 8, 8), torch.nan), None, "finite, got NaN"),
+        (torch.rand(2, 3, 8, 8), torch.ones(1, 1, 8, 8), r"images \(2, 3, 8, 8\), got \(1, 1, 8, 8\)"),
+        (torch.rand(2, 3, 8, 8), torch.ones(2, 2, 8, 8), r"got \(2, 2, 8, 8\)"),
+        (torch.rand(2, 3, 8, 8), torch.ones(2, 1, 8, 7), r"got \(2, 1, 8, 7\)"),
+        (torch.rand(2, 3, 8, 8), torch.ones(2, 8, 8), r"got \(2, 8, 8\)"),
+    ],
+)
+def test_images_and_omega_that_do_not_fit_are_refused(x0: Tensor, omega: Tensor | None, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        project(Net(), x0, DESCENTS["eq8_adam"], omega=omega)
+
+
+def test_what_is_missing_is_named() -> None:
+    with pytest.raises(ValueError, match=r"no value: give Threshold\(value=...\)"):
+        project(Net(), images(), Descent())
+    with pytest.raises(ValueError, match="known_mask needs omega"):
+        project(Net(), images(), replace(DESCENTS["eq5"], mask=known_mask))
+    with pytest.raises(ValueError, match="must be >= 0, got -1"):
+        Energy(weight=-1)
