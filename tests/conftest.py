@@ -47,6 +47,7 @@ def tiny(tmp_path: Path, rehearsal: Path) -> Compose:
             "batch_size=4",
             "trainer.max_epochs=1",
             "trainer.accelerator=cpu",
+            "trainer.log_every_n_steps=1",
             "trainer.enable_progress_bar=false",
             "projections.eq8_adam.max_steps=3",
             "projections.eq8.max_steps=3",

@@ -118,7 +118,7 @@ def test_weights_of_another_recipe_are_refused(tiny: Any) -> None:
     [
         (["data=mvtec"], "renormal: MVTec AD has no folder yet: give data.root="),
         (["data=mvtec", "data.root=/nowhere"], "renormal: data.root=/nowhere is not a folder"),
-        (["category=botle"], "renormal: category=botle is not among those that can be drawn"),
+        (["category=botle"], "renormal: category must be one of carpet, grid"),
     ],
 )
 def test_the_command_ends_in_one_line(tmp_path: Path, arguments: list[str], line: str) -> None:

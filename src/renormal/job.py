@@ -90,6 +90,7 @@ def quieten() -> None:
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # batches come from memory
     warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)  # Lightning 2.6 under torch 2.13
     warnings.filterwarnings("ignore", message=".*srun.*")  # a login node
+    warnings.filterwarnings("ignore", message="Checkpoint directory .* exists")  # that of a training to go on with
 
 
 def keep_freed_memory() -> None:

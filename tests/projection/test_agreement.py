@@ -7,18 +7,16 @@ from dataclasses import replace
 import pytest
 import torch
 from planted import naive
-from test_laws import agree
-from toys import DESCENTS, Net, images, unstopped
+from toys import DESCENTS, Net, agree, images, unstopped
 
 from renormal.projection import project
-
 
 SAFE = [name for name, descent in DESCENTS.items() if descent.safeguard]
 
 
 @pytest.mark.parametrize(("name", "factor"), [(name, 1) for name in DESCENTS] + [(name, 20) for name in SAFE])
 def test_equal_to_one_image_at_a_time_with_torch_optim(name: str, factor: int) -> None:
-    """Also at 20 α, where the safeguard refuses every second step."""
+    """Also at 20 α, where the safeguard refuses one step in ten: α, memory and clock of Adam go on as they were."""
     descent = DESCENTS[name] if factor == 1 else unstopped(DESCENTS[name], 12)
     descent = replace(descent, step_size=factor * descent.step_size)
     agree(project(Net(), images(), descent), naive(Net(), images(), descent), torch.arange(11), 1e-4)

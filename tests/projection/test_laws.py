@@ -11,9 +11,9 @@ import pytest
 import torch
 from planted import LeakyAdam, MeanEnergy, OneClock, SharedNaN, StayingOmega, StopOnMean, Unforgetting, Uphill, naive
 from torch import Tensor
-from toys import COMMON, DESCENTS, Double, NaNFor, Net, Project, holes, images, unstopped
+from toys import COMMON, DESCENTS, Double, NaNFor, Net, Project, agree, holes, images, unstopped
 
-from renormal.contracts import EnergyTerms, Projection
+from renormal.contracts import EnergyTerms
 from renormal.projection import (
     Adam,
     Descent,
@@ -31,15 +31,6 @@ from renormal.projection import project as real
 BATCH_SIZES = 1e-5  # of x, between two batch sizes: convolutions add up in another order. 4e-7 seen in 12 steps
 Law = Callable[[Project, Descent], None]
 PLAIN = {name: descent for name, descent in DESCENTS.items() if not descent.safeguard}
-
-
-def agree(one: Projection, other: Projection, rows: Tensor, tolerance: float) -> None:
-    """`one` is what `other` has at `rows`."""
-    assert one.steps.tolist() == other.steps[rows].tolist()
-    assert one.stopped.tolist() == other.stopped[rows].tolist()
-    assert (one.x - other.x[rows]).abs().max() <= tolerance
-    for mine, theirs in zip(one.terms, other.terms, strict=True):
-        assert torch.allclose(mine, theirs[rows], rtol=tolerance, atol=tolerance)
 
 
 def independence(project: Project, descent: Descent) -> None:

@@ -110,3 +110,12 @@ def slow_decay(steps: list[int]) -> tuple[Constant, Tensor, Descent]:
 
 def unstopped(descent: Descent, steps: int) -> Descent:
     return replace(descent, stop=Never(), max_steps=steps)
+
+
+def agree(one: Projection, other: Projection, rows: Tensor, tolerance: float) -> None:
+    """`one` is what `other` has at `rows`."""
+    assert one.steps.tolist() == other.steps[rows].tolist()
+    assert one.stopped.tolist() == other.stopped[rows].tolist()
+    assert (one.x - other.x[rows]).abs().max() <= tolerance
+    for mine, theirs in zip(one.terms, other.terms, strict=True):
+        assert torch.allclose(mine, theirs[rows], rtol=tolerance, atol=tolerance)

@@ -65,7 +65,7 @@ def _load_images(source: Source, items: Sequence[Item], *, size: int, channels: 
 
 
 def load_training(source: Source, *, size: int, channels: int | None) -> Tensor:
-    """(N, C, size, size) uint8 of the good images; `size` is 512 for textures, 128 for objects (section 4.1)."""
+    """(N, C, size, size) uint8 of the good images; `size` is 512 for textures and 128 for objects in section 4.1."""
     return _load_images(source, source.train, size=size, channels=channels, title="training images")
 
 
