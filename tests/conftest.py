@@ -48,7 +48,7 @@ def tiny(tmp_path: Path, rehearsal: Path) -> Compose:
             "trainer.max_epochs=1",
             "trainer.accelerator=cpu",
             "trainer.log_every_n_steps=1",
-            "trainer.enable_progress_bar=false",
+            "progress=false",
             "projections.eq8_adam.max_steps=3",
             "projections.eq8.max_steps=3",
             "threads=1",

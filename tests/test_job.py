@@ -52,7 +52,7 @@ def test_a_finished_run_is_not_repeated_unless_its_config_changes(tiny: Any) -> 
     run_job(tiny())
     path = Path(tiny().folder) / "record.json"
     written = path.stat().st_mtime_ns
-    run_job(tiny("trainer.enable_progress_bar=true"))
+    run_job(tiny("progress=true"))
     assert path.stat().st_mtime_ns == written
     run_job(tiny("projections.eq8.step_size=0.1"))
     assert path.stat().st_mtime_ns > written

@@ -24,6 +24,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from renormal.lit.datamodule import SourceData
 from renormal.lit.module import AutoencoderModule
+from renormal.lit.progress import Progress
 from renormal.lit.projection_callback import ProjectionCallback
 from renormal.report.record import Record, read_record, write_record
 
@@ -31,7 +32,7 @@ PACKAGES = ("renormal", "torch", "lightning", "torchmetrics", "kornia", "hydra-c
 STAGES = ("train", "test")
 TRAINING = ("data", "model.net", "model.optimizer", "model.scheduler", "trainer", "batch_size", "seed")
 TEST = ("projections", "score", "test")
-ELSEWHERE = ("root", "download", "accept_licence", "url", "enable_progress_bar", "source")  # same numbers without them
+ELSEWHERE = ("root", "download", "accept_licence", "url", "source")  # same numbers without them
 COLLAPSED = 1.0  # nats of KL below which a posterior says nothing about its image
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 log = logging.getLogger("renormal")
@@ -50,8 +51,11 @@ class Clock:
         self.seconds[stage] = time.perf_counter() - start
 
 
-def run_job(config: DictConfig) -> None:
-    """Train, test and leave record.json, or say in one line what is wrong before any of it."""
+def run_job(config: DictConfig, *, line: int = 0) -> None:
+    """Train, test and leave record.json, or say in one line what is wrong before any of it.
+
+    line: where the job's progress bar stands, for jobs side by side.
+    """
     if unknown := set(config.stages) - set(STAGES):
         raise ValueError(f"stages has {sorted(unknown)}, it may hold {' and '.join(STAGES)}")
     folder, hashes = Path(config.folder), {"training": fingerprint(config, TRAINING), "test": fingerprint(config, TEST)}
@@ -68,7 +72,7 @@ def run_job(config: DictConfig) -> None:
         data = build_data(config)
     module = build_module(config, data, hashes["training"])
     callback = build_callback(config, folder)
-    trainer = build_trainer(config, folder, callback)
+    trainer = build_trainer(config, folder, callback, line)
     training: dict[str, float | None] = {}
     if "train" in config.stages:
         with clock("train"):
@@ -81,6 +85,7 @@ def run_job(config: DictConfig) -> None:
         with clock("test"):
             trainer.test(module, datamodule=data, verbose=False)
         write_record(folder, record_of(config, data, trainer, callback, training, clock.seconds, hashes))
+        log.info("%s: pixel AUROC %s in %.0f s", folder, headline(callback.metrics), sum(clock.seconds.values()))
 
 
 def quieten() -> None:
@@ -164,13 +169,14 @@ def build_callback(config: DictConfig, folder: Path) -> ProjectionCallback:
     )
 
 
-def build_trainer(config: DictConfig, folder: Path, callback: ProjectionCallback) -> L.Trainer:
+def build_trainer(config: DictConfig, folder: Path, callback: ProjectionCallback, line: int) -> L.Trainer:
     """Lightning's trainer, with the last checkpoint kept after each epoch."""
     checkpoint = ModelCheckpoint(
         dirpath=folder / "checkpoints", filename="last", save_top_k=1, enable_version_counter=False
     )
     logger = instantiate(config.logger)
-    callbacks: list[L.Callback] = [checkpoint, callback]
+    title = f"{config.model.name}/{config.data.category}/{config.seed}"
+    callbacks: list[L.Callback] = [checkpoint, callback, Progress(title, line=line, enabled=config.progress)]
     if logger:
         callbacks.append(LearningRateMonitor(logging_interval="epoch"))
     trainer: L.Trainer = instantiate(
@@ -275,6 +281,12 @@ def record_of(
         curves={name: curve.values() for name, curve in callback.curves.items()},
         panels=callback.panels,
     )
+
+
+def headline(metrics: dict[str, float]) -> str:
+    """Each method's pixel AUROC in a line."""
+    values = {key.split("/")[0]: value for key, value in metrics.items() if key.endswith("/pixel_auroc")}
+    return ", ".join(f"{name} {value:.3f}" for name, value in values.items()) or "undefined, no masks"
 
 
 def device_name(trainer: L.Trainer) -> str:

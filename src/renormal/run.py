@@ -27,12 +27,21 @@ def main(config: DictConfig) -> None:
     from renormal.job import run_job  # torch and Lightning load here, so that --help does not wait for them
 
     try:
-        run_job(config)
+        run_job(config, line=own_line())
     except (ValueError, InstantiationException) as error:
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             raise  # the other jobs go on, and Hydra names this one at the end
         log.debug("why", exc_info=True)
         sys.exit(f"renormal: {error.__cause__ or error}")
+
+
+def own_line() -> int:
+    """Jobs that run side by side write their progress on lines of their own."""
+    hydra_config = HydraConfig.get()
+    if hydra_config.mode != RunMode.MULTIRUN:
+        return 0
+    side_by_side = int(hydra_config.launcher.get("n_jobs", 1))
+    return int(hydra_config.job.num) % side_by_side if side_by_side > 0 else 0
 
 
 if __name__ == "__main__":
