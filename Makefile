@@ -17,8 +17,8 @@ install: .venv/.installed  ## .venv with everything that pyproject.toml asks for
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $@
 
-demo: install    ## rehearsal data, four autoencoders, a table and a page under outputs/demo (10 minutes on 2 cores)
-	$(BIN)/renormal --multirun experiment=demo sweep=demo hydra/launcher=joblib
+demo: install    ## drawn images, four autoencoders: a table and a page under outputs/demo (10 minutes at most on 2 cores)
+	$(BIN)/renormal experiment=demo sweep=demo
 	$(BIN)/renormal-report outputs/demo
 
 test: lint types ## lint, types and tests

@@ -26,7 +26,7 @@ FLOORS = {  # room → floor
 ANYTHING = None
 OUTSIDE: dict[str, set[str] | None] = {  # room → packages beside the standard library
     ENTRANCE: ANYTHING,
-    "lit": {"torch", "lightning", "wandb", "matplotlib", "PIL", "numpy"},
+    "lit": {"torch", "lightning", "wandb", "matplotlib", "PIL", "numpy", "tqdm"},
     "report": {"matplotlib", "PIL", "numpy", "jinja2", "rich", "tabulate"},
     "metrics.py": {"torch", "torchmetrics"},
     "models": {"torch"},

@@ -22,6 +22,7 @@ from hydra.utils import instantiate
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 from omegaconf import DictConfig, OmegaConf
 
+from renormal.functional.precision import has_bfloat16
 from renormal.lit.datamodule import SourceData
 from renormal.lit.module import AutoencoderModule
 from renormal.lit.progress import Progress
@@ -179,10 +180,19 @@ def build_trainer(config: DictConfig, folder: Path, callback: ProjectionCallback
     callbacks: list[L.Callback] = [checkpoint, callback, Progress(title, line=line, enabled=config.progress)]
     if logger:
         callbacks.append(LearningRateMonitor(logging_interval="epoch"))
+    settings = OmegaConf.merge(config.trainer, {"precision": precision_of(config)})
     trainer: L.Trainer = instantiate(
-        config.trainer, callbacks=callbacks, logger=logger or False, default_root_dir=str(folder), _convert_="all"
+        settings, callbacks=callbacks, logger=logger or False, default_root_dir=str(folder), _convert_="all"
     )
     return trainer
+
+
+def precision_of(config: DictConfig) -> str:
+    """trainer.precision, where auto is bfloat16 if the device has it."""
+    if config.trainer.precision != "auto":
+        return str(config.trainer.precision)
+    cuda = torch.cuda.is_available() and config.trainer.accelerator in ("auto", "gpu", "cuda")
+    return "bf16-mixed" if has_bfloat16(torch.device("cuda" if cuda else "cpu")) else "32-true"
 
 
 def checkpoint_of(folder: Path) -> Path:
@@ -272,7 +282,7 @@ def record_of(
         device={
             "name": device_name(trainer),
             "threads": torch.get_num_threads(),
-            "precision": str(config.trainer.precision),
+            "precision": precision_of(config),
         },
         versions={"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         commit=commit(),

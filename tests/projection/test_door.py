@@ -19,7 +19,7 @@ from renormal.projection import Descent, Energy, known_mask, project
         ({"slots": 0}, "slots must be positive, got 0"),
         ({"check_every": -1}, "check_every must be positive, got -1"),
         ({"max_steps": -1}, "max_steps must be >= 0, got -1"),
-        ({"precision": "float16"}, "one of float32, bfloat16, got 'float16'"),
+        ({"precision": "float16"}, "one of float32, bfloat16, auto, got 'float16'"),
     ],
 )
 def test_a_descent_that_cannot_be_is_refused(settings: dict[str, object], message: str) -> None:

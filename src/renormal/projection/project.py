@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from renormal.contracts import Autoencoder, EnergyTerms, Images, Mask, PerSample, Projection
+from renormal.functional.precision import has_bfloat16
 from renormal.projection.direction import Adam, Direction
 from renormal.projection.energy import Energy
 from renormal.projection.mask import UpdateMask, error_mask
@@ -18,7 +19,7 @@ from renormal.projection.stop import StopCriterion, Threshold
 
 EnergyFunction = Callable[[Autoencoder, Images, Images], EnergyTerms]  # (model, x, x0) → terms at x
 Observer = Callable[[Tensor, Tensor, Images, EnergyTerms], None]  # (sample indices, t of each, x, terms at x)
-PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+PRECISIONS = ("float32", "bfloat16", "auto")
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,10 @@ class Descent:
     """How to descend. The defaults are `eq8_adam`, the reading of the paper under which α = 0.5 fits eq. 8 and Adam.
 
     step_size: α, section 4.1. max_steps: ours, the paper names no cap. clamp: range kept after each update, None for
-    none. safeguard: refuse an update that raises a sample's energy and halve its α. slots: samples that move together
-    (None: 16, or all if fewer). check_every: iterations between two looks at who has stopped; 1 on a CPU, more where a
-    look stalls the device. precision: of the network; losses, distances and the stop test stay in float32.
+    none. safeguard: refuse an update that raises a sample's energy and halve its α. slots: samples that move together.
+    check_every: iterations between two looks at who has stopped; 1 on a CPU, more where a
+    look stalls the device. precision: of the network; auto is bfloat16
+    where the device has it; losses, distances and the stop test stay in float32.
     """
 
     energy: EnergyFunction = field(default_factory=Energy)
@@ -146,8 +148,8 @@ def _memory(descent: Descent, x0: Images) -> tuple[object, object]:
 
 
 def _autocast(descent: Descent, device: torch.device) -> torch.autocast:
-    dtype = PRECISIONS[descent.precision]
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=dtype != torch.float32)
+    fast = descent.precision == "bfloat16" or (descent.precision == "auto" and has_bfloat16(device))
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=fast)
 
 
 def _check(x0: Images, omega: Mask | None) -> None:
