@@ -32,12 +32,10 @@ def tiny(tmp_path: Path, rehearsal: Path) -> Compose:
     """The real config, made small: tiny("model=vae", ...) trains in a second on drawn images of 32 pixels."""
 
     def composed(*overrides: str) -> DictConfig:
+        drawn = [f"data.root={rehearsal}", "data.train=6", "data.good=2", "data.defective=1"]
         small = [
+            *([] if "data=folder" in overrides else drawn),
             f"folder={tmp_path / 'run'}",
-            f"data.root={rehearsal}",
-            "data.train=6",
-            "data.good=2",
-            "data.defective=1",
             "data.epoch_images=8",
             "data.object_size=32",
             "data.texture_size=64",
@@ -49,8 +47,7 @@ def tiny(tmp_path: Path, rehearsal: Path) -> Compose:
             "trainer.accelerator=cpu",
             "trainer.log_every_n_steps=1",
             "progress=false",
-            "projections.eq8_adam.max_steps=3",
-            "projections.eq8.max_steps=3",
+            "descent.max_steps=3",
             "threads=1",
         ]
         with initialize_config_dir(str(CONF), version_base="1.3"):

@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 import torch
+from hydra.errors import InstantiationException
+from PIL import Image
 
 from renormal.job import run_job
+from renormal.lit.module import AutoencoderModule
 from renormal.report.record import read_record
 
 
@@ -54,8 +57,10 @@ def test_a_finished_run_is_not_repeated_unless_its_config_changes(tiny: Any) -> 
     written = path.stat().st_mtime_ns
     run_job(tiny("progress=true"))
     assert path.stat().st_mtime_ns == written
+    first = read_record(path)
     run_job(tiny("projections.eq8.step_size=0.1"))
     assert path.stat().st_mtime_ns > written
+    assert read_record(path).training == first.training, "the training was not repeated, its numbers stay"
 
 
 def test_a_checkpoint_is_tested_again_without_training(tiny: Any) -> None:
@@ -68,12 +73,11 @@ def test_a_checkpoint_is_tested_again_without_training(tiny: Any) -> None:
     assert again.training == first.training
 
 
-def test_an_interrupted_training_ends_as_an_undisturbed_one(tiny: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("model", ["l2_ae", "vae"])
+def test_an_interrupted_training_ends_as_an_undisturbed_one(tiny: Any, tmp_path: Path, model: str) -> None:
     whole, halves = f"folder={tmp_path / 'whole'}", f"folder={tmp_path / 'halves'}"
-    run_job(tiny(whole, "trainer.max_epochs=2"))
-    config = tiny(halves, "trainer.max_epochs=2").copy()
-    from renormal.lit.module import AutoencoderModule
-
+    run_job(tiny(whole, "trainer.max_epochs=2", f"model={model}"))
+    config = tiny(halves, "trainer.max_epochs=2", f"model={model}")
     step = AutoencoderModule.training_step
     seen: list[int] = []
 
@@ -90,6 +94,40 @@ def test_an_interrupted_training_ends_as_an_undisturbed_one(tiny: Any, tmp_path:
     run_job(config)
     ends = [read_record(tmp_path / place / "record.json") for place in ("whole", "halves")]
     assert ends[0].metrics == ends[1].metrics
+    assert ends[0].training["images"] == ends[1].training["images"] == 16
+    assert ends[0].training["final_loss"] == ends[1].training["final_loss"]
+
+
+def test_other_images_are_another_run(tiny: Any, tmp_path: Path) -> None:
+    def photographs(place: str, count: int) -> str:
+        for kind, number in (("good", 6), ("scratched", count)):
+            folder = tmp_path / place / "hinge" / kind
+            folder.mkdir(parents=True)
+            for index in range(number):
+                noise = Image.effect_noise((40 + index, 32), 60)
+                noise.save(folder / f"{index}.png")
+        return f"data.root={tmp_path / place / 'hinge'}"
+
+    with pytest.warns(UserWarning, match="pixel_auroc.* not defined: no defective pixel with a known mask"):
+        run_job(tiny("data=folder", photographs("a", 2)))
+    path = Path(tiny().folder) / "record.json"
+    assert read_record(path).category == "hinge"
+    assert "baseline/image_auroc" in read_record(path).metrics
+    assert "baseline/pixel_auroc" not in read_record(path).metrics
+    with pytest.warns(UserWarning, match="not defined"):
+        run_job(tiny("data=folder", photographs("b", 3)))
+    assert read_record(path).data["test_defective"] == 3
+
+
+def test_weights_given_by_hand_are_named_in_the_record(tiny: Any, tmp_path: Path) -> None:
+    run_job(tiny(f"folder={tmp_path / 'a'}"))
+    run_job(tiny(f"folder={tmp_path / 'b'}", "seed=1"))
+    other = tmp_path / "b" / "checkpoints" / "last.ckpt"
+    run_job(tiny(f"folder={tmp_path / 'a'}", "stages=[test]", f"checkpoint={other}"))
+    mixed, source = (read_record(tmp_path / place / "record.json") for place in ("a", "b"))
+    assert mixed.hashes["training"] == source.hashes["training"]
+    assert mixed.training == source.training
+    assert mixed.metrics == source.metrics
 
 
 @pytest.mark.parametrize(
@@ -97,11 +135,21 @@ def test_an_interrupted_training_ends_as_an_undisturbed_one(tiny: Any, tmp_path:
     [
         (["stages=[test]"], "last.ckpt does not exist: train first"),
         (["stages=[trian]"], r"stages has \['trian'\], it may hold train and test"),
+        (["checkpoint=/nowhere.ckpt"], "add stages=\\[test\\]"),
+        (["stages=[test]", "checkpoint=/nowhere.ckpt"], "checkpoint=/nowhere.ckpt does not exist"),
+        (["category=grid", "test.stride=48"], "tiles need 0 < stride <= tile <= image, got stride 48"),
+        (["test.images=0"], "test_images must be at least 1"),
+        (["test.curves=[eq9]"], r"test.curves names \['eq9'\], projection has"),
+        (["test.limit=0"], "test.limit must be positive"),
+        (["score.window=12"], "window must be odd"),
+        (["score.window=99"], "must be odd and fit the image"),
+        (["+projections.eq9.precision=float32"], "projections.eq9 is no descent: add it to projection"),
     ],
 )
 def test_what_cannot_run_says_so(tiny: Any, overrides: list[str], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, InstantiationException), match=message):
         run_job(tiny(*overrides))
+    assert not list(Path(tiny().folder).rglob("*.ckpt")), "it said so before training"
 
 
 def test_weights_of_another_recipe_are_refused(tiny: Any) -> None:
@@ -119,9 +167,15 @@ def test_weights_of_another_recipe_are_refused(tiny: Any) -> None:
         (["data=mvtec"], "renormal: MVTec AD has no folder yet: give data.root="),
         (["data=mvtec", "data.root=/nowhere"], "renormal: data.root=/nowhere is not a folder"),
         (["category=botle"], "renormal: category must be one of carpet, grid"),
+        (["data=folder", "data.root=photos"], "renormal: photos/broken.png: "),
     ],
 )
 def test_the_command_ends_in_one_line(tmp_path: Path, arguments: list[str], line: str) -> None:
+    (tmp_path / "photos").mkdir()
+    for index in range(3):
+        Image.new("L", (32, 32)).save(tmp_path / "photos" / f"{index}.png")
+    whole = (tmp_path / "photos" / "0.png").read_bytes()
+    (tmp_path / "photos" / "broken.png").write_bytes(whole[: len(whole) // 2])
     command = [sys.executable, "-m", "renormal.run", *arguments]
     end = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False, timeout=120)
     assert end.returncode == 1

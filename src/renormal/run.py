@@ -32,7 +32,8 @@ def main(config: DictConfig) -> None:
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             raise  # the other jobs go on, and Hydra names this one at the end
         log.debug("why", exc_info=True)
-        sys.exit(f"renormal: {error.__cause__ or error}")
+        cause = error.__cause__ if isinstance(error, InstantiationException) else error
+        sys.exit(f"renormal: {cause}")
 
 
 def own_line() -> int:

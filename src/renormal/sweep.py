@@ -1,33 +1,50 @@
-"""Before a sweep starts: every category that it names must be there."""
+"""Before a sweep starts: the files of every job must be there."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import InstantiationException
 from hydra.experimental.callback import Callback
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 
 class CheckSweep(Callback):
-    """Looks up the files of each swept category, so that the last of sixty jobs cannot fail on a typo after a night."""
+    """Looks up the files of every job: the last of sixty must not fail on a typo after a night."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        for category in swept(config, "category"):
+        for choice in data_choices(config):
             job = config.copy()
             OmegaConf.set_readonly(job, False)
-            job.category = category
-            instantiate(job.data.source)
+            for key, value in choice.items():
+                OmegaConf.update(job, key, value)
+            try:
+                instantiate(job.data.source, _convert_="all")
+            except InstantiationException as error:
+                print(f"renormal: {error.__cause__ or error}", file=sys.stderr)
+                raise SystemExit(2) from error  # Hydra turns every Exception of a callback into a warning
 
 
-def swept(config: DictConfig, key: str) -> list[str]:
-    """The values that a sweep gives to one key, from the command line or from the sweeper's own list."""
+def data_choices(config: DictConfig) -> Iterator[dict[str, str]]:
+    """Every combination of what the sweep says about data."""
+    sweeps = {key: values for key, values in swept(config).items() if key == "category" or key.startswith("data.")}
+    for values in product(*sweeps.values()):
+        yield dict(zip(sweeps, values, strict=True))
+
+
+def swept(config: DictConfig) -> dict[str, list[str]]:
+    """The values that a sweep gives to each key, from the command line or from the sweeper's own list."""
     given = [f"{name}={value}" for name, value in (config.hydra.sweeper.get("params") or {}).items()]
     overrides = OverridesParser.create().parse_overrides([*given, *config.hydra.overrides.task])
-    values = [str(config[key])]
+    values: dict[str, list[str]] = {}
     for override in overrides:
-        if override.key_or_group == key:
-            sweep = override.is_sweep_override()
-            values = list(override.sweep_string_iterator()) if sweep else [str(override.value())]
+        if override.is_sweep_override():
+            values[override.key_or_group] = list(override.sweep_string_iterator())
+        else:
+            values.pop(override.key_or_group, None)  # said again on the command line, no longer swept
     return values

@@ -43,7 +43,7 @@ def test_training_lowers_the_loss() -> None:
 
 
 def test_a_loss_that_is_not_a_number_ends_the_run() -> None:
-    with pytest.raises(ValueError, match=r"training loss is nan in epoch 0, batch 0: lower model.optimizer.lr"):
+    with pytest.raises(ValueError, match=r"training loss is not finite in epoch 0: lower model.optimizer.lr"):
         trainer(max_epochs=1).fit(module(Exploding), batches())
 
 

@@ -55,7 +55,7 @@ def test_numbers_equal_those_by_hand(rehearsal: Path, category: str, average: st
     data = data_of(rehearsal, category)
     callback = ProjectionCallback(DESCENTS, score=DSSIM(), stride=16, average=average)
     module = after_test(data, callback)
-    images, normal = data.test.images.float() / 255, data.normal_images()
+    images, normal = data.test.images.float() / 255, torch.cat(list(data.normal_images(16)))
     tiles = cut(images, 32, 16) if category == "grid" else images
     model = module.model
     for name, descent in DESCENTS.items():
@@ -116,7 +116,7 @@ def test_panels_show_one_of_each_defect(rehearsal: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"projections": DESCENTS, "average": "tiles"}, "average must be maps or pixels, got 'tiles'"),
+        ({"projections": DESCENTS, "average": "tiles"}, "test.average must be maps or pixels, got 'tiles'"),
         ({"projections": {"baseline": Descent()}}, "cannot be called baseline"),
     ],
 )

@@ -111,7 +111,8 @@ def upright_size(path: Path, max_pixels: int) -> tuple[int, int]:
     """Width and height as seen, from the header alone."""
     with opened(path, max_pixels) as image:
         width, height = image.size
-        quarter_turn = image.getexif().get(0x0112, 1) >= 5  # EXIF orientation 5 to 8
+        turned = image.format != "TIFF"  # Pillow turns a TIFF by itself
+        quarter_turn = turned and image.getexif().get(0x0112, 1) >= 5  # EXIF orientation 5 to 8
     return (height, width) if quarter_turn else (width, height)
 
 

@@ -51,6 +51,9 @@ def random_affine(images: Images, augmentation: Augmentation, *, generator: torc
     return moved
 
 
+BATCH, ORDER = 1, 2  # first number of a stream's key: numpy pads keys with zeros, lengths alone keep none apart
+
+
 def stream(*key: int) -> torch.Generator:
     """A generator on the CPU that depends on every number of the key."""
     state = np.random.SeedSequence(key).generate_state(1, np.uint64)
@@ -94,7 +97,7 @@ class TrainingBatches:
 
     def batch(self, epoch: int, k: int) -> Images:
         """Batch k of an epoch, (B, C, size, size) in [0, 1]."""
-        generator = stream(self.seed, epoch, k, self.rank)
+        generator = stream(BATCH, self.seed, epoch, k, self.rank)
         index = self._draw(epoch, k)
         if self.kind == "texture":
             picked = random_crops(self.images, index, size=self.size, generator=generator)
@@ -108,5 +111,5 @@ class TrainingBatches:
         start = ((epoch * len(self) + k) * self.world_size + self.rank) * self.batch_size
         place = torch.arange(start, start + self.batch_size)
         passes = range(start // count, (start + self.batch_size - 1) // count + 1)
-        order = [torch.randperm(count, generator=stream(self.seed, turn)) for turn in passes]
+        order = [torch.randperm(count, generator=stream(ORDER, self.seed, turn)) for turn in passes]
         return torch.cat(order)[place - passes.start * count]

@@ -45,14 +45,17 @@ class Curve:
                 self._count(age, maps[rows], regions[rows.cpu()], result.terms.total[rows])
 
     def _count(self, age: int, maps: Tensor, regions: Regions, energy: Tensor) -> None:
+        regions = regions.cpu()
         bins = (score_bins(maps.cpu()) >> SHIFT) + (regions > 0) * self.bins
         known = bins[regions >= 0]
         self.counts[age] += torch.bincount(known, minlength=2 * self.bins).view(2, self.bins)
-        self.energy[age] += energy.double().sum().cpu()
+        self.energy[age] += energy.cpu().double().sum()
         self.samples[age] += len(energy)
 
     def values(self) -> dict[str, Any]:
-        """For the record: one number per iteration."""
+        """For the record: one number per iteration; without masks there is no AUROC."""
+        if not self.counts.sum(dim=-1).all():
+            return {"iterations": list(range(len(self.counts))), "energy": (self.energy / self.samples).tolist()}
         return {
             "pixel_auroc": [auroc(*counts).item() for counts in self.counts],
             "energy": (self.energy / self.samples).tolist(),

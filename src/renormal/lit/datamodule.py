@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import lightning as L
 import torch
 from torch import Tensor
@@ -34,6 +36,9 @@ class SourceData(L.LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        for name, value in (("batch_size", batch_size), ("epoch_images", epoch_images), ("test_images", test_images)):
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
         self.source, self.seed = source, seed
         self.size = texture_size if source.kind == "texture" else object_size
         self.patch_size = patch_size if source.kind == "texture" else object_size
@@ -86,12 +91,13 @@ class SourceData(L.LightningDataModule):
             path=[self.test.paths[i] for i in index],
         )
 
-    def normal_images(self) -> Images:
-        """The training images as the model would see them at test time, without augmentation; textures as tiles."""
+    def normal_images(self, count: int) -> Iterator[Images]:
+        """The training images without augmentation, `count` at a time; textures as tiles side by side."""
         images = self.training
         if self.size != self.patch_size:
             images = cut(images, self.patch_size, self.patch_size)
-        return images.float() / 255
+        for part in torch.split(images, count):
+            yield part.float() / 255
 
     def on_after_batch_transfer(self, batch: Images | Sample, dataloader_idx: int) -> Images | Sample:
         """Channels last: the convolutions run about twice as fast."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 import lightning as L
+import numpy as np
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
@@ -20,6 +21,7 @@ SchedulerFactory = Callable[..., LRScheduler]  # (optimizer, total_steps=...) â†
 class AutoencoderModule(L.LightningModule):
     """Minimizes the batch mean of the model's training loss.
 
+    seed: of the noise in a variational model, drawn anew for each epoch, so that a resumed training sees the same.
     fingerprint: names the training part of the config; it travels in the checkpoint, so that weights are not mistaken
     for those of another recipe.
     """
@@ -30,25 +32,34 @@ class AutoencoderModule(L.LightningModule):
         *,
         optimizer: OptimizerFactory,
         scheduler: SchedulerFactory | None = None,
+        seed: int = 0,
         fingerprint: str = "",
     ) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.seed = model, seed
         self.optimizer_factory, self.scheduler_factory = optimizer, scheduler
+        self.finite = torch.ones((), dtype=torch.bool)
         self.save_hyperparameters({"fingerprint": fingerprint})
+
+    def on_train_epoch_start(self) -> None:
+        key = np.random.SeedSequence((self.seed, self.current_epoch, self.global_rank))
+        torch.manual_seed(int(key.generate_state(1, np.uint64)[0]))
+        self.finite = torch.ones((), dtype=torch.bool, device=self.device)
 
     def training_step(self, batch: Images, batch_idx: int) -> Tensor:
         loss = self.model.training_loss(batch)
         total = loss.total.mean()
-        if self._is_checked(batch_idx) and not bool(total.isfinite()):
-            raise ValueError(
-                f"the training loss is {total.item()} in epoch {self.current_epoch}, batch {batch_idx}: "
-                "lower model.optimizer.lr, or train with trainer.precision=32-true"
-            )
-        self.log("train/loss", total, on_step=False, on_epoch=True, prog_bar=True)
+        self.finite = self.finite & total.detach().isfinite()
+        if self.device.type == "cpu":  # elsewhere a look at each batch would stall the device
+            self._check_finite()
+        self.log("train/loss", total, on_step=False, on_epoch=True)
         for name, term in loss.terms.items():
             self.log(f"train/{name}", term.mean(), on_step=False, on_epoch=True)
         return total
+
+    def on_train_epoch_end(self) -> None:
+        """Before the checkpoint of this epoch is written."""
+        self._check_finite()
 
     def test_step(self, batch: Sample, batch_idx: int) -> None:
         """The projection callback does the work."""
@@ -60,6 +71,9 @@ class AutoencoderModule(L.LightningModule):
         scheduler = self.scheduler_factory(optimizer, total_steps=int(self.trainer.estimated_stepping_batches))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
-    def _is_checked(self, batch_idx: int) -> bool:
-        """Every batch on a CPU; elsewhere a look stalls the device, and one in fifty is soon enough."""
-        return self.device.type == "cpu" or batch_idx % 50 == 0
+    def _check_finite(self) -> None:
+        if not bool(self.finite):
+            raise ValueError(
+                f"the training loss is not finite in epoch {self.current_epoch}: lower model.optimizer.lr or the "
+                "scheduler's max_lr, or train with trainer.precision=32-true"
+            )

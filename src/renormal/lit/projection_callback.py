@@ -17,12 +17,14 @@ from renormal.contracts import Autoencoder, Images, Maps, Projection, Sample, Sc
 from renormal.functional.tiles import blend, cut
 from renormal.lit.curves import Curve
 from renormal.lit.datamodule import SourceData
+from renormal.lit.descent_report import DescentReport
 from renormal.lit.module import AutoencoderModule
 from renormal.lit.panels import write_panel
 from renormal.metrics import AnomalyMetrics
 from renormal.projection import Descent, project, reconstruction_losses
 
 BASELINE = "baseline"
+CHUNK = 64  # tiles scored at a time: the maps of a stride of 30 would not fit otherwise
 
 
 class ProjectionCallback(L.Callback):
@@ -31,7 +33,8 @@ class ProjectionCallback(L.Callback):
     projections: name → descent; each is a column of the table, beside the baseline f(x0). stride: of the tiles into
     which textures are cut. average: "maps" scores each tile and averages the maps (Bergmann et al., CVPR 2019),
     "pixels" averages the projected tiles and scores the whole image. curves: projections whose AUROC is wanted after
-    each iteration. panels: how many samples are drawn, the first of each defect in turn. limit: top of the maps' scale.
+    each iteration, over tiles. panels: how many samples are drawn, the first of each defect in turn. limit: top of the
+    maps' scale.
     """
 
     def __init__(
@@ -46,10 +49,7 @@ class ProjectionCallback(L.Callback):
         limit: float = 0.5,
         folder: Path | None = None,
     ) -> None:
-        if average not in ("maps", "pixels"):
-            raise ValueError(f"average must be maps or pixels, got {average!r}")
-        if BASELINE in projections:
-            raise ValueError(f"a projection cannot be called {BASELINE}: that column is f(x0)")
+        _check_settings(projections, average, curves, limit)
         self.projections = dict(projections)
         self.score, self.stride, self.average = score, stride, average
         self.curve_names, self.limit = tuple(curves), limit
@@ -64,18 +64,16 @@ class ProjectionCallback(L.Callback):
         data, model = _parts(trainer, pl_module)
         model.requires_grad_(False)
         self.counters = {name: AnomalyMetrics().to(pl_module.device) for name in (BASELINE, *self.projections)}
-        self.descents: dict[str, Descent] = {}
-        self.projected: dict[str, list[Projection]] = {name: [] for name in self.projections}
-        self.seconds = dict.fromkeys((BASELINE, *self.projections), 0.0)
         self.wanted = _first_of_each_defect(data.test.defects, data.test.paths, self.panel_count)
         self.curves = {name: Curve(self.projections[name].max_steps) for name in self.curve_names}
-        normal = _on(data.normal_images(), pl_module.device)
         losses: dict[Any, Tensor] = {}
+        self.descents: dict[str, Descent] = {}
         for name, descent in self.projections.items():
             key = (descent.energy, descent.precision, descent.slots)
             if key not in losses:
-                losses[key] = reconstruction_losses(model, normal, descent)
+                losses[key] = _normal_losses(data, model, descent, pl_module.device)
             self.descents[name] = replace(descent, stop=descent.stop.calibrated(losses[key]))
+        self.descent_reports = {name: DescentReport(descent) for name, descent in self.descents.items()}
 
     @torch.no_grad()
     def on_test_batch_end(
@@ -93,53 +91,57 @@ class ProjectionCallback(L.Callback):
         patches = cut(batch.image, data.patch_size, self.stride) if tiled else batch.image
         x0 = _on(patches, pl_module.device)
         regions = cut(batch.regions, data.patch_size, self.stride) if tiled else batch.regions
-        ends = {BASELINE: self._reconstruct(model, x0)}
+        baseline = torch.cat([model.reconstruct(part).image for part in torch.split(x0, CHUNK)])
+        ends = {BASELINE: baseline}
         for name in self.projections:
-            ends[name] = self._project(name, model, x0, regions)
+            ends[name] = self._project(name, model, x0, regions, baseline, images=len(batch.path))
         whole = {name: self._assemble(model, x0, end, batch.image) for name, end in ends.items()}
         for name, (_, maps) in whole.items():
             self.counters[name].update(maps, batch.regions)
         self._draw(batch, whole)
 
     def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Numbers for the record."""
+        """Numbers for the record: metrics of all ranks together, steps and seconds of this one."""
+        _, model = _parts(trainer, pl_module)
+        model.requires_grad_(True)
         for name, counter in self.counters.items():
-            values = {f"{name}/{metric}": value.item() for metric, value in counter.compute().items()}
-            self.metrics.update(values)
-            if counter.undefined and name == BASELINE:
-                for metric, reason in counter.undefined.items():
-                    warnings.warn(f"{metric} is not defined: {reason}", stacklevel=2)
-        for name in self.projections:
-            self.reports[name] = self._report(name)
+            self.metrics.update({f"{name}/{metric}": value.item() for metric, value in counter.compute().items()})
+        if undefined := self.counters[BASELINE].undefined:
+            reasons = " and ".join(sorted(set(undefined.values())))
+            warnings.warn(f"{', '.join(undefined)} not defined: {reasons}", stacklevel=2)
+        self.reports = {name: report.values() for name, report in self.descent_reports.items()}
+        for name, report in self.reports.items():
+            if report["diverged"]:
+                warnings.warn(f"{name}: {report['diverged']:.0f} samples diverged, f(x0) is scored", stacklevel=2)
         for logger in trainer.loggers:
             logger.log_metrics({f"test/{name}": value for name, value in self.metrics.items()})
 
-    def _reconstruct(self, model: Autoencoder, x0: Images) -> Images:
-        start = time.perf_counter()
-        images = torch.cat([model.reconstruct(part).image for part in torch.split(x0, 16)])
-        self.seconds[BASELINE] += time.perf_counter() - start
-        return images
-
-    def _project(self, name: str, model: Autoencoder, x0: Images, regions: Tensor) -> Images:
-        descent, curve = self.descents[name], self.curves.get(name)
-        start = time.perf_counter()
+    def _project(
+        self, name: str, model: Autoencoder, x0: Images, regions: Tensor, baseline: Images, *, images: int
+    ) -> Images:
+        curve = self.curves.get(name)
         observe = None if curve is None else curve.observer(self.score, model, x0, regions)
-        result = project(model, x0, descent, observe=observe)
-        self.seconds[name] += time.perf_counter() - start
+        start = time.perf_counter()
+        result = project(model, x0, self.descents[name], observe=observe)
+        self.descent_reports[name].add(result, images=images, seconds=time.perf_counter() - start)
+        result = _without_diverged(result, baseline)
         if curve is not None:
             curve.hold(self.score, model, x0, regions, result)
-        self.projected[name].append(result._replace(x=x0[:0], terms=result.terms._replace(reconstructed=x0[:0])))
         return result.x
 
     def _assemble(self, model: Autoencoder, x0: Images, end: Images, image: Images) -> tuple[Images, Maps]:
         """Whole images and their maps, from tiles where there are any."""
         if x0.shape[-2:] == image.shape[-2:]:
-            return end, self.score(model, x0, end)
+            return end, self._scored(model, x0, end)
         height, width = image.shape[-2:]
         pixels = blend(end, height, width, self.stride)
         if self.average == "pixels":
-            return pixels, self.score(model, image.to(end.device), pixels)
-        return pixels, blend(self.score(model, x0, end), height, width, self.stride)
+            return pixels, self._scored(model, image.to(end.device), pixels)
+        return pixels, blend(self._scored(model, x0, end), height, width, self.stride)
+
+    def _scored(self, model: Autoencoder, x0: Images, end: Images) -> Maps:
+        pairs = zip(torch.split(x0, CHUNK), torch.split(end, CHUNK), strict=True)
+        return torch.cat([self.score(model, before, after) for before, after in pairs])
 
     def _draw(self, batch: Sample, whole: Mapping[str, tuple[Images, Maps]]) -> None:
         if self.folder is None:
@@ -162,25 +164,21 @@ class ProjectionCallback(L.Callback):
                 )
                 self.panels.append({**entry, "path": path, "defect": batch.defect[row], "projection": name})
 
-    def _report(self, name: str) -> dict[str, float | None]:
-        results = self.projected[name]
-        steps = torch.cat([result.steps for result in results]).double()
-        stopped = torch.cat([result.stopped for result in results]).double()
-        energy = torch.cat([result.terms.total for result in results])
-        if diverged := int((~energy.isfinite()).sum()):
-            warnings.warn(f"{name}: the energy of {diverged} of {len(energy)} samples is not finite", stacklevel=2)
-        seconds = self.seconds[name]
-        return {
-            "threshold": getattr(self.descents[name].stop, "value", None),
-            "steps_mean": steps.mean().item(),
-            "steps_median": steps.median().item(),
-            "steps_max": steps.max().item(),
-            "stopped_fraction": stopped.mean().item(),
-            "diverged": float(diverged),
-            "seconds": seconds,
-            "images_per_second": len(steps) / seconds,
-            "image_steps_per_second": (steps + 1).sum().item() / seconds,  # one evaluation more than updates
-        }
+
+def _check_settings(projections: Mapping[str, Descent], average: str, curves: Sequence[str], limit: float) -> None:
+    for name, descent in projections.items():
+        if not isinstance(descent, Descent):
+            raise ValueError(
+                f"projections.{name} is no descent: add it to projection=[...] before changing its settings"
+            )
+    if BASELINE in projections:
+        raise ValueError(f"a projection cannot be called {BASELINE}: that column is f(x0)")
+    if average not in ("maps", "pixels"):
+        raise ValueError(f"test.average must be maps or pixels, got {average!r}")
+    if unknown := set(curves) - set(projections):
+        raise ValueError(f"test.curves names {sorted(unknown)}, projection has {sorted(projections)}")
+    if limit <= 0:
+        raise ValueError(f"test.limit must be positive, got {limit}")
 
 
 def _parts(trainer: L.Trainer, pl_module: L.LightningModule) -> tuple[SourceData, Any]:
@@ -188,6 +186,18 @@ def _parts(trainer: L.Trainer, pl_module: L.LightningModule) -> tuple[SourceData
     if not isinstance(data, SourceData) or not isinstance(pl_module, AutoencoderModule):
         raise TypeError("the projection callback tests an AutoencoderModule on SourceData")
     return data, pl_module.model
+
+
+def _normal_losses(data: SourceData, model: Autoencoder, descent: Descent, device: torch.device) -> Tensor:
+    size = descent.slots * max(1, CHUNK // descent.slots)  # whole batches of the descent
+    chunks = data.normal_images(size)
+    return torch.cat([reconstruction_losses(model, _on(chunk, device), descent) for chunk in chunks])
+
+
+def _without_diverged(result: Projection, baseline: Images) -> Projection:
+    """A sample that left the finite numbers counts as its reconstruction."""
+    finite = result.x.flatten(1).isfinite().all(dim=1)
+    return result._replace(x=torch.where(finite[:, None, None, None], result.x, baseline))
 
 
 def _on(images: Images, device: torch.device) -> Images:

@@ -57,7 +57,7 @@ class Threshold(_Composable):
         """T where it was not given."""
         if self.value is not None:
             return self
-        ordered = losses.double().sort().values
+        ordered = losses.cpu().double().sort().values
         finite = int(ordered.isfinite().sum())
         if finite == 0 or finite < len(ordered):
             raise ValueError(f"a threshold needs finite losses of normal images, got {finite} of {len(ordered)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -77,8 +78,8 @@ def portable(value: Any, where: str = "record") -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{where} must be finite, got {value}")
     if isinstance(value, str | os.PathLike):
-        home = str(Path.home())
-        return str(value).replace(home, "~") if len(home) > 1 else str(value)
+        home = re.escape(str(Path.home()))
+        return re.sub(rf"(?<![\w/]){home}(?=/|$)", "~", str(value)) if len(home) > 1 else str(value)
     return value
 
 

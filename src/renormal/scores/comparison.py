@@ -23,6 +23,10 @@ class DSSIM:
     sigma: float = SIGMA
     grey: bool = False
 
+    def __post_init__(self) -> None:
+        if self.window % 2 == 0 or self.window < 3 or self.sigma <= 0:
+            raise ValueError(f"score: window must be odd and > 1, sigma > 0, got {self.window} and {self.sigma}")
+
     def __call__(self, model: Autoencoder, x0: Images, projected: Images) -> Maps:
         if self.grey and x0.shape[1] == 3:
             x0, projected = _luminance(x0), _luminance(projected)

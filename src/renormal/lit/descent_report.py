@@ -1,0 +1,47 @@
+"""How a descent went over the whole test set: steps, stops, speed."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from renormal.contracts import Projection
+from renormal.projection import Descent
+
+
+class DescentReport:
+    """Numbers per sample only: no image of a batch outlives it."""
+
+    def __init__(self, descent: Descent) -> None:
+        self.threshold: float | None = getattr(descent.stop, "value", None)
+        self.steps: list[Tensor] = []
+        self.stopped: list[Tensor] = []
+        self.finite: list[Tensor] = []
+        self.images, self.seconds = 0, 0.0
+
+    def add(self, result: Projection, *, images: int, seconds: float) -> None:
+        """One call of `project`. images: whole ones; a texture has many samples in one."""
+        finite = result.x.flatten(1).isfinite().all(dim=1) & result.terms.total.isfinite()
+        self.steps.append(result.steps.cpu())
+        self.stopped.append(result.stopped.cpu())
+        self.finite.append(finite.cpu())
+        self.images += images
+        self.seconds += seconds
+
+    def values(self) -> dict[str, float | None]:
+        """For the record; steps and stops are per sample, which is a tile on textures."""
+        if not self.steps:
+            return {"threshold": self.threshold, "diverged": 0.0}
+        steps, stopped = torch.cat(self.steps).double(), torch.cat(self.stopped).double()
+        return {
+            "threshold": self.threshold,
+            "samples": float(len(steps)),
+            "steps_mean": steps.mean().item(),
+            "steps_median": steps.median().item(),
+            "steps_max": steps.max().item(),
+            "stopped_fraction": stopped.mean().item(),
+            "diverged": float((~torch.cat(self.finite)).sum()),
+            "seconds": self.seconds,
+            "images_per_second": self.images / self.seconds,
+            "image_steps_per_second": (steps + 1).sum().item() / self.seconds,  # an evaluation more than updates
+        }
