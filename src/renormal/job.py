@@ -236,6 +236,7 @@ def record_of(
             "test_defective": len(data.test.defects) - good,
             "size": data.size,
             "channels": data.channels,
+            "note": config.data.notes.get(data.source.name, ""),
         },
         device={
             "name": device_name(trainer.strategy.root_device),

@@ -25,7 +25,15 @@ TRAINING = (
     "seed",
 )
 TEST = ("projections", "score", "test")
-ELSEWHERE = ("root", "download", "accept_licence", "url", "sha256", "source")  # where the data lie, not what they are
+ELSEWHERE = (
+    "root",
+    "download",
+    "accept_licence",
+    "url",
+    "sha256",
+    "source",
+    "notes",
+)  # where the data lie, not what they are
 
 
 def fingerprints(config: DictConfig, source: Source) -> dict[str, str]:

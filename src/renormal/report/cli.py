@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="renormal-report", description="Table, page and figures from finished runs.")
     parser.add_argument("folder", type=Path, help="outputs/<name> or results/<name>")
-    parser.add_argument("--metric", default="pixel_auroc", help="pixel_auroc (default), aupro, image_auroc, …")
+    parser.add_argument("--metric", help="pixel_auroc (default where there are masks), aupro, image_auroc, …")
     parser.add_argument("--figures", action="store_true", help="also write the curves as PNG and PDF")
     parser.add_argument("--out", type=Path, help="where to write (default: the folder itself)")
     return parser.parse_args(arguments)
@@ -35,8 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not records:
         return fail(f"{options.folder}: no record.json that can be read; a finished run leaves one")
     metrics = sorted({key.partition("/")[2] for record in records for key in record.metrics})
-    if options.metric not in metrics:
-        return fail(f"metric {options.metric!r} is in no record; there are {', '.join(metrics)}")
+    if options.metric is None:  # photographs without masks have no pixel AUROC, those without defects nothing at all
+        options.metric = next((name for name in ("pixel_auroc", "image_auroc") if name in metrics), "pixel_auroc")
+    elif options.metric not in metrics:
+        return fail(f"metric {options.metric!r} is in no record; there are {', '.join(metrics) or 'none'}")
     write(options, records, problems)
     return 1 if problems else 0
 

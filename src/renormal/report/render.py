@@ -23,6 +23,7 @@ def terminal(table: Table, width: int) -> list[RichTable]:
     """As many models side by side as the width holds; the rest in tables below."""
     models = list(dict.fromkeys(column.model for column in table.columns))
     ruler = Console(width=10_000)
+    blocks: list[RichTable] = []  # without any metric there is nothing to tabulate
     for count in range(1, len(models) + 1):
         at_once = -(-len(models) // count)
         starts = range(0, len(models), at_once)

@@ -135,6 +135,7 @@ def build_table(records: Sequence[Record], metric: str = PAPER_METRIC) -> Table:
     ]
     mean = Row("mean", "", mean_cells(rows, len(columns)))
     notes += partial_means(columns, rows)
+    notes += sorted({f"{r.category}: {r.data['note']}" for r in records if r.data.get("note")})
     return Table(metric, columns, rows, mean, rates(columns, rows), notes)
 
 
