@@ -17,7 +17,7 @@ R = TypeVar("R")
 
 def per_sample_sum(values: Tensor) -> PerSample:
     """Σ over all dimensions but the first, in float32 at least."""
-    return values.flatten(1).sum(dim=1, dtype=torch.promote_types(values.dtype, torch.float32))
+    return values.sum(dim=tuple(range(1, values.ndim)), dtype=torch.promote_types(values.dtype, torch.float32))
 
 
 def l1_distance(x: Tensor, y: Tensor) -> PerSample:
