@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from made_up import made_up, write_made_up
 
-from renormal.report.record import read_record, read_records, write_record
+from renormal.report.record import publish, read_record, read_records, write_record
 
 
 def test_what_was_written_is_read_back(tmp_path: Path) -> None:
@@ -93,3 +93,17 @@ def test_records_come_in_the_order_of_model_category_and_seed(tmp_path: Path) ->
 
 def test_records_are_equal_wherever_they_lie() -> None:
     assert made_up() == replace(made_up(), folder=Path("elsewhere"))
+
+
+def test_a_published_record_keeps_its_numbers_and_loses_its_paths(tmp_path: Path) -> None:
+    config = {
+        "folder": "/home/me/outputs/x",
+        "data": {"root": "/data/mvtec_ad", "size": 128},
+        "stages": ["/a/b", "train"],
+    }
+    record = made_up(config=config, panels=[{"file": "panels/a.png"}])
+    again = read_record(publish(tmp_path, record))
+    assert again.metrics == record.metrics
+    assert again.config == {"folder": "x", "data": {"root": "mvtec_ad", "size": 128}, "stages": ["b", "train"]}
+    assert again.panels == []
+    assert again.folder == tmp_path / record.model / record.category / str(record.seed)

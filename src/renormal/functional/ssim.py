@@ -46,7 +46,8 @@ def gaussian_matrix(length: int, window: int, sigma: float) -> Tensor:
 
 
 @lru_cache(maxsize=32)
-def _bands(length: int, window: int, sigma: float, device: torch.device) -> Bands:
+def bands(length: int, window: int, sigma: float, device: torch.device) -> Bands:
+    """The window's matrix and its transpose, in blocks."""
     matrix = gaussian_matrix(length, window, sigma)
     return _blocks(matrix, device), _blocks(matrix.T, device)
 
@@ -61,7 +62,7 @@ def _blocks(matrix: Tensor, device: torch.device) -> list[Block]:
     return blocks
 
 
-def _both_sides(x: Tensor, rows: list[Block], columns: list[Block]) -> Tensor:
+def both_sides(x: Tensor, rows: list[Block], columns: list[Block]) -> Tensor:
     """R x Cᵀ for banded R and C."""
     half, whole = torch.empty_like(x), torch.empty_like(x)
     for block in columns:
@@ -77,17 +78,17 @@ class _Blur(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, rows: Bands, columns: Bands) -> Tensor:
         ctx.rows, ctx.columns = rows, columns
-        return _both_sides(x, rows[0], columns[0])
+        return both_sides(x, rows[0], columns[0])
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        return _both_sides(gradients[0].contiguous(), ctx.rows[1], ctx.columns[1]), None, None
+        return both_sides(gradients[0].contiguous(), ctx.rows[1], ctx.columns[1]), None, None
 
 
 def blur(x: Tensor, window: int = WINDOW, sigma: float = SIGMA) -> Tensor:
     """G x Gᵀ: Gaussian mean around each pixel of (..., H, W) float32, border reflected; work linear in the pixels."""
-    rows = _bands(x.shape[-2], window, sigma, x.device)
-    columns = _bands(x.shape[-1], window, sigma, x.device)
+    rows = bands(x.shape[-2], window, sigma, x.device)
+    columns = bands(x.shape[-1], window, sigma, x.device)
     blurred: Tensor = _Blur.apply(x.contiguous(), rows, columns)  # type: ignore[no-untyped-call]
     return blurred
 

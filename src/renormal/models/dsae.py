@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from renormal.contracts import Images, PerSample
-from renormal.functional.norms import per_sample_sum
-from renormal.functional.ssim import dssim_map
+from renormal.functional.dssim_loss import dssim_sum
 from renormal.models.base import ConvAutoencoder
 
 
@@ -12,4 +11,4 @@ class DSAE(ConvAutoencoder):
     """L_r(x) = Σ (1 − SSIM(x, f(x))) / 2 over pixels and channels."""
 
     def reconstruction_loss(self, x: Images, reconstructed: Images) -> PerSample:
-        return per_sample_sum(dssim_map(x, reconstructed))
+        return dssim_sum(x, reconstructed)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 
 from renormal.contracts import Autoencoder, EnergyTerms, Images, PerSample, Reconstruction
-from renormal.functional.norms import l1_distance, per_sample_sum, squared_distance
-from renormal.functional.ssim import dssim_map
+from renormal.functional.dssim_loss import dssim_sum
+from renormal.functional.norms import l1_distance, squared_distance
 
 Loss = Callable[[Images, Reconstruction], PerSample]  # L_r, summed over pixels and channels
 
@@ -21,7 +21,7 @@ def squared_error(x: Images, reconstruction: Reconstruction) -> PerSample:
 
 def dssim(x: Images, reconstruction: Reconstruction) -> PerSample:
     """Σ (1 − SSIM(x, f(x))) / 2 over pixels and channels."""
-    return per_sample_sum(dssim_map(x, reconstruction.image))
+    return dssim_sum(x, reconstruction.image)
 
 
 def model_loss(x: Images, reconstruction: Reconstruction) -> PerSample:

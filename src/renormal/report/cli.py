@@ -17,6 +17,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("folder", type=Path, help="outputs/<name> or results/<name>")
     parser.add_argument("--metric", help="pixel_auroc (default where there are masks), aupro, image_auroc, …")
     parser.add_argument("--figures", action="store_true", help="also write the curves as PNG and PDF")
+    parser.add_argument("--publish", type=Path, help="copy the records there, without pictures and without paths")
     parser.add_argument("--out", type=Path, help="where to write (default: the folder itself)")
     return parser.parse_args(arguments)
 
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not options.folder.is_dir():
         return fail(f"{options.folder}: no such folder")
 
-    from renormal.report.record import read_records
+    from renormal.report.record import publish, read_records
 
     records, problems = read_records(options.folder)
     for problem in problems:
@@ -39,6 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.metric = next((name for name in ("pixel_auroc", "image_auroc") if name in metrics), "pixel_auroc")
     elif options.metric not in metrics:
         return fail(f"metric {options.metric!r} is in no record; there are {', '.join(metrics) or 'none'}")
+    if options.publish:
+        for record in records:
+            print(publish(options.publish, record))
+        return 1 if problems else 0
     write(options, records, problems)
     return 1 if problems else 0
 

@@ -83,6 +83,20 @@ def portable(value: Any, where: str = "record") -> Any:
     return value
 
 
+def publish(folder: Path, record: Record) -> Path:
+    """A copy to show: the numbers, without pictures and with only the last part of each path of this machine."""
+    place = folder / record.model / record.category / str(record.seed)
+    return write_record(place, replace(record, config=_pathless(record.config), panels=[]))
+
+
+def _pathless(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _pathless(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_pathless(item) for item in value]
+    return Path(value).name if isinstance(value, str) and value.startswith(("/", "~")) else value
+
+
 def read_record(path: Path) -> Record:
     """One record.json, checked. Raises ValueError with one line that names the file."""
     try:
