@@ -17,7 +17,7 @@ install: .venv/.installed  ## .venv with everything that pyproject.toml asks for
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $@
 
-demo: install    ## drawn images, four autoencoders: a table and a page under outputs/demo (10 minutes at most on 2 cores)
+demo: install    ## drawn images, four autoencoders: a table and a page under outputs/demo
 	$(BIN)/renormal experiment=demo sweep=demo
 	$(BIN)/renormal-report outputs/demo
 
