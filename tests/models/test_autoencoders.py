@@ -110,6 +110,21 @@ def test_a_variational_model_is_trained_on_eq_1(kind: type[VAE]) -> None:
     assert total == pytest.approx(terms["reconstruction"] + terms["kl"], rel=1e-6)
 
 
+def test_an_outlier_of_log_variance_is_held_and_finds_back() -> None:
+    model, x = tiny(VAE), images()
+    last = model.encoder[-2]
+    assert isinstance(last, torch.nn.Conv2d)
+    assert last.bias is not None
+    with torch.no_grad():
+        last.bias[5:] = 100.0  # σ² = e¹⁰⁰ overflows
+    total, terms = model.training_loss(x)
+    total.sum().backward()
+    assert total.isfinite().all()
+    assert terms["kl"].max() < 100
+    assert last.bias.grad is not None
+    assert (last.bias.grad[5:] > 0).all()  # downhill is a smaller variance
+
+
 def test_a_vae_answers_with_the_mean_of_q() -> None:
     model, x = tiny(VAE), images()
     with torch.no_grad():

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from renormal.report.record import Record
 from renormal.report.render import comma_separated, latex, legend, markdown, terminal
-from renormal.report.table import MODELS, Cell, Column, Table, build_table, paper_numbers
+from renormal.report.table import DRAWN, MODELS, Cell, Column, Table, build_table, paper_numbers
 
 TEXTURES = ("carpet", "grid", "leather", "tile", "wood")
 
@@ -85,6 +85,13 @@ def test_categories_and_models_that_the_paper_does_not_have_come_last_without_it
     means = [f"{model}: the mean is over 1 of 2 categories" for model in ("VAE", "resnet")]
     assert table.notes == [*means, "grid: <made-up> & small", "screws of mine: <made-up> & small"]
     assert not any(cell.best for cell in table.mean.cells)  # means over different categories do not compare
+
+
+def test_a_table_of_drawn_images_says_so_beside_the_papers_numbers() -> None:
+    drawn = made_up(config={"data": {"name": "rehearsal"}})
+    assert build_table([drawn]).notes[0] == DRAWN
+    assert DRAWN not in build_table([drawn], "aupro").notes
+    assert DRAWN not in build_table([made_up(config={"data": {"name": "mvtec"}})]).notes
 
 
 def test_another_metric_stands_without_the_papers_numbers() -> None:

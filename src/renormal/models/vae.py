@@ -9,7 +9,7 @@ from renormal.contracts import Images, Latents, PerSample
 from renormal.functional.gaussian import kl_to_standard_normal, nll
 from renormal.models.base import ConvAutoencoder, TrainingLoss
 
-LOG_VARIANCE_LIMIT = 10.0  # ours: beyond it exp leaves the range where a KL term means anything
+LOG_VARIANCE_LIMIT = 2.0  # ours: the prior's is 0, and exp of an outlier would end the training
 
 
 class VAE(ConvAutoencoder):
@@ -23,7 +23,8 @@ class VAE(ConvAutoencoder):
         """μ(x) and log σ²(x) of q(z | x)."""
         features: Tensor = self.encoder(x)
         mean, log_variance = features.float().chunk(2, dim=1)
-        return mean, log_variance.clamp(max=LOG_VARIANCE_LIMIT)
+        excess = (log_variance - LOG_VARIANCE_LIMIT).clamp(min=0)
+        return mean, log_variance - excess.detach()  # a clamp that lets the gradient through: outliers find back
 
     def encode(self, x: Images) -> Latents:
         return self.posterior(x)[0]

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from renormal.report.record import Record
 from renormal.report.table import MODELS, words
 
-SIZE = (5.2, 3.4)  # inches: one text column
+SIZE = (6.4, 3.4)  # inches: one text column with its legend
 COLOURS = ("#1f6f8b", "#c8553d", "#588157", "#7d5ba6", "#b08900", "#5c677d")
 
 
@@ -22,7 +22,7 @@ def axes_of(figure: Figure, *, x: str, y: str, title: str) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="#dddddd", linewidth=0.6)
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(frameon=False, fontsize=9)
+        figure.legend(loc="outside right upper", frameon=False, fontsize=9)  # beside the lines, never on them
 
 
 def iteration_figure(record: Record, metric: str = "pixel_auroc") -> Figure:
