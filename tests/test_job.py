@@ -138,7 +138,7 @@ def test_weights_given_by_hand_are_named_in_the_record(tiny: Any, tmp_path: Path
         (["checkpoint=/nowhere.ckpt"], "add stages=\\[test\\]"),
         (["stages=[test]", "checkpoint=/nowhere.ckpt"], "checkpoint=/nowhere.ckpt does not exist"),
         (["category=grid", "test.stride=48"], "tiles need 0 < stride <= tile <= image, got stride 48"),
-        (["test.images=0"], "test_images must be at least 1"),
+        (["test.samples=0"], "test.samples must be at least 1, got 0"),
         (["test.curves=[eq9]"], r"test.curves names \['eq9'\], projection has"),
         (["test.limit=0"], "test.limit must be positive"),
         (["score.window=12"], "window must be odd"),

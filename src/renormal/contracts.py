@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Annotated, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from torch import Tensor
@@ -14,11 +15,26 @@ PerSample: TypeAlias = Annotated[Tensor, "(B,)"]
 Regions: TypeAlias = Annotated[Tensor, "(B, H, W), integer, 0 = normal, k = k-th connected defect of its image"]
 
 
-class Reconstruction(NamedTuple):
-    """One forward pass, both answers."""
+class Reconstruction:
+    """One forward pass, both answers: unpacks as (f(x), L_r(x)).
 
-    image: Images  # f(x)
-    loss: PerSample  # L_r(x), summed over pixels and channels
+    image: f(x). loss: L_r(x) of each sample, summed over pixels and channels, or a function that answers with it: an
+    energy with a loss of its own never asks.
+    """
+
+    __slots__ = ("_loss", "image")
+
+    def __init__(self, image: Images, loss: PerSample | Callable[[], PerSample]) -> None:
+        self.image, self._loss = image, loss
+
+    @property
+    def loss(self) -> PerSample:
+        if not isinstance(self._loss, Tensor):
+            self._loss = self._loss()
+        return self._loss
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return iter((self.image, self.loss))
 
 
 @runtime_checkable

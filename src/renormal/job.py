@@ -15,7 +15,7 @@ from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 from omegaconf import DictConfig, OmegaConf
 
 from renormal.data import Source
-from renormal.functional.tiles import starts
+from renormal.functional.tiles import tiles
 from renormal.lit.datamodule import SourceData
 from renormal.lit.module import AutoencoderModule
 from renormal.lit.progress import Progress
@@ -97,12 +97,22 @@ def build_data(config: DictConfig, source: Source) -> SourceData:
         channels=config.data.channels,
         batch_size=config.batch_size,
         epoch_images=config.data.epoch_images,
-        test_images=config.test.images,
+        test_images=images_at_once(config, source.kind),
         seed=config.seed,
     )
     if data.training.nbytes and "test" in config.stages:
         _ = data.test
     return data
+
+
+def images_at_once(config: DictConfig, kind: str) -> int:
+    """Whole test images whose tiles together make up test.samples."""
+    samples = int(config.test.samples)
+    if samples < 1:
+        raise ValueError(f"test.samples must be at least 1, got {samples}")
+    if kind != "texture":
+        return samples
+    return max(1, samples // tiles(config.data.texture_size, config.data.patch_size, config.test.stride))
 
 
 def build_module(config: DictConfig, data: SourceData, training_hash: str) -> AutoencoderModule:
@@ -129,8 +139,6 @@ def build_callback(config: DictConfig, data: SourceData, folder: Path) -> Projec
         limit=config.test.limit,
         folder=folder,
     )
-    if data.size != data.patch_size:
-        starts(data.size, data.patch_size, config.test.stride)
     nothing = torch.zeros(1, data.channels, data.patch_size, data.patch_size)
     score(None, nothing, nothing)
     return callback

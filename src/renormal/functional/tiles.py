@@ -18,21 +18,26 @@ def corners(height: int, width: int, size: int, stride: int) -> list[tuple[int, 
     return [(top, left) for top in starts(height, size, stride) for left in starts(width, size, stride)]
 
 
+def tiles(length: int, size: int, stride: int) -> int:
+    """How many tiles cover a square image; 1 where it is one itself."""
+    return 1 if length == size else len(starts(length, size, stride)) ** 2
+
+
 def cut(images: Tensor, size: int, stride: int) -> Tensor:
     """(B, ..., H, W) → (B·T, ..., size, size), the tiles of one image side by side."""
     where = corners(images.shape[-2], images.shape[-1], size, stride)
-    tiles = torch.stack([images[..., top : top + size, left : left + size] for top, left in where], dim=1)
-    return tiles.flatten(0, 1)  # (B, T, …) → (B·T, …)
+    parts = torch.stack([images[..., top : top + size, left : left + size] for top, left in where], dim=1)
+    return parts.flatten(0, 1)  # (B, T, …) → (B·T, …)
 
 
-def blend(tiles: Tensor, height: int, width: int, stride: int) -> Tensor:
+def blend(parts: Tensor, height: int, width: int, stride: int) -> Tensor:
     """(B·T, ..., size, size) → (B, ..., H, W): the mean of all tiles that cover a pixel."""
-    size = tiles.shape[-1]
+    size = parts.shape[-1]
     where = corners(height, width, size, stride)
-    tiles = tiles.reshape(-1, len(where), *tiles.shape[1:])  # (B·T, …) → (B, T, …)
-    total = tiles.new_zeros((tiles.shape[0], *tiles.shape[2:-2], height, width))
-    count = tiles.new_zeros((height, width))
+    parts = parts.reshape(-1, len(where), *parts.shape[1:])  # (B·T, …) → (B, T, …)
+    total = parts.new_zeros((parts.shape[0], *parts.shape[2:-2], height, width))
+    count = parts.new_zeros((height, width))
     for k, (top, left) in enumerate(where):
-        total[..., top : top + size, left : left + size] += tiles[:, k]
+        total[..., top : top + size, left : left + size] += parts[:, k]
         count[top : top + size, left : left + size] += 1
     return total / count

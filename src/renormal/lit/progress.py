@@ -1,4 +1,4 @@
-"""One bar for a whole job: every image of every epoch, then every test image."""
+"""One bar for a whole job: every image of every epoch, then every projection of every test sample."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Any
 import lightning as L
 from tqdm import tqdm
 
+from renormal.functional.tiles import tiles
 from renormal.lit.datamodule import SourceData
+from renormal.lit.projection_callback import ProjectionCallback
 
 
 class Progress(L.Callback):
@@ -37,32 +39,29 @@ class Progress(L.Callback):
 
     def on_test_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         data = trainer.datamodule  # type: ignore[attr-defined]
-        self._open("test", len(range(trainer.global_rank, len(data.test.images), trainer.world_size)), 0, trainer)
-
-    def on_test_batch_end(
-        self,
-        trainer: L.Trainer,
-        pl_module: L.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        if self.bar is not None:
-            self.bar.update(len(batch.path))
+        images = len(range(trainer.global_rank, len(data.test.images), trainer.world_size))
+        for callback in trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, ProjectionCallback):
+                each = tiles(data.size, data.patch_size, callback.stride) * len(callback.projections)
+                self._open("test", images * each, 0, trainer, unit="projection")
+                callback.arrived = self._arrived
 
     def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         if self.bar is not None:
             self.bar.close()
             self.bar = None
 
-    def _open(self, stage: str, total: int, done: int, trainer: L.Trainer) -> None:
+    def _arrived(self, samples: int) -> None:
+        if self.bar is not None:
+            self.bar.update(samples)
+
+    def _open(self, stage: str, total: int, done: int, trainer: L.Trainer, unit: str = "image") -> None:
         if self.enabled and trainer.is_global_zero:
             self.bar = tqdm(
                 desc=f"{self.name} {stage}",
                 total=total,
                 initial=done,
-                unit="image",
+                unit=unit,
                 position=self.line,
                 leave=False,
                 disable=None,  # where stderr is no terminal

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from renormal.lit.descent_report import DescentReport
 from renormal.lit.module import AutoencoderModule
 from renormal.lit.panels import write_panel
 from renormal.metrics import AnomalyMetrics
-from renormal.projection import Descent, project, reconstruction_losses
+from renormal.projection import Descent, project, reconstruction_losses, settle
 
 BASELINE = "baseline"
 CHUNK = 64  # tiles scored at a time: the maps of a stride of 30 would not fit otherwise
@@ -54,6 +54,7 @@ class ProjectionCallback(L.Callback):
         self.score, self.stride, self.average = score, stride, average
         self.curve_names, self.limit = tuple(curves), limit
         self.panel_count, self.folder = panels, folder
+        self.arrived: Callable[[int], None] | None = None  # told how many samples a projection has just finished
         self.metrics: dict[str, float] = {}
         self.reports: dict[str, dict[str, float | None]] = {}
         self.panels: list[dict[str, str]] = []
@@ -68,7 +69,9 @@ class ProjectionCallback(L.Callback):
         self.curves = {name: Curve(self.projections[name].max_steps) for name in self.curve_names}
         losses: dict[Any, Tensor] = {}
         self.descents: dict[str, Descent] = {}
-        for name, descent in self.projections.items():
+        few = _on(next(data.normal_images(CHUNK)), pl_module.device)
+        for name, projection in self.projections.items():
+            descent = settle(projection, model, few)
             key = (descent.energy, descent.precision, descent.slots)
             if key not in losses:
                 losses[key] = _normal_losses(data, model, descent, pl_module.device)
@@ -122,7 +125,7 @@ class ProjectionCallback(L.Callback):
         curve = self.curves.get(name)
         observe = None if curve is None else curve.observer(self.score, model, x0, regions)
         start = time.perf_counter()
-        result = project(model, x0, self.descents[name], observe=observe)
+        result = project(model, x0, self.descents[name], observe=observe, arrived=self.arrived)
         self.descent_reports[name].add(result, images=images, seconds=time.perf_counter() - start)
         result = _without_diverged(result, baseline)
         if curve is not None:
@@ -189,7 +192,8 @@ def _parts(trainer: L.Trainer, pl_module: L.LightningModule) -> tuple[SourceData
 
 
 def _normal_losses(data: SourceData, model: Autoencoder, descent: Descent, device: torch.device) -> Tensor:
-    size = descent.slots * max(1, CHUNK // descent.slots)  # whole batches of the descent
+    slots = descent.slots or CHUNK
+    size = slots * max(1, CHUNK // slots)  # whole batches of the descent
     chunks = data.normal_images(size)
     return torch.cat([reconstruction_losses(model, _on(chunk, device), descent) for chunk in chunks])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import partial
 from typing import NamedTuple
 
 from torch import Tensor, nn
@@ -48,7 +49,7 @@ class ConvAutoencoder(nn.Module, ABC):
     def reconstruct(self, x: Images) -> Reconstruction:
         """f(x) and L_r(x)."""
         image = self.decode(self.encode(x))
-        return Reconstruction(image, self.reconstruction_loss(x, image))
+        return Reconstruction(image, partial(self.reconstruction_loss, x, image))
 
     def forward(self, x: Images) -> Images:
         """f(x)."""

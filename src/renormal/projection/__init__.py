@@ -8,7 +8,7 @@ result.x, result.steps, result.terms.total
 from renormal.projection.direction import Adam, Gradient
 from renormal.projection.energy import Energy, dssim, model_loss, squared_error
 from renormal.projection.mask import error_mask, known_mask, no_mask
-from renormal.projection.project import Descent, project, reconstruction_losses
+from renormal.projection.project import Descent, project, reconstruction_losses, settle
 from renormal.projection.stop import AnyOf, Never, Plateau, Threshold
 
 __all__ = [
@@ -27,5 +27,6 @@ __all__ = [
     "no_mask",
     "project",
     "reconstruction_losses",
+    "settle",
     "squared_error",
 ]

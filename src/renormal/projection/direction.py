@@ -49,8 +49,8 @@ class Adam:
 
     def __call__(self, gradient: Tensor, state: Moments, t: PerSample) -> tuple[Tensor, Moments]:
         first = torch.lerp(gradient, state.first, self.beta1)
-        second = torch.addcmul(state.second * self.beta2, gradient, gradient, value=1 - self.beta2)
+        second = (state.second * self.beta2).addcmul_(gradient, gradient, value=1 - self.beta2)
         age = t.to(gradient.dtype)[:, None, None, None]  # (B,) → (B, 1, 1, 1)
-        scale = (1 - self.beta2**age).sqrt()
-        direction = first * (scale / (1 - self.beta1**age)) / (second.sqrt() + self.epsilon * scale)
-        return direction, Moments(first, second)
+        bias1, bias2 = 1 - self.beta1**age, (1 - self.beta2**age).sqrt()
+        spread = second.sqrt().mul_(bias1 / bias2).add_(self.epsilon * bias1)  # (√v̂ + ε)(1 − β₁ᵗ)
+        return torch.div(first, spread, out=spread), Moments(first, second)

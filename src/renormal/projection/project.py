@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from renormal.contracts import Autoencoder, EnergyTerms, Images, Mask, PerSample, Projection
-from renormal.functional.precision import has_bfloat16
 from renormal.projection.direction import Adam, Direction
 from renormal.projection.energy import Energy
+from renormal.projection.graph import Step, replayed
 from renormal.projection.mask import UpdateMask, error_mask
+from renormal.projection.precision import PRECISIONS, computing, settled
 from renormal.projection.slots import Queue, Slots, combine
 from renormal.projection.stop import StopCriterion, Threshold
 
 EnergyFunction = Callable[[Autoencoder, Images, Images], EnergyTerms]  # (model, x, x0) → terms at x
+SLOTS = {"cpu": 16, "cuda": 256}  # ours: the first measured (RESULTS.md), the second fills a large device
+LOOKS = {"cpu": 1, "cuda": 8}  # iterations between two looks at who has stopped: each one stalls a device
 Observer = Callable[[Tensor, Tensor, Images, EnergyTerms], None]  # (sample indices, t of each, x, terms at x)
-PRECISIONS = ("float32", "bfloat16", "auto")
 
 
 @dataclass(frozen=True)
@@ -28,9 +31,9 @@ class Descent:
 
     step_size: α, section 4.1. max_steps: ours, the paper names no cap. clamp: range kept after each update, None for
     none. safeguard: refuse an update that raises a sample's energy and halve its α. slots: samples that move together.
-    check_every: iterations between two looks at who has stopped; 1 on a CPU, more where a
-    look stalls the device. precision: of the network; auto is bfloat16
-    where the device has it; losses, distances and the stop test stay in float32.
+    check_every: iterations between two looks at who has stopped. None leaves either to the device. precision: of the
+    network; auto is bfloat16 where the device has it and L_r survives it; losses, distances and the stop test stay in
+    float32. graph: replay the iteration as a CUDA graph where there is CUDA and no observer.
     """
 
     energy: EnergyFunction = field(default_factory=Energy)
@@ -41,14 +44,15 @@ class Descent:
     max_steps: int = 100
     clamp: tuple[float, float] | None = (0.0, 1.0)
     safeguard: bool = False
-    slots: int = 16
-    check_every: int = 1
+    slots: int | None = None
+    check_every: int | None = None
     precision: str = "float32"
+    graph: bool = True
 
     def __post_init__(self) -> None:
         for name in ("step_size", "slots", "check_every"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+            if (value := getattr(self, name)) is not None and value <= 0:
+                raise ValueError(f"{name} must be positive, got {value}")
         if self.max_steps < 0:
             raise ValueError(f"max_steps must be >= 0, got {self.max_steps}")
         if self.precision not in PRECISIONS:
@@ -56,40 +60,70 @@ class Descent:
 
 
 def project(
-    model: Autoencoder, x0: Images, descent: Descent, *, omega: Mask | None = None, observe: Observer | None = None
+    model: Autoencoder,
+    x0: Images,
+    descent: Descent,
+    *,
+    omega: Mask | None = None,
+    observe: Observer | None = None,
+    arrived: Callable[[int], None] | None = None,
 ) -> Projection:
     """x_{t+1} = x_t − α · (direction(∇E(x_t)) ⊙ mask(x_t)), each sample until its own stop (section 3.1).
 
     x0: images on the model's device; their memory format is kept. omega: Ω per image, 1 where pixels may move.
-    observe: called at every evaluation with the samples that are still moving. Works under inference mode, leaves the
-    model's weights, gradients and training flag alone. Raises ValueError for images or Ω that do not fit.
+    observe: called at every evaluation with the samples that are still moving. arrived: called with the number of
+    samples that have just been finished. Works under inference mode, leaves the model's weights, gradients and training
+    flag alone. Raises ValueError for images or Ω that do not fit.
     """
     _check(x0, omega)
-    with torch.inference_mode(False), torch.enable_grad(), _autocast(descent, x0.device):
+    with torch.inference_mode(False), torch.enable_grad():
         queue = Queue(x0.clone(), None if omega is None else omega.clone(), descent.step_size)
         if len(x0) == 0:
             return queue.result
+        descent = settle(descent, model, queue.x0)
+        assert descent.slots is not None
+        assert descent.check_every is not None
         slots = queue.open(min(descent.slots, len(x0)), _memory(descent, queue.x0))
-        iteration = 0
-        while not queue.finished:
-            terms, gradient = _differentiate(descent, model, slots)
-            with torch.no_grad():
-                if observe is not None:
-                    moving = (slots.sample >= 0) & ~slots.done
-                    observe(slots.sample[moving], slots.steps[moving], slots.x[moving], _rows(terms, moving))
-                accepted = _judge(descent, slots, terms)
-                _move(descent, slots, gradient, accepted)
-                iteration += 1
-                if iteration % descent.check_every == 0:
-                    queue.exchange(slots)
+        with computing(x0.device, descent.precision):
+            step: Step = partial(_iterate, descent, model, slots, observe)
+            if descent.graph and x0.device.type == "cuda" and observe is None:
+                step = replayed(step, slots)
+            while not queue.finished:
+                for _ in range(descent.check_every):
+                    step()
+                left = queue.left
+                queue.exchange(slots)
+                if arrived is not None and queue.left > left:
+                    arrived(queue.left - left)
         return queue.result
+
+
+def settle(descent: Descent, model: Autoencoder, images: Images) -> Descent:
+    """`descent` with slots, looks and precision named, as the device of these few images wants them."""
+    kind = images.device.type
+    slots = descent.slots or SLOTS.get(kind, SLOTS["cuda"])
+    looks = descent.check_every or LOOKS.get(kind, LOOKS["cuda"])
+    precision = settled(descent.precision, descent.energy, model, images[:slots])
+    return replace(descent, slots=slots, check_every=looks, precision=precision)
 
 
 def reconstruction_losses(model: Autoencoder, images: Images, descent: Descent) -> PerSample:
     """L_r of normal images, in the precision and the batch size of the descent: what its threshold is a quantile of."""
-    with torch.no_grad(), _autocast(descent, images.device):
-        batches = torch.split(images, descent.slots)
+    descent = settle(descent, model, images)
+    with torch.no_grad(), computing(images.device, descent.precision):
+        batches = torch.split(images, descent.slots or len(images))
         return torch.cat([descent.energy(model, batch, batch).reconstruction for batch in batches])
+
+
+def _iterate(descent: Descent, model: Autoencoder, slots: Slots, observe: Observer | None) -> None:
+    """One evaluation and one update of every slot. Nothing in it waits for a device."""
+    terms, gradient = _differentiate(descent, model, slots)
+    with torch.no_grad():
+        if observe is not None:
+            moving = (slots.sample >= 0) & ~slots.done
+            observe(slots.sample[moving], slots.steps[moving], slots.x[moving], _rows(terms, moving))
+        accepted = _judge(descent, slots, terms)
+        _move(descent, slots, gradient, accepted)
 
 
 def _differentiate(descent: Descent, model: Autoencoder, slots: Slots) -> tuple[EnergyTerms, Tensor]:
@@ -122,11 +156,12 @@ def _move(descent: Descent, slots: Slots, gradient: Tensor, accepted: Tensor | N
     slots.move = _choose(accepted, move, slots.move)
     if accepted is not None:
         slots.step_size = torch.where(accepted, slots.step_size, slots.step_size / 2)
-    moved = slots.kept - slots.step_size[:, None, None, None] * slots.move
+    moved = torch.addcmul(slots.kept, slots.move, slots.step_size[:, None, None, None], value=-1)  # (B,) → (B, 1, 1, 1)
     if descent.clamp is not None:
-        moved = moved.clamp(*descent.clamp)
+        moved.clamp_(*descent.clamp)
     moving = ~slots.done
-    slots.x = torch.where(moving[:, None, None, None], moved, slots.kept)  # (B,) → (B, 1, 1, 1)
+    everyone = moving.device.type == "cpu" and bool(moving.all())  # elsewhere a look stalls the device
+    slots.x = moved if everyone else torch.where(moving[:, None, None, None], moved, slots.kept)
     slots.steps = slots.steps + moving
     slots.clock = slots.clock + (moving if accepted is None else moving & accepted)
 
@@ -143,13 +178,8 @@ def _rows(terms: EnergyTerms, rows: Tensor) -> EnergyTerms:
 
 
 def _memory(descent: Descent, x0: Images) -> tuple[object, object]:
-    slots = min(descent.slots, len(x0))
+    slots = min(descent.slots or len(x0), len(x0))
     return descent.direction.start(x0[:slots]), descent.stop.start(slots, x0.device)
-
-
-def _autocast(descent: Descent, device: torch.device) -> torch.autocast:
-    fast = descent.precision == "bfloat16" or (descent.precision == "auto" and has_bfloat16(device))
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=fast)
 
 
 def _check(x0: Images, omega: Mask | None) -> None:

@@ -1,0 +1,100 @@
+"""One iteration of the descent as a CUDA graph: recorded once, then replayed without the host in between."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from renormal.projection.slots import Slots
+
+WARM_UP = 3  # iterations before the recording: allocator, cuDNN and lazily built constants settle
+log = logging.getLogger("renormal")
+
+Step = Callable[[], None]
+Recorder = Callable[[Step], Step]  # runs a step once to record it, answers with what repeats it
+
+
+def replayed(step: Step, slots: Slots, record: Recorder | None = None) -> Step:
+    """What repeats `step` on `slots` from a recording, or `step` itself where it cannot be recorded.
+
+    step: reads and rebinds the tensors of `slots`, whose shapes never change. The state after this call is the state
+    before it. record: how to record, a CUDA graph unless a test says otherwise.
+    """
+    held = _tensors(slots)
+    before = [tensor.clone() for tensor in held]
+
+    def in_place() -> None:
+        step()
+        fresh = _tensors(slots)
+        ends = [new.clone() if _moves_on(new, own, held) else new for new, own in zip(fresh, held, strict=True)]
+        for own, end in zip(held, ends, strict=True):
+            if end is not own:
+                own.copy_(end)
+        _rebind(slots, iter(held))
+
+    def rewind() -> None:
+        _rebind(slots, iter(held))
+        for own, start in zip(held, before, strict=True):
+            own.copy_(start)
+
+    try:
+        repeat = (record or cuda_graph)(in_place)
+    except RuntimeError as error:  # a stop rule that looks at the host, a network that cannot be recorded
+        log.info("the descent runs step by step, its CUDA graph could not be recorded: %s", str(error).splitlines()[0])
+        repeat = step
+    rewind()
+    return repeat
+
+
+def cuda_graph(step: Step) -> Step:
+    """Record `step` on a side stream, as torch asks for. Raises RuntimeError where it waits for the host."""
+    side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for _ in range(WARM_UP):
+            step()
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        step()
+    return graph.replay
+
+
+def _moves_on(new: Tensor, own: Tensor, held: list[Tensor]) -> bool:
+    """Whether a field's new value is another field's buffer, which may be overwritten first."""
+    return new is not own and any(new is other for other in held)
+
+
+def _tensors(tree: Any) -> list[Tensor]:
+    """Every tensor of the slots, in the order of their fields."""
+    if isinstance(tree, Tensor):
+        return [tree]
+    if isinstance(tree, Slots):
+        return [
+            tensor
+            for field in fields(tree)
+            if field.name != "fresh_memory"
+            for tensor in _tensors(getattr(tree, field.name))
+        ]
+    return [tensor for item in tree or () for tensor in _tensors(item)]
+
+
+def _rebind(slots: Slots, held: Any) -> None:
+    """Give every field of the slots its own buffer back."""
+    for field in fields(slots):
+        if field.name != "fresh_memory":
+            setattr(slots, field.name, _filled(getattr(slots, field.name), held))
+
+
+def _filled(tree: Any, held: Any) -> Any:
+    if isinstance(tree, Tensor):
+        return next(held)
+    if tree is None:
+        return None
+    items = [_filled(item, held) for item in tree]
+    return type(tree)(*items) if hasattr(tree, "_fields") else tuple(items)

@@ -1,0 +1,88 @@
+"""auto is bfloat16 only where the device is faster in it and the network survives it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+import pytest
+import torch
+from toys import DESCENTS, Net, images
+
+from renormal.contracts import Images, Reconstruction
+from renormal.functional.norms import squared_distance
+from renormal.projection import Energy, precision, project, settle
+
+AUTO = replace(DESCENTS["eq8_adam"], precision="auto")
+
+
+class Fragile(Net):
+    """1000 + x − 1000: nothing of x is left in bfloat16."""
+
+    def reconstruct(self, x: Images) -> Reconstruction:
+        grown = self.first(x).sigmoid()
+        image = (grown + 1000 - 1000)[:, :2].float()
+        return Reconstruction(image, squared_distance(x, image))
+
+
+@pytest.fixture
+def fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "has_bfloat16", lambda device: True)
+
+
+@pytest.mark.usefixtures("fast")
+def test_auto_takes_bfloat16_where_it_is_accurate() -> None:
+    assert settle(AUTO, Net(), images()).precision == "bfloat16"
+    explicit = project(Net(), images(), replace(AUTO, precision="bfloat16"))
+    assert torch.equal(project(Net(), images(), AUTO).x, explicit.x)
+
+
+@pytest.mark.usefixtures("fast")
+def test_auto_leaves_a_network_that_bfloat16_would_change_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "renormal"):
+        assert settle(AUTO, Fragile(), images()).precision == "float32"
+    assert "bfloat16 changes L_r by" in caplog.text
+    assert settle(replace(AUTO, precision="bfloat16"), Fragile(), images()).precision == "bfloat16"  # asked for
+
+
+def test_auto_is_float32_where_bfloat16_is_emulated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "has_bfloat16", lambda device: False)
+    assert settle(AUTO, Net(), images()).precision == "float32"
+
+
+def test_a_settled_descent_names_everything_and_stays_as_it_is() -> None:
+    settled = settle(replace(AUTO, slots=None, check_every=None), Net(), images())
+    assert (settled.slots, settled.check_every) == (16, 1)
+    assert settle(settled, Net(), images()) == settled
+
+
+def test_an_energy_with_a_loss_of_its_own_never_asks_for_the_models() -> None:
+    class Costly(Net):
+        def reconstruct(self, x: Images) -> Reconstruction:
+            def loss() -> torch.Tensor:
+                raise AssertionError("worked out for nothing")
+
+            return Reconstruction(super().reconstruct(x).image, loss)
+
+    Energy()(Costly(), images(), images())
+
+
+def test_a_reconstruction_unpacks_and_asks_once() -> None:
+    asked = []
+
+    def loss() -> torch.Tensor:
+        asked.append(1)
+        return torch.ones(11)
+
+    reconstruction = Reconstruction(images(), loss)
+    image, value = reconstruction
+    assert torch.equal(image, images())
+    assert value is reconstruction.loss
+    assert asked == [1]
+
+
+def test_finished_samples_are_told_as_they_leave() -> None:
+    told: list[int] = []
+    project(Net(), images(), replace(DESCENTS["eq8_adam"], slots=4), arrived=told.append)
+    assert sum(told) == 11
+    assert len(told) > 1
