@@ -4,7 +4,7 @@ BIN := .venv/bin
 export MPLBACKEND := Agg
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint types clean
+.PHONY: help install demo test lint types benchmark benchmark-scaling clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -30,6 +30,12 @@ lint: install    ## ruff: rules and format
 
 types: install   ## mypy --strict on src
 	$(BIN)/mypy
+
+benchmark: install  ## every speed figure against a rival in the same run, 20 minutes: outputs/benchmark.json
+	$(BIN)/python -m benchmarks
+
+benchmark-scaling: install  ## slots 1 to 256, sides 64 to 512, tiles: outputs/benchmark-scaling.json
+	$(BIN)/python -m benchmarks --scaling
 
 clean:           ## what make made, not what runs left
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache dist

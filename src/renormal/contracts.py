@@ -41,7 +41,7 @@ class Reconstruction:
 class Autoencoder(Protocol):
     """All that the projection asks of a model."""
 
-    def reconstruct(self, x: Images) -> Reconstruction: ...
+    def reconstruct(self, x: Images) -> Reconstruction | tuple[Images, PerSample]: ...
 
 
 @runtime_checkable

@@ -55,7 +55,12 @@ def run_job(config: DictConfig, *, line: int = 0) -> None:
     trainer = build_trainer(config, folder, [callback, clock], line)
     if "train" in config.stages:
         with timed(seconds, "train"):
-            trainer.fit(module, datamodule=data, ckpt_path=resume_from(config, folder, hashes), weights_only=True)
+            ckpt_path = resume_from(config, folder, hashes)
+            try:
+                trainer.fit(module, datamodule=data, ckpt_path=ckpt_path, weights_only=True)
+            except SystemExit:  # Lightning's answer to Ctrl-C
+                log.warning("interrupted: the same command goes on after %d epochs", trainer.current_epoch)
+                raise
         warn_of_collapse(clock)
     else:
         hashes["training"] = load(module, clock, config, folder, hashes["training"])
@@ -112,7 +117,11 @@ def images_at_once(config: DictConfig, kind: str) -> int:
         raise ValueError(f"test.samples must be at least 1, got {samples}")
     if kind != "texture":
         return samples
-    return max(1, samples // tiles(config.data.texture_size, config.data.patch_size, config.test.stride))
+    side, tile, stride = config.data.texture_size, config.data.patch_size, config.test.stride
+    if not 0 < stride <= tile <= side:
+        sizes = f"test.stride={stride}, data.patch_size={tile}, data.texture_size={side}"
+        raise ValueError(f"textures need 0 < test.stride <= data.patch_size <= data.texture_size, got {sizes}")
+    return max(1, samples // tiles(side, tile, stride))
 
 
 def build_module(config: DictConfig, data: SourceData, training_hash: str) -> AutoencoderModule:

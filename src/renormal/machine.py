@@ -67,4 +67,5 @@ def quieten() -> None:
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # batches come from memory
     warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)  # Lightning 2.6 under torch 2.13
     warnings.filterwarnings("ignore", message=".*srun.*")  # a login node
+    warnings.filterwarnings("ignore", message="The number of training batches .* is smaller")  # a short trial
     warnings.filterwarnings("ignore", message="Checkpoint directory .* exists")  # that of a training to go on with

@@ -35,8 +35,10 @@ def resume_from(config: DictConfig, folder: Path, hashes: dict[str, str]) -> Pat
     path = checkpoint_of(folder)
     if config.rerun or not path.is_file():
         return None
-    found = read_checkpoint(path)["hyper_parameters"]["fingerprint"]
+    content = read_checkpoint(path)
+    found = content["hyper_parameters"]["fingerprint"]
     if found == hashes["training"]:
+        log.info("going on after %d epochs of %s", content["epoch"] + 1, path)
         return path
     aside = path.with_name(f"other-{found[:8]}.ckpt")
     path.replace(aside)

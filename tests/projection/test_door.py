@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from toys import DESCENTS, Net, images
 
-from renormal.projection import Descent, Energy, known_mask, project
+from renormal.projection import Descent, Energy, Threshold, known_mask, model_loss, project, squared_error
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,15 @@ def test_what_is_missing_is_named() -> None:
         project(Net(), images(), replace(DESCENTS["eq5"], mask=known_mask))
     with pytest.raises(ValueError, match="must be >= 0, got -1"):
         Energy(weight=-1)
+
+
+def test_a_model_may_answer_with_a_plain_tuple() -> None:
+    class Plain:
+        def reconstruct(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            return torch.zeros_like(x), x.square().sum(dim=(1, 2, 3))
+
+    x0 = torch.full((2, 1, 8, 8), 0.5)
+    for loss in (squared_error, model_loss):
+        result = project(Plain(), x0, Descent(energy=Energy(loss=loss), stop=Threshold(value=0.0), max_steps=3))
+        assert result.terms.reconstruction.shape == (2,)
+        assert (result.x < x0).all()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 import time
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +24,7 @@ from renormal.metrics import AnomalyMetrics
 from renormal.projection import Descent, project, reconstruction_losses, settle
 
 BASELINE = "baseline"
+log = logging.getLogger("renormal")
 CHUNK = 64  # tiles scored at a time: the maps of a stride of 30 would not fit otherwise
 
 
@@ -111,11 +112,11 @@ class ProjectionCallback(L.Callback):
             self.metrics.update({f"{name}/{metric}": value.item() for metric, value in counter.compute().items()})
         if undefined := self.counters[BASELINE].undefined:
             reasons = " and ".join(sorted(set(undefined.values())))
-            warnings.warn(f"{', '.join(undefined)} not defined: {reasons}", stacklevel=2)
+            log.warning("%s not defined: %s", ", ".join(undefined), reasons)
         self.reports = {name: report.values() for name, report in self.descent_reports.items()}
         for name, report in self.reports.items():
             if report["diverged"]:
-                warnings.warn(f"{name}: {report['diverged']:.0f} samples diverged, f(x0) is scored", stacklevel=2)
+                log.warning("%s: %.0f samples diverged, f(x0) is scored", name, report["diverged"])
         for logger in trainer.loggers:
             logger.log_metrics({f"test/{name}": value for name, value in self.metrics.items()})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -54,7 +55,6 @@ class Energy:
         return EnergyTerms(loss + self.weight * distance, loss, distance, reconstruction.image)
 
     def _reconstruct(self, model: Autoencoder, x: Images) -> Reconstruction:
-        if not self.detached:
-            return model.reconstruct(x)
-        with torch.no_grad():
-            return model.reconstruct(x)
+        with nullcontext() if not self.detached else torch.no_grad():
+            answer = model.reconstruct(x)
+        return answer if isinstance(answer, Reconstruction) else Reconstruction(*answer)

@@ -1,0 +1,224 @@
+"""`make benchmark`: every figure a ratio against a rival in the same run. Writes outputs/benchmark.json."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import subprocess
+import sys
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import projection, trained
+from benchmarks.contest import Outcome, contest, with_threads
+from renormal.functional.precision import has_bfloat16
+from renormal.machine import commit, device_name, versions
+
+THREADS = (1, 2)
+Rows = list[tuple[str, str, float, str]]  # key, what, value, target
+
+
+def rate(outcome: Outcome, unit: str = "images") -> float:
+    return outcome.answer[unit] / outcome.median
+
+
+def projections(rounds: int, fast: str) -> tuple[Rows, dict[str, Any]]:
+    """To the same stop on the same tiles."""
+    contenders = [
+        *with_threads("per image", "benchmarks.projection:per_image", THREADS),
+        *with_threads("ours, fast", "benchmarks.projection:ours", THREADS, precision=fast),
+        *with_threads("ours, float32", "benchmarks.projection:ours", THREADS, precision="float32"),
+        *with_threads("lock step", "benchmarks.projection:lock_step", THREADS, precision=fast),
+    ]
+    found = contest(contenders, rounds)
+    rival = found["per image"]
+    lead = found["ours, fast"].answer["x"] - rival.answer["x"]
+    lead32 = found["ours, float32"].answer["x"] - rival.answer["x"]
+    rows: Rows = [
+        ("projection_vs_per_image", f"{fast}, AUROC {lead:+.4f}", rival.median / found["ours, fast"].median, "≥ 8"),
+        (
+            "projection_vs_per_image_float32",
+            f"AUROC {lead32:+.4f}",
+            rival.median / found["ours, float32"].median,
+            "≥ 3",
+        ),
+        ("projection_vs_lock_step", "batches of 16", found["lock step"].median / found["ours, fast"].median, ""),
+    ]
+    return rows, {name: detail(outcome) for name, outcome in found.items()}
+
+
+def slots_work(stride: int, fast: str) -> tuple[Rows, dict[str, Any]]:
+    """Counted, not timed."""
+    answer = projection.ours(fast, stride=stride)()
+    what = f"{answer['images']} tiles, evaluations of all slots over those that the samples needed"
+    return [("slots_work_vs_ideal", what, answer["worked"] / answer["needed"], "≤ 1.10")], answer
+
+
+def steps(rounds: int, count: int, fast: str) -> tuple[Rows, dict[str, Any]]:
+    """A step with full slots against forward and input gradient alone, one thread."""
+    contenders = []
+    for kind in ("l2_ae", "dsae"):
+        for channels in (1, 3):
+            settings = {"kind": kind, "channels": channels, "precision": fast, "steps": count}
+            for name in ("full_slots", "pure"):
+                contenders += with_threads(
+                    f"{name} {kind} {channels}", f"benchmarks.projection:{name}", (1,), **settings
+                )
+    found = contest(contenders, rounds)
+
+    def of(name: str) -> float:
+        return found[name].median
+
+    rows: Rows = [
+        (
+            "slots_vs_ideal",
+            "colour, L² AE: pure step over ours",
+            of("pure l2_ae 3") / of("full_slots l2_ae 3"),
+            "≥ 0.90",
+        ),
+        ("slots_vs_ideal_grey", "grey, L² AE", of("pure l2_ae 1") / of("full_slots l2_ae 1"), "≥ 0.90"),
+        ("slots_vs_ideal_dsae", "colour, DSAE", of("pure dsae 3") / of("full_slots dsae 3"), ""),
+        ("dsae_step_vs_l2_step", "colour", of("full_slots dsae 3") / of("full_slots l2_ae 3"), "≤ 2"),
+        ("dsae_step_vs_l2_step_grey", "grey", of("full_slots dsae 1") / of("full_slots l2_ae 1"), "≤ 2"),
+    ]
+    return rows, {name: detail(outcome) for name, outcome in found.items()}
+
+
+def trainings(rounds: int, images: int, fast: str) -> tuple[Rows, dict[str, Any]]:
+    """Images a second of a short epoch."""
+    precision = "bf16-mixed" if fast == "bfloat16" else "32-true"
+    rows: Rows = []
+    details = {}
+    for kind in ("l2_ae", "dsae"):
+        own = {"kind": kind, "images": images, "precision": precision}
+        rival = {"kind": kind, "images": images}
+        contenders = [
+            *with_threads("ours", "benchmarks.training:ours", THREADS, **own),
+            *with_threads("bare loop", "benchmarks.training:bare_loop", THREADS, **own),
+            *with_threads("plain Lightning", "benchmarks.training:plain_lightning", THREADS, **rival),
+            *with_threads("plain Lightning", "benchmarks.training:plain_lightning", (1,), workers=1, **rival),
+        ]
+        found = contest(contenders, rounds)
+        suffix = "" if kind == "l2_ae" else "_dsae"
+        ours = found["ours"].median
+        plain, bare = found["plain Lightning"].median / ours, found["bare loop"].median / ours
+        rows += [
+            (f"training_vs_plain_lightning{suffix}", f"{kind}, PIL DataLoader, float32", plain, "≥ 2"),
+            (f"training_vs_bare_loop{suffix}", f"{kind}, the same batches", bare, "≥ 0.95"),
+        ]
+        details |= {f"{kind} {name}": detail(outcome) for name, outcome in found.items()}
+    return rows, details
+
+
+def start_up(rounds: int) -> tuple[Rows, dict[str, Any]]:
+    """Seconds of whole processes."""
+    job = "name=start_up data.root=outputs/benchmark/small data.train=4 data.good=1 data.defective=1 rerun=true"
+    small = (
+        "data.epoch_images=4 data.object_size=32 batch_size=4 trainer.max_epochs=1 descent.max_steps=1 progress=false"
+    )
+    commands = {
+        "help_seconds": ["--help"],
+        "cfg_seconds": ["--cfg", "job"],
+        "smallest_job_seconds": [*job.split(), *small.split(), "threads=1"],
+    }
+    taken: dict[str, list[float]] = {name: [] for name in commands}
+    for _ in range(rounds + 1):  # the first one warms the disk
+        for name, arguments in commands.items():
+            start = time.perf_counter()
+            subprocess.run([sys.executable, "-m", "renormal.run", *arguments], check=True, capture_output=True)
+            taken[name].append(time.perf_counter() - start)
+    targets = {"smallest_job_seconds": ""}
+    rows: Rows = [(name, "s", median(times[1:]), targets.get(name, "≤ 1.5")) for name, times in taken.items()]
+    return rows, {name: times[1:] for name, times in taken.items()}
+
+
+def scaling(rounds: int, fast: str) -> tuple[Rows, dict[str, Any]]:
+    """Image-steps a second by slots and by side; tiles at work that grows with them."""
+    rows: Rows = []
+    details = {}
+
+    def step(slots: int, size: int) -> float:
+        settings = {"kind": "l2_ae", "channels": 1, "precision": fast, "steps": 8, "slots": slots, "size": size}
+        found = contest(with_threads("step", "benchmarks.projection:full_slots", (1,), **settings), rounds)["step"]
+        details[f"slots {slots} side {size}"] = detail(found)
+        return rate(found, "image_steps")
+
+    for slots in (1, 4, 16, 32, 64, 128, 256):
+        rows.append((f"slots_{slots}", "image-steps/s at 128 px", step(slots, 128), ""))
+    for size in (64, 128, 256, 512):
+        rows.append((f"side_{size}", "megapixel-steps/s at 16 slots", step(16, size) * size**2 / 1e6, ""))
+    for stride in (128, 96, 64, 43):
+        settings = {"precision": fast, "stride": stride}
+        found = contest(with_threads("tiles", "benchmarks.projection:ours", (1,), **settings), rounds)["tiles"]
+        details[f"stride {stride}"] = detail(found)
+        what = f"image-steps/s of {found.answer['images']} tiles to their stop"
+        rows.append((f"stride_{stride}", what, rate(found, "needed"), ""))
+    return rows, details
+
+
+def detail(outcome: Outcome) -> dict[str, Any]:
+    own = {"seconds": outcome.seconds, "memory_mib": round(outcome.memory_mib), "threads": outcome.threads}
+    return own | outcome.answer
+
+
+def algorithm() -> tuple[Rows, dict[str, Any]]:
+    """Image-steps, counted."""
+    counts = projection.algorithm()
+    ratio = counts["eq8_image_steps"] / counts["eq8_adam_image_steps"]
+    return [("algorithm_vs_plain_eq8", "image-steps to the same AUROC (± 0.002)", ratio, "")], counts
+
+
+def show(rows: Rows, console: Console) -> None:
+    table = Table("figure", "", "value", "target")
+    for key, what, value, target in rows:
+        table.add_row(key, what, f"{value:.3g}" if value < 100 else f"{value:.0f}", target)
+    console.print(table)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--scaling", action="store_true", help="curves over slots, sides and tiles instead")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--small", action="store_true", help="seconds instead of minutes: figures mean nothing")
+    options = parser.parse_args()
+    console, fast = Console(), "bfloat16" if has_bfloat16(torch.device("cpu")) else "float32"
+    trained.train(640 if options.small else 20_000)
+    sections = {
+        "projection": lambda: projections(options.rounds, fast),
+        "slots": lambda: slots_work(128 if options.small else 43, fast),
+        "steps": lambda: steps(options.rounds, 2 if options.small else 20, fast),
+        "algorithm": algorithm,
+        "training": lambda: trainings(options.rounds, 64 if options.small else 960, fast),
+        "start-up": lambda: start_up(options.rounds),
+    }
+    if options.scaling:
+        sections = {"scaling": lambda: scaling(options.rounds, fast)}
+    rows: Rows = []
+    details: dict[str, Any] = {}
+    for name, section in sections.items():
+        with console.status(name):
+            own, details[name] = section()
+        show(own, console)
+        rows += own
+    machine = {"device": device_name(torch.device("cpu")), "system": platform.platform(), "rounds": options.rounds}
+    report = {key: value for key, _, value, _ in rows} | {
+        "machine": machine,
+        "versions": versions(),
+        "commit": commit(),
+        "details": details,
+    }
+    path = Path("outputs", "benchmark-scaling.json" if options.scaling else "benchmark.json")
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    console.print(path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""Contenders in processes of their own, timed in turns: what else the machine does hits all of them alike."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import resource
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from statistics import median
+from typing import Any
+
+MIB = 1024  # ru_maxrss is in KiB on Linux
+
+
+@dataclass(frozen=True)
+class Contender:
+    """`prepare` ("module:function") builds what is not timed and answers with the function that is."""
+
+    name: str
+    prepare: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Seconds of each round, what the function answered last, and the memory that it needed beyond its inputs."""
+
+    seconds: list[float]
+    answer: dict[str, Any]
+    memory_mib: float
+    threads: int
+
+    @property
+    def median(self) -> float:
+        return median(self.seconds)
+
+
+def _serve(pipe: Connection, contender: Contender) -> None:
+    import torch
+
+    from renormal.machine import keep_freed_memory
+
+    torch.set_num_threads(contender.threads)
+    keep_freed_memory()
+    module, function = contender.prepare.split(":")
+    run = getattr(importlib.import_module(module), function)(**contender.settings)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    run()  # warm-up
+    pipe.send(None)
+    while pipe.recv():
+        start = time.perf_counter()
+        answer = run()
+        seconds = time.perf_counter() - start
+        pipe.send((seconds, answer, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / MIB))
+
+
+@contextmanager
+def _started(contender: Contender) -> Iterator[Connection]:
+    ours, theirs = get_context("spawn").Pipe()
+    os.environ["OMP_NUM_THREADS"] = str(contender.threads)
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # a waiting contender must not spin
+    process = get_context("spawn").Process(target=_serve, args=(theirs, contender), daemon=False)
+    process.start()
+    theirs.close()
+    try:
+        ours.recv()
+        yield ours
+        ours.send(False)
+    finally:
+        ours.close()
+        process.join(10)
+        if process.is_alive():
+            process.kill()
+
+
+def contest(contenders: Sequence[Contender], rounds: int = 3) -> dict[str, Outcome]:
+    """Each contender once a round, in turns. Of those that share a name (thread counts) the fastest stands for it."""
+    from contextlib import ExitStack
+
+    seconds: list[list[float]] = [[] for _ in contenders]
+    last: list[tuple[dict[str, Any], float]] = [({}, 0.0) for _ in contenders]
+    with ExitStack() as stack:
+        pipes = [stack.enter_context(_started(contender)) for contender in contenders]
+        for _ in range(rounds):
+            for number, pipe in enumerate(pipes):
+                pipe.send(True)
+                taken, answer, memory = pipe.recv()
+                seconds[number].append(taken)
+                last[number] = (answer, memory)
+    best: dict[str, Outcome] = {}
+    for contender, taken, (answer, memory) in zip(contenders, seconds, last, strict=True):
+        outcome = Outcome(taken, answer, memory, contender.threads)
+        if contender.name not in best or outcome.median < best[contender.name].median:
+            best[contender.name] = outcome
+    return best
+
+
+def with_threads(name: str, prepare: str, counts: Sequence[int], **settings: Any) -> list[Contender]:
+    """The same contender at several thread counts."""
+    return [Contender(name, prepare, settings, threads) for threads in counts]

@@ -1,0 +1,167 @@
+"""Projection: ours, and its rivals written as others write them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmarks.trained import trial
+from renormal.metrics import AnomalyMetrics
+from renormal.models import DSAE, L2AE
+from renormal.projection import Descent, Energy, Gradient, Threshold, dssim, project, squared_error
+from renormal.scores import DSSIM
+
+Run = Callable[[], dict[str, Any]]
+ALPHA, WEIGHT, CAP = 0.5, 0.05, 100  # section 4.1, and our cap
+
+
+def auroc(x0: Tensor, end: Tensor, regions: Tensor) -> float:
+    """Pixel AUROC over tiles."""
+    counter = AnomalyMetrics()
+    for before, after, truth in zip(x0.split(64), end.split(64), regions.split(64), strict=True):
+        counter.update(DSSIM()(None, before, after), truth)
+    return float(counter.compute()["pixel_auroc"])
+
+
+def ours(precision: str, slots: int | None = None, stride: int = 128) -> Run:
+    """`project` with eq8_adam; also counts what the slots worked against what their samples needed."""
+    model, tiles, regions, threshold = trial(stride)
+    rows = []
+
+    def counted(network: Any, x: Tensor, x0: Tensor) -> Any:
+        rows.append(len(x))
+        return energy(network, x, x0)
+
+    energy = Energy(loss=squared_error, weight=WEIGHT)
+    stop = Threshold(value=threshold)
+    descent = Descent(energy=counted, stop=stop, step_size=ALPHA, max_steps=CAP, precision=precision, slots=slots)
+
+    def run() -> dict[str, Any]:
+        rows.clear()
+        result = project(model, tiles, descent)
+        needed = int((result.steps + 1).sum())
+        return {"images": len(tiles), "x": auroc(tiles, result.x, regions), "worked": sum(rows), "needed": needed}
+
+    return run
+
+
+def per_image(stride: int = 128) -> Run:
+    """One image at a time, `backward()` through trainable weights, in float32: how the public codes do it."""
+    model, tiles, regions, threshold = trial(stride, channels_last=False, trainable=True)
+
+    def one(x0: Tensor) -> Tensor:
+        x = x0.clone().requires_grad_(True)
+        first, second = torch.zeros_like(x), torch.zeros_like(x)
+        for step in range(1, CAP + 2):
+            reconstructed = model(x)
+            loss = ((x - reconstructed) ** 2).sum()
+            if loss.item() < threshold or step == CAP + 1:
+                break
+            energy = loss + WEIGHT * (x - x0).abs().sum()
+            energy.backward()
+            gradient = x.grad
+            assert gradient is not None
+            with torch.no_grad():
+                first = 0.9 * first + 0.1 * gradient
+                second = 0.999 * second + 0.001 * gradient**2
+                direction = (first / (1 - 0.9**step)) / ((second / (1 - 0.999**step)).sqrt() + 1e-8)
+                x -= ALPHA * direction * (x - reconstructed) ** 2
+                x.clamp_(0, 1)
+            x.grad = None
+        return x.detach()
+
+    def run() -> dict[str, Any]:
+        end = torch.cat([one(tile) for tile in tiles.split(1)])
+        return {"images": len(tiles), "x": auroc(tiles, end, regions)}
+
+    return run
+
+
+def lock_step(precision: str, stride: int = 128, batch: int = 16) -> Run:
+    """Whole batches until their slowest sample has stopped: `project` where nobody may enter."""
+    model, tiles, regions, threshold = trial(stride)
+    stop = Threshold(value=threshold)
+    energy = Energy(loss=squared_error, weight=WEIGHT)
+    descent = Descent(energy=energy, stop=stop, step_size=ALPHA, max_steps=CAP, precision=precision, slots=batch)
+
+    def run() -> dict[str, Any]:
+        end = torch.cat([project(model, part, descent).x for part in tiles.split(batch)])
+        return {"images": len(tiles), "x": auroc(tiles, end, regions)}
+
+    return run
+
+
+def network(kind: str, channels: int, size: int = 128) -> Any:
+    """An untrained network: a step costs the same."""
+    torch.manual_seed(0)
+    model = {"l2_ae": L2AE, "dsae": DSAE}[kind](channels=channels, size=size)
+    return model.to(memory_format=torch.channels_last).requires_grad_(False)
+
+
+def noise(slots: int, channels: int, size: int = 128) -> Tensor:
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand(slots, channels, size, size, generator=generator)
+    return images.contiguous(memory_format=torch.channels_last)
+
+
+def full_slots(kind: str, channels: int, precision: str, steps: int, slots: int = 16, size: int = 128) -> Run:
+    """`project` with every slot busy at every step."""
+    model, images = network(kind, channels, size), noise(slots, channels, size)
+    energy = Energy(loss=dssim if kind == "dsae" else squared_error)
+    descent = Descent(energy=energy, stop=Threshold(value=0.0), max_steps=steps - 1, slots=slots, precision=precision)
+
+    def run() -> dict[str, Any]:
+        project(model, images, descent)
+        return {"image_steps": slots * steps}
+
+    return run
+
+
+def pure(kind: str, channels: int, precision: str, steps: int, slots: int = 16, size: int = 128) -> Run:
+    """The ideal: forward, loss and input gradient at the same batch, nothing else."""
+    model, images = network(kind, channels, size), noise(slots, channels, size)
+
+    def run() -> dict[str, Any]:
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+            for _ in range(steps):
+                x = images.detach().requires_grad_()
+                reconstruction = model.reconstruct(x)
+                loss = reconstruction.loss if kind == "dsae" else ((x - reconstruction.image) ** 2).sum(dim=(1, 2, 3))
+                torch.autograd.grad(loss.sum(), x)
+        return {"image_steps": slots * steps}
+
+    return run
+
+
+def algorithm(cap: int = 100) -> dict[str, float]:
+    """Image-steps of eq8_adam with its stop, and of plain eq. 8 without, to the same AUROC. Not timed: counted."""
+    model, tiles, regions, threshold = trial()
+    stop = Threshold(value=threshold)
+    adam = project(model, tiles, Descent(stop=stop, max_steps=CAP))
+    wanted = auroc(tiles, adam.x, regions)
+    reached, x = float("nan"), {}
+
+    def look(sample: Tensor, t: Tensor, now: Tensor, terms: Any) -> None:
+        for index, age, image in zip(sample.tolist(), t.tolist(), now, strict=True):
+            x.setdefault(age, torch.empty_like(tiles))[index] = image
+
+    stages = [1, 2, 4, 8, 16, 32, 64, cap]
+    plain = Descent(direction=Gradient(), stop=Threshold(value=0.0), max_steps=cap, slots=len(tiles))
+    wanted_ages = set(stages)
+
+    def some(sample: Tensor, t: Tensor, now: Tensor, terms: Any) -> None:
+        if int(t[0]) in wanted_ages:
+            look(sample, t, now, terms)
+
+    project(model, tiles, plain, observe=some)
+    curve = {age: auroc(tiles, x[age], regions) for age in stages}
+    reached = next((age for age in stages if curve[age] >= wanted - 0.002), float("inf"))
+    return {
+        "auroc": wanted,
+        "eq8_adam_image_steps": float((adam.steps + 1).sum()),
+        "eq8_image_steps": float(len(tiles) * (reached + 1)),
+        "eq8_best_auroc": max(curve.values()),
+    }

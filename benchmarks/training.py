@@ -1,0 +1,125 @@
+"""Training: ours, plain Lightning with a PIL DataLoader in float32, and a bare loop over our own batches."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from kornia.losses import ssim_loss
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from benchmarks.trained import DATA, ROOT
+from renormal.data import stand_in
+from renormal.lit.datamodule import SourceData
+from renormal.lit.module import AutoencoderModule
+from renormal.lit.training_clock import TrainingClock
+from renormal.machine import quieten
+from renormal.models import DSAE, L2AE
+
+Run = Callable[[], dict[str, Any]]
+MODELS = {"l2_ae": L2AE, "dsae": DSAE}
+BATCH = 32
+
+
+def data_of(images: int) -> SourceData:
+    return SourceData(stand_in(ROOT, "grid", **DATA), channels=1, batch_size=BATCH, epoch_images=images)
+
+
+def fit(trainer_settings: dict[str, Any], callbacks: list[L.Callback]) -> L.Trainer:
+    quieten()
+    silent = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    return L.Trainer(
+        accelerator="cpu", max_epochs=1, enable_model_summary=False, callbacks=callbacks, **silent, **trainer_settings
+    )
+
+
+def ours(kind: str, images: int, precision: str = "bf16-mixed") -> Run:
+    """Our module on our batches, under the trainer."""
+    adam = partial(torch.optim.Adam, lr=1e-4, fused=True)
+    data = data_of(images)
+    module = AutoencoderModule(MODELS[kind](channels=1), optimizer=adam).to(memory_format=torch.channels_last)
+
+    def run() -> dict[str, Any]:
+        trainer = fit({"precision": precision, "use_distributed_sampler": False}, [TrainingClock()])
+        trainer.fit(module, datamodule=data)
+        return {"images": images // BATCH * BATCH}
+
+    return run
+
+
+def bare_loop(kind: str, images: int, precision: str = "bf16-mixed") -> Run:
+    """The same batches, network, precision and optimizer, and no framework."""
+    data = data_of(images)
+    model = MODELS[kind](channels=1).to(memory_format=torch.channels_last)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-4, fused=True)
+
+    def run() -> dict[str, Any]:
+        for batch in data.train_dataloader():
+            x = batch.contiguous(memory_format=torch.channels_last)
+            with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16-mixed"):
+                loss = model.training_loss(x).total.mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        return {"images": images // BATCH * BATCH}
+
+    return run
+
+
+class Files(Dataset[Tensor]):
+    """A random crop of a random file, opened and reduced anew each time."""
+
+    def __init__(self, folder: Path, length: int) -> None:
+        self.paths, self.length = sorted(folder.glob("*.png")), length
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> Tensor:
+        with Image.open(self.paths[index % len(self.paths)]) as image:
+            reduced = image.convert("L").resize((512, 512), Image.Resampling.BILINEAR)
+        top, left = random.randint(0, 384), random.randint(0, 384)
+        crop = np.asarray(reduced)[top : top + 128, left : left + 128]
+        return torch.from_numpy(crop.copy())[None].float() / 255
+
+
+class Plain(L.LightningModule):
+    """What one writes first: the network, its loss, Adam."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.net, self.kind = MODELS[kind](channels=1), kind
+
+    def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
+        reconstructed = self.net(batch)
+        if self.kind == "dsae":
+            loss = ssim_loss(batch, reconstructed, window_size=11, reduction="sum") / len(batch)
+        else:
+            loss = ((batch - reconstructed) ** 2).sum() / len(batch)
+        self.log("loss", loss)
+        return loss
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.Adam(self.parameters(), lr=1e-4)
+
+
+def plain_lightning(kind: str, images: int, workers: int = 0) -> Run:
+    """Files through a DataLoader into a trainer's defaults, in float32."""
+    stand_in(ROOT, "grid", **DATA)
+    files = Files(ROOT / "grid" / "train" / "good", images // BATCH * BATCH)
+    loader = DataLoader(files, batch_size=BATCH, shuffle=True, num_workers=workers, persistent_workers=workers > 0)
+    module = Plain(kind)
+
+    def run() -> dict[str, Any]:
+        fit({}, []).fit(module, loader)
+        return {"images": images // BATCH * BATCH}
+
+    return run
