@@ -42,6 +42,8 @@ def run_job(config: DictConfig, *, line: int = 0) -> None:
     if not config.rerun and answered(folder, hashes):
         log.info("%s already has the record of this config (rerun=true repeats it)", folder)
         return
+    if (folder / "record.json").is_file() and not config.rerun:
+        log.warning("%s holds the record of another config and will be replaced: name=... keeps both", folder)
     if config.threads:
         torch.set_num_threads(config.threads)
     keep_freed_memory()

@@ -13,6 +13,8 @@ from hydra.experimental.callback import Callback
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+SHOWN_BY = {"model": "model.name", "category": "data.category", "data.root": "data.category"}  # what a folder shows
+
 
 class CheckSweep(Callback):
     """Looks up the files of every job: the last of sixty must not fail on a typo after a night."""
@@ -28,6 +30,21 @@ class CheckSweep(Callback):
             except InstantiationException as error:
                 print(f"renormal: {error.__cause__ or error}", file=sys.stderr)
                 raise SystemExit(2) from error  # Hydra turns every Exception of a callback into a warning
+        if shared := shared_folder(config):
+            subdir = OmegaConf.to_container(config.hydra.sweep, resolve=False)["subdir"]  # type: ignore[index, call-overload]
+            mend = f"'hydra.sweep.subdir=${{{shared}}}/{subdir}'"
+            print(f"renormal: jobs that differ in {shared} would overwrite each other: add {mend}", file=sys.stderr)
+            raise SystemExit(2)
+
+
+def shared_folder(config: DictConfig) -> str | None:
+    """A key that the sweep varies and that the jobs' folders do not show."""
+    sweep = OmegaConf.to_container(config.hydra.sweep, resolve=False)
+    assert isinstance(sweep, dict)
+    for key, values in swept(config).items():
+        if len(values) > 1 and f"${{{SHOWN_BY.get(key, key)}}}" not in sweep["subdir"]:
+            return key
+    return None
 
 
 def data_choices(config: DictConfig) -> Iterator[dict[str, str]]:

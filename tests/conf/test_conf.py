@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import ConfigCompositionException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
 from renormal.run import CONF
-from renormal.sweep import swept
+from renormal.sweep import shared_folder, swept
 
 
 def composed(*overrides: str) -> DictConfig:
@@ -82,6 +84,32 @@ def test_a_sweep_fails_before_its_first_job(tmp_path: Path, arguments: list[str]
     assert line in end.stderr.splitlines()[-1]
     assert "Launching" not in end.stdout
     assert not (tmp_path / "outputs").exists() or not list((tmp_path / "outputs").rglob("*.ckpt"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "key"),
+    [
+        (["batch_size=8,16"], "batch_size"),
+        (["seed=0,1", "model=vae,dsae", "model.latent=50,100"], "model.latent"),
+        (["seed=0,1", "model=vae,dsae", "category=bottle,grid"], None),
+        (["batch_size=8,16", "hydra.sweep.subdir=${batch_size}/${model.name}/${data.category}/${seed}"], None),
+        (["experiment=curve", "sweep=curve", "data.root=somewhere"], None),
+        (["experiment=table1", "sweep=table1", "data.root=somewhere"], None),
+    ],
+)
+def test_jobs_of_a_sweep_have_folders_of_their_own(arguments: list[str], key: str | None) -> None:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        config = loader.load_configuration("config", arguments, run_mode=RunMode.MULTIRUN)
+    assert shared_folder(config) == key
+
+
+def test_a_sweep_whose_jobs_would_share_a_folder_is_refused_with_the_mend(tmp_path: Path) -> None:
+    end = launched(tmp_path, "-m", "batch_size=8,16", "data.train=2", "data.good=1", "data.defective=1")
+    assert end.returncode == 2
+    mend = "'hydra.sweep.subdir=${batch_size}/${model.name}/${data.category}/${seed}'"
+    line = f"renormal: jobs that differ in batch_size would overwrite each other: add {mend}"
+    assert end.stderr.splitlines()[-1] == line
 
 
 @pytest.mark.parametrize("typo", ["trainer.max_epoch=3", "modle=vae", "projections.eq8.alpha=0.1"])
