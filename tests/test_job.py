@@ -140,6 +140,7 @@ def test_weights_given_by_hand_are_named_in_the_record(tiny: Any, tmp_path: Path
         (["checkpoint=/nowhere.ckpt"], "add stages=\\[test\\]"),
         (["stages=[test]", "checkpoint=/nowhere.ckpt"], "checkpoint=/nowhere.ckpt does not exist"),
         (["category=grid", "test.stride=48"], "textures need 0 < test.stride <= data.patch_size <= .* test.stride=48"),
+        (["stages=test"], r"write stages=\[test\]"),
         (["test.samples=0"], "test.samples must be at least 1, got 0"),
         (["test.curves=[eq9]"], r"test.curves names \['eq9'\], projection has"),
         (["test.limit=0"], "test.limit must be positive"),

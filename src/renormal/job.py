@@ -75,6 +75,8 @@ def run_job(config: DictConfig, *, line: int = 0) -> None:
 
 
 def check_stages(config: DictConfig) -> None:
+    if isinstance(config.stages, str):
+        raise ValueError(f"stages is a list: write stages=[{config.stages}]")
     if unknown := set(config.stages) - set(STAGES):
         raise ValueError(f"stages has {sorted(unknown)}, it may hold {' and '.join(STAGES)}")
     if config.checkpoint and "train" in config.stages:

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from renormal.report.record import Record
 from renormal.report.render import comma_separated, latex, legend, markdown, terminal
-from renormal.report.table import DRAWN, MODELS, Cell, Column, Table, build_table, paper_numbers
+from renormal.report.table import DRAWN, MODELS, UNSCORED, Cell, Column, Table, build_table, paper_numbers
 
 TEXTURES = ("carpet", "grid", "leather", "tile", "wood")
 
@@ -89,9 +89,14 @@ def test_categories_and_models_that_the_paper_does_not_have_come_last_without_it
 
 def test_a_table_of_drawn_images_says_so_beside_the_papers_numbers() -> None:
     drawn = made_up(config={"data": {"name": "rehearsal"}})
-    assert build_table([drawn]).notes[0] == DRAWN
-    assert DRAWN not in build_table([drawn], "aupro").notes
-    assert DRAWN not in build_table([made_up(config={"data": {"name": "mvtec"}})]).notes
+    assert build_table([drawn, made_up("vae", "bottle")]).notes[0] == f"grid: {DRAWN}"
+    for real in (build_table([drawn], "aupro"), build_table([made_up(config={"data": {"name": "mvtec"}})])):
+        assert not any(DRAWN in note for note in real.notes)
+
+
+def test_good_photographs_alone_have_no_scores_and_the_table_says_so() -> None:
+    table = build_table([made_up("vae", "hinge", metrics={}, data={})])
+    assert table.notes == [f"hinge: {UNSCORED}"]
 
 
 def test_another_metric_stands_without_the_papers_numbers() -> None:

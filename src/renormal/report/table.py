@@ -13,7 +13,8 @@ from renormal.report.record import Record
 
 BASELINE = "baseline"
 PAPER_METRIC = "pixel_auroc"  # the only one in Table 1
-DRAWN = "the images are drawn under MVTec AD's names: the paper's numbers are those of the real ones"
+DRAWN = "drawn under MVTec AD's names, the paper's numbers are those of the real images"
+UNSCORED = "only good images were tested, so nothing can be scored: the page shows what the projection changes"
 LARGE = 0.1  # a relative change beyond this gets the double arrow, Table 1
 MODELS = {"l2_ae": "L² AE", "dsae": "DSAE", "vae": "VAE", "gamma_vae": "γ-VAE"}
 GROUPS = {"texture": "Textures", "object": "Objects"}
@@ -136,8 +137,9 @@ def build_table(records: Sequence[Record], metric: str = PAPER_METRIC) -> Table:
     ]
     mean = Row("mean", "", mean_cells(rows, len(columns)))
     notes += partial_means(columns, rows)
-    drawn = any(record.config.get("data", {}).get("name") == "rehearsal" for record in records)
-    notes += [DRAWN] if drawn and paper else []
+    drawn = {r.category for r in records if paper and r.config.get("data", {}).get("name") == "rehearsal"}
+    notes += [f"{', '.join(ordered_categories({c: kinds[c] for c in drawn}))}: {DRAWN}"] if drawn else []
+    notes += sorted({f"{r.category}: {UNSCORED}" for r in records if not r.metrics})
     notes += sorted({f"{r.category}: {r.data['note']}" for r in records if r.data.get("note")})
     return Table(metric, columns, rows, mean, rates(columns, rows), notes)
 
