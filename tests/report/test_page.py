@@ -10,7 +10,7 @@ import pytest
 from made_up import made_up, strip, write_made_up
 
 from renormal.report.cli import main
-from renormal.report.figures import budget_lines
+from renormal.report.figures import budget_figure, budget_lines, paper_points
 
 VOID = {"meta", "img", "br"}
 
@@ -125,3 +125,11 @@ def test_a_budget_curve_needs_one_job_with_several_budgets() -> None:
         ("VAE grid", "baseline"): [(100, 0.8), (1000, 0.8)],
         ("VAE grid", "eq8_adam"): [(100, 0.9), (1000, 0.9)],
     }
+
+
+def test_the_paper_stands_in_the_budget_figure_of_its_own_images_only() -> None:
+    runs = [made_up(training={"images": images}, config={"data": {"name": "mvtec"}}) for images in (100, 1000)]
+    assert paper_points(runs, "pixel_auroc") == {("VAE grid", "baseline"): 0.888, ("VAE grid", "eq8_adam"): 0.961}
+    assert paper_points([made_up()], "pixel_auroc") == paper_points(runs, "aupro") == {}
+    labels = [text.get_text() for text in budget_figure(runs).legends[0].get_texts()]
+    assert labels[-2:] == ["the paper", "the paper's baseline"]

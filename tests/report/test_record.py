@@ -102,8 +102,14 @@ def test_a_published_record_keeps_its_numbers_and_loses_its_paths(tmp_path: Path
         "stages": ["/a/b", "train"],
     }
     record = made_up(config=config, panels=[{"file": "panels/a.png"}])
-    again = read_record(publish(tmp_path, record))
+    for budget in ("1", "16"):  # two records of one job, told apart by their folders
+        write_record(tmp_path / "curve" / budget / "vae" / "grid" / "0", record)
+    places = {
+        publish(tmp_path / "shown", found, tmp_path / "curve") for found in read_records(tmp_path / "curve").records
+    }
+    shown = tmp_path / "shown" / "16" / "vae" / "grid" / "0"
+    assert places == {shown / "record.json", tmp_path / "shown" / "1" / "vae" / "grid" / "0" / "record.json"}
+    again = read_record(shown / "record.json")
     assert again.metrics == record.metrics
     assert again.config == {"folder": "x", "data": {"root": "mvtec_ad", "size": 128}, "stages": ["b", "train"]}
     assert again.panels == []
-    assert again.folder == tmp_path / record.model / record.category / str(record.seed)

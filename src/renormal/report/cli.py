@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return fail(f"metric {options.metric!r} is in no record; there are {', '.join(metrics) or 'none'}")
     if options.publish:
         for record in records:
-            print(publish(options.publish, record))
+            print(publish(options.publish, record, options.folder))
         return 1 if problems else 0
     write(options, records, problems)
     return 1 if problems else 0

@@ -8,8 +8,9 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from renormal.report.record import Record
-from renormal.report.table import MODELS, words
+from renormal.report.table import BASELINE, MODELS, PAPER_METRIC, Column, paper_numbers, words
 
+PAPER_IMAGES = 3_000_000  # section 4.1: 300 epochs of 10 000
 SIZE = (6.4, 3.4)  # inches: one text column with its legend
 COLOURS = ("#1f6f8b", "#c8553d", "#588157", "#7d5ba6", "#b08900", "#5c677d")
 
@@ -44,7 +45,7 @@ def iteration_figure(record: Record, metric: str = "pixel_auroc") -> Figure:
 
 
 def budget_figure(records: Sequence[Record], metric: str = "pixel_auroc") -> Figure:
-    """The metric against training images, one line per job and method; baselines are dashed."""
+    """The metric against training images, a line per job and method; baselines are dashed, stars are the paper's."""
     figure = Figure(figsize=SIZE, layout="constrained")
     axes = figure.add_subplot()
     lines = budget_lines(records, metric)
@@ -54,6 +55,14 @@ def budget_figure(records: Sequence[Record], metric: str = "pixel_auroc") -> Fig
         style = "--" if method == "baseline" else "-"
         budgets, values = zip(*sorted(points), strict=True)
         axes.plot(budgets, values, style, color=colour, marker=".", label=f"{job}, {method}")
+    published = {line: value for line, value in paper_points(records, metric).items() if line in lines}
+    for (job, method), value in published.items():
+        colour = COLOURS[jobs.index(job) % len(COLOURS)]
+        face = "white" if method == BASELINE else colour
+        axes.plot(PAPER_IMAGES, value, "*", color=colour, markerfacecolor=face, markersize=9)
+    if published:
+        axes.plot([], [], "*", color="#444444", markersize=9, label="the paper")
+        axes.plot([], [], "*", color="#444444", markerfacecolor="white", markersize=9, label="the paper's baseline")
     axes.set_xscale("log")
     axes_of(figure, x="training images", y=words(metric), title="training budget")
     return figure
@@ -70,6 +79,22 @@ def budget_lines(records: Iterable[Record], metric: str) -> dict[tuple[str, str]
             if images and name == metric:
                 lines.setdefault((job, method), []).append((images, value))
     return {line: points for line, points in lines.items() if len({images for images, _ in points}) > 1}
+
+
+def paper_points(records: Iterable[Record], metric: str) -> dict[tuple[str, str], float]:
+    """The paper's numbers for the same lines."""
+    if metric != PAPER_METRIC:
+        return {}
+    jobs = {
+        (record.category, record.model) for record in records if record.config.get("data", {}).get("name") == "mvtec"
+    }
+    methods = {key.partition("/")[0] for record in records for key in record.metrics}
+    columns = [Column(model, method) for model in MODELS for method in methods]
+    return {
+        (f"{column.label} {category}", column.method): value
+        for (category, column), value in paper_numbers(columns).items()
+        if (category, column.model) in jobs
+    }
 
 
 def save(figure: Figure, stem: Path) -> list[Path]:

@@ -83,9 +83,12 @@ def portable(value: Any, where: str = "record") -> Any:
     return value
 
 
-def publish(folder: Path, record: Record) -> Path:
-    """A copy to show: the numbers, without pictures and with only the last part of each path of this machine."""
-    place = folder / record.model / record.category / str(record.seed)
+def publish(folder: Path, record: Record, source: Path) -> Path:
+    """A copy to show, as far below `folder` as it lies below `source`: the numbers, without pictures and with only the
+    last part of each path of this machine."""
+    if record.folder is None:
+        raise ValueError("only a record that was read from a folder can be published")
+    place = folder / record.folder.relative_to(source)
     return write_record(place, replace(record, config=_pathless(record.config), panels=[]))
 
 
