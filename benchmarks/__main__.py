@@ -39,8 +39,8 @@ def projections(rounds: int, fast: str) -> tuple[Rows, dict[str, Any]]:
     ]
     found = contest(contenders, rounds)
     rival = found["per image"]
-    lead = found["ours, fast"].answer["x"] - rival.answer["x"]
-    lead32 = found["ours, float32"].answer["x"] - rival.answer["x"]
+    lead = found["ours, fast"].answer["auroc"] - rival.answer["auroc"]
+    lead32 = found["ours, float32"].answer["auroc"] - rival.answer["auroc"]
     rows: Rows = [
         ("projection_vs_per_image", f"{fast}, AUROC {lead:+.4f}", rival.median / found["ours, fast"].median, "≥ 8"),
         (
@@ -56,7 +56,7 @@ def projections(rounds: int, fast: str) -> tuple[Rows, dict[str, Any]]:
 
 def slots_work(stride: int, fast: str) -> tuple[Rows, dict[str, Any]]:
     """Counted, not timed."""
-    answer = projection.ours(fast, stride=stride)()
+    answer = projection.ours(fast, stride=stride)()()
     what = f"{answer['images']} tiles, evaluations of all slots over those that the samples needed"
     return [("slots_work_vs_ideal", what, answer["worked"] / answer["needed"], "≤ 1.10")], answer
 
@@ -172,7 +172,11 @@ def algorithm() -> tuple[Rows, dict[str, Any]]:
     """Image-steps, counted."""
     counts = projection.algorithm()
     ratio = counts["eq8_image_steps"] / counts["eq8_adam_image_steps"]
-    return [("algorithm_vs_plain_eq8", "image-steps to the same AUROC (± 0.002)", ratio, "")], counts
+    reached = abs(counts["eq8_auroc"] - counts["auroc"]) <= projection.TIE or counts["eq8_auroc"] > counts["auroc"]
+    what = (
+        "image-steps to the same AUROC (± 0.002)" if reached else "at least: 100 steps of eq. 8 do not reach its AUROC"
+    )
+    return [("algorithm_vs_plain_eq8", what, ratio, "")], counts
 
 
 def show(rows: Rows, console: Console) -> None:
@@ -186,6 +190,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--scaling", action="store_true", help="curves over slots, sides and tiles instead")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", nargs="+", help="sections: projection, slots, steps, algorithm, training, start-up")
     parser.add_argument("--small", action="store_true", help="seconds instead of minutes: figures mean nothing")
     options = parser.parse_args()
     console, fast = Console(), "bfloat16" if has_bfloat16(torch.device("cpu")) else "float32"
@@ -200,9 +205,13 @@ def main() -> None:
     }
     if options.scaling:
         sections = {"scaling": lambda: scaling(options.rounds, fast)}
+    if unknown := set(options.only or []) - sections.keys():
+        parser.error(f"--only knows {', '.join(sections)}, not {', '.join(sorted(unknown))}")
     rows: Rows = []
     details: dict[str, Any] = {}
     for name, section in sections.items():
+        if options.only and name not in options.only:
+            continue
         with console.status(name):
             own, details[name] = section()
         show(own, console)

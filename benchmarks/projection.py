@@ -14,8 +14,9 @@ from renormal.models import DSAE, L2AE
 from renormal.projection import Descent, Energy, Gradient, Threshold, dssim, project, squared_error
 from renormal.scores import DSSIM
 
-Run = Callable[[], dict[str, Any]]
+Run = Callable[[], Any]  # answers with numbers, or with a function that works them out after the clock has stopped
 ALPHA, WEIGHT, CAP = 0.5, 0.05, 100  # section 4.1, and our cap
+TIE = 0.002  # AUROCs closer than this are the same
 
 
 def auroc(x0: Tensor, end: Tensor, regions: Tensor) -> float:
@@ -43,7 +44,8 @@ def ours(precision: str, slots: int | None = None, stride: int = 128) -> Run:
         rows.clear()
         result = project(model, tiles, descent)
         needed = int((result.steps + 1).sum())
-        return {"images": len(tiles), "x": auroc(tiles, result.x, regions), "worked": sum(rows), "needed": needed}
+        counts = {"images": len(tiles), "worked": sum(rows), "needed": needed}
+        return lambda: counts | {"auroc": auroc(tiles, result.x, regions)}
 
     return run
 
@@ -75,7 +77,7 @@ def per_image(stride: int = 128) -> Run:
 
     def run() -> dict[str, Any]:
         end = torch.cat([one(tile) for tile in tiles.split(1)])
-        return {"images": len(tiles), "x": auroc(tiles, end, regions)}
+        return lambda: {"images": len(tiles), "auroc": auroc(tiles, end, regions)}
 
     return run
 
@@ -89,7 +91,7 @@ def lock_step(precision: str, stride: int = 128, batch: int = 16) -> Run:
 
     def run() -> dict[str, Any]:
         end = torch.cat([project(model, part, descent).x for part in tiles.split(batch)])
-        return {"images": len(tiles), "x": auroc(tiles, end, regions)}
+        return lambda: {"images": len(tiles), "auroc": auroc(tiles, end, regions)}
 
     return run
 
@@ -142,26 +144,24 @@ def algorithm(cap: int = 100) -> dict[str, float]:
     stop = Threshold(value=threshold)
     adam = project(model, tiles, Descent(stop=stop, max_steps=CAP))
     wanted = auroc(tiles, adam.x, regions)
-    reached, x = float("nan"), {}
+    stages = [1, 2, 4, 8, 16, 32, 64, cap]
+    x = {age: torch.empty_like(tiles) for age in stages}
 
     def look(sample: Tensor, t: Tensor, now: Tensor, terms: Any) -> None:
-        for index, age, image in zip(sample.tolist(), t.tolist(), now, strict=True):
-            x.setdefault(age, torch.empty_like(tiles))[index] = image
+        if (age := int(t[0])) in x:
+            x[age][sample] = now
 
-    stages = [1, 2, 4, 8, 16, 32, 64, cap]
-    plain = Descent(direction=Gradient(), stop=Threshold(value=0.0), max_steps=cap, slots=len(tiles))
-    wanted_ages = set(stages)
-
-    def some(sample: Tensor, t: Tensor, now: Tensor, terms: Any) -> None:
-        if int(t[0]) in wanted_ages:
-            look(sample, t, now, terms)
-
-    project(model, tiles, plain, observe=some)
-    curve = {age: auroc(tiles, x[age], regions) for age in stages}
-    reached = next((age for age in stages if curve[age] >= wanted - 0.002), float("inf"))
+    project(
+        model,
+        tiles,
+        Descent(direction=Gradient(), stop=Threshold(value=0.0), max_steps=cap, slots=len(tiles)),
+        observe=look,
+    )
+    curve = {age: auroc(tiles, end, regions) for age, end in x.items()}
+    reached = next((age for age in stages if curve[age] >= wanted - TIE), cap)
     return {
         "auroc": wanted,
         "eq8_adam_image_steps": float((adam.steps + 1).sum()),
         "eq8_image_steps": float(len(tiles) * (reached + 1)),
-        "eq8_best_auroc": max(curve.values()),
+        "eq8_auroc": curve[reached],
     }
