@@ -197,7 +197,7 @@ def main() -> None:
     trained.train(640 if options.small else 20_000)
     sections = {
         "projection": lambda: projections(options.rounds, fast),
-        "slots": lambda: slots_work(128 if options.small else 43, fast),
+        "slots": lambda: slots_work(128 if options.small else 32, fast),
         "steps": lambda: steps(options.rounds, 2 if options.small else 20, fast),
         "algorithm": algorithm,
         "training": lambda: trainings(options.rounds, 64 if options.small else 960, fast),

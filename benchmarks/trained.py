@@ -16,12 +16,13 @@ from renormal.models import L2AE
 from renormal.projection import Descent, Energy, reconstruction_losses, squared_error
 
 FOLDER = Path("outputs/benchmark/l2_ae/grid/0")
-DATA = {"train": 30, "good": 2, "defective": 2}
+DATA = {"train": 30, "good": 1, "defective": 1}
+STRICTNESS = 0.5  # of the threshold: a minute of training leaves one that samples reach within three steps
 ROOT = Path("outputs/benchmark/data")
 
 
 class Trial(NamedTuple):
-    """A frozen network, tiles of test images with their truth, and the threshold of section 4.1."""
+    """A frozen network, tiles of test images with their truth, and half the threshold of section 4.1."""
 
     model: L2AE
     tiles: Tensor
@@ -52,4 +53,4 @@ def trial(stride: int = 128, *, channels_last: bool = True, trainable: bool = Fa
     tiles = cut(test.images.float() / 255, 128, stride)
     if channels_last:
         model, tiles = model.to(memory_format=torch.channels_last), tiles.contiguous(memory_format=torch.channels_last)
-    return Trial(model, tiles, cut(test.regions, 128, stride), float(losses.min()))
+    return Trial(model, tiles, cut(test.regions, 128, stride), STRICTNESS * float(losses.min()))
