@@ -31,18 +31,22 @@ class CheckSweep(Callback):
                 print(f"renormal: {error.__cause__ or error}", file=sys.stderr)
                 raise SystemExit(2) from error  # Hydra turns every Exception of a callback into a warning
         if shared := shared_folder(config):
-            subdir = OmegaConf.to_container(config.hydra.sweep, resolve=False)["subdir"]  # type: ignore[index, call-overload]
-            mend = f"'hydra.sweep.subdir=${{{shared}}}/{subdir}'"
+            mend = f"'hydra.sweep.subdir=${{{shared}}}/{job_folder(config)}'"
             print(f"renormal: jobs that differ in {shared} would overwrite each other: add {mend}", file=sys.stderr)
             raise SystemExit(2)
 
 
-def shared_folder(config: DictConfig) -> str | None:
-    """A key that the sweep varies and that the jobs' folders do not show."""
+def job_folder(config: DictConfig) -> str:
+    """Where each job of a sweep goes, with the names of the keys instead of their values."""
     sweep = OmegaConf.to_container(config.hydra.sweep, resolve=False)
     assert isinstance(sweep, dict)
+    return str(sweep["subdir"])
+
+
+def shared_folder(config: DictConfig) -> str | None:
+    """A key that the sweep varies and that the jobs' folders do not show."""
     for key, values in swept(config).items():
-        if len(values) > 1 and f"${{{SHOWN_BY.get(key, key)}}}" not in sweep["subdir"]:
+        if len(values) > 1 and f"${{{SHOWN_BY.get(key, key)}}}" not in job_folder(config):
             return key
     return None
 

@@ -9,7 +9,7 @@ import torch
 from toys import DESCENTS, Net, images
 
 from renormal.projection import Descent, graph, project, settle
-from renormal.projection.project import _iterate, _memory
+from renormal.projection.project import _iterate
 from renormal.projection.slots import Queue
 
 
@@ -18,7 +18,7 @@ def by_replay(descent: Descent, record: graph.Recorder) -> Queue:
     model, x0 = Net(), images()
     descent = settle(descent, model, x0)
     queue = Queue(x0.clone(), None, descent.step_size)
-    slots = queue.open(4, _memory(descent, x0[:4]))
+    slots = queue.open(4, (descent.direction.start(x0[:4]), descent.stop.start(4, x0.device)))
     step = graph.replayed(partial(_iterate, descent, model, slots, None), slots, record)
     places = [tensor.data_ptr() for tensor in graph._tensors(slots)]
     with torch.enable_grad():

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from renormal.projection.slots import Slots
+from renormal.projection.slots import Slots, combine
 
 WARM_UP = 3  # iterations before the recording: allocator, cuDNN and lazily built constants settle
 log = logging.getLogger("renormal")
@@ -84,17 +84,9 @@ def _tensors(tree: Any) -> list[Tensor]:
     return [tensor for item in tree or () for tensor in _tensors(item)]
 
 
-def _rebind(slots: Slots, held: Any) -> None:
+def _rebind(slots: Slots, held: Iterator[Tensor]) -> None:
     """Give every field of the slots its own buffer back."""
     for field in fields(slots):
-        if field.name != "fresh_memory":
-            setattr(slots, field.name, _filled(getattr(slots, field.name), held))
-
-
-def _filled(tree: Any, held: Any) -> Any:
-    if isinstance(tree, Tensor):
-        return next(held)
-    if tree is None:
-        return None
-    items = [_filled(item, held) for item in tree]
-    return type(tree)(*items) if hasattr(tree, "_fields") else tuple(items)
+        value = getattr(slots, field.name)
+        if field.name != "fresh_memory" and value is not None:
+            setattr(slots, field.name, combine(lambda _: next(held), value))

@@ -20,7 +20,7 @@ from renormal.projection.slots import Queue, Slots, combine
 from renormal.projection.stop import StopCriterion, Threshold
 
 EnergyFunction = Callable[[Autoencoder, Images, Images], EnergyTerms]  # (model, x, x0) → terms at x
-SLOTS = {"cpu": 16, "cuda": 256}  # ours: the first measured (RESULTS.md), the second fills a large device
+SLOTS = {"cpu": 16, "cuda": 256}  # ours; `make benchmark-scaling` compares them on a CPU
 LOOKS = {"cpu": 1, "cuda": 8}  # iterations between two looks at who has stopped: each one stalls a device
 Observer = Callable[[Tensor, Tensor, Images, EnergyTerms], None]  # (sample indices, t of each, x, terms at x)
 
@@ -81,9 +81,9 @@ def project(
         if len(x0) == 0:
             return queue.result
         descent = settle(descent, model, queue.x0)
-        assert descent.slots is not None
         assert descent.check_every is not None
-        slots = queue.open(min(descent.slots, len(x0)), _memory(descent, queue.x0))
+        first = queue.x0[: descent.slots]
+        slots = queue.open(len(first), (descent.direction.start(first), descent.stop.start(len(first), x0.device)))
         with computing(x0.device, descent.precision):
             step: Step = partial(_iterate, descent, model, slots, observe)
             if descent.graph and x0.device.type == "cuda" and observe is None:
@@ -175,11 +175,6 @@ def _choose(accepted: Tensor | None, new: Any, old: Any) -> Any:
 
 def _rows(terms: EnergyTerms, rows: Tensor) -> EnergyTerms:
     return EnergyTerms(*(term[rows] for term in terms))
-
-
-def _memory(descent: Descent, x0: Images) -> tuple[object, object]:
-    slots = min(descent.slots or len(x0), len(x0))
-    return descent.direction.start(x0[:slots]), descent.stop.start(slots, x0.device)
 
 
 def _check(x0: Images, omega: Mask | None) -> None:
