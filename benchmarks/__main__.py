@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import projection, trained
-from benchmarks.contest import Outcome, contest, with_threads
+from benchmarks.contest import Contender, Outcome, contest, with_threads
 from renormal.functional.precision import has_bfloat16
 from renormal.machine import commit, device_name, versions
 
@@ -152,6 +152,11 @@ def scaling(rounds: int, fast: str) -> tuple[Rows, dict[str, Any]]:
 
     for slots in (1, 4, 16, 32, 64, 128, 256):
         rows.append((f"slots_{slots}", "image-steps/s at 128 px", step(slots, 128), ""))
+    for lanes in THREADS:
+        settings = {"kind": "l2_ae", "channels": 1, "precision": fast, "steps": 8, "batches": 4}
+        found = contest([Contender("step", "benchmarks.projection:full_slots", settings, lanes)], rounds)["step"]
+        details[f"threads {lanes}"] = detail(found)
+        rows.append((f"threads_{lanes}", "image-steps/s at 16 slots a thread", rate(found, "image_steps"), ""))
     for size in (64, 128, 256, 512):
         rows.append((f"side_{size}", "megapixel-steps/s at 16 slots", step(16, size) * size**2 / 1e6, ""))
     for stride in (128, 96, 64, 43):

@@ -27,24 +27,30 @@ def auroc(x0: Tensor, end: Tensor, regions: Tensor) -> float:
     return float(counter.compute()["pixel_auroc"])
 
 
+class Counted:
+    """Counts the images that a model reconstructs."""
+
+    def __init__(self, model: L2AE) -> None:
+        self.model = model
+        self.rows: list[int] = []
+
+    def reconstruct(self, x: Tensor) -> Any:
+        self.rows.append(len(x))
+        return self.model.reconstruct(x)
+
+
 def ours(precision: str, slots: int | None = None, stride: int = 128) -> Run:
     """`project` with eq8_adam; also counts what the slots worked against what their samples needed."""
     model, tiles, regions, threshold = trial(stride)
-    rows = []
-
-    def counted(network: Any, x: Tensor, x0: Tensor) -> Any:
-        rows.append(len(x))
-        return energy(network, x, x0)
-
-    energy = Energy(loss=squared_error, weight=WEIGHT)
-    stop = Threshold(value=threshold)
-    descent = Descent(energy=counted, stop=stop, step_size=ALPHA, max_steps=CAP, precision=precision, slots=slots)
+    counted = Counted(model)
+    energy, stop = Energy(loss=squared_error, weight=WEIGHT), Threshold(value=threshold)
+    descent = Descent(energy=energy, stop=stop, step_size=ALPHA, max_steps=CAP, precision=precision, slots=slots)
 
     def run() -> dict[str, Any]:
-        rows.clear()
-        result = project(model, tiles, descent)
+        counted.rows.clear()
+        result = project(counted, tiles, descent)
         needed = int((result.steps + 1).sum())
-        counts = {"images": len(tiles), "worked": sum(rows), "needed": needed}
+        counts = {"images": len(tiles), "worked": sum(counted.rows), "needed": needed}
         return lambda: counts | {"auroc": auroc(tiles, result.x, regions)}
 
     return run
@@ -109,15 +115,17 @@ def noise(slots: int, channels: int, size: int = 128) -> Tensor:
     return images.contiguous(memory_format=torch.channels_last)
 
 
-def full_slots(kind: str, channels: int, precision: str, steps: int, slots: int = 16, size: int = 128) -> Run:
-    """`project` with every slot busy at every step."""
-    model, images = network(kind, channels, size), noise(slots, channels, size)
+def full_slots(
+    kind: str, channels: int, precision: str, steps: int, slots: int = 16, size: int = 128, batches: int = 1
+) -> Run:
+    """`project` with every slot busy at every step. batches: how often the slots are filled."""
+    model, images = network(kind, channels, size), noise(slots * batches, channels, size)
     energy = Energy(loss=dssim if kind == "dsae" else squared_error)
     descent = Descent(energy=energy, stop=Threshold(value=0.0), max_steps=steps - 1, slots=slots, precision=precision)
 
     def run() -> dict[str, Any]:
         project(model, images, descent)
-        return {"image_steps": slots * steps}
+        return {"image_steps": len(images) * steps}
 
     return run
 

@@ -22,10 +22,9 @@ def by_replay(descent: Descent, record: graph.Recorder) -> Queue:
     step = graph.replayed(partial(_iterate, descent, model, slots, None), slots, record)
     places = [tensor.data_ptr() for tensor in graph._tensors(slots)]
     with torch.enable_grad():
-        while not queue.finished:
+        while queue.exchange(slots):
             for _ in range(3):
                 step()
-            queue.exchange(slots)
     assert [tensor.data_ptr() for tensor in graph._tensors(slots)] == places or record is refuse
     return queue
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from renormal.contracts import Images, PerSample
-from renormal.functional.norms import float32
+from renormal.functional.norms import float32, scaled
 from renormal.functional.ssim import C1, C2, SIGMA, WINDOW, Bands, bands, both_sides
 
 
@@ -50,8 +50,7 @@ class _DSSIMSum(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
-        scale = upstream[:, None, None, None]  # (B,) → (B, 1, 1, 1)
-        return *(None if g is None else g * scale for g in ctx.saved_tensors), None, None, None
+        return *scaled(ctx.saved_tensors, upstream), None, None, None
 
 
 def _value_and_slopes(

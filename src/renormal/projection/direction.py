@@ -1,4 +1,4 @@
-"""Where to go from a gradient: pure functions with per-sample state."""
+"""Where to go from a gradient: functions with per-sample state."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from renormal.contracts import PerSample
 
 
 class Direction(Protocol):
-    """(gradient, state, t) → (direction, state); t counts the updates of each sample from 1."""
+    """(gradient, state, t) → (direction, state); t counts the updates of each sample from 1.
+
+    The state that is passed in may be overwritten, the gradient may not.
+    """
 
     def start(self, x0: Tensor) -> Any: ...
     def __call__(self, gradient: Tensor, state: Any, t: PerSample) -> tuple[Tensor, Any]: ...
@@ -48,9 +51,9 @@ class Adam:
         return Moments(torch.zeros_like(x0), torch.zeros_like(x0))
 
     def __call__(self, gradient: Tensor, state: Moments, t: PerSample) -> tuple[Tensor, Moments]:
-        first = torch.lerp(gradient, state.first, self.beta1)
-        second = (state.second * self.beta2).addcmul_(gradient, gradient, value=1 - self.beta2)
-        age = t.to(gradient.dtype)[:, None, None, None]  # (B,) → (B, 1, 1, 1)
+        first = state.first.lerp_(gradient, 1 - self.beta1)
+        second = state.second.mul_(self.beta2).addcmul_(gradient, gradient, value=1 - self.beta2)
+        age = t[:, None, None, None]  # (B,) → (B, 1, 1, 1)
         bias1, bias2 = 1 - self.beta1**age, (1 - self.beta2**age).sqrt()
         spread = second.sqrt().mul_(bias1 / bias2).add_(self.epsilon * bias1)  # (√v̂ + ε)(1 − β₁ᵗ)
-        return torch.div(first, spread, out=spread), Moments(first, second)
+        return torch.div(first, spread, out=spread), state

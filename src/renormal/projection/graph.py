@@ -12,6 +12,7 @@ from torch import Tensor
 
 from renormal.projection.slots import Slots, combine
 
+FIXED = ("busy", "fresh_memory")  # fields of the slots that an iteration leaves alone
 WARM_UP = 3  # iterations before the recording: allocator, cuDNN and lazily built constants settle
 log = logging.getLogger("renormal")
 
@@ -78,7 +79,7 @@ def _tensors(tree: Any) -> list[Tensor]:
         return [
             tensor
             for field in fields(tree)
-            if field.name != "fresh_memory"
+            if field.name not in FIXED
             for tensor in _tensors(getattr(tree, field.name))
         ]
     return [tensor for item in tree or () for tensor in _tensors(item)]
@@ -88,5 +89,5 @@ def _rebind(slots: Slots, held: Iterator[Tensor]) -> None:
     """Give every field of the slots its own buffer back."""
     for field in fields(slots):
         value = getattr(slots, field.name)
-        if field.name != "fresh_memory" and value is not None:
+        if field.name not in FIXED and value is not None:
             setattr(slots, field.name, combine(lambda _: next(held), value))

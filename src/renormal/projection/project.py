@@ -11,9 +11,11 @@ import torch
 from torch import Tensor
 
 from renormal.contracts import Autoencoder, EnergyTerms, Images, Mask, PerSample, Projection
+from renormal.functional.blocks import blocks
 from renormal.projection.direction import Adam, Direction
-from renormal.projection.energy import Energy
+from renormal.projection.energy import Energy, Slope
 from renormal.projection.graph import Step, replayed
+from renormal.projection.lanes import lanes_of, side_by_side
 from renormal.projection.mask import UpdateMask, error_mask
 from renormal.projection.precision import PRECISIONS, computing, settled
 from renormal.projection.slots import Queue, Slots, combine
@@ -30,7 +32,8 @@ class Descent:
     """How to descend. The defaults are `eq8_adam`, the reading of the paper under which α = 0.5 fits eq. 8 and Adam.
 
     step_size: α, section 4.1. max_steps: ours, the paper names no cap. clamp: range kept after each update, None for
-    none. safeguard: refuse an update that raises a sample's energy and halve its α. slots: samples that move together.
+    none. safeguard: refuse an update that raises a sample's energy and halve its α. slots: samples that move together;
+    on a CPU each thread of torch has as many.
     check_every: iterations between two looks at who has stopped. None leaves either to the device. precision: of the
     network; auto is bfloat16 where the device has it and L_r survives it; losses, distances and the stop test stay in
     float32. graph: replay the iteration as a CUDA graph where there is CUDA and no observer.
@@ -71,31 +74,35 @@ def project(
     """x_{t+1} = x_t − α · (direction(∇E(x_t)) ⊙ mask(x_t)), each sample until its own stop (section 3.1).
 
     x0: images on the model's device; their memory format is kept. omega: Ω per image, 1 where pixels may move.
-    observe: called at every evaluation with the samples that are still moving. arrived: called with the number of
-    samples that have just been finished. Works under inference mode, leaves the model's weights, gradients and training
-    flag alone. Raises ValueError for images or Ω that do not fit.
+    observe: called at every evaluation with the samples that are still moving, from one thread. arrived: called with
+    the number of samples that have just been finished, one call at a time. Works under inference mode, leaves the
+    model's weights, gradients and training flag alone. Raises ValueError for images or Ω that do not fit.
     """
     _check(x0, omega)
-    with torch.inference_mode(False), torch.enable_grad():
-        queue = Queue(x0.clone(), None if omega is None else omega.clone(), descent.step_size)
+    with torch.inference_mode(False):
+        queue = Queue(x0.clone(), None if omega is None else omega.clone(), descent.step_size, arrived)
         if len(x0) == 0:
             return queue.result
         descent = settle(descent, model, queue.x0)
-        assert descent.check_every is not None
-        first = queue.x0[: descent.slots]
-        slots = queue.open(len(first), (descent.direction.start(first), descent.stop.start(len(first), x0.device)))
-        with computing(x0.device, descent.precision):
-            step: Step = partial(_iterate, descent, model, slots, observe)
-            if descent.graph and x0.device.type == "cuda" and observe is None:
-                step = replayed(step, slots)
-            while not queue.finished:
-                for _ in range(descent.check_every):
-                    step()
-                left = queue.left
-                queue.exchange(slots)
-                if arrived is not None and queue.left > left:
-                    arrived(queue.left - left)
+        assert descent.slots is not None
+        width = min(descent.slots, len(x0))
+        lanes = lanes_of(len(x0), width, x0.device) if observe is None else 1
+        memory = descent.direction.start(queue.x0[:width]), descent.stop.start(width, x0.device)
+        moving = [queue.open(width, memory) for _ in range(lanes)]
+        side_by_side(partial(_run, descent, model, queue, observe), moving, queue.close)
         return queue.result
+
+
+def _run(descent: Descent, model: Autoencoder, queue: Queue, observe: Observer | None, slots: Slots) -> None:
+    """One lane, until the queue and its slots are empty."""
+    assert descent.check_every is not None
+    with torch.inference_mode(False), torch.enable_grad():  # each thread has its own modes
+        step: Step = partial(_iterate, descent, model, slots, observe)
+        if descent.graph and slots.x.device.type == "cuda" and observe is None:
+            step = replayed(step, slots)
+        while queue.exchange(slots):
+            for _ in range(descent.check_every):
+                step()
 
 
 def settle(descent: Descent, model: Autoencoder, images: Images) -> Descent:
@@ -117,27 +124,34 @@ def reconstruction_losses(model: Autoencoder, images: Images, descent: Descent) 
 
 def _iterate(descent: Descent, model: Autoencoder, slots: Slots, observe: Observer | None) -> None:
     """One evaluation and one update of every slot. Nothing in it waits for a device."""
-    terms, gradient = _differentiate(descent, model, slots)
+    terms, slope = _differentiate(descent, model, slots)
     with torch.no_grad():
         if observe is not None:
             moving = (slots.sample >= 0) & ~slots.done
             observe(slots.sample[moving], slots.steps[moving], slots.x[moving], _rows(terms, moving))
         accepted = _judge(descent, slots, terms)
-        _move(descent, slots, gradient, accepted)
+        _move(descent, slots, slope, accepted)
 
 
-def _differentiate(descent: Descent, model: Autoencoder, slots: Slots) -> tuple[EnergyTerms, Tensor]:
+def _differentiate(descent: Descent, model: Autoencoder, slots: Slots) -> tuple[EnergyTerms, Slope]:
     """E and ∇E at x. The sum over samples has each sample's own gradient, and no weight receives one."""
-    x = slots.x.detach().requires_grad_()
-    terms = descent.energy(model, x, slots.x0)
-    (gradient,) = torch.autograd.grad(terms.total.sum(), x)
-    return EnergyTerms(*(term.detach() for term in terms)), gradient
+    with computing(slots.x.device, descent.precision):
+        if "differentiate" in vars(type(descent.energy)):  # not inherited: a subclass may have changed E
+            written: tuple[EnergyTerms, Slope] = descent.energy.differentiate(model, slots.x, slots.x0)  # type: ignore[attr-defined]
+            return written
+        x = slots.x.detach().requires_grad_()
+        terms = descent.energy(model, x, slots.x0)
+        (gradient,) = torch.autograd.grad(terms.total.sum(), x)
+        return EnergyTerms(*(term.detach() for term in terms)), gradient.__getitem__
 
 
 def _judge(descent: Descent, slots: Slots, terms: EnergyTerms) -> Tensor | None:
     """Keep the points that are accepted (None: all) and decide who has arrived."""
     accepted = None if not descent.safeguard else (terms.total <= slots.terms.total) | (slots.steps == 0)
-    slots.kept = _choose(accepted, slots.x, slots.kept)
+    if accepted is None:
+        slots.kept, slots.spare = slots.x, slots.kept
+    else:
+        slots.kept, slots.spare = _choose(accepted, slots.x, slots.kept), slots.x
     slots.terms = _choose(accepted, terms, slots.terms)
     arrived, stop_memory = descent.stop(slots.terms, slots.memory[1])
     slots.memory = (slots.memory[0], stop_memory)
@@ -146,24 +160,42 @@ def _judge(descent: Descent, slots: Slots, terms: EnergyTerms) -> Tensor | None:
     return accepted
 
 
-def _move(descent: Descent, slots: Slots, gradient: Tensor, accepted: Tensor | None) -> None:
+def _move(descent: Descent, slots: Slots, slope: Slope, accepted: Tensor | None) -> None:
     """One update of the samples that are not done; a refused one goes back and tries half the way."""
+    moving = ~slots.done
     clock = slots.clock + 1
-    direction, memory = descent.direction(gradient, slots.memory[0], clock)
-    mask = descent.mask(slots.kept, slots.terms.reconstructed, slots.omega)
-    move = direction if mask is None else direction * mask
-    slots.memory = (_choose(accepted, memory, slots.memory[0]), slots.memory[1])
-    slots.move = _choose(accepted, move, slots.move)
     if accepted is not None:
         slots.step_size = torch.where(accepted, slots.step_size, slots.step_size / 2)
-    moved = torch.addcmul(slots.kept, slots.move, slots.step_size[:, None, None, None], value=-1)  # (B,) → (B, 1, 1, 1)
-    if descent.clamp is not None:
-        moved.clamp_(*descent.clamp)
-    moving = ~slots.done
     everyone = moving.device.type == "cpu" and bool(moving.all())  # elsewhere a look stalls the device
-    slots.x = moved if everyone else torch.where(moving[:, None, None, None], moved, slots.kept)
+    for rows in blocks(slots.kept):
+        move = _way(descent, slots, rows, slope(rows), clock[rows], accepted)
+        kept, end = slots.kept[rows], slots.spare[rows]
+        torch.addcmul(kept, move, slots.step_size[rows, None, None, None], value=-1, out=end)  # (B,) → (B, 1, 1, 1)
+        if descent.clamp is not None:
+            end.clamp_(*descent.clamp)
+        if not everyone:
+            end.copy_(torch.where(moving[rows, None, None, None], end, kept))
+    slots.x = slots.spare
     slots.steps = slots.steps + moving
     slots.clock = slots.clock + (moving if accepted is None else moving & accepted)
+
+
+def _way(
+    descent: Descent, slots: Slots, rows: slice, gradient: Tensor, clock: Tensor, accepted: Tensor | None
+) -> Tensor:
+    """direction ⊙ mask of these slots; the direction's memory moves on in its place."""
+    memory = combine(lambda tensor: tensor[rows], slots.memory[0])
+    before = memory if accepted is None else combine(Tensor.clone, memory)  # a refused update must not be remembered
+    omega = None if slots.omega is None else slots.omega[rows]
+    direction, fresh = descent.direction(gradient, memory, clock)
+    mask = descent.mask(slots.kept[rows], slots.terms.reconstructed[rows], omega)
+    move = direction if mask is None else direction * mask
+    if accepted is not None:
+        move = _choose(accepted[rows], move, slots.move[rows])
+        fresh = _choose(accepted[rows], fresh, before)
+        slots.move[rows] = move
+    combine(Tensor.copy_, memory, fresh)
+    return move
 
 
 def _choose(accepted: Tensor | None, new: Any, old: Any) -> Any:

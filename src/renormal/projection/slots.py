@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import torch
@@ -22,10 +23,12 @@ class Slots:
     """The moving batch. Every tensor has one row a slot."""
 
     sample: Tensor  # which sample, −1 when idle
+    busy: int  # slots that are not idle
     x0: Images
     x: Images  # the point whose energy is asked for next
     omega: Mask | None
     kept: Images  # the last point that was accepted, with its terms and the move that leads on from it
+    spare: Images  # where the next point is written: memory that is asked for anew at each step costs more
     terms: EnergyTerms
     move: Tensor
     step_size: PerSample  # α of each sample: the safeguard halves it
@@ -55,13 +58,19 @@ def write_rows(target: Any, source: Any, rows: Tensor) -> None:
 
 
 class Queue:
-    """Feeds samples into slots and gathers what comes out, in the order of the input."""
+    """Feeds samples into slots and gathers what comes out, in the order of the input.
 
-    def __init__(self, x0: Images, omega: Mask | None, step_size: float) -> None:
+    Slots of several threads may draw from it. arrived: told how many samples have just left.
+    """
+
+    def __init__(
+        self, x0: Images, omega: Mask | None, step_size: float, arrived: Callable[[int], None] | None = None
+    ) -> None:
         samples = len(x0)
         nothing = x0.new_full((samples,), torch.nan)
         self.x0, self.omega, self.step_size = x0, omega, step_size
-        self.entered, self.left = 0, 0
+        self.entered, self.closed = 0, False
+        self.arrived, self.lock = arrived, Lock()
         self.result = Projection(
             x=torch.empty_like(x0),
             terms=EnergyTerms(nothing, nothing.clone(), nothing.clone(), torch.empty_like(x0)),
@@ -69,21 +78,24 @@ class Queue:
             stopped=torch.zeros(samples, dtype=torch.bool, device=x0.device),
         )
 
-    @property
-    def finished(self) -> bool:
-        return self.left == len(self.x0)
+    def close(self) -> None:
+        """Nobody moves on, whoever is still in there."""
+        self.closed = True
 
-    def open(self, slots: int, memory: Any) -> Slots:
-        """Slots filled with the first samples. `memory` is what direction and stop start from."""
-        x0 = torch.empty_like(self.x0[:slots]).copy_(self.x0[:slots])
-        zeros = x0.new_zeros(slots)
-        self.entered = slots
+    def open(self, count: int, memory: Any) -> Slots:
+        """Slots filled with the next samples. `memory` is what direction and stop start from."""
+        sample = slice(self.entered, self.entered + count)
+        self.entered += count
+        x0 = torch.empty_like(self.x0[sample]).copy_(self.x0[sample])
+        zeros = x0.new_zeros(count)
         return Slots(
-            sample=torch.arange(slots, device=x0.device),
+            sample=torch.arange(sample.start, sample.stop, device=x0.device),
+            busy=count,
             x0=x0,
             x=x0.clone(),
-            omega=None if self.omega is None else self.omega[:slots].clone(),
+            omega=None if self.omega is None else self.omega[sample].clone(),
             kept=x0.clone(),
+            spare=x0.clone(),
             terms=EnergyTerms(zeros.clone(), zeros.clone(), zeros.clone(), x0.clone()),
             move=torch.zeros_like(x0),
             step_size=zeros + self.step_size,
@@ -95,16 +107,21 @@ class Queue:
             stopped=zeros.bool(),
         )
 
-    def exchange(self, slots: Slots) -> None:
-        """Take the finished samples out and let the next ones in. The one place where the device is waited for."""
+    def exchange(self, slots: Slots) -> bool:
+        """Take the finished samples out and let the next ones in; whether anybody still moves.
+
+        The one place where the device is waited for.
+        """
         rows = (slots.done & (slots.sample >= 0)).nonzero().flatten()
-        if len(rows) == 0:
-            return
-        self._collect(slots, rows)
-        entering = rows[: len(self.x0) - self.entered]
-        idle = rows[len(entering) :]
-        slots.sample[idle] = -1
-        self._admit(slots, entering)
+        if len(rows):
+            with self.lock:
+                self._collect(slots, rows)
+                entering = rows[: len(self.x0) - self.entered]
+                self._admit(slots, entering)
+            idle = rows[len(entering) :]
+            slots.sample[idle] = -1
+            slots.busy -= len(idle)
+        return slots.busy > 0 and not self.closed
 
     def _collect(self, slots: Slots, rows: Tensor) -> None:
         sample = slots.sample[rows]
@@ -113,7 +130,8 @@ class Queue:
             whole[sample] = part[rows].to(whole.dtype)  # a model may answer in bfloat16
         self.result.steps[sample] = slots.steps[rows]
         self.result.stopped[sample] = slots.stopped[rows]
-        self.left += len(rows)
+        if self.arrived is not None:
+            self.arrived(len(rows))
 
     def _admit(self, slots: Slots, rows: Tensor) -> None:
         if len(rows) == 0:
