@@ -213,6 +213,7 @@ def record_of(
         },
         device={
             "name": device_name(trainer.strategy.root_device),
+            "type": trainer.strategy.root_device.type,
             "threads": torch.get_num_threads(),
             "precision": precision_of(config),
         },
@@ -220,7 +221,10 @@ def record_of(
         commit=commit(),
         config={str(key): value for key, value in resolved.items()},
         hashes=hashes,
-        curves={name: curve.values() for name, curve in callback.curves.items()},
+        curves={
+            name: {**(callback.curves[name].values() if name in callback.curves else {}), "steps": steps}
+            for name, steps in callback.steps.items()
+        },
         panels=callback.panels,
     )
 

@@ -29,7 +29,7 @@ CHUNK = 64  # tiles scored at a time: the maps of a stride of 30 would not fit o
 
 
 class ProjectionCallback(L.Callback):
-    """Runs every projection over the test set and leaves `metrics`, `reports`, `curves` and `panels`.
+    """Runs every projection over the test set and leaves `metrics`, `reports`, `steps`, `curves` and `panels`.
 
     projections: name → descent; each is a column of the table, beside the baseline f(x0). stride: of the tiles into
     which textures are cut. average: "maps" scores each tile and averages the maps (Bergmann et al., CVPR 2019),
@@ -58,6 +58,7 @@ class ProjectionCallback(L.Callback):
         self.arrived: Callable[[int], None] | None = None  # told how many samples a projection has just finished
         self.metrics: dict[str, float] = {}
         self.reports: dict[str, dict[str, float | None]] = {}
+        self.steps: dict[str, list[int]] = {}  # by projection: how many samples took 0, 1, 2, … updates
         self.panels: list[dict[str, str]] = []
         self.curves: dict[str, Curve] = {}
 
@@ -114,6 +115,7 @@ class ProjectionCallback(L.Callback):
             reasons = " and ".join(sorted(set(undefined.values())))
             log.warning("%s not defined: %s", ", ".join(undefined), reasons)
         self.reports = {name: report.values() for name, report in self.descent_reports.items()}
+        self.steps = {name: report.histogram() for name, report in self.descent_reports.items()}
         for name, report in self.reports.items():
             if report["diverged"]:
                 log.warning("%s: %.0f samples diverged, f(x0) is scored", name, report["diverged"])
