@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from renormal.report.record import Record
 from renormal.report.table import MODELS, ranked, words
@@ -25,7 +25,8 @@ PAGE_COLOURS = {
     **{colour: f"var(--chart-{index})" for index, colour in enumerate(COLOURS)},
 }
 STYLES = ("-", "--", ":", "-.")
-BINS = 25  # of the histogram, at most
+BINS = 50  # of a histogram, at most
+ROW = 0.34  # inches of a histogram's height
 STYLE: Any = {  # rcParams
     "svg.fonttype": "none",
     "font.size": 9,
@@ -49,33 +50,38 @@ def curve_chart(records: Sequence[Record], metric: str) -> str | None:
         return None
     with rc_context(STYLE):
         figure = Figure(figsize=SIZE, layout="constrained")
-        axes = figure.add_subplot()
-        axes.set(xlabel="iteration", ylabel=words(metric))
+        axes = figure.add_subplot(xlabel="iteration", ylabel=words(metric))
         for record, method, curve in lines:
             values = curve[metric]
             places = curve.get("iterations") or range(1, len(values) + 1)
             axes.plot(places, values, **look(records, lines, record, method))
-        keys(figure, axes)
+        figure.legend(loc="outside lower center", ncols=2, fontsize=8, handlelength=2.4)
         title = f"{words(metric)} after each iteration, {records[0].category}"
         return inline(figure, title)
 
 
 def steps_chart(records: Sequence[Record]) -> str | None:
-    """How many updates the samples took, as shares of them; None where no record says."""
+    """How many samples took how many updates, a histogram per model and projection over all its seeds, as high as the
+    highest; None where no record says."""
+    counts: dict[tuple[str, str], NDArray[np.float64]] = {}
     lines = [line for line in curves(records) if line[2].get("steps")]
     if not lines:
         return None
     top = max(len(curve["steps"]) for *_, curve in lines)
-    width = -(-top // BINS)
-    edges = np.arange(0, top + width, width)
+    for record, method, curve in lines:
+        whole = np.pad(np.asarray(curve["steps"], dtype=float), (0, top - len(curve["steps"])))
+        counts[record.model, method] = counts.get((record.model, method), 0.0) + whole
+    edges = np.arange(0, top + BINS, -(-top // BINS)) - 0.5
     with rc_context(STYLE):
-        figure = Figure(figsize=SIZE, layout="constrained")
-        axes = figure.add_subplot()
-        axes.set(xlabel="updates", ylabel="share of samples")
-        for record, method, curve in lines:
-            counts, _ = np.histogram(np.arange(len(curve["steps"])), edges, weights=curve["steps"])
-            axes.stairs(counts / counts.sum(), edges, **look(records, lines, record, method))
-        keys(figure, axes)
+        figure = Figure(figsize=(SIZE[0], 0.6 + ROW * len(counts)), layout="constrained")
+        rows = figure.subplots(len(counts), sharex=True, squeeze=False)[:, 0]
+        for axes, ((model, method), whole) in zip(rows, counts.items(), strict=True):
+            heights, _ = np.histogram(np.arange(top), edges, weights=whole)
+            axes.stairs(heights / heights.max(), edges, fill=True, color=colour(records, model))
+            axes.set(yticks=[], ylim=(0, 1.08), xlim=(-0.5, top - 0.5))
+            axes.set_ylabel(f"{MODELS.get(model, model)} {method}", rotation=0, ha="right", va="center", fontsize=8)
+            axes.tick_params(bottom=axes is rows[-1])
+        rows[-1].set_xlabel("updates")
         return inline(figure, f"Updates that the samples took, {records[0].category}")
 
 
@@ -90,21 +96,20 @@ def curves(records: Sequence[Record]) -> Iterator[Line]:
 
 def look(records: Sequence[Record], lines: Sequence[Line], record: Record, method: str) -> dict[str, Any]:
     """A colour for each model, a dash for each projection; of several seeds only the first has a name."""
-    models = sorted({item.model for item in records}, key=lambda model: (ranked(model, MODELS), model))
     methods = list(dict.fromkeys(name for _, name, _ in lines))
     first = min(item.seed for item, *_ in lines if item.model == record.model)
     label = f"{MODELS.get(record.model, record.model)} {method}"
     return {
-        "color": COLOURS[models.index(record.model) % len(COLOURS)],
+        "color": colour(records, record.model),
         "linestyle": STYLES[methods.index(method) % len(STYLES)],
         "linewidth": 1.4,
         "label": label if record.seed == first else "_",
     }
 
 
-def keys(figure: Figure, axes: Axes) -> None:
-    axes.set_axisbelow(True)
-    figure.legend(loc="outside lower center", ncols=2, fontsize=8, handlelength=2.4)
+def colour(records: Sequence[Record], model: str) -> str:
+    models = sorted({record.model for record in records}, key=lambda name: (ranked(name, MODELS), name))
+    return COLOURS[models.index(model) % len(COLOURS)]
 
 
 def inline(figure: Figure, title: str) -> str:

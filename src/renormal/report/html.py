@@ -140,7 +140,9 @@ def facts(record: Record) -> list[tuple[str, list[tuple[str, str]]]]:
         "hashes": record.hashes,
     }
     return [
-        (name, [(words(key), brief(value)) for key, value in group.items()]) for name, group in groups.items() if group
+        (name, [(words(key), brief(value)) for key, value in group.items() if value != ""])
+        for name, group in groups.items()
+        if group
     ]
 
 
