@@ -18,7 +18,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="renormal-report", description="Table, page and figures from finished runs.")
     parser.add_argument("folder", type=Path, help="outputs/<name> or results/<name>")
     parser.add_argument("--metric", help="pixel_auroc (default where there are masks), aupro, image_auroc, …")
-    parser.add_argument("--figures", action="store_true", help="also write the curves as PNG and PDF")
+    parser.add_argument("--figures", action="store_true", help="also write the paper's figures as PNG and PDF")
     parser.add_argument("--publish", type=Path, help="copy the records there, without pictures and without paths")
     parser.add_argument("--out", type=Path, help="where to write (default: the folder itself)")
     return parser.parse_args(arguments)
