@@ -148,6 +148,7 @@ def build_callback(config: DictConfig, data: SourceData, folder: Path) -> Projec
         stride=config.test.stride,
         average=config.test.average,
         curves=list(config.test.curves),
+        path=list(config.test.path),
         panels=config.test.panels,
         limit=config.test.limit,
         folder=folder,
@@ -222,8 +223,8 @@ def record_of(
         config={str(key): value for key, value in resolved.items()},
         hashes=hashes,
         curves={
-            name: {**(callback.curves[name].values() if name in callback.curves else {}), "steps": steps}
-            for name, steps in callback.steps.items()
+            name: {**(callback.curves[name].values() if name in callback.curves else {}), **details}
+            for name, details in callback.details.items()
         },
         panels=callback.panels,
     )

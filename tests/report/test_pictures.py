@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,17 @@ def test_the_truth_is_a_contour_over_both_segmentations(tmp_path: Path) -> None:
     (item,) = examples([job(tmp_path, "vae", "grid")])
     drawn = [len(axes.collections) for axes in segmentation_figure([item], upright=True).axes]
     assert drawn == [0, 0, 1, 1]
+
+
+def test_figure_8_has_a_column_for_each_kept_iteration(tmp_path: Path) -> None:
+    Image.new("RGB", (3 * 8, 16), "blue").save(tmp_path / "path.png")
+    path = {"file": "path.png", "iterations": [0, 2, 9], "path": "test/bent/000.png"}
+    record = made_up(curves={"eq8": {"path": path}, "eq5": {"steps": [1]}}, folder=tmp_path)
+    ((name, figure),) = picture_figures([record])
+    assert name == "figure8-vae-grid-0-eq8"
+    assert [axes.get_title() for axes in figure.axes[:3]] == ["$t = 0$", "$t = 2$", "$t = 9$"]
+    assert all(axes.images[0].get_array().shape == (8, 8, 3) for axes in figure.axes)
+    assert list(picture_figures([replace(record, folder=tmp_path / "elsewhere")])) == []  # a published record
 
 
 def test_the_command_writes_every_figure_as_png_and_pdf(tmp_path: Path) -> None:

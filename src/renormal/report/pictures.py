@@ -1,4 +1,4 @@
-"""The paper's figures of pictures, from the panels beside the records: 1, 3 and 6."""
+"""The paper's figures of pictures, from the panels beside the records: 1, 3, 6 and 8."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from renormal.report.gallery import DEFECT, MAPS, Panel, by_sample, cut
+from renormal.report.gallery import DEFECT, MAPS, Panel, by_sample, cut, picture_path
 from renormal.report.record import Record
 from renormal.report.table import MODELS, ordered_categories, ranked
 
@@ -100,6 +100,27 @@ def segmentation_figure(found: Sequence[Example], *, upright: bool) -> Figure:
     return figure
 
 
+def path_figure(record: Record, method: str) -> Figure | None:
+    """x_t above f(x_t), iteration by iteration, until they look alike (figure 8); None where the strip is missing."""
+    path = record.curves[method].get("path")
+    if not path or not (record.folder and (record.folder / path["file"]).is_file()):
+        return None
+    iterations = path["iterations"]
+    with Image.open(picture_path(record, path["file"])) as strip:
+        columns = [np.split(column, 2) for column in np.split(np.asarray(strip), len(iterations), axis=1)]
+    figure = Figure(figsize=(SIDE * len(columns) + 0.6, 2 * SIDE + 0.6), layout="constrained")
+    label = MODELS.get(record.model, record.model)
+    figure.suptitle(f"{label}, {record.category}, {method}", x=0.01, ha="left", fontsize=9)
+    grid = figure.subplots(2, len(columns), squeeze=False)
+    for axes_of, column, t in zip(grid.T, columns, iterations, strict=True):
+        for axes, picture in zip(axes_of, column, strict=True):
+            show(axes, picture)
+        axes_of[0].set_title(f"$t = {t}$", fontsize=8)
+    grid[0, 0].set_ylabel("$x_t$", fontsize=9)
+    grid[1, 0].set_ylabel("$f(x_t)$", fontsize=9)
+    return figure
+
+
 def overlaid(x0: Image.Image, grey: Image.Image, limit: float) -> NDArray[np.uint8]:
     """x0 with what the map has from the threshold on in green."""
     found = np.asarray(grey) >= round(255 * min(1.0, THRESHOLD / limit))
@@ -116,6 +137,10 @@ def show(axes: Axes, picture: Image.Image | NDArray[np.uint8] | None) -> None:
 
 def picture_figures(records: Sequence[Record]) -> Iterator[tuple[str, Figure]]:
     """(name, figure) for each that the panels suffice for."""
+    for record in records:
+        for method in record.curves:
+            if figure := path_figure(record, method):
+                yield f"figure8-{record.model}-{record.category}-{record.seed}-{method}", figure
     found = list(examples(records))
     if not found:
         return
