@@ -83,5 +83,14 @@ def test_the_command_writes_every_figure_as_png_and_pdf(tmp_path: Path) -> None:
     assert names == {f"figure{number}.{kind}" for number in (1, 3, 6) for kind in ("png", "pdf")}
 
 
+def test_a_broken_picture_is_named_and_the_other_figures_are_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    records = [job(tmp_path, "vae", category) for category in ("grid", "tile")]
+    (tmp_path / "vae" / "grid" / "0" / "panels" / "b-maps.png").write_bytes(b"no picture")
+    assert list(dict(picture_figures(records))) == ["figure1", "figure6"]
+    assert "grid/0/panels/b.png: cannot identify image file" in capsys.readouterr().err
+
+
 def test_records_without_pictures_have_no_figure_of_them() -> None:
     assert list(picture_figures([made_up()])) == []

@@ -27,6 +27,9 @@ PICTURES = ("x0", "f(x0)", "x_N")  # of the strip in colours, what the page show
 MAPS = ("map of f(x0)", "map of x_N", "truth")  # the strip of greys
 
 
+OLD = "panels of an older version, without their maps in grey: stages=[test] rerun=true draws them anew"
+
+
 class Shot(NamedTuple):
     """A sample restored in one way: f(x0) or x_N, and its map in grey, as data URIs."""
 
@@ -101,13 +104,17 @@ def by_sample(records: Sequence[Record], problems: list[str]) -> dict[tuple[str,
     for record in sorted(records, key=lambda record: (ranked(record.model, MODELS), record.model, record.seed)):
         if record.model in models:
             continue
+        label = MODELS.get(record.model, record.model)
+        if record.panels and not any("maps" in entry for entry in record.panels):
+            problems.append(f"{label}: {OLD}")
+            continue
         for entry in record.panels:
             sample = entry.get("path", ""), entry.get("defect", "")
             try:
                 samples.setdefault(sample, []).append(panel_of(record, entry))
                 models.add(record.model)
             except ValueError as error:
-                problems.append(f"{MODELS.get(record.model, record.model)}, {sample[0]}: {error}")
+                problems.append(f"{label}, {sample[0]}: {error}")
     return in_turn(samples)
 
 
@@ -123,10 +130,6 @@ def in_turn(samples: dict[tuple[str, str], list[Panel]]) -> dict[tuple[str, str]
 
 def panel_of(record: Record, entry: Mapping[str, str]) -> Panel:
     """Raises ValueError for an entry without its files."""
-    if "maps" not in entry:
-        raise ValueError(
-            "a panel of an older version, without its maps in grey: stages=[test] rerun=true draws it anew"
-        )
     tiles = [tile.strip() for tile in entry.get("tiles", "").split("|")]
     if missing := set(PICTURES) - set(tiles):
         raise ValueError(f"{entry.get('file')} shows no {' and no '.join(sorted(missing))}")

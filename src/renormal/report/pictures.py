@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -41,8 +42,12 @@ def examples(records: Sequence[Record]) -> Iterator[Example]:
         samples = by_sample([record], [])
         normal = next((panels[0] for (_, defect), panels in samples.items() if defect == "good"), None)
         anomalous = next((panels[0] for (_, defect), panels in samples.items() if defect != "good"), None)
-        if anomalous is not None:
+        if anomalous is None:
+            continue
+        try:
             yield example(model, category, normal, anomalous)
+        except (OSError, ValueError) as error:  # the other figures, and the page, are written all the same
+            print(f"unreadable: {anomalous.strip}: {error}", file=sys.stderr)
 
 
 def example(model: str, category: str, normal: Panel | None, anomalous: Panel) -> Example:
