@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib import colormaps
 
 from renormal.report.charts import curve_chart, steps_chart
-from renormal.report.costs import HOUR, costs
+from renormal.report.costs import costs
 from renormal.report.gallery import Gallery, galleries
 from renormal.report.record import Record, pathless
 from renormal.report.render import legend
@@ -52,17 +52,10 @@ def write_page(
     path: Path, records: Sequence[Record], table: Table, status: Status, problems: Sequence[str], *, home: Path
 ) -> Path:
     """Write the page for records that were read from `home`; their pictures are looked for beside them."""
-    environment = Environment(
-        loader=PackageLoader("renormal.report", "page"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(brief=brief, words=words, duration=duration, model=lambda name: MODELS.get(name, name))
     spans = [(label, len(list(columns))) for label, columns in groupby(table.columns, key=lambda column: column.label)]
     groups = [(group, list(rows)) for group, rows in groupby(table.rows, key=lambda row: row.group)]
-    page = environment.get_template("page.html.j2").render(
+    template = environment().get_template("page.html.j2")
+    page = template.render(
         title=" · ".join(dict.fromkeys(record.name for record in records)) or home.resolve().name,
         status=status,
         states=[(state, status.of(state)) for state in STATES],
@@ -72,7 +65,6 @@ def write_page(
         legend=legend(table),
         problems=[private(problem.replace(f"{home}/", "")) for problem in problems],
         costs=costs(records),
-        hour=HOUR,
         differences=differences(records),
         categories=by_category(records, table.metric),
         baseline=BASELINE,
@@ -82,6 +74,19 @@ def write_page(
     )
     path.write_text(page, encoding="utf-8")
     return path
+
+
+def environment() -> Environment:
+    """The page's templates, and how they write numbers and names."""
+    found = Environment(
+        loader=PackageLoader("renormal.report", "page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.filters.update(brief=brief, words=words, duration=duration, model=lambda name: MODELS.get(name, name))
+    return found
 
 
 def inferno() -> dict[str, str]:
