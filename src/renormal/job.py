@@ -148,6 +148,7 @@ def build_callback(config: DictConfig, data: SourceData, folder: Path) -> Projec
         stride=config.test.stride,
         average=config.test.average,
         curves=list(config.test.curves),
+        path=list(config.test.path),
         panels=config.test.panels,
         limit=config.test.limit,
         folder=folder,
@@ -213,6 +214,7 @@ def record_of(
         },
         device={
             "name": device_name(trainer.strategy.root_device),
+            "type": trainer.strategy.root_device.type,
             "threads": torch.get_num_threads(),
             "precision": precision_of(config),
         },
@@ -220,7 +222,10 @@ def record_of(
         commit=commit(),
         config={str(key): value for key, value in resolved.items()},
         hashes=hashes,
-        curves={name: curve.values() for name, curve in callback.curves.items()},
+        curves={
+            name: {**(callback.curves[name].values() if name in callback.curves else {}), **details}
+            for name, details in callback.details.items()
+        },
         panels=callback.panels,
     )
 

@@ -11,7 +11,7 @@ import torch
 from matplotlib import colormaps
 from PIL import Image
 
-from renormal.lit.panels import RED, TILES, heat, write_panel
+from renormal.lit.panels import DEFECT, RED, TILES, UNKNOWN, heat, write_panel
 
 
 def sample(channels: int, size: int) -> dict[str, Any]:
@@ -29,7 +29,8 @@ def test_tiles_stand_in_their_order(tmp_path: Path, channels: int, size: int, dt
     tensors = sample(channels, size)
     tensors |= {key: value.to(dtype) for key, value in tensors.items() if isinstance(value, torch.Tensor)}
     entry = write_panel(tmp_path / "panels", "test/bent/000.png", **tensors)
-    assert entry == {"file": "panels/test-bent-000.png", "tiles": " | ".join(TILES), "limit": "0.4"}
+    files = {"file": "panels/test-bent-000.png", "maps": "panels/test-bent-000-maps.png"}
+    assert entry == {**files, "tiles": " | ".join(TILES), "limit": "0.4"}
     strip = np.asarray(Image.open(tmp_path / entry["file"]))
     assert strip.shape == (size, 6 * size, 3)
     corners = [strip[0, index * size].tolist() for index in range(6)]
@@ -37,6 +38,22 @@ def test_tiles_stand_in_their_order(tmp_path: Path, channels: int, size: int, dt
     inferno = colormaps["inferno"]
     expected = 255 * np.array([inferno(0.25)[:3], inferno(1.0)[:3]])  # 0.1 and 0.4 of 0.4
     assert np.abs(np.array(corners)[3:5] - expected).max() < 3
+
+
+def test_the_maps_alone_hold_every_value_in_255_parts_of_the_limit(tmp_path: Path) -> None:
+    tensors = sample(3, 32)
+    tensors["projected_map"] = torch.linspace(0, 0.5, 32).expand(32, -1)  # beyond the limit of 0.4 too
+    tensors["regions"][0, 0] = -1
+    entry = write_panel(tmp_path / "panels", "test/bent/000.png", **tensors)
+    greys = np.asarray(Image.open(tmp_path / entry["maps"]))
+    assert greys.shape == (32, 3 * 32)
+    assert (greys[:, :32] == round(255 * 0.1 / 0.4)).all()
+    restored = greys[0, 32:64] / 255 * 0.4
+    assert np.abs(restored - np.linspace(0, 0.5, 32).clip(max=0.4)).max() <= 0.4 / 510 + 1e-6
+    truth = greys[:, 64:]
+    assert truth[0, 0] == UNKNOWN
+    assert ((truth == DEFECT) == (tensors["regions"].numpy() > 0)).all()
+    assert set(np.unique(truth)) == {0, UNKNOWN, DEFECT}
 
 
 def test_the_contour_is_red_outside_of_the_defect_and_follows_the_size(tmp_path: Path) -> None:

@@ -6,8 +6,10 @@ from functools import partial
 from pathlib import Path
 
 import lightning as L
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from renormal.data import stand_in
 from renormal.functional.tiles import blend, cut
@@ -111,6 +113,29 @@ def test_panels_show_one_of_each_defect(rehearsal: Path, tmp_path: Path) -> None
     after_test(data, callback)
     assert {panel["defect"] for panel in callback.panels} == set(data.test.defects)
     assert all((tmp_path / panel["file"]).is_file() for panel in callback.panels)
+
+
+@pytest.mark.parametrize("category", ["bottle", "grid"])
+def test_the_filmed_image_ends_where_its_panel_does(rehearsal: Path, tmp_path: Path, category: str) -> None:
+    data = data_of(rehearsal, category)
+    stops = {"long": Descent(max_steps=4, stop=Threshold(value=0.0))}
+    callback = ProjectionCallback(stops, score=DSSIM(), stride=32, folder=tmp_path, path=[0, 4])
+    after_test(data, callback)
+    film = callback.details["long"]["path"]
+    panel = next(panel for panel in callback.panels if panel["path"] == film["path"])
+    assert panel["defect"] != "good"
+    frames = np.split(np.asarray(Image.open(tmp_path / film["file"])), 2, axis=1)
+    tiles = np.split(np.asarray(Image.open(tmp_path / panel["file"])), 6, axis=1)
+    side = data.size
+    assert (frames[0][:side] == tiles[0]).all()  # x0
+    assert np.abs(frames[1][:side].astype(int) - tiles[2]).max() <= 1  # x_N
+
+
+def test_the_steps_of_every_sample_are_counted(rehearsal: Path) -> None:
+    data = data_of(rehearsal, "bottle")
+    callback = ProjectionCallback({"eq8": Descent(max_steps=4, stop=Threshold(value=0.0))}, score=DSSIM())
+    after_test(data, callback)
+    assert callback.details["eq8"]["steps"] == [0, 0, 0, 0, len(data.test.images)]
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,29 @@ def write_made_up(root: Path, record: Record) -> Path:
     return write_record(root / record.model / record.category / str(record.seed), record)
 
 
-def strip(path: Path, tiles: int = 3, side: int = 8) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (tiles * side, side), "teal").save(path)
+def strip(folder: Path, name: str, *, side: int = 32, value: float = 0.4) -> dict[str, str]:
+    """A panel in lit/panels.py's layout: x0 white, f(x0) blue, x_N black, flat maps of `value`, a square defect."""
+    colours = ("white", "blue", "black", "grey", "grey", "white")
+    greys = [Image.new("L", (side, side), round(255 * value / 0.5))] * 2 + [Image.new("L", (side, side))]
+    greys[2].paste(255, (side // 4, side // 4, side // 2, side // 2))
+    folder.mkdir(parents=True, exist_ok=True)
+    beside([Image.new("RGB", (side, side), colour) for colour in colours]).save(folder / f"{name}.png")
+    beside(greys).save(folder / f"{name}-maps.png")
+    tiles = "x0 | f(x0) | x_N | map of f(x0) | map of x_N | truth"
+    files = {"file": f"{folder.name}/{name}.png", "maps": f"{folder.name}/{name}-maps.png"}
+    return {
+        **files,
+        "tiles": tiles,
+        "limit": "0.5",
+        "path": f"test/bent/{name}.png",
+        "defect": "bent",
+        "projection": "eq8",
+    }
+
+
+def beside(pictures: list[Image.Image]) -> Image.Image:
+    side = pictures[0].height
+    whole = Image.new(pictures[0].mode, (side * len(pictures), side))
+    for place, picture in enumerate(pictures):
+        whole.paste(picture, (place * side, 0))
+    return whole

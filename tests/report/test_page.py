@@ -12,7 +12,7 @@ from made_up import made_up, strip, write_made_up
 from renormal.report.cli import main
 from renormal.report.figures import budget_figure, budget_lines, paper_points
 
-VOID = {"meta", "img", "br"}
+VOID = {"meta", "img", "br", "input"}
 
 
 class Page(HTMLParser):
@@ -37,24 +37,19 @@ class Page(HTMLParser):
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two jobs: one with a good panel, a missing, a broken and an escaping one; one without panels."""
-    files = ("good", "gone", "broken", "../../../../secret")
-    panels = [
-        {
-            "file": f"panels/{name}.png",
-            "path": f"test/{name}.png",
-            "defect": "bent",
-            "projection": "eq5",
-            "tiles": "x0 | x_N | truth",
-        }
-        for name in files
-    ]
-    curves = {"eq8": {"pixel_auroc": [0.5, 0.7, 0.9]}}
-    record = write_made_up(tmp_path, made_up(panels=panels, curves=curves))
-    strip(record.parent / "panels/good.png")
-    strip(tmp_path / "secret.png")
-    (record.parent / "panels/broken.png").write_bytes(b"no picture")
-    write_made_up(tmp_path, made_up("dsae", "bottle", kind="object"))
+    """Three jobs: one with a good panel, a missing, a broken, and an escaping one; one with old panels; one without."""
+    panels = tmp_path / "vae" / "grid" / "0" / "panels"
+    entries = [strip(panels, name) for name in ("good", "gone", "broken")]
+    (panels / "gone.png").unlink()
+    (panels / "broken-maps.png").write_bytes(b"no picture")
+    strip(tmp_path / "panels", "secret")
+    entries.append({**entries[0], "path": "test/bent/secret.png", "file": "../../../panels/secret.png"})
+    curves = {"eq8": {"pixel_auroc": [0.5, 0.7, 0.9], "steps": [0, 3, 9]}}
+    config = {"data": {"root": "/home/me/mvtec"}, "latent": 100}
+    write_made_up(tmp_path, made_up(panels=entries, curves=curves, config=config))
+    old = [{key: value for key, value in entry.items() if key != "maps"} for entry in entries]
+    write_made_up(tmp_path, made_up("gamma_vae", panels=old))
+    write_made_up(tmp_path, made_up("dsae", "bottle", kind="object", config={"latent": 64}))
     return tmp_path
 
 
@@ -62,26 +57,43 @@ def test_the_page_is_self_contained_and_says_what_is_missing(folder: Path, capsy
     assert main([str(folder)]) == 0
     text = (folder / "report.html").read_text(encoding="utf-8")
     page = Page(text)
-    assert len(page.pictures) == 3  # the good panel's tiles
+    assert len(page.pictures) == 4  # of the good panel: f(x0) and x_N with their maps
     assert all(source.startswith("data:image/webp;base64,") for source in page.pictures)
-    assert not re.search(r"<(script|link|iframe)|src=\"http|url\(", text)
-    assert "test/good.png · bent · eq5" in text
+    assert not re.search(r"<(link|iframe)|src=\"http|url\((?!#|data:)|@import", text)
+    assert "test/bent/good.png · bent" in text
     assert "panels/gone.png is missing" in text
     assert "cannot identify image file" in text
     assert "does not lie beside the record" in text
-    assert "This job left no pictures." in text
+    assert text.count("γ-VAE: panels of an older version") == 1
+    assert "No job of this category left pictures." in text
     assert "&lt;made-up&gt; &amp; small" in text
     assert "prefers-color-scheme: dark" in text
     assert capsys.readouterr().out.rstrip().endswith(str(folder / "report.html"))
+
+
+def test_the_page_shows_no_path_of_the_machine(folder: Path) -> None:
+    (folder / "vae" / "grid" / "0" / "state.json").write_text("{")
+    main([str(folder)])
+    text = (folder / "report.html").read_text(encoding="utf-8")
+    assert "Unreadable: vae/grid/0/state.json: not readable" in text
+    assert "/home/me" not in text
+    assert str(folder) not in text
+
+
+def test_every_element_has_an_id_of_its_own(folder: Path) -> None:
+    write_made_up(folder, made_up("vae", "tile", curves={"eq8": {"pixel_auroc": [0.5, 0.7], "steps": [0, 3]}}))
+    main([str(folder)])
+    ids = re.findall(r' id="([^"]+)"', (folder / "report.html").read_text(encoding="utf-8"))
+    assert ids
+    assert len(ids) == len(set(ids))
 
 
 def test_the_same_records_give_the_same_files_elsewhere_too(folder: Path, tmp_path: Path) -> None:
     for out in ("a", "b"):
         assert main([str(folder), "--out", str(tmp_path / "new" / out), "--figures"]) == 0
     first, second = ({file.name: file for file in (tmp_path / "new" / out).rglob("*.*")} for out in ("a", "b"))
-    assert sorted(first) == sorted(
-        ["table.md", "table.csv", "table.tex", "report.html", "figure5-vae-grid-0.png", "figure5-vae-grid-0.pdf"]
-    )
+    figures = [f"{name}.{kind}" for name in ("figure1", "figure3", "figure5-vae-grid-0") for kind in ("png", "pdf")]
+    assert sorted(first) == sorted(["table.md", "table.csv", "table.tex", "report.html", *figures])
     assert all(first[name].read_bytes() == second[name].read_bytes() for name in first)
     assert not (folder / "report.html").exists()
 

@@ -45,3 +45,7 @@ class DescentReport:
             "images_per_second": self.images / self.seconds,
             "image_steps_per_second": (steps + 1).sum().item() / self.seconds,  # an evaluation more than updates
         }
+
+    def histogram(self) -> list[int]:
+        """How many samples took 0, 1, 2, … updates."""
+        return torch.bincount(torch.cat(self.steps).long()).tolist() if self.steps else []

@@ -1,4 +1,4 @@
-"""One test sample as a strip of pictures: x0 | f(x0) | x_N | map of f(x0) | map of x_N | truth."""
+"""One test sample as two strips: x0 | f(x0) | x_N | map of f(x0) | map of x_N | truth, and the maps alone in grey."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from torch import Tensor
 
 TILES = ("x0", "f(x0)", "x_N", "map of f(x0)", "map of x_N", "truth")
 RED = (230, 30, 40)
+DEFECT, UNKNOWN = 255, 128  # greys of the truth in the strip of maps; normal pixels are 0
 
 Picture = Annotated[Tensor, "(C, H, W), C = 1 or 3, values in [0, 1]"]
 Map = Annotated[Tensor, "(H, W), values >= 0"]
@@ -33,13 +34,21 @@ def write_panel(
     regions: Annotated[Tensor, "(H, W), integer"],
     limit: float,
 ) -> dict[str, str]:
-    """Write `folder/<name>.png`, both maps on one scale from 0 to `limit`; return the record's entry for it."""
+    """Write `folder/<name>.png` to look at and `folder/<name>-maps.png` to set thresholds in; return the entry of both.
+
+    Both maps are on one scale from 0 to `limit`: in colours in the first, as 8-bit grey in the second, which reads
+    map of f(x0) | map of x_N | truth.
+    """
     tiles = [pixels(x0), pixels(baseline), pixels(projected), heat(baseline_map, limit), heat(projected_map, limit)]
     strip = np.concatenate([*tiles, outlined(pixels(x0), regions)], axis=1)
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{plain(name)}.png"
     Image.fromarray(strip).save(file, optimize=True)
-    return {"file": f"{folder.name}/{file.name}", "tiles": " | ".join(TILES), "limit": f"{limit:g}"}
+    greys = np.concatenate([grey(baseline_map, limit), grey(projected_map, limit), truth(regions)], axis=1)
+    maps = folder / f"{plain(name)}-maps.png"
+    Image.fromarray(greys).save(maps, optimize=True)
+    files = {"file": f"{folder.name}/{file.name}", "maps": f"{folder.name}/{maps.name}"}
+    return {**files, "tiles": " | ".join(TILES), "limit": f"{limit:g}"}
 
 
 def plain(name: str) -> str:
@@ -53,12 +62,23 @@ def pixels(image: Picture) -> Pixels:
     return scaled.expand(3, -1, -1).permute(1, 2, 0).cpu().numpy()
 
 
-def heat(values: Map, limit: float) -> Pixels:
-    """A map in colours of rising lightness, black at 0 and brightest from `limit` on."""
+def grey(values: Map, limit: float) -> Pixels:
+    """A map in 8 bits, (H, W): 0 at 0, 255 from `limit` on."""
     if limit <= 0:
         raise ValueError(f"limit must be > 0, got {limit}")
-    share = (values.detach().float() / limit).clamp(0, 1).cpu().numpy()
-    return np.asarray(colormaps["inferno"](share, bytes=True)[..., :3], dtype=np.uint8)
+    share = (values.detach().float() / limit).clamp(0, 1)
+    return share.mul(255).round().to(torch.uint8).cpu().numpy()
+
+
+def heat(values: Map, limit: float) -> Pixels:
+    """A map in colours of rising lightness, black at 0 and brightest from `limit` on."""
+    return np.asarray(colormaps["inferno"](grey(values, limit).astype(int), bytes=True)[..., :3], dtype=np.uint8)
+
+
+def truth(regions: Tensor) -> Pixels:
+    """Which pixels are defects, (H, W): 255, where they are; 128 where no mask says."""
+    greys = torch.where(regions > 0, DEFECT, torch.where(regions < 0, UNKNOWN, 0))
+    return greys.to(torch.uint8).cpu().numpy()
 
 
 def outlined(image: Pixels, regions: Tensor) -> Pixels:

@@ -18,6 +18,7 @@ from renormal.functional.tiles import blend, cut
 from renormal.lit.curves import Curve
 from renormal.lit.datamodule import SourceData
 from renormal.lit.descent_report import DescentReport
+from renormal.lit.film import Film, first_anomalous, together
 from renormal.lit.module import AutoencoderModule
 from renormal.lit.panels import write_panel
 from renormal.metrics import AnomalyMetrics
@@ -29,13 +30,13 @@ CHUNK = 64  # tiles scored at a time: the maps of a stride of 30 would not fit o
 
 
 class ProjectionCallback(L.Callback):
-    """Runs every projection over the test set and leaves `metrics`, `reports`, `curves` and `panels`.
+    """Runs every projection over the test set and leaves `metrics`, `reports`, `details`, `curves` and `panels`.
 
     projections: name → descent; each is a column of the table, beside the baseline f(x0). stride: of the tiles into
     which textures are cut. average: "maps" scores each tile and averages the maps (Bergmann et al., CVPR 2019),
     "pixels" averages the projected tiles and scores the whole image. curves: projections whose AUROC is wanted after
-    each iteration, over tiles. panels: how many samples are drawn, the first of each defect in turn. limit: top of the
-    maps' scale.
+    each iteration, over tiles. path: iterations at which one image is kept (Figure 8). panels: how many samples are
+    drawn, the first of each defect in turn. limit: top of the maps' scale.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class ProjectionCallback(L.Callback):
         stride: int = 128,
         average: str = "maps",
         curves: Sequence[str] = (),
+        path: Sequence[int] = (),
         panels: int = 12,
         limit: float = 0.5,
         folder: Path | None = None,
@@ -53,11 +55,14 @@ class ProjectionCallback(L.Callback):
         _check_settings(projections, average, curves, limit)
         self.projections = dict(projections)
         self.score, self.stride, self.average = score, stride, average
-        self.curve_names, self.limit = tuple(curves), limit
+        self.curve_names, self.path, self.limit = tuple(curves), tuple(path), limit
         self.panel_count, self.folder = panels, folder
         self.arrived: Callable[[int], None] | None = None  # told how many samples a projection has just finished
         self.metrics: dict[str, float] = {}
         self.reports: dict[str, dict[str, float | None]] = {}
+        self.details: dict[str, dict[str, Any]] = {
+            name: {} for name in projections
+        }  # for the record, beside the curves
         self.panels: list[dict[str, str]] = []
         self.curves: dict[str, Curve] = {}
 
@@ -66,6 +71,7 @@ class ProjectionCallback(L.Callback):
         data, model = _parts(trainer, pl_module)
         model.requires_grad_(False)
         self.counters = {name: AnomalyMetrics().to(pl_module.device) for name in (BASELINE, *self.projections)}
+        self.filmed = first_anomalous(data.test.defects, data.test.paths) if self.path and self.folder else None
         self.wanted = _first_of_each_defect(data.test.defects, data.test.paths, self.panel_count)
         self.curves = {name: Curve(self.projections[name].max_steps) for name in self.curve_names}
         losses: dict[Any, Tensor] = {}
@@ -98,7 +104,7 @@ class ProjectionCallback(L.Callback):
         baseline = torch.cat([model.reconstruct(part).image for part in torch.split(x0, CHUNK)])
         ends = {BASELINE: baseline}
         for name in self.projections:
-            ends[name] = self._project(name, model, x0, regions, baseline, images=len(batch.path))
+            ends[name] = self._project(name, model, x0, regions, baseline, batch)
         whole = {name: self._assemble(model, x0, end, batch.image) for name, end in ends.items()}
         for name, (_, maps) in whole.items():
             self.counters[name].update(maps, batch.regions)
@@ -114,6 +120,8 @@ class ProjectionCallback(L.Callback):
             reasons = " and ".join(sorted(set(undefined.values())))
             log.warning("%s not defined: %s", ", ".join(undefined), reasons)
         self.reports = {name: report.values() for name, report in self.descent_reports.items()}
+        for name, details in self.details.items():
+            details["steps"] = self.descent_reports[name].histogram()
         for name, report in self.reports.items():
             if report["diverged"]:
                 log.warning("%s: %.0f samples diverged, f(x0) is scored", name, report["diverged"])
@@ -121,17 +129,30 @@ class ProjectionCallback(L.Callback):
             logger.log_metrics({f"test/{name}": value for name, value in self.metrics.items()})
 
     def _project(
-        self, name: str, model: Autoencoder, x0: Images, regions: Tensor, baseline: Images, *, images: int
+        self, name: str, model: Autoencoder, x0: Images, regions: Tensor, baseline: Images, batch: Sample
     ) -> Images:
-        curve = self.curves.get(name)
-        observe = None if curve is None else curve.observer(self.score, model, x0, regions)
+        curve, film = self.curves.get(name), self._film(batch, x0)
+        watch = None if curve is None else curve.observer(self.score, model, x0, regions)
+        observe = together(watch, None if film is None else film.observe)
         start = time.perf_counter()
         result = project(model, x0, self.descents[name], observe=observe, arrived=self.arrived)
-        self.descent_reports[name].add(result, images=images, seconds=time.perf_counter() - start)
+        self.descent_reports[name].add(result, images=len(batch.path), seconds=time.perf_counter() - start)
         result = _without_diverged(result, baseline)
         if curve is not None:
             curve.hold(self.score, model, x0, regions, result)
+        if film is not None and self.folder is not None:
+            film.hold(result)
+            file, (height, width) = self.folder / "panels" / f"{name}-path.png", batch.image.shape[-2:]
+            written = film.write(file, path=str(self.filmed), height=height, width=width, stride=self.stride)
+            self.details[name]["path"] = written
         return result.x
+
+    def _film(self, batch: Sample, x0: Images) -> Film | None:
+        """Of the filmed image, where it is in this batch."""
+        if self.filmed not in batch.path:
+            return None
+        tiles = len(x0) // len(batch.path)
+        return Film(self.path, x0, batch.path.index(self.filmed) * tiles, tiles)
 
     def _assemble(self, model: Autoencoder, x0: Images, end: Images, image: Images) -> tuple[Images, Maps]:
         """Whole images and their maps, from tiles where there are any."""

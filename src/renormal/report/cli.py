@@ -4,36 +4,44 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from renormal.report.record import Record
+    from renormal.report.status import Status
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="renormal-report", description="Table, page and figures from finished runs.")
     parser.add_argument("folder", type=Path, help="outputs/<name> or results/<name>")
     parser.add_argument("--metric", help="pixel_auroc (default where there are masks), aupro, image_auroc, …")
-    parser.add_argument("--figures", action="store_true", help="also write the curves as PNG and PDF")
+    parser.add_argument("--figures", action="store_true", help="also write the paper's figures as PNG and PDF")
     parser.add_argument("--publish", type=Path, help="copy the records there, without pictures and without paths")
     parser.add_argument("--out", type=Path, help="where to write (default: the folder itself)")
     return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the table, write table.{md,csv,tex} and report.html; 2 for nothing to show, 1 for a bad record."""
+    """Print how far the sweep is and the table, write table.{md,csv,tex} and report.html.
+
+    2 for nothing to show, 1 for a failed job or a file that cannot be read.
+    """
     options = parse(arguments)
     if not options.folder.is_dir():
         return fail(f"{options.folder}: no such folder")
 
     from renormal.report.record import publish, read_records
+    from renormal.report.status import read_status
 
     records, problems = read_records(options.folder)
+    status = read_status(options.folder, records, time.time())
+    problems += status.problems
     for problem in problems:
         print(f"unreadable: {problem}", file=sys.stderr)
-    if not records:
+    if not records and not status.unfinished:
         return fail(f"{options.folder}: no record.json that can be read; a finished run leaves one")
     metrics = sorted({key.partition("/")[2] for record in records for key in record.metrics})
     if options.metric is None:  # photographs without masks have no pixel AUROC, those without defects nothing at all
@@ -44,8 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for record in records:
             print(publish(options.publish, record, options.folder))
         return 1 if problems else 0
-    write(options, records, problems)
-    return 1 if problems else 0
+    write(options, records, status, problems)
+    return 1 if problems or status.of("failed") else 0
 
 
 def fail(line: str) -> int:
@@ -53,7 +61,7 @@ def fail(line: str) -> int:
     return 2
 
 
-def write(options: argparse.Namespace, records: list[Record], problems: list[str]) -> None:
+def write(options: argparse.Namespace, records: list[Record], status: Status, problems: list[str]) -> None:
     """Every output, the page's path last."""
     from rich.console import Console
 
@@ -65,9 +73,10 @@ def write(options: argparse.Namespace, records: list[Record], problems: list[str
     out.mkdir(parents=True, exist_ok=True)
     table = build_table(records, options.metric)
     console = Console()
-    for block in render.terminal(table, console.width):
+    for block in render.terminal(table, console.width) if records else []:
         console.print(block)
-    for line in (render.legend(table), *table.rates, *table.notes):
+    legend = [render.legend(table)] if records else []
+    for line in (*legend, *table.rates, *table.notes, *(render.progress(status) if status.unfinished else [])):
         console.print(str(line), highlight=False, markup=False, soft_wrap=True)
     for name, text in (("md", render.markdown), ("csv", render.comma_separated), ("tex", render.latex)):
         (out / f"table.{name}").write_text(text(table), encoding="utf-8")
@@ -76,7 +85,7 @@ def write(options: argparse.Namespace, records: list[Record], problems: list[str
 
         for path in write_figures(out / "figures", records, options.metric):
             print(path)
-    print(write_page(out / "report.html", records, table, problems))
+    print(write_page(out / "report.html", records, table, status, problems, home=options.folder))
 
 
 if __name__ == "__main__":

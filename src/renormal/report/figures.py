@@ -1,4 +1,4 @@
-"""The paper's curves from records, as PNG and PDF."""
+"""The paper's figures from records, as PNG and PDF: curves here, pictures in pictures.py."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from renormal.report.pictures import picture_figures
 from renormal.report.record import Record
 from renormal.report.table import BASELINE, MODELS, PAPER_METRIC, Column, paper_numbers, words
 
@@ -108,7 +109,7 @@ def save(figure: Figure, stem: Path) -> list[Path]:
 
 def write_figures(folder: Path, records: Sequence[Record], metric: str) -> list[Path]:
     """Every figure that the records have numbers for."""
-    written = []
+    written = [path for name, figure in picture_figures(records) for path in save(figure, folder / name)]
     for record in records:
         if any(curve.get(metric) for curve in record.curves.values()):
             stem = folder / f"figure5-{record.model}-{record.category}-{record.seed}"

@@ -1,9 +1,7 @@
-"""One self-contained page: the table, and per job its pictures, steps, times and settings."""
+"""One self-contained page: how far the sweep is, the table, pictures and charts per category, numbers per job."""
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 from collections.abc import Mapping, Sequence
 from itertools import groupby
@@ -11,26 +9,20 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from PIL import Image
+from matplotlib import colormaps
 
-from renormal.report.record import Record
+from renormal.report.charts import curve_chart, steps_chart
+from renormal.report.costs import costs
+from renormal.report.gallery import Gallery, galleries
+from renormal.report.record import Record, pathless
 from renormal.report.render import legend
-from renormal.report.table import MODELS, Table, ordered_categories, ranked, words
+from renormal.report.settings import differences
+from renormal.report.status import STATES, Status, duration, private
+from renormal.report.table import BASELINE, MODELS, Table, ordered_categories, ranked, words
 
-SIDE = 192  # pixels of an embedded picture's longer side
-QUALITY = 82  # WebP
-OPEN_UP_TO = 6  # jobs: beyond that, only the first of each category starts unfolded
-
-
-class Panel(NamedTuple):
-    """One test sample: captions and pictures as data URIs, or why there are none."""
-
-    path: str
-    defect: str
-    projection: str
-    limit: str
-    tiles: list[tuple[str, str]]
-    problem: str
+OPEN_UP_TO = 6  # jobs: beyond that, their numbers start folded
+SLOPE = 128  # of a map's opacity below the threshold: gone two greys of 255 below it
+MARK = 0.2  # where the threshold slider stands first: the paper's, figure 3
 
 
 class Job(NamedTuple):
@@ -43,43 +35,84 @@ class Job(NamedTuple):
     results: list[tuple[str, list[float | None]]]  # by method, in the order of `metrics`
     descents: list[str]  # what was measured of the projections
     facts: list[tuple[str, list[tuple[str, str]]]]
-    panels: list[Panel]
     config: str
 
 
-def write_page(path: Path, records: Sequence[Record], table: Table, problems: Sequence[str]) -> Path:
-    """Write the page for records that were read from disk; their pictures are looked for beside them."""
-    environment = Environment(
-        loader=PackageLoader("renormal.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(brief=brief, words=words)
+class Category(NamedTuple):
+    """What the page shows of one category."""
+
+    name: str
+    gallery: Gallery
+    mark: float  # where its threshold stands
+    charts: list[str]
+    jobs: list[Job]
+
+
+def write_page(
+    path: Path, records: Sequence[Record], table: Table, status: Status, problems: Sequence[str], *, home: Path
+) -> Path:
+    """Write the page for records that were read from `home`; their pictures are looked for beside them."""
     spans = [(label, len(list(columns))) for label, columns in groupby(table.columns, key=lambda column: column.label)]
     groups = [(group, list(rows)) for group, rows in groupby(table.rows, key=lambda row: row.group)]
-    page = environment.get_template("page.html.j2").render(
-        title=" · ".join(dict.fromkeys(record.name for record in records)),
+    template = environment().get_template("page.html.j2")
+    page = template.render(
+        title=" · ".join(dict.fromkeys(record.name for record in records)) or home.resolve().name,
+        status=status,
+        states=[(state, status.of(state)) for state in STATES],
         table=table,
         spans=spans,
         groups=groups,
         legend=legend(table),
-        problems=problems,
+        problems=[private(problem.replace(f"{home}/", "")) for problem in problems],
+        costs=costs(records),
+        differences=differences(records),
         categories=by_category(records, table.metric),
+        baseline=BASELINE,
         unfold=len(records) <= OPEN_UP_TO,
+        slope=SLOPE,
+        inferno=inferno(),
     )
     path.write_text(page, encoding="utf-8")
     return path
 
 
-def by_category(records: Sequence[Record], metric: str) -> list[tuple[str, list[Job]]]:
+def environment() -> Environment:
+    """The page's templates, and how they write numbers and names."""
+    found = Environment(
+        loader=PackageLoader("renormal.report", "page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.filters.update(brief=brief, words=words, duration=duration, model=lambda name: MODELS.get(name, name))
+    return found
+
+
+def inferno() -> dict[str, str]:
+    """The maps' colours as tables for an SVG filter, close to a level of 255."""
+    colours = colormaps["inferno"](range(0, 256, 15))
+    return {
+        name: " ".join(f"{value:.3f}" for value in colours[:, index])
+        for index, name in enumerate(("red", "green", "blue"))
+    }
+
+
+def by_category(records: Sequence[Record], metric: str) -> list[Category]:
     """Jobs in the order of the table's rows and columns."""
     order = ordered_categories({record.category: record.kind for record in records})
     jobs = sorted(records, key=lambda item: (order.index(item.category), ranked(item.model, MODELS), item.seed))
+    split = {name: list(same) for name, same in groupby(jobs, key=lambda record: record.category)}
+    pictures = galleries(split)
     return [
-        (category, [job(record, metric) for record in same])
-        for category, same in groupby(jobs, key=lambda record: record.category)
+        Category(
+            name,
+            pictures[name],
+            min(MARK, pictures[name].limit),
+            [chart for chart in (curve_chart(same, metric), steps_chart(same)) if chart],
+            [job(record, metric) for record in same],
+        )
+        for name, same in split.items()
     ]
 
 
@@ -97,16 +130,14 @@ def job(record: Record, metric: str) -> Job:
         results=results,
         descents=list(dict.fromkeys(key for stats in record.projections.values() for key in stats)),
         facts=facts(record),
-        panels=[panel(record, entry) for entry in record.panels],
-        config=json.dumps(record.config, indent=2, ensure_ascii=False),
+        config=json.dumps(pathless(record.config), indent=2, ensure_ascii=False) if record.config else "",
     )
 
 
 def facts(record: Record) -> list[tuple[str, list[tuple[str, str]]]]:
     """Named groups of (what, value); a group that the record leaves empty is not shown."""
-    seconds = {stage: f"{brief(value)} s" for stage, value in record.seconds.items()}
     groups: dict[str, Mapping[str, Any]] = {
-        "time": seconds,
+        "time": {stage: f"{brief(value)} s" for stage, value in record.seconds.items()},
         "training": record.training,
         "data": record.data,
         "device": record.device,
@@ -114,7 +145,9 @@ def facts(record: Record) -> list[tuple[str, list[tuple[str, str]]]]:
         "hashes": record.hashes,
     }
     return [
-        (name, [(words(key), brief(value)) for key, value in group.items()]) for name, group in groups.items() if group
+        (name, [(words(key), brief(value)) for key, value in group.items() if value != ""])
+        for name, group in groups.items()
+        if group
     ]
 
 
@@ -125,42 +158,3 @@ def brief(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
     return str(value)
-
-
-def panel(record: Record, entry: Mapping[str, str]) -> Panel:
-    tiles, problem = [], ""
-    try:
-        tiles = cut(picture_path(record, entry["file"]), entry.get("tiles", ""))
-    except (OSError, KeyError, ValueError) as error:
-        problem = f"no picture: {error}"
-    path, defect, projection, limit = (entry.get(key, "") for key in ("path", "defect", "projection", "limit"))
-    return Panel(path, defect, projection, limit, tiles, problem)
-
-
-def picture_path(record: Record, file: str) -> Path:
-    """The picture beside the record. Raises ValueError for one elsewhere."""
-    folder = (record.folder or Path()).resolve()
-    path = (folder / file).resolve()
-    if not path.is_relative_to(folder):
-        raise ValueError(f"{file} does not lie beside the record")
-    if not path.is_file():
-        raise ValueError(f"{file} is missing")
-    return path
-
-
-def cut(path: Path, captions: str) -> list[tuple[str, str]]:
-    """A strip as its captioned pictures."""
-    names = [caption.strip() for caption in captions.split("|")]
-    with Image.open(path) as strip:
-        width = strip.width // len(names)
-        boxes = [(index * width, 0, (index + 1) * width, strip.height) for index in range(len(names))]
-        return [(name, embedded(strip.crop(box))) for name, box in zip(names, boxes, strict=True)]
-
-
-def embedded(picture: Image.Image) -> str:
-    """A small WebP as a data URI."""
-    small = picture.convert("RGB")
-    small.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    small.save(buffer, "WEBP", quality=QUALITY, method=4)
-    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -12,6 +12,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 from tabulate import tabulate
 
+from renormal.report.status import STATES, Status
 from renormal.report.table import LEGEND, Cell, Row, Table, words
 
 LATEX_ARROWS = {"": "", "↑": r" $\uparrow$", "↓": r" $\downarrow$", "⇑": r" $\Uparrow$", "⇓": r" $\Downarrow$"}
@@ -56,6 +57,15 @@ def rich_cell(cell: Cell) -> Text:
     if cell.beside:
         text.append(f"\n{cell.beside}  ", style="not bold dim")
     return text
+
+
+def progress(status: Status) -> list[str]:
+    """How far the sweep is, a line for each job that somebody may have to look at, one for all that wait."""
+    lines = [str(status)]
+    for state in STATES[: STATES.index("waiting")]:
+        lines += [f"{state}: {job.job}{', ' * bool(job.news)}{job.news}" for job in status.of(state)]
+    waiting = ", ".join(job.job for job in status.of("waiting"))
+    return [*lines, f"waiting: {waiting}"] if waiting else lines
 
 
 def markdown(table: Table) -> str:

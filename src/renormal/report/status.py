@@ -1,0 +1,201 @@
+"""How far a sweep is: what is done, running, failed or waiting, and how long is left."""
+
+from __future__ import annotations
+
+import heapq
+import json
+import os
+import platform
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any, NamedTuple
+
+from renormal.report.record import FILE, Record
+
+PLAN, STATE = "plan.json", "state.json"  # of a sweep, of a job
+STATES = ("failed", "running", "interrupted", "waiting", "done")  # the most urgent first
+SILENT = 3.0  # epochs without a word after which a running job is called silent, ours
+PATIENCE = 900.0  # seconds that every job may be silent: a test says nothing before its end, ours
+
+
+class JobState(NamedTuple):
+    """One job of a sweep. `waiting`: planned, and no word of it yet."""
+
+    job: str  # its folder, below the sweep's
+    state: str = "waiting"
+    stage: str = ""
+    epoch: int = 0
+    epochs: int = 0
+    elapsed: float = 0.0  # seconds from its start to its last word
+    quiet: float = 0.0  # seconds since its last word
+    silent: bool = False  # longer than a running job should be
+    error: str = ""
+    log: str = ""  # below the sweep's folder
+
+    @property
+    def model(self) -> str:
+        return self.job.split("/")[0]
+
+    @property
+    def share(self) -> float:
+        """How much of its training is behind it."""
+        return min(1.0, self.epoch / self.epochs) if self.epochs else 0.0
+
+    @property
+    def news(self) -> str:
+        """What its last word was: where it is, why it failed, where its log lies."""
+        epoch = f"epoch {self.epoch} of {self.epochs}" if self.epochs and self.stage == "train" else ""
+        where = ", ".join(part for part in (self.stage, epoch) if part)
+        if self.state == "failed":
+            return "; ".join(part for part in (self.error or where, self.log and f"see {self.log}") if part)
+        if self.silent:
+            return f"{where}, silent for {duration(self.quiet)}: if it was killed, the same command goes on"
+        return where
+
+
+class Status(NamedTuple):
+    """What a sweep has planned and what became of it."""
+
+    jobs: list[JobState]
+    left: float | None  # seconds, None where no job has shown yet how long one takes
+    slots: int  # how many jobs run side by side now
+    problems: list[str]
+
+    def of(self, state: str) -> list[JobState]:
+        return [job for job in self.jobs if job.state == state]
+
+    @property
+    def unfinished(self) -> bool:
+        return any(job.state != "done" for job in self.jobs)
+
+    def __str__(self) -> str:
+        """12 of 60 jobs done, 2 running, 45 waiting, 1 failed; about 3 h 20 min left."""
+        counts = Counter(job.state for job in self.jobs)
+        parts = [
+            f"{counts[state]} {state}" for state in ("running", "interrupted", "waiting", "failed") if counts[state]
+        ]
+        line = ", ".join([f"{counts['done']} of {len(self.jobs)} jobs done", *parts])
+        if self.left is None or not self.left:
+            return line
+        if self.slots:
+            return f"{line}; about {duration(self.left)} left"
+        return f"{line}; nothing runs: the same command goes on, about {duration(self.left)} one job at a time"
+
+
+def read_status(folder: Path, records: Sequence[Record], now: float) -> Status:
+    """Every job that a plan, a state or a record below the folder knows of; no file of these need exist."""
+    problems: list[str] = []
+    finished = {relative(record.folder, folder) for record in records if record.folder}
+    planned = {f"{where}{job}" for where, plan in read_all(folder, PLAN, problems) for job in plan.get("jobs") or []}
+    told = {where.rstrip("/"): state for where, state in read_all(folder, STATE, problems)}
+    states = []
+    for job in sorted(planned | told.keys() | finished):
+        record = folder / job / FILE
+        try:
+            state = state_of(job, told.get(job, {"state": "done" if record.is_file() else "waiting"}), now)
+        except (TypeError, ValueError) as error:
+            problems.append(f"{folder / job / STATE}: not readable ({error})")
+            state = JobState(job)
+        ended = state.state == "running" and record.is_file() and now - record.stat().st_mtime <= state.quiet
+        states.append(JobState(job, "done") if ended else state)  # it ended before it could say so
+    states.sort(key=lambda job: STATES.index(job.state))  # stable
+    running = [job for job in states if job.state == "running" and not job.silent]
+    return Status(states, time_left(states, records), len(running), problems)
+
+
+def read_all(folder: Path, name: str, problems: list[str]) -> Iterable[tuple[str, dict[str, Any]]]:
+    """(folder of the file with a slash behind it, content) of every such file that can be read."""
+    for path in sorted(folder.rglob(name)):
+        where = relative(path.parent, folder)
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            if not isinstance(content, dict):
+                raise ValueError(f"an object expected, got {type(content).__name__}")
+        except (OSError, ValueError) as error:
+            problems.append(f"{path}: not readable ({error})")
+            continue
+        yield ("" if where == "." else f"{where}/"), content
+
+
+def relative(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).as_posix()
+
+
+def state_of(job: str, told: Mapping[str, Any], now: float) -> JobState:
+    """What the job last said, and whether it should have said more since."""
+    state, epoch = str(told.get("state", "")), int(told.get("epoch") or 0)
+    started, updated = float(told.get("started") or now), float(told.get("updated") or now)
+    elapsed, quiet = max(0.0, updated - started), max(0.0, now - updated)
+    expected = max(PATIENCE, SILENT * elapsed / epoch if epoch else 0.0)
+    return JobState(
+        job,
+        state if state in STATES else "waiting",
+        str(told.get("stage", "")),
+        epoch,
+        int(told.get("epochs") or 0),
+        elapsed,
+        quiet,
+        state == "running" and quiet > expected,
+        private(str(told.get("error") or "")),
+        f"{job}/{told['log']}" if told.get("log") else "",
+    )
+
+
+def time_left(jobs: Sequence[JobState], records: Sequence[Record]) -> float | None:
+    """Seconds until the last job ends: the waiting ones each take the slot of the running one that ends first.
+
+    A running job takes the rest of its training at its own pace and the mean test; a waiting one what finished jobs of
+    its model took, or all finished jobs. Failed jobs are not waited for.
+    """
+    running = [job for job in jobs if job.state == "running" and not job.silent]
+    waiting = [job for job in jobs if job.state in ("waiting", "interrupted") or job.silent]
+    rests = [rest_of(job, records) for job in (*running, *waiting)]
+    known = [rest for rest in rests if rest is not None]
+    if len(known) < len(rests):
+        return None
+    slots = known[: len(running)] or [0.0]
+    heapq.heapify(slots)
+    for rest in known[len(running) :]:
+        heapq.heapreplace(slots, slots[0] + rest)
+    return max(slots)
+
+
+def rest_of(job: JobState, records: Sequence[Record]) -> float | None:
+    """Seconds that a job still needs, None where nothing tells."""
+    finished = [record for record in records if record.model == job.model] or list(records)
+    test = fmean(record.seconds.get("test", 0.0) for record in finished) if finished else 0.0
+    if job.state == "running" and job.stage == "test":
+        return max(0.0, test - job.quiet)
+    if job.state == "running" and job.epoch and job.epochs:
+        return max(0.0, job.elapsed * (job.epochs - job.epoch) / job.epoch + test - job.quiet)
+    if not finished:
+        return None
+    train = fmean(sum(record.seconds.values()) for record in finished) - test
+    return train * (1 - job.share) + test
+
+
+def duration(seconds: float) -> str:
+    """42 s, 12 min, 3 h 20 min or 2 d 4 h."""
+    if seconds < 1:
+        return "under 1 s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 24 * 60:
+        return f"{minutes // 60} h {minutes % 60} min" if minutes % 60 else f"{minutes // 60} h"
+    hours = round(minutes / 60)
+    return f"{hours // 24} d {hours % 24} h" if hours % 24 else f"{hours // 24} d"
+
+
+def private(text: str) -> str:
+    """The text without the folders above a file and without this machine's name."""
+    shorter = re.sub(r"(?<![\w:/.])(?:~|/)[\w.@+-]*(?:/[\w.@+-]+)*/([\w.@+-]+)", r"\1", text)
+    names = {platform.node(), os.environ.get("USER", "")} - {"", "localhost", "root"}
+    for name in names:
+        shorter = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w-])", "…", shorter)
+    return shorter

@@ -1,0 +1,165 @@
+"""The page in headless Chromium: nothing is fetched, the sliders change the pixels, nothing is wider than a phone."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from made_up import made_up, strip, write_made_up
+from matplotlib import colormaps
+from PIL import Image
+
+from renormal.report.cli import main
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+if CHROMIUM is None:
+    pytest.skip("no Chromium on this machine: apt-get install chromium", allow_module_level=True)
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright drives Chromium: pip install -e .[dev]")
+
+SIZES = {"phone": (390, 844), "laptop": (1400, 900), "projector": (1920, 1080)}
+WIDE = ("l2_ae", "dsae", "vae", "gamma_vae")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as engine:
+        chromium = engine.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four models with three seeds, a job that failed: x0 white, f(x0) blue, x_N black, maps flat at 0.4 of 0.5."""
+    root = tmp_path_factory.mktemp("trial")
+    names = ("baseline", "eq8_adam", "eq8")
+    for model in WIDE:
+        for seed in range(3):
+            folder = root / model / "grid" / str(seed)
+            panels = [strip(folder / "panels", name) for name in ("a", "b")]
+            curves = {"eq8": {"pixel_auroc": [0.5, 0.7, 0.9], "steps": [0, 3, 9]}}
+            metrics = {f"{name}/pixel_auroc": 0.7 + place / 20 + seed / 99 for place, name in enumerate(names)}
+            record = made_up(model, "grid", seed, panels=panels, curves=curves, metrics=metrics)
+            write_made_up(root, record)
+    (root / "vae" / "tile" / "0").mkdir(parents=True)
+    told = {"state": "failed", "stage": "train", "epoch": 1, "epochs": 2, "error": "x" * 300, "log": "run.log"}
+    (root / "vae" / "tile" / "0" / "state.json").write_text(json.dumps(told))
+    assert main([str(root)]) == 1
+    return root / "report.html"
+
+
+def colour_of(element: Any) -> tuple[int, ...]:
+    """The colour in the middle of the right half, where the outline of the defect does not run."""
+    pixels = np.asarray(Image.open(io.BytesIO(element.screenshot())).convert("RGB")).astype(int)
+    return tuple(pixels[pixels.shape[0] // 2, 3 * pixels.shape[1] // 4])
+
+
+def close(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    return all(abs(a - b) <= 12 for a, b in zip(one, other, strict=True))
+
+
+def set_slider(page: Any, name: str, value: float) -> None:
+    page.locator(f"input[name={name}]").first.fill(str(value))
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_opens_in_every_size_without_errors_requests_or_overflow(
+    browser: Any, page_file: Path, size: str, scheme: str
+) -> None:
+    width, height = SIZES[size]
+    page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: said.append(request.url))
+    page.goto(page_file.as_uri())
+    page.evaluate("document.querySelectorAll('details').forEach(item => item.open = true)")
+    page.mouse.wheel(0, 100_000)
+    page.wait_for_timeout(200)
+    assert [line for line in said if not line.startswith("data:image/")] == [page_file.as_uri()]
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.close()
+
+
+def test_the_table_of_a_phone_scrolls_under_its_first_column(browser: Any, page_file: Path) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    page.goto(page_file.as_uri())
+    wide = page.locator(".wide").first
+    wide.evaluate("box => box.scrollLeft = 200")
+    assert wide.evaluate("box => box.scrollLeft") == 200
+    left = wide.evaluate("box => box.getBoundingClientRect().left")
+    assert page.locator(".scores tbody th").nth(1).bounding_box()["x"] == pytest.approx(left, abs=2)
+    page.close()
+
+
+def test_the_sliders_change_what_is_shown(browser: Any, page_file: Path) -> None:
+    page = browser.new_page(viewport=dict(zip(("width", "height"), SIZES["laptop"], strict=True)))
+    page.goto(page_file.as_uri())
+    ends, maps = page.locator(".picture:has(.end)"), page.locator(".picture:has(.map)")
+    assert close(colour_of(ends.nth(0)), (0, 0, 255))
+    assert close(colour_of(ends.nth(1)), (0, 0, 0))
+    set_slider(page, "path", 0)
+    assert close(colour_of(ends.nth(1)), (255, 255, 255))
+    set_slider(page, "path", 0.5)
+    assert close(colour_of(ends.nth(1)), (127, 127, 127))
+    inferno = tuple(int(255 * value) for value in colormaps["inferno"](0.8)[:3])
+    assert close(colour_of(maps.nth(1)), inferno)
+    set_slider(page, "threshold", 0.39)
+    assert close(colour_of(maps.nth(1)), inferno)
+    set_slider(page, "threshold", 0.42)
+    assert close(colour_of(maps.nth(1)), (255, 255, 255))
+    assert page.locator("output").first.inner_text() == "0.42"
+    page.close()
+
+
+def test_the_sliders_answer_to_the_keyboard_and_have_names(browser: Any, page_file: Path) -> None:
+    page = browser.new_page()
+    page.goto(page_file.as_uri())
+    slider = page.get_by_role("slider", name="Threshold of the maps, grid")
+    slider.focus()
+    page.keyboard.press("End")
+    assert page.locator("output").first.inner_text() == "0.50"
+    page.keyboard.press("ArrowLeft")
+    assert float(slider.input_value()) < 0.5
+    assert page.evaluate("[...document.images].every(image => image.alt)")
+    page.close()
+
+
+def test_without_scripts_all_but_the_sliders_is_there(browser: Any, page_file: Path) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(page_file.as_uri())
+    assert not page.locator("input[name=path]").first.is_visible()
+    assert close(colour_of(page.locator(".picture:has(.end)").nth(1)), (0, 0, 0))
+    assert not close(colour_of(page.locator(".picture:has(.map)").nth(1)), (255, 255, 255))
+    assert page.locator(".chart").first.is_visible()
+    page.locator(".job summary").first.click()
+    assert page.locator(".job dl").first.is_visible()
+    context.close()
+
+
+@pytest.mark.parametrize(("scheme", "dark"), [("light", False), ("dark", True)])
+def test_text_stands_out_in_light_and_dark(browser: Any, page_file: Path, scheme: str, dark: bool) -> None:
+    page = browser.new_page(color_scheme=scheme)
+    page.goto(page_file.as_uri())
+    style = "selector => getComputedStyle(document.querySelector(selector))"
+    ground = luminance(page.evaluate(f"({style})('body').backgroundColor"))
+    assert (ground < 0.5) == dark
+    for selector in ("body", ".soft", ".failed dd", "nav a", ".chart"):
+        text = luminance(page.evaluate(f"({style})('{selector}').color"))
+        assert (max(text, ground) + 0.05) / (min(text, ground) + 0.05) >= 4.5, selector  # WCAG 2.2, 1.4.3
+    page.close()
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of rgb(…), WCAG 2.2."""
+    parts = [int(part) / 255 for part in colour.removeprefix("rgb(").removesuffix(")").split(",")]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
