@@ -89,14 +89,15 @@ def publish(folder: Path, record: Record, source: Path) -> Path:
     if record.folder is None:
         raise ValueError("only a record that was read from a folder can be published")
     place = folder / record.folder.relative_to(source)
-    return write_record(place, replace(record, config=_pathless(record.config), panels=[]))
+    return write_record(place, replace(record, config=pathless(record.config), panels=[]))
 
 
-def _pathless(value: Any) -> Any:
+def pathless(value: Any) -> Any:
+    """The same config with only the last part of each path of this machine."""
     if isinstance(value, dict):
-        return {key: _pathless(item) for key, item in value.items()}
+        return {key: pathless(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_pathless(item) for item in value]
+        return [pathless(item) for item in value]
     return Path(value).name if isinstance(value, str) and value.startswith(("/", "~")) else value
 
 
