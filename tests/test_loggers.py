@@ -224,7 +224,6 @@ def test_a_resumed_job_goes_on_in_its_own_run(tiny: Any, monkeypatch: Any) -> No
         patch.setattr(AutoencoderModule, "training_step", killed)
         with pytest.raises(SystemExit):
             run_job(config)
-    time.sleep(1.1)  # wandb names folders by the second
     run_job(config)
     first, second = offline_runs(Path(config.folder))
     assert first.run["run_id"] == second.run["run_id"]

@@ -83,7 +83,7 @@ def end(run: Run, *, exit_code: int) -> None:
     """Close the run; any code but 0 marks it failed. wandb's own debug logs name this machine's paths and go."""
     run.finish(exit_code=exit_code)
     if run.dir:
-        for logs in Path(run.dir).parents[1].glob(f"*run-*-{run.id}/logs"):
+        for logs in Path(run.dir).parents[1].glob(f"*run-*-{run.id}*/logs"):
             shutil.rmtree(logs, ignore_errors=True)
 
 
