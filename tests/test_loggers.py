@@ -28,6 +28,7 @@ from renormal.lit.module import AutoencoderModule
 from renormal.loggers import run_id
 from renormal.report.record import read_record
 
+SAYS_NOTHING_ELSE = {"header", "run", "telemetry", "config", "metric", "history", "summary", "files", "exit"}
 KEY = "0123456789abcdef" * 2 + "01234567"
 
 
@@ -137,6 +138,15 @@ def test_masks_lie_over_x0(tiny: Any, rehearsal: Path) -> None:
         assert not found[:, 32:].any()
 
 
+def test_pictures_stand_in_the_rows_where_that_is_asked_for(tiny: Any) -> None:
+    run_job(tiny("logger=wandb", "logger.wandb.pictures_in_rows=true"))
+    run = only_run(tiny())
+    (artifact,) = run.of("artifact")
+    paths = [entry["path"] for entry in artifact["manifest"]["contents"]]
+    assert artifact["type"] == "run_table"
+    assert len([path for path in paths if path.endswith(".png")]) == 4  # two panels of two projections
+
+
 def searched(folder: Path) -> Iterator[tuple[Path, bytes]]:
     for path in folder.rglob("*"):
         if path.is_file() and path.suffix != ".png" and path.suffix != ".ckpt":
@@ -163,6 +173,13 @@ def test_nothing_of_the_machine_is_in_a_run(
 ) -> None:
     monkeypatch.setenv("WANDB_API_KEY", KEY)
     monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")  # nobody listens
+    step = AutoencoderModule.training_step
+
+    def chatty(self: AutoencoderModule, batch: torch.Tensor, batch_idx: int) -> torch.Tensor:
+        print(f"in {home}")
+        return step(self, batch, batch_idx)
+
+    monkeypatch.setattr(AutoencoderModule, "training_step", chatty)
     config = tiny("logger=many")
     run_job(config)
     remote = git_remotes()
@@ -174,6 +191,7 @@ def test_nothing_of_the_machine_is_in_a_run(
     for path, content in files:
         assert [word for word in secrets if word.encode() in content] == [], path
         assert not any(url in content for url in remote), path
+    assert {record["type"] for run in offline_runs(folder) for record in run.records} <= SAYS_NOTHING_ELSE
     said = [text for run in offline_runs(folder) for text in strings(run.records)]
     said += [text for table in (folder / "wandb").rglob("*.json") for text in strings(json.loads(table.read_text()))]
     assert [text for text in said if text.startswith(("/", "~")) or socket.gethostname() in text.split("/")] == []
@@ -198,6 +216,17 @@ def test_jobs_of_one_process_have_runs_of_their_own_and_a_failed_one_says_so(
     assert [run.exit_code for run in runs] == [0, 1, 0]
     assert len({run.run["run_id"] for run in runs}) == 3
     assert [len(run.values("train/loss")) for run in runs] == [1, 0, 1]
+
+
+def test_a_run_that_somebody_else_has_open_is_left_alone(tiny: Any, tmp_path: Path) -> None:
+    theirs = wandb.init(mode="offline", dir=tmp_path, project="theirs", settings={"silent": True, "console": "off"})
+    run_job(tiny("logger=wandb"))
+    theirs.log({"x": 1})
+    theirs.finish()
+    own, (other,) = only_run(tiny()), offline_runs(tmp_path)
+    assert (own.run["project"], other.run["project"]) == ("renormal", "theirs")
+    assert not other.values("train/loss")
+    assert other.values("x") == [1]
 
 
 def test_a_job_that_fails_after_its_training_is_closed_as_failed(tiny: Any, monkeypatch: Any) -> None:

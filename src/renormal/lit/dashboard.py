@@ -59,7 +59,7 @@ class Dashboard(L.Callback):
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         (optimizer, *_) = trainer.optimizers
-        pl_module.log("train/learning_rate", float(optimizer.param_groups[0]["lr"]))
+        pl_module.log("train/learning_rate", float(optimizer.param_groups[0]["lr"]), sync_dist=True)
         epoch = trainer.current_epoch
         due = epoch % self.every == 0 or epoch + 1 == trainer.max_epochs
         if due and self.images and (boards := list(_boards(trainer))):

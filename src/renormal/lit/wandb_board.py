@@ -18,6 +18,7 @@ from renormal.lit.panels import Pixels
 from renormal.lit.samples import Row, columns_of
 
 EXIT_CODES = {"finished": 0, "failed": 1, "aborted": 130}  # Lightning's "success" ends a stage, not the job
+BINS = 100  # ours; wandb takes 512
 CLASSES = {"truth": {1: "defect"}, "found": {1: "found"}}
 
 
@@ -86,7 +87,9 @@ class WandbBoard(WandbLogger, Board):
     def show_histogram(self, name: str, values: Sequence[float]) -> None:
         import wandb
 
-        self.experiment.log({name: wandb.Histogram(np_histogram=np.histogram(values, bins="auto"))})
+        top = int(max(values)) + 1
+        counts = np.histogram(values, bins=min(top, BINS), range=(0, top))  # whole steps where they fit
+        self.experiment.log({name: wandb.Histogram(np_histogram=counts)})
 
     def show_rows(self, name: str, rows: Sequence[Row], pictures: Mapping[str, Mapping[str, Path]]) -> None:
         import wandb
