@@ -49,3 +49,8 @@ def inspected(folder: Path) -> list[dict[str, Any]]:
 def offline_runs(folder: Path) -> list[OfflineRun]:
     """In the order in which they began."""
     return [OfflineRun(path) for path in sorted(folder.glob("wandb/offline-run-*"))]
+
+
+def only_run(folder: Path) -> OfflineRun:
+    (run,) = offline_runs(folder)
+    return run
