@@ -57,3 +57,16 @@ def tiny(tmp_path: Path, rehearsal: Path) -> Compose:
         return config
 
     return composed
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine of somebody with a telling name and no key."""
+    folder = tmp_path / "home" / "ada_lovelace"
+    folder.mkdir(parents=True)
+    for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_BASE_URL", "WANDB_IDENTITY_TOKEN_FILE", "NETRC"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(folder))
+    for name in ("USER", "LOGNAME", "USERNAME"):
+        monkeypatch.setenv(name, "ada_lovelace")
+    return folder

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 import torch.multiprocessing
-from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
+from sklearn.metrics import average_precision_score, f1_score, precision_recall_curve, roc_auc_score
 from torch import Tensor
 
-from renormal.metrics import METRICS, PIXEL_METRICS, AnomalyMetrics, aupro, score_bins, shares
+from renormal.metrics import METRICS, PIXEL_METRICS, AnomalyMetrics, aupro, best_bin, score_bins, shares
 
 
 def blobs(images: int = 24, size: int = 40) -> Tensor:
@@ -57,6 +57,15 @@ def test_equal_to_scikit_learn_on_scores_of_any_range(name: str) -> None:
     assert values["average_precision"] == pytest.approx(average_precision_score(truth, scores), abs=1e-4)
     assert values["best_f1"] == pytest.approx(f1, abs=5e-4)
     assert values["image_auroc"] == pytest.approx(images, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_the_bin_of_the_best_f1_is_a_threshold_that_reaches_it(name: str) -> None:
+    metrics = AnomalyMetrics()
+    metrics.update(MAPS[name], REGIONS)
+    found = score_bins(MAPS[name]) >= best_bin(*metrics.counts)
+    reached = f1_score((REGIONS > 0).flatten().numpy(), found.flatten().numpy())
+    assert reached == pytest.approx(metrics.compute()["best_f1"].item(), abs=1e-12)
 
 
 def brute_aupro(maps: Tensor, regions: Tensor, limit: float = 0.3) -> float:

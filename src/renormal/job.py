@@ -5,22 +5,26 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import lightning as L
 import torch
 from hydra.utils import instantiate
-from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 
 from renormal.data import Source
 from renormal.functional.tiles import tiles
+from renormal.lit.dashboard import Dashboard
 from renormal.lit.datamodule import SourceData
 from renormal.lit.module import AutoencoderModule
 from renormal.lit.progress import Progress
 from renormal.lit.projection_callback import ProjectionCallback
+from renormal.lit.samples import write_samples
 from renormal.lit.training_clock import TrainingClock
+from renormal.loggers import logging_to
 from renormal.machine import commit, device_name, keep_freed_memory, precision_of, quieten, versions
 from renormal.recipe import fingerprints
 from renormal.report.record import Record, read_record, write_record
@@ -36,6 +40,12 @@ def run_job(config: DictConfig, *, line: int = 0) -> None:
 
     line: where the job's progress bar stands, for jobs side by side.
     """
+    with ExitStack() as logs:
+        run_stages(config, line, logs)
+
+
+def run_stages(config: DictConfig, line: int, logs: ExitStack) -> None:
+    """The job itself. logs: closes what it logs to, and knows whether it failed."""
     check_stages(config)
     folder, source = Path(config.folder), instantiate(config.data.source, _convert_="all")
     hashes = fingerprints(config, source)
@@ -54,7 +64,9 @@ def run_job(config: DictConfig, *, line: int = 0) -> None:
         data = build_data(config, source)
     module = build_module(config, data, hashes["training"])
     callback, clock = build_callback(config, data, folder), TrainingClock()
-    trainer = build_trainer(config, folder, [callback, clock], line)
+    loggers = logs.enter_context(logging_to(config, folder, hashes))
+    dashboard = Dashboard(callback, **config.dashboard)
+    trainer = build_trainer(config, folder, [callback, clock, dashboard], line, loggers)
     if "train" in config.stages:
         with timed(seconds, "train"):
             ckpt_path = resume_from(config, folder, hashes)
@@ -70,6 +82,7 @@ def run_job(config: DictConfig, *, line: int = 0) -> None:
         with timed(seconds, "test"):
             trainer.test(module, datamodule=data, verbose=False)
         if trainer.is_global_zero:
+            write_samples(folder, callback.rows)
             write_record(folder, record_of(config, data, trainer, callback, clock, seconds, hashes))
             log.info("%s: pixel AUROC %s in %.0f s", folder, headline(callback.metrics), sum(seconds.values()))
 
@@ -158,19 +171,19 @@ def build_callback(config: DictConfig, data: SourceData, folder: Path) -> Projec
     return callback
 
 
-def build_trainer(config: DictConfig, folder: Path, own: list[L.Callback], line: int) -> L.Trainer:
+def build_trainer(
+    config: DictConfig, folder: Path, own: list[L.Callback], line: int, loggers: list[Logger]
+) -> L.Trainer:
     """Lightning's trainer, with the last checkpoint kept after each epoch."""
-    logger = instantiate(config.logger)
     title = f"{config.model.name}/{config.data.category}/{config.seed}"
     callbacks = [
         *own,
         Progress(title, line=line, enabled=config.progress),
         ModelCheckpoint(dirpath=folder / "checkpoints", filename="last", save_top_k=1, enable_version_counter=False),
-        *([LearningRateMonitor(logging_interval="epoch")] if logger else []),
     ]
     settings = OmegaConf.merge(config.trainer, {"precision": precision_of(config)})
     trainer: L.Trainer = instantiate(
-        settings, callbacks=callbacks, logger=logger or False, default_root_dir=str(folder), _convert_="all"
+        settings, callbacks=callbacks, logger=loggers or False, default_root_dir=str(folder), _convert_="all"
     )
     return trainer
 

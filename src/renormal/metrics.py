@@ -46,10 +46,20 @@ def average_precision(negatives: Tensor, positives: Tensor) -> Tensor:
     return total(positives.flip(0) * precision) / positives.sum()
 
 
+def f1_scores(negatives: Tensor, positives: Tensor) -> Tensor:
+    """2 TP / (TP + FP + P) where pixels from each score on, the highest first, are called defective."""
+    true, false = positives.flip(0).cumsum(0), negatives.flip(0).cumsum(0)
+    return 2 * true.double() / (true + false + positives.sum())
+
+
 def best_f1(negatives: Tensor, positives: Tensor) -> Tensor:
     """Max over thresholds of 2 TP / (TP + FP + P), from counts at ascending scores."""
-    true, false = positives.flip(0).cumsum(0), negatives.flip(0).cumsum(0)
-    return (2 * true.double() / (true + false + positives.sum())).max()
+    return f1_scores(negatives, positives).max()
+
+
+def best_bin(negatives: Tensor, positives: Tensor) -> int:
+    """The bin from which on pixels are called defective where F1 is best."""
+    return len(negatives) - 1 - int(f1_scores(negatives, positives).argmax())
 
 
 def aupro(negatives: Tensor, overlap: Tensor, limit: float = FPR_LIMIT) -> Tensor:

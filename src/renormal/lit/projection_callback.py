@@ -21,6 +21,7 @@ from renormal.lit.descent_report import DescentReport
 from renormal.lit.film import Film, first_anomalous, together
 from renormal.lit.module import AutoencoderModule
 from renormal.lit.panels import write_panel
+from renormal.lit.samples import Row, add_descent, add_scores, open_rows
 from renormal.metrics import AnomalyMetrics
 from renormal.projection import Descent, project, reconstruction_losses, settle
 
@@ -30,7 +31,9 @@ CHUNK = 64  # tiles scored at a time: the maps of a stride of 30 would not fit o
 
 
 class ProjectionCallback(L.Callback):
-    """Runs every projection over the test set and leaves `metrics`, `reports`, `details`, `curves` and `panels`.
+    """Runs every projection over the test set.
+
+    Leaves `metrics`, `reports`, `details`, `curves`, `panels` and `rows`.
 
     projections: name → descent; each is a column of the table, beside the baseline f(x0). stride: of the tiles into
     which textures are cut. average: "maps" scores each tile and averages the maps (Bergmann et al., CVPR 2019),
@@ -58,7 +61,9 @@ class ProjectionCallback(L.Callback):
         self.curve_names, self.path, self.limit = tuple(curves), tuple(path), limit
         self.panel_count, self.folder = panels, folder
         self.arrived: Callable[[int], None] | None = None  # told how many samples a projection has just finished
+        self.drawn: Callable[[str, str, Tensor, Tensor], None] | None = None  # handed map and regions of each panel
         self.metrics: dict[str, float] = {}
+        self.rows: list[Row] = []  # of this rank's images
         self.reports: dict[str, dict[str, float | None]] = {}
         self.details: dict[str, dict[str, Any]] = {
             name: {} for name in projections
@@ -72,7 +77,8 @@ class ProjectionCallback(L.Callback):
         model.requires_grad_(False)
         self.counters = {name: AnomalyMetrics().to(pl_module.device) for name in (BASELINE, *self.projections)}
         self.filmed = first_anomalous(data.test.defects, data.test.paths) if self.path and self.folder else None
-        self.wanted = _first_of_each_defect(data.test.defects, data.test.paths, self.panel_count)
+        self.wanted = set(first_of_each_defect(data.test.defects, data.test.paths, self.panel_count))
+        self.rows = []
         self.curves = {name: Curve(self.projections[name].max_steps) for name in self.curve_names}
         losses: dict[Any, Tensor] = {}
         self.descents: dict[str, Descent] = {}
@@ -103,11 +109,14 @@ class ProjectionCallback(L.Callback):
         regions = cut(batch.regions, data.patch_size, self.stride) if tiled else batch.regions
         baseline = torch.cat([model.reconstruct(part).image for part in torch.split(x0, CHUNK)])
         ends = {BASELINE: baseline}
+        rows = open_rows(batch.path, batch.defect)
         for name in self.projections:
-            ends[name] = self._project(name, model, x0, regions, baseline, batch)
+            ends[name] = self._project(name, model, x0, regions, baseline, batch, rows)
         whole = {name: self._assemble(model, x0, end, batch.image) for name, end in ends.items()}
         for name, (_, maps) in whole.items():
             self.counters[name].update(maps, batch.regions)
+            add_scores(rows, name, self.counters[name].image_score(maps))
+        self.rows += rows
         self._draw(batch, whole)
 
     def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -125,18 +134,25 @@ class ProjectionCallback(L.Callback):
         for name, report in self.reports.items():
             if report["diverged"]:
                 log.warning("%s: %.0f samples diverged, f(x0) is scored", name, report["diverged"])
-        for logger in trainer.loggers:
-            logger.log_metrics({f"test/{name}": value for name, value in self.metrics.items()})
 
     def _project(
-        self, name: str, model: Autoencoder, x0: Images, regions: Tensor, baseline: Images, batch: Sample
+        self,
+        name: str,
+        model: Autoencoder,
+        x0: Images,
+        regions: Tensor,
+        baseline: Images,
+        batch: Sample,
+        rows: list[Row],
     ) -> Images:
         curve, film = self.curves.get(name), self._film(batch, x0)
         watch = None if curve is None else curve.observer(self.score, model, x0, regions)
         observe = together(watch, None if film is None else film.observe)
         start = time.perf_counter()
         result = project(model, x0, self.descents[name], observe=observe, arrived=self.arrived)
-        self.descent_reports[name].add(result, images=len(batch.path), seconds=time.perf_counter() - start)
+        seconds = time.perf_counter() - start
+        self.descent_reports[name].add(result, images=len(rows), seconds=seconds)
+        add_descent(rows, name, result, reconstruction_losses(model, x0, self.descents[name]), seconds)
         result = _without_diverged(result, baseline)
         if curve is not None:
             curve.hold(self.score, model, x0, regions, result)
@@ -188,6 +204,8 @@ class ProjectionCallback(L.Callback):
                     limit=self.limit,
                 )
                 self.panels.append({**entry, "path": path, "defect": batch.defect[row], "projection": name})
+                if self.drawn is not None:
+                    self.drawn(name, path, whole[name][1][row], batch.regions[row])
 
 
 def _check_settings(projections: Mapping[str, Descent], average: str, curves: Sequence[str], limit: float) -> None:
@@ -230,11 +248,11 @@ def _on(images: Images, device: torch.device) -> Images:
     return images.to(device).contiguous(memory_format=torch.channels_last)
 
 
-def _first_of_each_defect(defects: Sequence[str], paths: Sequence[str], count: int) -> set[str]:
+def first_of_each_defect(defects: Sequence[str], paths: Sequence[str], count: int) -> list[str]:
     """One of each kind in turn, by position: nobody picks the pictures by their result."""
     by_defect: dict[str, list[str]] = {}
     for defect, path in zip(defects, paths, strict=True):
         by_defect.setdefault(defect, []).append(path)
     turns = max(map(len, by_defect.values()), default=0)
     order = [own[turn] for turn in range(turns) for own in by_defect.values() if turn < len(own)]
-    return set(order[:count])
+    return order[:count]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 import time
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--metric", help="pixel_auroc (default where there are masks), aupro, image_auroc, …")
     parser.add_argument("--figures", action="store_true", help="also write the paper's figures as PNG and PDF")
     parser.add_argument("--publish", type=Path, help="copy the records there, without pictures and without paths")
+    parser.add_argument("--wandb", action="store_true", help="also log the table as a run of its own")
     parser.add_argument("--out", type=Path, help="where to write (default: the folder itself)")
     return parser.parse_args(arguments)
 
@@ -85,6 +87,11 @@ def write(options: argparse.Namespace, records: list[Record], status: Status, pr
 
         for path in write_figures(out / "figures", records, options.metric):
             print(path)
+    if options.wandb:
+        from renormal.report.online import log_table
+
+        logging.basicConfig(format="%(message)s", level=logging.INFO)  # where the run is, or how to send it
+        log_table(out, records, table)
     print(write_page(out / "report.html", records, table, status, problems, home=options.folder))
 
 

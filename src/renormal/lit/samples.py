@@ -1,0 +1,80 @@
+"""One row per photograph: what was said of it, in how many steps and seconds."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from renormal.contracts import PerSample, Projection
+
+FILE = "samples.csv"
+COLUMNS = ("score", "steps", "stopped", "energy_start", "energy_end", "seconds")  # of each method that has them
+Row = dict[str, str | float | bool]  # "path", "defect", "baseline/score", "<projection>/steps", …
+
+
+def open_rows(paths: Sequence[str], defects: Sequence[str]) -> list[Row]:
+    return [{"path": path, "defect": defect} for path, defect in zip(paths, defects, strict=True)]
+
+
+def add_scores(rows: Sequence[Row], method: str, scores: PerSample) -> None:
+    """The image score: what the image AUROC ranks."""
+    for row, score in zip(rows, scores.tolist(), strict=True):
+        row[f"{method}/score"] = score
+
+
+def add_descent(rows: Sequence[Row], method: str, result: Projection, start: PerSample, seconds: float) -> None:
+    """How the descent of each photograph went; of a texture's tiles the mean, and "stopped" if all of them did.
+
+    start: E(x0). seconds: of the whole batch, shared in proportion to the evaluations.
+    """
+    steps = result.steps.view(len(rows), -1).double()  # (B·T,) → (B, T)
+    work = (steps + 1).sum(dim=1)  # an evaluation more than updates
+    columns = {
+        "steps": steps.mean(dim=1),
+        "stopped": result.stopped.view(len(rows), -1).all(dim=1),
+        "energy_start": start.view(len(rows), -1).mean(dim=1),
+        "energy_end": result.terms.total.view(len(rows), -1).mean(dim=1),
+        "seconds": seconds * work / work.sum(),
+    }
+    for column, values in columns.items():
+        for row, value in zip(rows, values.tolist(), strict=True):
+            row[f"{method}/{column}"] = value
+
+
+def columns_of(rows: Sequence[Row]) -> list[str]:
+    """path, defect, then method by method, the baseline first."""
+    held = dict.fromkeys(column for row in rows for column in row)
+    methods = [column.removesuffix("/score") for column in held if column.endswith("/score")]
+    return ["path", "defect", *(name for m in methods for c in COLUMNS if (name := f"{m}/{c}") in held)]
+
+
+def tile_with_most_defect(regions: torch.Tensor, images: int) -> torch.Tensor:
+    """(B·T, H, W) → (B,): which tile of each image to follow; the first where nothing is known to be defective."""
+    return (regions > 0).flatten(1).sum(dim=1).view(images, -1).argmax(dim=1)
+
+
+def write_samples(folder: Path, rows: Sequence[Row]) -> Path:
+    """`folder/samples.csv`, whole or not at all, in the order of the paths. Numbers have six digits."""
+    folder.mkdir(parents=True, exist_ok=True)
+    target, draft = folder / FILE, folder / f".{FILE}.{os.getpid()}"
+    ordered = sorted(rows, key=lambda row: str(row["path"]))
+    try:
+        with draft.open("w", encoding="utf-8", newline="") as file:
+            table = csv.DictWriter(file, columns_of(rows), lineterminator="\n")
+            table.writeheader()
+            table.writerows({column: written(value) for column, value in row.items()} for row in ordered)
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
+    return target
+
+
+def written(value: str | float | bool) -> str:
+    """31.0 → 31, True → yes."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return value if isinstance(value, str) else f"{value:.6g}"

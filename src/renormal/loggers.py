@@ -1,0 +1,49 @@
+"""Where a job logs to: opened together, told the config, closed whether the job ends well or not."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hydra.utils import instantiate
+from lightning.pytorch.loggers import Logger
+from omegaconf import DictConfig, OmegaConf
+
+from renormal.report.record import pathless
+
+
+@contextmanager
+def logging_to(config: DictConfig, folder: Path, hashes: dict[str, str]) -> Iterator[list[Logger]]:
+    """Every logger of the config; at the end each hears "finished", "failed", or "aborted" where somebody broke off."""
+    loggers = build_loggers(config, run_id(config, folder, hashes))
+    status = "aborted"
+    try:
+        for logger in loggers:
+            logger.log_hyperparams(pathless(OmegaConf.to_container(config, resolve=True)))
+        yield loggers
+        status = "finished"
+    except Exception:
+        status = "failed"
+        raise
+    finally:
+        for logger in loggers:
+            logger.finalize(status)
+
+
+def build_loggers(config: DictConfig, identity: str) -> list[Logger]:
+    """One for each entry; an entry with an `id` of null goes on in the run of that identity."""
+    loggers = []
+    for entry in config.logger.values():
+        own = {"id": identity} if entry.get("id", "") is None else {}
+        loggers.append(instantiate(OmegaConf.merge(entry, own), _convert_="all"))
+    return loggers
+
+
+def run_id(config: DictConfig, folder: Path, hashes: dict[str, str]) -> str:
+    """The same for a job that goes on, another for other numbers, another folder, and a training that is repeated."""
+    again = secrets.token_hex(8) if config.rerun and "train" in config.stages else ""
+    parts = [str(folder.resolve()), hashes["training"], hashes["test"], again]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

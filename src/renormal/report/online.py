@@ -1,0 +1,90 @@
+"""The finished table as one wandb run beside the jobs' own."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from renormal import wandb_run
+from renormal.report.record import Record
+from renormal.report.table import Column, Row, Table, words
+
+PROJECT = "renormal"
+
+
+def log_table(folder: Path, records: Sequence[Record], table: Table) -> None:
+    """A wandb Table as printed, one row per number, charts, and numbers to sort sweeps by. The same folder goes on in
+    the same run. Project, entity and mode are those of the jobs.
+    """
+    place = settings_of(records)
+    name = records[0].name
+    identity = hashlib.sha256(f"table\n{folder.resolve()}".encode()).hexdigest()[:16]
+    run = wandb_run.begin(folder, name=f"{name}/table", group=name, job_type="table", id=identity, **place)
+    code = 1
+    try:
+        run.config.update({"name": name, "metric": table.metric, "jobs": len(records)}, allow_val_change=True)
+        for key in (summary := numbers(table)):
+            run.define_metric(key, summary="last")
+        run.log(summary)
+        run.log(contents(run, table))
+        code = 0
+    finally:
+        wandb_run.end(run, exit_code=code)
+
+
+def settings_of(records: Sequence[Record]) -> dict[str, Any]:
+    """Where the jobs logged to, so that the table stands among them."""
+    found = [record.config.get("logger", {}).get("wandb") for record in records]
+    jobs: dict[str, Any] = next((logger for logger in found if logger), {})
+    return {"project": PROJECT} | {key: jobs[key] for key in ("project", "entity", "mode") if key in jobs}
+
+
+def numbers(table: Table) -> dict[str, float]:
+    """The mean of each column, and how much each projection improves."""
+    names = (f"table/{column.model}/{column.method}/{table.metric}" for column in table.columns)
+    found = {name: cell.value for name, cell in zip(names, table.mean.cells, strict=True) if cell.value is not None}
+    return {**found, **{f"table/{rate.method}/improvement": rate.rate for rate in table.rates}}
+
+
+def contents(run: Any, table: Table) -> dict[str, Any]:
+    """Tables and charts by name, all of them files of the run."""
+    import wandb
+
+    printed = wandb.Table(
+        columns=["category", *map(title, table.columns)],
+        data=[[row.label, *(cell.value for cell in row.cells)] for row in (*table.rows, table.mean)],
+    )
+    cells = wandb.Table(
+        columns=["category", "model", "method", "ours", "std", "paper", "delta", "gain"],
+        data=[line for row in table.rows for line in lines(table.columns, row)],
+    )
+    averages = ([title(column), cell.value] for column, cell in zip(table.columns, table.mean.cells, strict=True))
+    means = wandb.Table(columns=["column", "mean"], data=list(averages))
+    rates = wandb.Table(columns=["projection", "improvement"], data=[[r.method, r.rate] for r in table.rates])
+    beside = [[row[3], row[5], f"{row[0]} {row[1]} {row[2]}"] for row in cells.data if row[5] is not None]
+    compared = wandb.Table(columns=["ours", "paper", "cell"], data=beside)
+    metric = words(table.metric)
+    charts = {
+        "table/means": wandb.plot.bar(means, "column", "mean", title=f"mean {metric}"),
+        "table/improvement": wandb.plot.bar(rates, "projection", "improvement", title="mean improvement rate"),
+        "table/paper": wandb.plot.scatter(compared, "paper", "ours", title=f"{metric}: ours against the paper's"),
+    }
+    kept = {"table/printed": printed, "table/cells": cells}
+    for name, own in (*kept.items(), *((f"{name}_table", chart.table) for name, chart in charts.items())):
+        wandb_run.keep_in_run(own, run, name)
+    return {**kept, **{name: chart for name, chart in charts.items() if chart.table.data}}
+
+
+def title(column: Column) -> str:
+    return f"{column.label} {column.method}"
+
+
+def lines(columns: Sequence[Column], row: Row) -> list[list[Any]]:
+    """One row per number of a category."""
+    return [
+        [row.label, column.label, column.method, cell.value, cell.std, cell.paper, cell.delta, cell.gain]
+        for column, cell in zip(columns, row.cells, strict=True)
+        if cell.value is not None
+    ]
