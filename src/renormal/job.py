@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import lightning as L
 import torch
 from hydra.utils import instantiate
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 from omegaconf import DictConfig, OmegaConf
 
 from renormal.data import Source
 from renormal.functional.tiles import tiles
 from renormal.lit.datamodule import SourceData
+from renormal.lit.heartbeat import Heartbeat
 from renormal.lit.module import AutoencoderModule
 from renormal.lit.progress import Progress
 from renormal.lit.projection_callback import ProjectionCallback
 from renormal.lit.training_clock import TrainingClock
+from renormal.lit.whole_file import WholeFile
 from renormal.machine import commit, device_name, keep_freed_memory, precision_of, quieten, versions
-from renormal.recipe import fingerprints
-from renormal.report.record import Record, read_record, write_record
+from renormal.recipe import answered, fingerprints
+from renormal.report.record import Record, write_record
 from renormal.weights import load, resume_from
 
 STAGES = ("train", "test")
@@ -31,10 +34,10 @@ COLLAPSED = 1.0  # nats of KL below which a posterior says nothing about its ima
 log = logging.getLogger("renormal")
 
 
-def run_job(config: DictConfig, *, line: int = 0) -> None:
+def run_job(config: DictConfig, *, line: int = 0, tell: Callable[[str, int | None], None] | None = None) -> None:
     """Train, test and leave record.json, or say in one line what is wrong before any of it.
 
-    line: where the job's progress bar stands, for jobs side by side.
+    line: where the job's progress bar stands, for jobs side by side. tell: takes the stage and the epochs finished.
     """
     check_stages(config)
     folder, source = Path(config.folder), instantiate(config.data.source, _convert_="all")
@@ -44,6 +47,8 @@ def run_job(config: DictConfig, *, line: int = 0) -> None:
         return
     if (folder / "record.json").is_file() and not config.rerun:
         log.warning("%s holds the record of another config and will be replaced: name=... keeps both", folder)
+    if tell:
+        tell("data", None)
     if config.threads:
         torch.set_num_threads(config.threads)
     keep_freed_memory()
@@ -54,7 +59,7 @@ def run_job(config: DictConfig, *, line: int = 0) -> None:
         data = build_data(config, source)
     module = build_module(config, data, hashes["training"])
     callback, clock = build_callback(config, data, folder), TrainingClock()
-    trainer = build_trainer(config, folder, [callback, clock], line)
+    trainer = build_trainer(config, folder, [callback, clock, *([Heartbeat(tell)] if tell else [])], line)
     if "train" in config.stages:
         with timed(seconds, "train"):
             ckpt_path = resume_from(config, folder, hashes)
@@ -88,12 +93,6 @@ def timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
     start = time.perf_counter()
     yield
     seconds[stage] = time.perf_counter() - start
-
-
-def answered(folder: Path, hashes: dict[str, str]) -> bool:
-    """Whether a record of this very config lies there."""
-    path = folder / "record.json"
-    return path.is_file() and read_record(path).hashes == hashes
 
 
 def build_data(config: DictConfig, source: Source) -> SourceData:
@@ -169,9 +168,19 @@ def build_trainer(config: DictConfig, folder: Path, own: list[L.Callback], line:
     ]
     settings = OmegaConf.merge(config.trainer, {"precision": precision_of(config)})
     trainer: L.Trainer = instantiate(
-        settings, callbacks=callbacks, logger=logger or False, default_root_dir=str(folder), _convert_="all"
+        settings,
+        callbacks=callbacks,
+        logger=logger or False,
+        plugins=[WholeFile(), *requeued_by_submitit()],
+        default_root_dir=str(folder),
+        _convert_="all",
     )
     return trainer
+
+
+def requeued_by_submitit() -> list[SLURMEnvironment]:
+    """Inside SLURM: Lightning leaves the queue to submitit, two requeues of one job would race."""
+    return [SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else []
 
 
 def warn_of_collapse(clock: TrainingClock) -> None:
