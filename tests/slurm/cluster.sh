@@ -13,7 +13,7 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 dir=${SLURM_ONE_DIR:-/tmp/slurm-one-$(id -u)}
-cpus=${SLURM_ONE_CPUS:-$(nproc)}
+cpus=${SLURM_ONE_CPUS:-$(env -u OMP_NUM_THREADS nproc)} # nproc would count threads
 port=${SLURM_ONE_PORT:-16817}
 mem=$(awk '/^MemTotal/ {print int($2 * 0.9 / 1024)}' /proc/meminfo)
 host=$(hostname -s)
