@@ -86,15 +86,16 @@ def test_a_job_alone_has_the_first_line_and_keeps_its_environment() -> None:
 
 def test_a_job_ends_with_its_sweep(tmp_path: Path) -> None:
     """Even if the sweep was killed and could say nothing."""
+    sleeps = JOB.replace("input()", "import time; time.sleep(60)")
     code = "import subprocess, sys; from renormal.beside import side_by_side\nwith side_by_side(1):\n"
-    code += f"    subprocess.run([sys.executable, '-c', {JOB!r}], stdin=subprocess.PIPE)"
+    code += f"    subprocess.run([sys.executable, '-c', {sleeps!r}])"
     sweep = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     with sweep:
         assert said(sweep)[0] == "0"
         children = Path(f"/proc/{sweep.pid}/task/{sweep.pid}/children").read_text().split()
         assert len(children) == 1
         sweep.kill()
-        deadline = time.monotonic() + 10
-        while Path(f"/proc/{children[0]}").exists():
-            assert time.monotonic() < deadline, "it lives on"
+        deadline = time.monotonic() + 15
+        while Path(f"/proc/{children[0]}").exists() and time.monotonic() < deadline:
             time.sleep(0.1)
+        assert not Path(f"/proc/{children[0]}").exists(), "it lives on"
