@@ -22,7 +22,7 @@ demo: install    ## drawn images, four autoencoders, 7 minutes: a table and a pa
 	$(BIN)/renormal-report outputs/demo
 
 test: lint types ## lint, types and tests
-	$(BIN)/python -m pytest --numprocesses 2
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
 lint: install    ## ruff: rules and format
 	$(BIN)/ruff check .

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import lightning as L
 import torch
 from hydra.utils import instantiate
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
@@ -19,32 +20,35 @@ from renormal.data import Source
 from renormal.functional.tiles import tiles
 from renormal.lit.dashboard import Dashboard
 from renormal.lit.datamodule import SourceData
+from renormal.lit.heartbeat import Heartbeat
 from renormal.lit.module import AutoencoderModule
 from renormal.lit.progress import Progress
 from renormal.lit.projection_callback import ProjectionCallback
 from renormal.lit.samples import write_samples
 from renormal.lit.training_clock import TrainingClock
+from renormal.lit.whole_file import WholeFile
 from renormal.loggers import logging_to
 from renormal.machine import commit, device_name, keep_freed_memory, precision_of, quieten, versions
-from renormal.recipe import fingerprints
-from renormal.report.record import Record, read_record, write_record
+from renormal.recipe import answered, fingerprints
+from renormal.report.record import Record, write_record
 from renormal.weights import load, resume_from
 
 STAGES = ("train", "test")
 COLLAPSED = 1.0  # nats of KL below which a posterior says nothing about its image, ours
+Tell = Callable[[str, int | None], None]  # the stage, and the epochs finished
 log = logging.getLogger("renormal")
 
 
-def run_job(config: DictConfig, *, line: int = 0) -> None:
+def run_job(config: DictConfig, *, line: int = 0, tell: Tell | None = None) -> None:
     """Train, test and leave record.json, or say in one line what is wrong before any of it.
 
-    line: where the job's progress bar stands, for jobs side by side.
+    line: where the job's progress bar stands, for jobs side by side. tell: takes the stage and the epochs finished.
     """
     with ExitStack() as logs:
-        run_stages(config, line, logs)
+        run_stages(config, line, logs, tell)
 
 
-def run_stages(config: DictConfig, line: int, logs: ExitStack) -> None:
+def run_stages(config: DictConfig, line: int, logs: ExitStack, tell: Tell | None) -> None:
     """The job itself. logs: closes what it logs to, and knows whether it failed."""
     check_stages(config)
     folder, source = Path(config.folder), instantiate(config.data.source, _convert_="all")
@@ -54,6 +58,8 @@ def run_stages(config: DictConfig, line: int, logs: ExitStack) -> None:
         return
     if (folder / "record.json").is_file() and not config.rerun:
         log.warning("%s holds the record of another config and will be replaced: name=... keeps both", folder)
+    if tell:
+        tell("data", None)
     if config.threads:
         torch.set_num_threads(config.threads)
     keep_freed_memory()
@@ -65,8 +71,8 @@ def run_stages(config: DictConfig, line: int, logs: ExitStack) -> None:
     module = build_module(config, data, hashes["training"])
     callback, clock = build_callback(config, data, folder), TrainingClock()
     loggers = logs.enter_context(logging_to(config, folder, hashes))
-    dashboard = Dashboard(callback, **config.dashboard)
-    trainer = build_trainer(config, folder, [callback, clock, dashboard], line, loggers)
+    own = [callback, clock, Dashboard(callback, **config.dashboard), *([Heartbeat(tell)] if tell else [])]
+    trainer = build_trainer(config, folder, own, line, loggers)
     if "train" in config.stages:
         with timed(seconds, "train"):
             ckpt_path = resume_from(config, folder, hashes)
@@ -101,12 +107,6 @@ def timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
     start = time.perf_counter()
     yield
     seconds[stage] = time.perf_counter() - start
-
-
-def answered(folder: Path, hashes: dict[str, str]) -> bool:
-    """Whether a record of this very config lies there."""
-    path = folder / "record.json"
-    return path.is_file() and read_record(path).hashes == hashes
 
 
 def build_data(config: DictConfig, source: Source) -> SourceData:
@@ -183,9 +183,19 @@ def build_trainer(
     ]
     settings = OmegaConf.merge(config.trainer, {"precision": precision_of(config)})
     trainer: L.Trainer = instantiate(
-        settings, callbacks=callbacks, logger=loggers or False, default_root_dir=str(folder), _convert_="all"
+        settings,
+        callbacks=callbacks,
+        logger=loggers or False,
+        plugins=[WholeFile(), *requeued_by_submitit()],
+        default_root_dir=str(folder),
+        _convert_="all",
     )
     return trainer
+
+
+def requeued_by_submitit() -> list[SLURMEnvironment]:
+    """Inside SLURM: Lightning leaves the queue to submitit, two requeues of one job would race."""
+    return [SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else []
 
 
 def warn_of_collapse(clock: TrainingClock) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from renormal.data import Item, Source
 from renormal.machine import precision_of
+from renormal.report.record import FILE, read_record
 
 TRAINING = (
     "data",
@@ -34,6 +36,7 @@ ELSEWHERE = (
     "source",
     "notes",
 )  # where the data lie, not what they are
+log = logging.getLogger("renormal")
 
 
 def fingerprints(config: DictConfig, source: Source) -> dict[str, str]:
@@ -41,6 +44,16 @@ def fingerprints(config: DictConfig, source: Source) -> dict[str, str]:
     training = [parts(config, TRAINING), precision_of(config), listing(source, source.train)]
     test = [parts(config, TEST), listing(source, source.test), digest_of(config.checkpoint)]
     return {"training": digest(training), "test": digest(test)}
+
+
+def answered(folder: Path, hashes: dict[str, str]) -> bool:
+    """Whether a record of this very config lies there. One that cannot be read is no answer."""
+    path = folder / FILE
+    try:
+        return path.is_file() and read_record(path).hashes == hashes
+    except ValueError as error:
+        log.warning("%s: it will be replaced", error)
+        return False
 
 
 def parts(config: DictConfig, keys: Iterable[str]) -> dict[str, Any]:

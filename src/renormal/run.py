@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import hydra
@@ -11,6 +13,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+
+from renormal.beside import own_slot
+from renormal.state import BusyError, forget, in_one_line, working
 
 PACKAGE = Path(__file__).parent
 CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parents[1] / "conf"  # a wheel carries its own
@@ -24,26 +29,29 @@ def main(config: DictConfig) -> None:
     """One job = one (model, category, seed)."""
     OmegaConf.resolve(config)
     OmegaConf.set_readonly(config, True)
-    from renormal.job import run_job  # torch and Lightning load here, so that --help does not wait for them
-
+    folder = Path(config.folder)
     try:
-        run_job(config, line=own_line())
+        work(config, folder)
     except (ValueError, InstantiationException) as error:
         if HydraConfig.get().mode == RunMode.MULTIRUN:
-            raise  # the other jobs go on, and Hydra names this one at the end
+            raise  # the other jobs go on, and the sweep names this one at the end
         log.debug("why", exc_info=True)
-        cause = error.__cause__ if isinstance(error, InstantiationException) else error
-        sys.exit(f"renormal: {cause}")
+        if not isinstance(error, BusyError):
+            forget(folder)
+        sys.exit(f"renormal: {in_one_line(error)}")
 
 
-def own_line() -> int:
-    """Jobs that run side by side write their progress on lines of their own."""
-    hydra_config = HydraConfig.get()
-    if hydra_config.mode != RunMode.MULTIRUN:
-        return 0
-    side_by_side = int(hydra_config.launcher.get("n_jobs", 1))
-    return int(hydra_config.job.num) % side_by_side if side_by_side > 0 else 0
+def work(config: DictConfig, folder: Path) -> None:
+    """The job in its folder, which no other process may use meanwhile; ranks beside the first look on."""
+    line = own_slot()  # before torch loads: with it comes the device
+    rank = int(os.environ.get("LOCAL_RANK") or os.environ.get("SLURM_PROCID") or 0)
+    with working(folder, config.trainer.max_epochs) if rank == 0 else nullcontext() as journal:
+        from renormal.job import run_job  # torch and Lightning load here, so that --help does not wait for them
+
+        run_job(config, line=line, tell=journal.tell if journal else None)
 
 
-if __name__ == "__main__":
-    main()
+if __name__ == "__main__":  # by its own name: what is pickled for other processes must not belong to __main__
+    from renormal.run import main as renormal
+
+    renormal()

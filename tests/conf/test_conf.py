@@ -28,7 +28,9 @@ def names(group: str) -> list[str]:
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
 
-@pytest.mark.parametrize("group", ["model", "data", "projection", "score", "trainer", "logger", "experiment", "sweep"])
+@pytest.mark.parametrize(
+    "group", ["model", "data", "projection", "score", "trainer", "logger", "hydra/launcher", "experiment", "sweep"]
+)
 def test_every_file_of_a_group_composes(group: str) -> None:
     assert names(group)
     for name in names(group):

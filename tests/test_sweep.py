@@ -1,0 +1,189 @@
+"""Sweeps by the real command: what is done again, what goes on, what is refused, and how failures end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from renormal.report.record import read_record
+
+SMALL = [
+    *("data.train=6", "data.good=2", "data.defective=1", "data.epoch_images=8", "data.object_size=32"),
+    *("test.panels=0", "batch_size=4", "trainer.max_epochs=2", "trainer.accelerator=cpu", "descent.max_steps=3"),
+    *("trainer.log_every_n_steps=1", "progress=false", "threads=1", "name=s"),
+]
+LAUNCHERS = ["basic", "joblib", "local"]
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "renormal.run", "-m", *SMALL, *arguments]
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(*arguments), capture_output=True, text=True, cwd=folder, check=False, timeout=300)
+
+
+def states(folder: Path) -> dict[str, str]:
+    found = sorted((folder / "outputs" / "s").rglob("state.json"))
+    return {
+        str(path.parent.relative_to(folder / "outputs" / "s")): json.loads(path.read_text())["state"] for path in found
+    }
+
+
+def records(folder: Path) -> dict[str, Any]:
+    found = sorted((folder / "outputs" / "s").rglob("record.json"))
+    return {str(path.parent.relative_to(folder / "outputs" / "s")): read_record(path) for path in found}
+
+
+def written(folder: Path) -> dict[str, int]:
+    return {str(path): path.stat().st_mtime_ns for path in (folder / "outputs" / "s").rglob("record.json")}
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_a_failing_job_is_one_line_at_the_end_and_the_others_go_on(tmp_path: Path, launcher: str) -> None:
+    """And the same command again does only what is left, a changed one everything that it changes."""
+    first = run(
+        tmp_path,
+        f"hydra/launcher={launcher}",
+        "seed=0,1",
+        "data.seed=0",
+        "+trainer.overfit_batches=0,x",
+        "hydra.sweep.subdir=${trainer.overfit_batches}/${model.name}/${data.category}/${seed}",
+    )
+    assert first.returncode == 1, first.stderr
+    assert states(tmp_path) == {
+        "0/l2_ae/bottle/0": "done",
+        "0/l2_ae/bottle/1": "done",
+        "x/l2_ae/bottle/0": "failed",
+        "x/l2_ae/bottle/1": "failed",
+    }
+    last = first.stderr.strip().splitlines()[-3:]
+    assert last[0] == "renormal: 2 of 4 jobs are not done"
+    assert last[1].startswith("renormal: x/l2_ae/bottle/0 failed: ")
+    assert last[1].endswith("(outputs/s/x/l2_ae/bottle/0/run.log)")
+    assert "Traceback" not in first.stdout + first.stderr
+
+
+@pytest.mark.parametrize("launcher", ["joblib", "local"])
+def test_seeds_land_in_folders_of_their_own_and_a_repeated_sweep_launches_only_what_is_left(
+    tmp_path: Path, launcher: str
+) -> None:
+    sweep = ("seed=0,1,2", f"hydra/launcher={launcher}")
+    assert run(tmp_path, *sweep).returncode == 0
+    found = records(tmp_path)
+    assert list(found) == [f"l2_ae/bottle/{seed}" for seed in (0, 1, 2)]
+    assert len({json.dumps(record.metrics) for record in found.values()}) == 3, "each seed has its own numbers"
+    plan = json.loads((tmp_path / "outputs" / "s" / "plan.json").read_text())
+    assert plan["jobs"] == list(found)
+    assert plan["launcher"] == launcher
+    before = written(tmp_path)
+    (tmp_path / "outputs/s/l2_ae/bottle/1/record.json").write_text("{")  # no valid record
+    again = run(tmp_path, *sweep)
+    assert again.returncode == 0
+    assert "2 of 3 jobs already have the record" in again.stdout
+    assert [path for path, when in written(tmp_path).items() if when != before[path]] == [
+        str(tmp_path / "outputs/s/l2_ae/bottle/1/record.json")
+    ]
+    assert records(tmp_path)["l2_ae/bottle/1"].metrics == found["l2_ae/bottle/1"].metrics
+    more = run(tmp_path, "seed=3", "model=l2_ae,vae", *sweep[1:])
+    assert more.returncode == 0
+    plan = json.loads((tmp_path / "outputs" / "s" / "plan.json").read_text())
+    assert plan["jobs"] == [*found, "l2_ae/bottle/3", "vae/bottle/3"], "merged"
+
+
+def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 120
+    while not path.exists():
+        assert process.poll() is None, "the sweep ended early"
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def descendants(process: int) -> set[int]:
+    """Of Linux's /proc: processes below this one."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rsplit(")", 1)[1].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        parents[int(stat.parent.name)] = int(fields[1])
+    below = {process}
+    while found := {child for child, parent in parents.items() if parent in below} - below:
+        below |= found
+    return below - {process}
+
+
+@pytest.mark.parametrize("launcher", ["joblib", "local"])
+def test_a_killed_sweep_leaves_no_worker_and_goes_on_to_the_same_numbers(tmp_path: Path, launcher: str) -> None:
+    longer = ("seed=0,1", f"hydra/launcher={launcher}", "hydra.launcher.n_jobs=2", "trainer.max_epochs=40")
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    whole.mkdir()
+    killed.mkdir()
+    with subprocess.Popen(
+        command(*longer), cwd=killed, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True
+    ) as sweep:
+        wait_for(killed / "outputs/s/l2_ae/bottle/0/checkpoints/last.ckpt", sweep)
+        workers = descendants(sweep.pid)
+        assert len(workers) >= 2
+        os.kill(sweep.pid, signal.SIGKILL)
+    deadline = time.monotonic() + 15
+    while left := {
+        worker
+        for worker in workers
+        if Path(f"/proc/{worker}/stat").exists() and " Z " not in Path(f"/proc/{worker}/stat").read_text()
+    }:
+        assert time.monotonic() < deadline, f"{left} live on"
+        time.sleep(0.1)
+    assert run(killed, *longer).returncode == 0
+    assert run(whole, *longer).returncode == 0
+    assert {name: record.metrics for name, record in records(killed).items()} == {
+        name: record.metrics for name, record in records(whole).items()
+    }
+    assert "going on after" in (killed / "outputs/s/l2_ae/bottle/0/run.log").read_text()
+
+
+def test_two_identical_sweeps_at_once_share_the_work(tmp_path: Path) -> None:
+    sweep = command("seed=0,1,2", "trainer.max_epochs=20")
+    run(tmp_path, "seed=9", "stages=[train]", "trainer.max_epochs=1")  # the drawn images
+    both = [
+        subprocess.Popen(sweep, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in "ab"
+    ]
+    ends = [process.communicate(timeout=300)[0] for process in both]
+    assert all("Traceback" not in end for end in ends)
+    assert sorted(process.returncode for process in both)[0] == 0, ends
+    assert len(records(tmp_path)) == 3
+    logs = [(tmp_path / f"outputs/s/l2_ae/bottle/{seed}/run.log").read_text() for seed in (0, 1, 2)]
+    assert [log.count("pixel AUROC") for log in logs] == [1, 1, 1], "no job was done twice"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (
+            ["seed=0,1", "trainer.devices=2"],
+            "cannot run in a sweep of launcher basic: one job at a time, or hydra/launcher=slurm",
+        ),
+        (["seed=0,1", "trainer.devices=auto"], "trainer.devices=auto, trainer.num_nodes=1 cannot run in a sweep"),
+        (["seed=0,1", "trainer.devices=[0,1]", "hydra/launcher=joblib"], "cannot run in a sweep of launcher joblib"),
+        (["seed=0,1", "+trainer.num_nodes=2", "hydra/launcher=local"], "cannot run in a sweep of launcher local"),
+        (["seed=0,1", "trainer.devices=2", "hydra/launcher=slurm"], "needs hydra.launcher.tasks_per_node=2"),
+        (["batch_size=4,abc"], "renormal: batch_size must be a whole number, got abc"),
+        (["model=vae,vaee"], "Could not find 'model/vaee'"),
+        (["+descent.max_step=3", "seed=0,1"], "renormal: nobody reads descent.max_step: descent.max_steps was meant?"),
+    ],
+)
+def test_a_sweep_that_cannot_work_is_refused_in_one_line(tmp_path: Path, arguments: list[str], line: str) -> None:
+    end = run(tmp_path, *arguments)
+    assert end.returncode == 2, end.stderr
+    assert line in end.stderr
+    assert len(end.stderr.strip().splitlines()) == 1
+    assert not list((tmp_path / "outputs").rglob("state.json"))
