@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +23,8 @@ from renormal.lit.progress import Progress
 from renormal.lit.projection_callback import ProjectionCallback
 from renormal.lit.training_clock import TrainingClock
 from renormal.machine import commit, device_name, keep_freed_memory, precision_of, quieten, versions
-from renormal.recipe import fingerprints
+from renormal.ranks import processes, said_by_first, started, started_elsewhere
+from renormal.recipe import answers, fingerprints
 from renormal.report.record import Record, read_record, write_record
 from renormal.weights import load, resume_from
 
@@ -39,25 +41,33 @@ def run_job(config: DictConfig, *, line: int = 0) -> None:
     check_stages(config)
     folder, source = Path(config.folder), instantiate(config.data.source, _convert_="all")
     hashes = fingerprints(config, source)
-    if not config.rerun and answered(folder, hashes):
-        log.info("%s already has the record of this config (rerun=true repeats it)", folder)
+    quieten()
+    alone = processes(config) == 1 or not started_elsewhere()
+    if alone and answered(config, folder, hashes):  # others would wait for a rank 0 that has gone
         return
-    if (folder / "record.json").is_file() and not config.rerun:
-        log.warning("%s holds the record of another config and will be replaced: name=... keeps both", folder)
     if config.threads:
         torch.set_num_threads(config.threads)
+        os.environ["OMP_NUM_THREADS"] = str(config.threads)  # else Lightning divides all cores by the ranks
     keep_freed_memory()
-    quieten()
     L.seed_everything(config.seed, workers=True, verbose=False)
+    with started(config):
+        perform(config, folder, source, hashes, line)
+
+
+def perform(config: DictConfig, folder: Path, source: Source, hashes: dict[str, str], line: int) -> None:
+    """The stages. Each rank does its share of them; what was found in the folder is for rank 0 to judge."""
     seconds: dict[str, float] = {}
     with timed(seconds, "data"):
         data = build_data(config, source)
     module = build_module(config, data, hashes["training"])
     callback, clock = build_callback(config, data, folder), TrainingClock()
     trainer = build_trainer(config, folder, [callback, clock], line)
+    trainer.strategy.setup_environment()  # the ranks meet
+    if said_by_first(trainer, lambda: trainer.world_size > 1 and answered(config, folder, hashes)):
+        return
     if "train" in config.stages:
         with timed(seconds, "train"):
-            ckpt_path = resume_from(config, folder, hashes)
+            ckpt_path = said_by_first(trainer, lambda: resume_from(config, folder, hashes))
             try:
                 trainer.fit(module, datamodule=data, ckpt_path=ckpt_path, weights_only=True)
             except SystemExit:  # Lightning's answer to Ctrl-C
@@ -90,10 +100,16 @@ def timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
     seconds[stage] = time.perf_counter() - start
 
 
-def answered(folder: Path, hashes: dict[str, str]) -> bool:
-    """Whether a record of this very config lies there."""
+def answered(config: DictConfig, folder: Path, hashes: dict[str, str]) -> bool:
+    """Whether a record of this very config lies there, and is not to be repeated."""
     path = folder / "record.json"
-    return path.is_file() and read_record(path).hashes == hashes
+    if config.rerun or not path.is_file():
+        return False
+    if answers(read_record(path).hashes, hashes, config):
+        log.info("%s already has the record of this config (rerun=true repeats it)", folder)
+        return True
+    log.warning("%s holds the record of another config and will be replaced: name=... keeps both", folder)
+    return False
 
 
 def build_data(config: DictConfig, source: Source) -> SourceData:
@@ -215,6 +231,7 @@ def record_of(
             "name": device_name(trainer.strategy.root_device),
             "threads": torch.get_num_threads(),
             "precision": precision_of(config),
+            "count": trainer.world_size,
         },
         versions=versions(),
         commit=commit(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,17 @@ import torch
 from torch import Tensor
 
 from renormal.contracts import Autoencoder, Images, Maps, Projection, Sample, Score
-from renormal.functional.tiles import blend, cut
+from renormal.functional.tiles import blend, cut, tiles
+from renormal.lit.batches import channels_last, in_batches, project_filled
+from renormal.lit.calibration import calibrated
 from renormal.lit.curves import Curve
 from renormal.lit.datamodule import SourceData
 from renormal.lit.descent_report import DescentReport
+from renormal.lit.gathering import gathered
 from renormal.lit.module import AutoencoderModule
 from renormal.lit.panels import write_panel
 from renormal.metrics import AnomalyMetrics
-from renormal.projection import Descent, project, reconstruction_losses, settle
+from renormal.projection import Descent
 
 BASELINE = "baseline"
 log = logging.getLogger("renormal")
@@ -62,21 +65,19 @@ class ProjectionCallback(L.Callback):
         self.curves: dict[str, Curve] = {}
 
     def on_test_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Normal images set each threshold, in the precision and the batch size of its descent."""
+        """Normal images set each threshold, in the precision and the batch size of its descent.
+
+        No batch is larger than the whole test set, and each is filled up to its size: numbers do not depend on how many
+        ranks share the images.
+        """
         data, model = _parts(trainer, pl_module)
         model.requires_grad_(False)
+        samples = len(data.test.images) * tiles(data.size, data.patch_size, self.stride)
+        self.rows = min(CHUNK, samples)
         self.counters = {name: AnomalyMetrics().to(pl_module.device) for name in (BASELINE, *self.projections)}
         self.wanted = _first_of_each_defect(data.test.defects, data.test.paths, self.panel_count)
         self.curves = {name: Curve(self.projections[name].max_steps) for name in self.curve_names}
-        losses: dict[Any, Tensor] = {}
-        self.descents: dict[str, Descent] = {}
-        few = _on(next(data.normal_images(CHUNK)), pl_module.device)
-        for name, projection in self.projections.items():
-            descent = settle(projection, model, few)
-            key = (descent.energy, descent.precision, descent.slots)
-            if key not in losses:
-                losses[key] = _normal_losses(data, model, descent, pl_module.device)
-            self.descents[name] = replace(descent, stop=descent.stop.calibrated(losses[key]))
+        self.descents = calibrated(self.projections, trainer, data, model, samples=samples)
         self.descent_reports = {name: DescentReport(descent) for name, descent in self.descents.items()}
 
     @torch.no_grad()
@@ -90,12 +91,14 @@ class ProjectionCallback(L.Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """One call of each projection for all tiles of the batch."""
+        if not batch.path:  # more ranks than images
+            return
         data, model = _parts(trainer, pl_module)
         tiled = data.size != data.patch_size
         patches = cut(batch.image, data.patch_size, self.stride) if tiled else batch.image
-        x0 = _on(patches, pl_module.device)
+        x0 = channels_last(patches, pl_module.device)
         regions = cut(batch.regions, data.patch_size, self.stride) if tiled else batch.regions
-        baseline = torch.cat([model.reconstruct(part).image for part in torch.split(x0, CHUNK)])
+        baseline = in_batches(lambda rows: model.reconstruct(rows).image, x0, size=self.rows)
         ends = {BASELINE: baseline}
         for name in self.projections:
             ends[name] = self._project(name, model, x0, regions, baseline, images=len(batch.path))
@@ -105,14 +108,20 @@ class ProjectionCallback(L.Callback):
         self._draw(batch, whole)
 
     def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Numbers for the record: metrics of all ranks together, steps and seconds of this one."""
-        _, model = _parts(trainer, pl_module)
+        """Numbers for the record, of all ranks together: every rank comes here once, when its own images are done."""
+        data, model = _parts(trainer, pl_module)
         model.requires_grad_(True)
         for name, counter in self.counters.items():
             self.metrics.update({f"{name}/{metric}": value.item() for metric, value in counter.compute().items()})
         if undefined := self.counters[BASELINE].undefined:
             reasons = " and ".join(sorted(set(undefined.values())))
             log.warning("%s not defined: %s", ", ".join(undefined), reasons)
+        for descent_report in self.descent_reports.values():
+            descent_report.gather()
+        for curve in self.curves.values():
+            curve.gather(pl_module.device)
+        drawn = [panel for panels in gathered(self.panels) for panel in panels]
+        self.panels = _in_order(drawn, list(self.projections), data.test.paths)
         self.reports = {name: report.values() for name, report in self.descent_reports.items()}
         for name, report in self.reports.items():
             if report["diverged"]:
@@ -123,14 +132,15 @@ class ProjectionCallback(L.Callback):
     def _project(
         self, name: str, model: Autoencoder, x0: Images, regions: Tensor, baseline: Images, *, images: int
     ) -> Images:
-        curve = self.curves.get(name)
-        observe = None if curve is None else curve.observer(self.score, model, x0, regions)
+        curve, descent = self.curves.get(name), self.descents[name]
+        score = partial(self._scored, size=descent.slots)
+        observe = None if curve is None else curve.observer(score, model, x0, regions)
         start = time.perf_counter()
-        result = project(model, x0, self.descents[name], observe=observe, arrived=self.arrived)
+        result = project_filled(model, x0, descent, observe=observe, arrived=self.arrived)
         self.descent_reports[name].add(result, images=images, seconds=time.perf_counter() - start)
         result = _without_diverged(result, baseline)
         if curve is not None:
-            curve.hold(self.score, model, x0, regions, result)
+            curve.hold(score, model, x0, regions, result)
         return result.x
 
     def _assemble(self, model: Autoencoder, x0: Images, end: Images, image: Images) -> tuple[Images, Maps]:
@@ -140,12 +150,12 @@ class ProjectionCallback(L.Callback):
         height, width = image.shape[-2:]
         pixels = blend(end, height, width, self.stride)
         if self.average == "pixels":
-            return pixels, self._scored(model, image.to(end.device), pixels)
+            size = max(1, self.rows * len(image) // len(x0))  # as many pixels as in the tiles' batches
+            return pixels, self._scored(model, image.to(end.device), pixels, size=size)
         return pixels, blend(self._scored(model, x0, end), height, width, self.stride)
 
-    def _scored(self, model: Autoencoder, x0: Images, end: Images) -> Maps:
-        pairs = zip(torch.split(x0, CHUNK), torch.split(end, CHUNK), strict=True)
-        return torch.cat([self.score(model, before, after) for before, after in pairs])
+    def _scored(self, model: Autoencoder, x0: Images, end: Images, size: int | None = None) -> Maps:
+        return in_batches(partial(self.score, model), x0, end, size=size or self.rows)
 
     def _draw(self, batch: Sample, whole: Mapping[str, tuple[Images, Maps]]) -> None:
         if self.folder is None:
@@ -192,21 +202,10 @@ def _parts(trainer: L.Trainer, pl_module: L.LightningModule) -> tuple[SourceData
     return data, pl_module.model
 
 
-def _normal_losses(data: SourceData, model: Autoencoder, descent: Descent, device: torch.device) -> Tensor:
-    slots = descent.slots or CHUNK
-    size = slots * max(1, CHUNK // slots)  # whole batches of the descent
-    chunks = data.normal_images(size)
-    return torch.cat([reconstruction_losses(model, _on(chunk, device), descent) for chunk in chunks])
-
-
 def _without_diverged(result: Projection, baseline: Images) -> Projection:
     """A sample that left the finite numbers counts as its reconstruction."""
     finite = result.x.flatten(1).isfinite().all(dim=1)
     return result._replace(x=torch.where(finite[:, None, None, None], result.x, baseline))
-
-
-def _on(images: Images, device: torch.device) -> Images:
-    return images.to(device).contiguous(memory_format=torch.channels_last)
 
 
 def _first_of_each_defect(defects: Sequence[str], paths: Sequence[str], count: int) -> set[str]:
@@ -217,3 +216,8 @@ def _first_of_each_defect(defects: Sequence[str], paths: Sequence[str], count: i
     turns = max(map(len, by_defect.values()), default=0)
     order = [own[turn] for turn in range(turns) for own in by_defect.values() if turn < len(own)]
     return set(order[:count])
+
+
+def _in_order(panels: Sequence[dict[str, str]], names: Sequence[str], paths: Sequence[str]) -> list[dict[str, str]]:
+    """By projection and sample, whichever rank drew them."""
+    return sorted(panels, key=lambda panel: (names.index(panel["projection"]), paths.index(panel["path"])))
