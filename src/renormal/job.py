@@ -21,6 +21,7 @@ from renormal.lit.datamodule import SourceData
 from renormal.lit.module import AutoencoderModule
 from renormal.lit.progress import Progress
 from renormal.lit.projection_callback import ProjectionCallback
+from renormal.lit.termination import EndAtOnce
 from renormal.lit.training_clock import TrainingClock
 from renormal.machine import commit, device_name, keep_freed_memory, precision_of, quieten, versions
 from renormal.ranks import processes, said_by_first, started, started_elsewhere
@@ -70,7 +71,7 @@ def perform(config: DictConfig, folder: Path, source: Source, hashes: dict[str, 
             ckpt_path = said_by_first(trainer, lambda: resume_from(config, folder, hashes))
             try:
                 trainer.fit(module, datamodule=data, ckpt_path=ckpt_path, weights_only=True)
-            except SystemExit:  # Lightning's answer to Ctrl-C
+            except SystemExit:  # Lightning's answer to Ctrl-C, ours to SIGTERM
                 log.warning("interrupted: the same command goes on after %d epochs", trainer.current_epoch)
                 raise
         warn_of_collapse(clock)
@@ -180,6 +181,7 @@ def build_trainer(config: DictConfig, folder: Path, own: list[L.Callback], line:
     callbacks = [
         *own,
         Progress(title, line=line, enabled=config.progress),
+        EndAtOnce(),
         ModelCheckpoint(dirpath=folder / "checkpoints", filename="last", save_top_k=1, enable_version_counter=False),
         *([LearningRateMonitor(logging_interval="epoch")] if logger else []),
     ]
