@@ -11,12 +11,16 @@ import torch
 import torch.multiprocessing
 
 
+def free_port() -> int:
+    with socket.socket() as candidate:
+        candidate.bind(("127.0.0.1", 0))
+        port: int = candidate.getsockname()[1]
+        return port
+
+
 def as_ranks(count: int, work: Callable[..., None], *arguments: Any) -> None:
     """Run work(rank, *arguments) in `count` processes that know of one another as Lightning wants it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    torch.multiprocessing.spawn(_rank, args=(count, port, work, arguments), nprocs=count)
+    torch.multiprocessing.spawn(_rank, args=(count, free_port(), work, arguments), nprocs=count)
 
 
 def _rank(rank: int, count: int, port: int, work: Callable[..., None], arguments: tuple[Any, ...]) -> None:

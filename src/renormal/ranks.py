@@ -29,6 +29,7 @@ from renormal.report.record import portable
 if TYPE_CHECKING:
     from lightning import Trainer
 
+COMMAND = (sys.executable, "-P", "-m", "renormal.ranks")  # P: whatever lies in the working directory is no module
 RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID")  # of torchrun, of Lightning, of srun
 NOTICE = 5.0  # seconds between the end of a connection and that of the process at its other end, ours
 PATIENCE = 30.0  # seconds that rank 0 has to end by itself once another has failed, ours: a GPU may wait for ever
@@ -64,7 +65,7 @@ class Other:
         self.number = number
         self.output = tempfile.TemporaryFile()  # noqa: SIM115 it is open as long as the process lives
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "renormal.ranks"],
+            COMMAND,
             stdin=subprocess.PIPE,
             stdout=self.output,
             stderr=self.output,
@@ -129,7 +130,7 @@ def started(config: DictConfig) -> Iterator[None]:
         try:
             yield
             part(others)
-        except (RuntimeError, SystemExit) as error:
+        except (RuntimeError, SystemExit, KeyboardInterrupt) as error:
             seconds = (
                 NOTICE if isinstance(error, RuntimeError) else 0.0
             )  # the end of a connection comes before the exit

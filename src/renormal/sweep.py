@@ -13,7 +13,11 @@ from hydra.experimental.callback import Callback
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from renormal.ranks import rank
+
 SHOWN_BY = {"model": "model.name", "category": "data.category", "data.root": "data.category"}  # what a folder shows
+
+OmegaConf.register_new_resolver("first_rank", lambda name: None if rank() else name, replace=True)
 
 
 class CheckSweep(Callback):
