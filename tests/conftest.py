@@ -11,23 +11,9 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 from renormal.run import CONF
+from several import SMALL
 
 Compose = Callable[..., DictConfig]
-SMALL = [
-    "data.epoch_images=8",
-    "data.object_size=32",
-    "data.texture_size=64",
-    "data.patch_size=32",
-    "test.stride=32",
-    "test.panels=2",
-    "batch_size=4",
-    "trainer.max_epochs=1",
-    "trainer.accelerator=cpu",
-    "trainer.log_every_n_steps=1",
-    "progress=false",
-    "descent.max_steps=3",
-    "threads=1",
-]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,54 +1,24 @@
-"""Several processes for one job: one result, whoever starts them; one line when one of them ends before the others."""
+"""Several processes for one job: one result, that of one process, whoever starts them."""
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hydra import compose, initialize_config_dir
+import torch
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
 
-from conftest import SMALL
 from renormal import job, ranks
 from renormal.job import run_job
 from renormal.lit.module import AutoencoderModule
 from renormal.report.record import Record, read_record
-from renormal.run import CONF
-from several import as_ranks, free_port
+from several import TWO, as_ranks, command, config_of, ended, folder_of, free_port
 
-DRAWN = ["data.train=6", "data.good=1", "data.defective=1", "model=vae", "test.curves=[eq8]"]
-TWO = ["trainer=ddp", "trainer.devices=2"]
 QUOTED = """name='it"s, two=2'"""  # Hydra's own quotes around a quote, a comma and an equals sign
 NAME = 'it"s, two=2'
 SPEED = {"seconds", "images_per_second", "image_steps_per_second"}
-
-
-def command(place: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-    whole = [sys.executable, "-m", "renormal.run", *TWO, *DRAWN, *SMALL, "data.root=drawn", *arguments]
-    env = os.environ | {"OMP_NUM_THREADS": "1"} | environment
-    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(whole, cwd=place, env=env, **pipes)
-
-
-def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=150)
-    return process.returncode, out, err
-
-
-def config_of(place: Path, *overrides: str) -> DictConfig:
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose("config", [*DRAWN, *SMALL, f"data.root={place / 'drawn'}", f"folder={place}", *overrides])
-    OmegaConf.resolve(config)
-    return config
 
 
 def numbers(record: Record) -> tuple[Any, ...]:
@@ -78,12 +48,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def folder_of(place: Path, name: str = NAME) -> Path:
-    return place / "outputs" / name / "vae" / "bottle" / "0"
-
-
 def test_two_processes_leave_one_of_everything(place: Path) -> None:
-    folder = folder_of(place)
+    folder = folder_of(place, NAME)
     record = read_record(folder / "record.json")
     files = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
     log = (folder / "run.log").read_text()
@@ -103,25 +69,25 @@ def test_two_processes_leave_one_of_everything(place: Path) -> None:
 
 
 def test_one_process_tests_the_same_checkpoint_with_the_same_numbers(place: Path, tmp_path: Path) -> None:
-    weights = shutil.copy(folder_of(place) / "checkpoints" / "last.ckpt", tmp_path)
-    whole = read_record(folder_of(place) / "record.json")
+    weights = shutil.copy(folder_of(place, NAME) / "checkpoints" / "last.ckpt", tmp_path)
+    whole = read_record(folder_of(place, NAME) / "record.json")
     run_job(config_of(place, "stages=[test]", f"folder={tmp_path}", f"checkpoint={weights}"))
     assert numbers(read_record(tmp_path / "record.json")) == numbers(whole)
 
 
 def test_a_test_alone_does_not_ask_how_many_trained(place: Path, tmp_path: Path) -> None:
-    shutil.copytree(folder_of(place), tmp_path / "run")
+    shutil.copytree(folder_of(place, NAME), tmp_path / "run")
     before = (tmp_path / "run" / "record.json").stat().st_mtime_ns
     run_job(config_of(place, f"folder={tmp_path / 'run'}", "stages=[test]"))
     assert (tmp_path / "run" / "record.json").stat().st_mtime_ns == before, "answered"
     run_job(config_of(place, f"folder={tmp_path / 'run'}", "stages=[test]", "rerun=true"))
     assert numbers(read_record(tmp_path / "run" / "record.json")) == numbers(
-        read_record(folder_of(place) / "record.json")
+        read_record(folder_of(place, NAME) / "record.json")
     )
 
 
 def test_a_training_on_two_is_not_one_on_one(place: Path, tmp_path: Path) -> None:
-    shutil.copytree(folder_of(place), tmp_path / "run")
+    shutil.copytree(folder_of(place, NAME), tmp_path / "run")
     run_job(config_of(place, f"folder={tmp_path / 'run'}"))
     record = read_record(tmp_path / "run" / "record.json")
     assert record.device["count"] == 1
@@ -135,7 +101,7 @@ def test_under_slurm_each_task_is_a_rank(place: Path) -> None:
     run_job(config_of(place, f"folder={folder}", "stages=[train]", "seed=7", "logger=none"))
     first, second = under_slurm(place, "name=slurm")
     assert (first[0], second) == (0, (0, "", "")), "the second rank says nothing"
-    assert numbers(read_record(folder / "record.json")) == numbers(read_record(folder_of(place) / "record.json"))
+    assert numbers(read_record(folder / "record.json")) == numbers(read_record(folder_of(place, NAME) / "record.json"))
     assert len(list((folder / "checkpoints").glob("other-*.ckpt"))) == 1
     lines = (folder / "run.log").read_text().splitlines()
     assert [line.split(" - ")[1].split()[1] for line in lines] == ["checkpoint", "posterior", "pixel"], "each once"
@@ -190,81 +156,6 @@ def test_rank_0_judges_for_all(tmp_path: Path) -> None:
     as_ranks(2, judging_rank, tmp_path)
     first, repeated, left = ((tmp_path / f"1-{seeing}").read_text() for seeing in (None, 1, 0))
     assert first != repeated == left
-
-
-@pytest.mark.parametrize(
-    ("whom", "number", "code", "line"),
-    [
-        (1, signal.SIGKILL, 1, "renormal: rank 1 was ended by SIGKILL"),
-        (0, signal.SIGKILL, -9, None),
-        (0, signal.SIGTERM, 143, None),
-    ],
-)
-def test_when_one_is_killed_all_end(tmp_path: Path, whom: int, number: signal.Signals, code: int, line: str) -> None:
-    process = command(tmp_path, "name=long", "trainer.max_epochs=100000")
-    checkpoint = folder_of(tmp_path, "long") / "checkpoints" / "last.ckpt"
-    while not checkpoint.is_file():
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.1)
-    other = int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0])
-    os.kill((process.pid, other)[whom], number)
-    returned, _, err = ended(process)
-    assert returned == code
-    assert err.strip().splitlines() == ([line] if line else [])
-    end = time.monotonic() + 20
-    while Path(f"/proc/{other}").exists():
-        assert time.monotonic() < end, "rank 1 lives on"
-        time.sleep(0.1)
-
-
-def beside(script: str, config: DictConfig, own: Callable[[], None], patch: pytest.MonkeyPatch) -> None:
-    """Rank 0 does its own while rank 1 does what the script says."""
-    patch.setattr(ranks, "COMMAND", (sys.executable, "-c", f"import sys; sys.stdin.readline(); {script}"))
-    with ranks.started(config):
-        own()
-
-
-def cut_off() -> None:
-    time.sleep(0.5)
-    raise RuntimeError("Connection closed by peer")
-
-
-def busy() -> None:
-    """With hours of its own images to project."""
-    for _ in range(400):
-        time.sleep(0.05)
-
-
-def refuse() -> None:
-    assert os.environ["LOCAL_RANK"] == "0"
-    raise ValueError("photos/0.png: empty file")
-
-
-@pytest.mark.parametrize("own", [cut_off, busy])
-@pytest.mark.parametrize(
-    ("script", "line"),
-    [
-        ("sys.exit('renormal: photos/3.png: empty file')", r"^rank 1: photos/3.png: empty file$"),
-        ("1 / 0", r"^rank 1 failed with exit code 1, .*rank-1.log has its last words: ZeroDivisionError: .*$"),
-        ("import os; os.kill(os.getpid(), 11)", r"^rank 1 was ended by SIGSEGV$"),
-    ],
-)
-def test_a_rank_that_fails_ends_the_job_and_is_named(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, own: Callable[[], None], script: str, line: str
-) -> None:
-    monkeypatch.setattr(ranks, "NOTICE", 1.0)
-    begin = time.monotonic()
-    with pytest.raises(ValueError, match=line):
-        beside(script, config_of(tmp_path, *TWO, f"folder={tmp_path}"), own, monkeypatch)
-    assert time.monotonic() - begin < 15
-    assert (tmp_path / "rank-1.log").is_file() == ("1 / 0" in script)
-
-
-def test_rank_0_s_own_failure_is_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    before = dict(os.environ)
-    with pytest.raises(ValueError, match=r"^photos/0.png: empty file$"):
-        beside("import time; time.sleep(99)", config_of(tmp_path, *TWO, f"folder={tmp_path}"), refuse, monkeypatch)
-    assert dict(os.environ) == before
 
 
 @pytest.mark.parametrize(
