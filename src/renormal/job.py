@@ -43,8 +43,8 @@ def run_job(config: DictConfig, *, line: int = 0) -> None:
     folder, source = Path(config.folder), instantiate(config.data.source, _convert_="all")
     hashes = fingerprints(config, source)
     quieten()
-    alone = processes(config) == 1 or not started_elsewhere()
-    if alone and answered(config, folder, hashes):  # others would wait for a rank 0 that has gone
+    alone = processes(config) == 1 or not started_elsewhere()  # else the others wait for what rank 0 says
+    if alone and answered(config, folder, hashes):
         return
     if config.threads:
         torch.set_num_threads(config.threads)
@@ -52,10 +52,10 @@ def run_job(config: DictConfig, *, line: int = 0) -> None:
     keep_freed_memory()
     L.seed_everything(config.seed, workers=True, verbose=False)
     with started(config):
-        perform(config, folder, source, hashes, line)
+        perform(config, folder, source, hashes, line=line, judged=alone)
 
 
-def perform(config: DictConfig, folder: Path, source: Source, hashes: dict[str, str], line: int) -> None:
+def perform(config: DictConfig, folder: Path, source: Source, hashes: dict[str, str], line: int, judged: bool) -> None:
     """The stages. Each rank does its share of them; what was found in the folder is for rank 0 to judge."""
     seconds: dict[str, float] = {}
     with timed(seconds, "data"):
@@ -64,7 +64,7 @@ def perform(config: DictConfig, folder: Path, source: Source, hashes: dict[str, 
     callback, clock = build_callback(config, data, folder), TrainingClock()
     trainer = build_trainer(config, folder, [callback, clock], line)
     trainer.strategy.setup_environment()  # the ranks meet
-    if said_by_first(trainer, lambda: trainer.world_size > 1 and answered(config, folder, hashes)):
+    if said_by_first(trainer, lambda: not judged and answered(config, folder, hashes)):
         return
     if "train" in config.stages:
         with timed(seconds, "train"):

@@ -123,6 +123,8 @@ def started(config: DictConfig) -> Iterator[None]:
         raise ValueError("trainer.num_nodes > 1 needs a process for each device on every node: start it with srun")
     folder, text = Path(config.folder), json.dumps(OmegaConf.to_container(config, resolve=True))
     meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "NODE_RANK": "0"}
+    if sys.platform == "linux":
+        meeting["GLOO_SOCKET_IFNAME"] = "lo"  # else the network that the host's name belongs to
     with environment({**meeting, "LOCAL_RANK": "0"}):
         others = [Other(number, text, meeting) for number in range(1, count)]
         over = threading.Event()
@@ -131,10 +133,7 @@ def started(config: DictConfig) -> Iterator[None]:
             yield
             part(others)
         except (RuntimeError, SystemExit, KeyboardInterrupt) as error:
-            seconds = (
-                NOTICE if isinstance(error, RuntimeError) else 0.0
-            )  # the end of a connection comes before the exit
-            if lost := first_lost(others, seconds):
+            if lost := first_lost(others, NOTICE if isinstance(error, RuntimeError) else 0.0):
                 raise ValueError(lost.why(folder)) from error
             raise
         finally:

@@ -22,8 +22,8 @@ def channels_last(images: Images, device: torch.device) -> Images:
 
 
 def filled(images: Images, size: int) -> Images:
-    """(B, C, H, W) → (max(B, size), C, H, W): the last image again and again."""
-    if len(images) >= size:
+    """(B, C, H, W) → (max(B, size), C, H, W): the last image again and again, where there is one."""
+    if len(images) >= size or not len(images):
         return images
     like = torch.channels_last if images.is_contiguous(memory_format=torch.channels_last) else torch.contiguous_format
     whole = torch.cat([images, images[-1:].expand(size - len(images), -1, -1, -1)])

@@ -12,18 +12,23 @@ class EndAtOnce(L.Callback):
     """Ends this rank, and with it the job; the same command goes on after the last whole epoch.
 
     Lightning 2.6 tells the other ranks by a collective from inside its signal handler. Whatever they are doing then is
-    another collective, and all of them wait for one another for ever.
+    another collective, and all of them wait for one another for ever. Whoever handled SIGTERM before goes on doing so.
     """
 
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Before Lightning takes SIGTERM over."""
+        before = signal.getsignal(signal.SIGTERM)
+        self.handler = before if callable(before) else _end
+
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self._replace_handler(trainer)
+        self._take_back(trainer)
 
     def on_test_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self._replace_handler(trainer)
+        self._take_back(trainer)
 
-    def _replace_handler(self, trainer: L.Trainer) -> None:
-        if trainer.world_size > 1:  # Lightning puts the one before back at its end
-            signal.signal(signal.SIGTERM, _end)
+    def _take_back(self, trainer: L.Trainer) -> None:
+        if trainer.world_size > 1:
+            signal.signal(signal.SIGTERM, self.handler)
 
 
 def _end(number: int, frame: FrameType | None) -> None:
