@@ -11,6 +11,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 from renormal.run import CONF
+from several import SMALL
 
 Compose = Callable[..., DictConfig]
 
@@ -33,23 +34,7 @@ def tiny(tmp_path: Path, rehearsal: Path) -> Compose:
 
     def composed(*overrides: str) -> DictConfig:
         drawn = [f"data.root={rehearsal}", "data.train=6", "data.good=2", "data.defective=1"]
-        small = [
-            *([] if "data=folder" in overrides else drawn),
-            f"folder={tmp_path / 'run'}",
-            "data.epoch_images=8",
-            "data.object_size=32",
-            "data.texture_size=64",
-            "data.patch_size=32",
-            "test.stride=32",
-            "test.panels=2",
-            "batch_size=4",
-            "trainer.max_epochs=1",
-            "trainer.accelerator=cpu",
-            "trainer.log_every_n_steps=1",
-            "progress=false",
-            "descent.max_steps=3",
-            "threads=1",
-        ]
+        small = [*([] if "data=folder" in overrides else drawn), f"folder={tmp_path / 'run'}", *SMALL]
         with initialize_config_dir(str(CONF), version_base="1.3"):
             config = compose("config", [*small, *overrides])
         OmegaConf.resolve(config)

@@ -14,6 +14,7 @@ import torch
 from omegaconf import DictConfig
 
 from renormal.functional.precision import has_bfloat16
+from renormal.ranks import rank
 
 PACKAGES = ("renormal", "torch", "lightning", "torchmetrics", "kornia", "hydra-core", "numpy")
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
@@ -61,7 +62,12 @@ def keep_freed_memory() -> None:
 
 
 def quieten() -> None:
-    """Lightning's remarks would stand twice on the screen, once by its own handler and once by Hydra's."""
+    """Lightning's remarks would stand twice on the screen, once by its own handler and once by Hydra's.
+
+    Ranks other than the first say nothing but what ends them.
+    """
+    if rank():
+        logging.getLogger("renormal").setLevel(logging.CRITICAL)
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # batches come from memory

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from renormal.data import Item, Source
 from renormal.machine import precision_of
+from renormal.ranks import processes
 from renormal.report.record import FILE, read_record
 
 TRAINING = (
@@ -22,11 +23,11 @@ TRAINING = (
     "model.scheduler",
     "trainer.max_epochs",
     "trainer.gradient_clip_val",
-    "trainer.devices",
     "batch_size",
     "seed",
 )
 TEST = ("projections", "score", "test")
+RANKS = "x"  # between a training's digest and the number of its processes, where there are several
 ELSEWHERE = (
     "root",
     "download",
@@ -40,17 +41,38 @@ log = logging.getLogger("renormal")
 
 
 def fingerprints(config: DictConfig, source: Source) -> dict[str, str]:
-    """What the record of this config would answer to. A checkpoint given by hand counts with its content."""
-    training = [parts(config, TRAINING), precision_of(config), listing(source, source.train)]
+    """What the record of this config would answer to. A checkpoint given by hand counts with its content.
+
+    The number of processes that train stands behind the training's digest: a test alone gives the same on any number.
+    """
+    one = {"trainer.devices": 1}  # of the digest since the first record
+    training = [parts(config, TRAINING) | one, precision_of(config), listing(source, source.train)]
+    count = processes(config)
+    suffix = "" if count == 1 or "train" not in config.stages else f"{RANKS}{count}"
     test = [parts(config, TEST), listing(source, source.test), digest_of(config.checkpoint)]
-    return {"training": digest(training), "test": digest(test)}
+    return {"training": digest(training) + suffix, "test": digest(test)}
 
 
-def answered(folder: Path, hashes: dict[str, str]) -> bool:
-    """Whether a record of this very config lies there. One that cannot be read is no answer."""
+def answers(found: dict[str, str], wanted: dict[str, str], config: DictConfig) -> bool:
+    """Whether a record with these fingerprints is what the config would leave."""
+    same = found.get("training", "") == wanted["training"]
+    if "train" not in config.stages:
+        same = same_weights(found.get("training", ""), wanted["training"])
+    return same and found.get("test") == wanted["test"]
+
+
+def same_weights(one: str, other: str) -> bool:
+    """Whether two digests of trainings differ in nothing but the number of processes."""
+    return one.partition(RANKS)[0] == other.partition(RANKS)[0]
+
+
+def answered(config: DictConfig, folder: Path, hashes: dict[str, str]) -> bool:
+    """Whether a record of this very config lies there, and is not to be repeated. One that cannot be read is none."""
     path = folder / FILE
+    if config.rerun or not path.is_file():
+        return False
     try:
-        return path.is_file() and read_record(path).hashes == hashes
+        return answers(read_record(path).hashes, hashes, config)
     except ValueError as error:
         log.warning("%s: it will be replaced", error)
         return False

@@ -19,10 +19,13 @@ from omegaconf.errors import OmegaConfBaseException
 
 from renormal.keys import complaints
 from renormal.plan import Job, compose_jobs, folder_of, verdict, write_plan
+from renormal.ranks import rank
 from renormal.state import FILE, LOCK, BusyError, in_one_line, is_for_the_user, locked, read_state
 
 SHOWN_BY = {"model": "model.name", "category": "data.category", "data.root": "data.category"}  # what a folder shows
 log = logging.getLogger("renormal")
+
+OmegaConf.register_new_resolver("first_rank", lambda name: None if rank() else name, replace=True)
 
 
 class CheckSweep(Callback):
@@ -91,7 +94,7 @@ def look_at(config: DictConfig) -> dict[tuple[str, ...], Job]:
         key = OmegaConf.to_yaml(settings.data.source)
         if key not in sources:
             sources[key] = instantiate(settings.data.source, _convert_="all")
-        done = not settings.rerun and answered(folder, fingerprints(settings, sources[key]))
+        done = answered(settings, folder, fingerprints(settings, sources[key]))
         jobs[tuple(overrides)] = Job(tuple(overrides), name, folder, done)
     return jobs
 

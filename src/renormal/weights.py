@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 
 from renormal.lit.module import AutoencoderModule
 from renormal.lit.training_clock import TrainingClock
+from renormal.recipe import same_weights
 
 log = logging.getLogger("renormal")
 
@@ -53,7 +54,7 @@ def load(module: AutoencoderModule, clock: TrainingClock, config: DictConfig, fo
         raise ValueError(f"{path} does not exist: train first (stages=[train,test]), or give checkpoint=/path/to/it")
     content = read_checkpoint(path)
     found: str = content["hyper_parameters"]["fingerprint"]
-    if not config.checkpoint and found != training_hash:
+    if not config.checkpoint and not same_weights(found, training_hash):
         raise ValueError(f"{path} was trained with another config: repeat that config, or give checkpoint={path}")
     try:
         module.load_state_dict(content["state_dict"])

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from renormal.contracts import Autoencoder, EnergyTerms, Images, Projection, Regions, Score
+from renormal.lit.gathering import summed
 from renormal.metrics import BINS, auroc, score_bins
 
 SHIFT = 3  # scores closer than 0.4 % (3e-4 where DSSIM lies) tie: a hundred iterations then fit into 140 MB
@@ -51,6 +52,11 @@ class Curve:
         self.counts[age] += torch.bincount(known, minlength=2 * self.bins).view(2, self.bins)
         self.energy[age] += energy.cpu().double().sum()
         self.samples[age] += len(energy)
+
+    def gather(self, device: torch.device) -> None:
+        """All ranks' samples together. device: this rank's own."""
+        self.counts = summed(self.counts, device)
+        self.energy, self.samples = summed(torch.stack((self.energy, self.samples)), device).unbind()
 
     def values(self) -> dict[str, Any]:
         """For the record: one number per iteration; without masks there is no AUROC."""

@@ -17,8 +17,8 @@ from renormal.functional.tiles import cut
 from renormal.lit.boards import Best, Board, Overlay, Region
 from renormal.lit.datamodule import SourceData
 from renormal.lit.module import AutoencoderModule
-from renormal.lit.panels import Pixels, pixels
-from renormal.lit.projection_callback import ProjectionCallback, first_of_each_defect
+from renormal.lit.panels import Pixels, first_of_each_defect, pixels
+from renormal.lit.projection_callback import ProjectionCallback
 from renormal.lit.samples import tile_with_most_defect
 from renormal.lit.traces import traced
 from renormal.metrics import METRICS, best_bin, score_bins

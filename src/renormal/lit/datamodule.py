@@ -77,11 +77,14 @@ class SourceData(L.LightningDataModule):
         )
 
     def test_dataloader(self) -> DataLoader[Sample]:
-        """Each image once: ranks take turns, and none repeats an image to fill its share."""
+        """Each image once: ranks take turns, and none repeats an image to fill its share.
+
+        A rank without images has one batch of none: without any, Lightning would skip its part of the test's end.
+        """
         rank, world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         own = list(range(rank, len(self.test.images), world))
         batches = [own[start : start + self.test_images] for start in range(0, len(own), self.test_images)]
-        return DataLoader(batches, batch_size=None, collate_fn=self._samples)  # type: ignore[arg-type]
+        return DataLoader(batches or [[]], batch_size=None, collate_fn=self._samples)  # type: ignore[arg-type]
 
     def _samples(self, index: list[int]) -> Sample:
         return Sample(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import torch
 from torch import Tensor
 
 from renormal.contracts import Projection
+from renormal.lit.gathering import gathered
 from renormal.projection import Descent
 
 
@@ -27,6 +30,13 @@ class DescentReport:
         self.finite.append(finite.cpu())
         self.images += images
         self.seconds += seconds
+
+    def gather(self) -> None:
+        """The samples of all ranks, and the seconds of the slowest: that is how long the test took."""
+        shares = gathered((self.steps, self.stopped, self.finite, self.images, self.seconds))
+        steps, stopped, finite, images, seconds = zip(*shares, strict=True)
+        self.steps, self.stopped, self.finite = (list(chain.from_iterable(part)) for part in (steps, stopped, finite))
+        self.images, self.seconds = sum(images), max(seconds)
 
     def values(self) -> dict[str, float | None]:
         """For the record; steps and stops are per sample, which is a tile on textures."""

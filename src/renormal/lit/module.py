@@ -19,11 +19,11 @@ SchedulerFactory = Callable[..., LRScheduler]  # (optimizer, total_steps=...) â†
 
 
 class AutoencoderModule(L.LightningModule):
-    """Minimizes the batch mean of the model's training loss.
+    """Minimizes the batch mean of the model's training loss, over all ranks where there are several.
 
-    seed: of the noise in a variational model, drawn anew for each epoch, so that a resumed training sees the same.
-    fingerprint: names the training part of the config; it travels in the checkpoint, so that weights are not mistaken
-    for those of another recipe.
+    seed: of the noise in a variational model, drawn anew for each epoch and rank, so that a resumed training sees the
+    same. fingerprint: names the training part of the config; it travels in the checkpoint, so that weights are not
+    mistaken for those of another recipe.
     """
 
     def __init__(
@@ -52,13 +52,14 @@ class AutoencoderModule(L.LightningModule):
         self.finite = self.finite & total.detach().isfinite()
         if self.device.type == "cpu":  # elsewhere a look at each batch would stall the device
             self._check_finite()
-        self.log("train/loss", total, on_step=False, on_epoch=True)
+        self.log("train/loss", total, on_step=False, on_epoch=True, sync_dist=True)
         for name, term in loss.terms.items():
-            self.log(f"train/{name}", term.mean(), on_step=False, on_epoch=True)
+            self.log(f"train/{name}", term.mean(), on_step=False, on_epoch=True, sync_dist=True)
         return total
 
     def on_train_epoch_end(self) -> None:
-        """Before the checkpoint of this epoch is written."""
+        """Before the checkpoint of this epoch is written: one rank's NaN is in the weights of all."""
+        self.finite = torch.tensor(self.trainer.strategy.reduce_boolean_decision(bool(self.finite)))
         self._check_finite()
 
     def test_step(self, batch: Sample, batch_idx: int) -> None:

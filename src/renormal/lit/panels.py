@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Annotated
 
@@ -88,3 +89,18 @@ def outlined(image: Pixels, regions: Tensor) -> Pixels:
     grown = F.max_pool2d(defect, kernel_size=2 * width + 1, stride=1, padding=width)
     line = (grown > defect)[0].cpu().numpy()
     return np.where(line[..., None], np.array(RED, dtype=np.uint8), image)
+
+
+def first_of_each_defect(defects: Sequence[str], paths: Sequence[str], count: int) -> list[str]:
+    """One of each kind in turn, by position: nobody picks the pictures by their result."""
+    by_defect: dict[str, list[str]] = {}
+    for defect, path in zip(defects, paths, strict=True):
+        by_defect.setdefault(defect, []).append(path)
+    turns = max(map(len, by_defect.values()), default=0)
+    order = [own[turn] for turn in range(turns) for own in by_defect.values() if turn < len(own)]
+    return order[:count]
+
+
+def in_order(panels: Sequence[dict[str, str]], names: Sequence[str], paths: Sequence[str]) -> list[dict[str, str]]:
+    """By projection and sample, whichever rank drew them."""
+    return sorted(panels, key=lambda panel: (names.index(panel["projection"]), paths.index(panel["path"])))

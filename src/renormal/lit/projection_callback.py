@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +13,20 @@ import lightning as L
 import torch
 from torch import Tensor
 
-from renormal.contracts import Autoencoder, Images, Maps, Projection, Sample, Score
-from renormal.functional.tiles import blend, cut
+from renormal.contracts import Autoencoder, Images, Maps, Sample, Score
+from renormal.functional.tiles import blend, cut, tiles
+from renormal.lit.batches import channels_last, in_batches, project_filled, without_diverged
+from renormal.lit.calibration import calibrated
 from renormal.lit.curves import Curve
 from renormal.lit.datamodule import SourceData
 from renormal.lit.descent_report import DescentReport
 from renormal.lit.film import Film, first_anomalous, together
+from renormal.lit.gathering import gathered
 from renormal.lit.module import AutoencoderModule
-from renormal.lit.panels import write_panel
+from renormal.lit.panels import first_of_each_defect, in_order, write_panel
 from renormal.lit.samples import Row, add_descent, add_scores, open_rows
 from renormal.metrics import AnomalyMetrics
-from renormal.projection import Descent, project, reconstruction_losses, settle
+from renormal.projection import Descent, reconstruction_losses
 
 BASELINE = "baseline"
 log = logging.getLogger("renormal")
@@ -72,23 +75,21 @@ class ProjectionCallback(L.Callback):
         self.curves: dict[str, Curve] = {}
 
     def on_test_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Normal images set each threshold, in the precision and the batch size of its descent."""
+        """Normal images set each threshold, in the precision and the batch size of its descent.
+
+        No batch is larger than the whole test set, and each is filled up to its size: numbers do not depend on how many
+        ranks share the images.
+        """
         data, model = _parts(trainer, pl_module)
         model.requires_grad_(False)
+        samples = len(data.test.images) * tiles(data.size, data.patch_size, self.stride)
+        self.chunk = min(CHUNK, samples)
         self.counters = {name: AnomalyMetrics().to(pl_module.device) for name in (BASELINE, *self.projections)}
         self.filmed = first_anomalous(data.test.defects, data.test.paths) if self.path and self.folder else None
         self.wanted = set(first_of_each_defect(data.test.defects, data.test.paths, self.panel_count))
         self.rows = []
         self.curves = {name: Curve(self.projections[name].max_steps) for name in self.curve_names}
-        losses: dict[Any, Tensor] = {}
-        self.descents: dict[str, Descent] = {}
-        few = _on(next(data.normal_images(CHUNK)), pl_module.device)
-        for name, projection in self.projections.items():
-            descent = settle(projection, model, few)
-            key = (descent.energy, descent.precision, descent.slots)
-            if key not in losses:
-                losses[key] = _normal_losses(data, model, descent, pl_module.device)
-            self.descents[name] = replace(descent, stop=descent.stop.calibrated(losses[key]))
+        self.descents = calibrated(self.projections, trainer, data, model, samples=samples)
         self.descent_reports = {name: DescentReport(descent) for name, descent in self.descents.items()}
 
     @torch.no_grad()
@@ -102,12 +103,14 @@ class ProjectionCallback(L.Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """One call of each projection for all tiles of the batch."""
+        if not batch.path:  # more ranks than images
+            return
         data, model = _parts(trainer, pl_module)
         tiled = data.size != data.patch_size
         patches = cut(batch.image, data.patch_size, self.stride) if tiled else batch.image
-        x0 = _on(patches, pl_module.device)
+        x0 = channels_last(patches, pl_module.device)
         regions = cut(batch.regions, data.patch_size, self.stride) if tiled else batch.regions
-        baseline = torch.cat([model.reconstruct(part).image for part in torch.split(x0, CHUNK)])
+        baseline = in_batches(lambda rows: model.reconstruct(rows).image, x0, size=self.chunk)
         ends = {BASELINE: baseline}
         rows = open_rows(batch.path, batch.defect)
         for name in self.projections:
@@ -120,20 +123,33 @@ class ProjectionCallback(L.Callback):
         self._draw(batch, whole)
 
     def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Numbers for the record: metrics of all ranks together, steps and seconds of this one."""
-        _, model = _parts(trainer, pl_module)
+        """Numbers for the record, of all ranks together: every rank comes here once, when its own images are done."""
+        data, model = _parts(trainer, pl_module)
         model.requires_grad_(True)
         for name, counter in self.counters.items():
             self.metrics.update({f"{name}/{metric}": value.item() for metric, value in counter.compute().items()})
         if undefined := self.counters[BASELINE].undefined:
             reasons = " and ".join(sorted(set(undefined.values())))
             log.warning("%s not defined: %s", ", ".join(undefined), reasons)
+        self._gather(data, pl_module.device)
         self.reports = {name: report.values() for name, report in self.descent_reports.items()}
-        for name, details in self.details.items():
-            details["steps"] = self.descent_reports[name].histogram()
         for name, report in self.reports.items():
             if report["diverged"]:
                 log.warning("%s: %.0f samples diverged, f(x0) is scored", name, report["diverged"])
+
+    def _gather(self, data: SourceData, device: torch.device) -> None:
+        """What is left for the record, of all ranks together."""
+        for name, report in self.descent_reports.items():
+            report.gather()
+            for part in gathered(self.details[name]):
+                self.details[name] |= part
+            self.details[name]["steps"] = report.histogram()
+        for curve in self.curves.values():
+            curve.gather(device)
+        drawn = [panel for panels in gathered(self.panels) for panel in panels]
+        self.panels = in_order(drawn, list(self.projections), data.test.paths)
+        rows = [row for rows in gathered(self.rows) for row in rows]
+        self.rows = sorted(rows, key=lambda row: data.test.paths.index(str(row["path"])))
 
     def _project(
         self,
@@ -145,17 +161,20 @@ class ProjectionCallback(L.Callback):
         batch: Sample,
         rows: list[Row],
     ) -> Images:
-        curve, film = self.curves.get(name), self._film(batch, x0)
-        watch = None if curve is None else curve.observer(self.score, model, x0, regions)
+        curve, film, descent = self.curves.get(name), self._film(batch, x0), self.descents[name]
+        size = descent.slots or CHUNK
+        score = partial(self._scored, size=size)
+        watch = None if curve is None else curve.observer(score, model, x0, regions)
         observe = together(watch, None if film is None else film.observe)
         start = time.perf_counter()
-        result = project(model, x0, self.descents[name], observe=observe, arrived=self.arrived)
+        result = project_filled(model, x0, descent, observe=observe, arrived=self.arrived)
         seconds = time.perf_counter() - start
         self.descent_reports[name].add(result, images=len(rows), seconds=seconds)
-        add_descent(rows, name, result, reconstruction_losses(model, x0, self.descents[name]), seconds)
-        result = _without_diverged(result, baseline)
+        losses = in_batches(lambda part: reconstruction_losses(model, part, descent), x0, size=size)
+        add_descent(rows, name, result, losses, seconds)
+        result = without_diverged(result, baseline)
         if curve is not None:
-            curve.hold(self.score, model, x0, regions, result)
+            curve.hold(score, model, x0, regions, result)
         if film is not None and self.folder is not None:
             film.hold(result)
             file, (height, width) = self.folder / "panels" / f"{name}-path.png", batch.image.shape[-2:]
@@ -177,12 +196,12 @@ class ProjectionCallback(L.Callback):
         height, width = image.shape[-2:]
         pixels = blend(end, height, width, self.stride)
         if self.average == "pixels":
-            return pixels, self._scored(model, image.to(end.device), pixels)
+            size = max(1, self.chunk * len(image) // len(x0))  # as many pixels as in the tiles' batches
+            return pixels, self._scored(model, image.to(end.device), pixels, size=size)
         return pixels, blend(self._scored(model, x0, end), height, width, self.stride)
 
-    def _scored(self, model: Autoencoder, x0: Images, end: Images) -> Maps:
-        pairs = zip(torch.split(x0, CHUNK), torch.split(end, CHUNK), strict=True)
-        return torch.cat([self.score(model, before, after) for before, after in pairs])
+    def _scored(self, model: Autoencoder, x0: Images, end: Images, size: int | None = None) -> Maps:
+        return in_batches(partial(self.score, model), x0, end, size=size or self.chunk)
 
     def _draw(self, batch: Sample, whole: Mapping[str, tuple[Images, Maps]]) -> None:
         if self.folder is None:
@@ -229,30 +248,3 @@ def _parts(trainer: L.Trainer, pl_module: L.LightningModule) -> tuple[SourceData
     if not isinstance(data, SourceData) or not isinstance(pl_module, AutoencoderModule):
         raise TypeError("the projection callback tests an AutoencoderModule on SourceData")
     return data, pl_module.model
-
-
-def _normal_losses(data: SourceData, model: Autoencoder, descent: Descent, device: torch.device) -> Tensor:
-    slots = descent.slots or CHUNK
-    size = slots * max(1, CHUNK // slots)  # whole batches of the descent
-    chunks = data.normal_images(size)
-    return torch.cat([reconstruction_losses(model, _on(chunk, device), descent) for chunk in chunks])
-
-
-def _without_diverged(result: Projection, baseline: Images) -> Projection:
-    """A sample that left the finite numbers counts as its reconstruction."""
-    finite = result.x.flatten(1).isfinite().all(dim=1)
-    return result._replace(x=torch.where(finite[:, None, None, None], result.x, baseline))
-
-
-def _on(images: Images, device: torch.device) -> Images:
-    return images.to(device).contiguous(memory_format=torch.channels_last)
-
-
-def first_of_each_defect(defects: Sequence[str], paths: Sequence[str], count: int) -> list[str]:
-    """One of each kind in turn, by position: nobody picks the pictures by their result."""
-    by_defect: dict[str, list[str]] = {}
-    for defect, path in zip(defects, paths, strict=True):
-        by_defect.setdefault(defect, []).append(path)
-    turns = max(map(len, by_defect.values()), default=0)
-    order = [own[turn] for turn in range(turns) for own in by_defect.values() if turn < len(own)]
-    return order[:count]

@@ -1,0 +1,67 @@
+"""Batches of one size: the last bits of a convolution depend on how many images it sees at once.
+
+A test on several devices gives each of them fewer images, and must not end in other numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from renormal.contracts import Autoencoder, EnergyTerms, Images, Projection
+from renormal.projection import Descent, project
+
+Observer = Callable[[Tensor, Tensor, Images, EnergyTerms], None]
+
+
+def channels_last(images: Images, device: torch.device) -> Images:
+    """On the device, in the memory format in which convolutions are fastest."""
+    return images.to(device).contiguous(memory_format=torch.channels_last)
+
+
+def filled(images: Images, size: int) -> Images:
+    """(B, C, H, W) → (max(B, size), C, H, W): the last image again and again, where there is one."""
+    if len(images) >= size or not len(images):
+        return images
+    like = torch.channels_last if images.is_contiguous(memory_format=torch.channels_last) else torch.contiguous_format
+    whole = torch.cat([images, images[-1:].expand(size - len(images), -1, -1, -1)])
+    return whole.contiguous(memory_format=like)
+
+
+def in_batches(function: Callable[..., Tensor], *inputs: Images, size: int) -> Tensor:
+    """`function` of all the inputs' images, of exactly `size` at a time."""
+    parts = zip(*(torch.split(images, size) for images in inputs), strict=True)
+    return torch.cat([function(*(filled(images, size) for images in part))[: len(part[0])] for part in parts])
+
+
+def project_filled(
+    model: Autoencoder,
+    x0: Images,
+    descent: Descent,
+    *,
+    observe: Observer | None = None,
+    arrived: Callable[[int], None] | None = None,
+) -> Projection:
+    """`project` with every slot taken: copies of the last image move where images are fewer, and nobody sees them."""
+    count = len(x0)
+    if descent.slots is None or count >= descent.slots:
+        return project(model, x0, descent, observe=observe, arrived=arrived)
+
+    def watch(sample: Tensor, t: Tensor, x: Images, terms: EnergyTerms) -> None:
+        own = sample < count
+        assert observe is not None
+        observe(sample[own], t[own], x[own], EnergyTerms(*(term[own] for term in terms)))
+
+    whole = project(model, filled(x0, descent.slots), descent, observe=None if observe is None else watch)
+    if arrived is not None:
+        arrived(count)
+    terms = EnergyTerms(*(term[:count] for term in whole.terms))
+    return Projection(whole.x[:count], terms, whole.steps[:count], whole.stopped[:count])
+
+
+def without_diverged(result: Projection, baseline: Images) -> Projection:
+    """A sample that left the finite numbers counts as its reconstruction."""
+    finite = result.x.flatten(1).isfinite().all(dim=1)
+    return result._replace(x=torch.where(finite[:, None, None, None], result.x, baseline))

@@ -1,0 +1,47 @@
+"""Thresholds from normal images, in the precision and the batch size of their descents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import islice, zip_longest
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor
+
+from renormal.contracts import Autoencoder
+from renormal.lit.batches import channels_last
+from renormal.lit.datamodule import SourceData
+from renormal.lit.gathering import gathered
+from renormal.projection import Descent, reconstruction_losses, settle
+
+CHUNK = 64  # images at a time where a descent does not say
+
+
+def calibrated(
+    projections: Mapping[str, Descent], trainer: L.Trainer, data: SourceData, model: Autoencoder, *, samples: int
+) -> dict[str, Descent]:
+    """The descents with everything settled. samples: of the whole test set; no descent has more slots than that."""
+    few = channels_last(next(data.normal_images(CHUNK)), trainer.strategy.root_device)
+    losses: dict[Any, Tensor] = {}
+    descents: dict[str, Descent] = {}
+    for name, projection in projections.items():
+        descent = settle(projection, model, few)
+        descent = replace(descent, slots=min(descent.slots or CHUNK, samples))
+        key = (descent.energy, descent.precision, descent.slots)
+        if key not in losses:
+            losses[key] = _normal_losses(descent, trainer, data, model)
+        descents[name] = replace(descent, stop=descent.stop.calibrated(losses[key]))
+    return descents
+
+
+def _normal_losses(descent: Descent, trainer: L.Trainer, data: SourceData, model: Autoencoder) -> Tensor:
+    """L_r of every normal image: ranks take turns, batch by batch, and each batch is what one rank alone would see."""
+    slots, device = descent.slots or CHUNK, trainer.strategy.root_device
+    size = slots * max(1, CHUNK // slots)  # whole batches of the descent
+    own = islice(data.normal_images(size), trainer.global_rank, None, trainer.world_size)
+    mine = [reconstruction_losses(model, channels_last(images, device), descent).cpu() for images in own]
+    turns = zip_longest(*gathered(mine))
+    return torch.cat([losses for turn in turns for losses in turn if losses is not None])

@@ -1,0 +1,33 @@
+"""Every rank's part of a result, brought together once, after the work."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import torch
+import torch.distributed
+from torch import Tensor
+
+T = TypeVar("T")
+
+
+def gathered(part: T) -> list[T]:
+    """The parts of all ranks in their order, on every rank. All of them must ask, in the same order."""
+    if not _several():
+        return [part]
+    parts: list[T] = [part] * torch.distributed.get_world_size()
+    torch.distributed.all_gather_object(parts, part)
+    return parts
+
+
+def summed(part: Tensor, device: torch.device) -> Tensor:
+    """Σ over ranks of a tensor on the CPU. device: this rank's own, where NCCL finds it."""
+    if not _several():
+        return part
+    whole = part.to(device, copy=True)
+    torch.distributed.all_reduce(whole)
+    return whole.cpu()
+
+
+def _several() -> bool:
+    return torch.distributed.is_available() and torch.distributed.is_initialized()

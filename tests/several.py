@@ -1,0 +1,79 @@
+"""Several processes for one job inside a test: the command itself, and ranks as srun or torchrun start them."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.multiprocessing
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig, OmegaConf
+
+from renormal.run import CONF
+
+DRAWN = ["data.train=6", "data.good=1", "data.defective=1", "model=vae", "test.curves=[eq8]"]
+SMALL = [
+    "data.epoch_images=8",
+    "data.object_size=32",
+    "data.texture_size=64",
+    "data.patch_size=32",
+    "test.stride=32",
+    "test.panels=2",
+    "batch_size=4",
+    "trainer.max_epochs=1",
+    "trainer.accelerator=cpu",
+    "trainer.log_every_n_steps=1",
+    "progress=false",
+    "descent.max_steps=3",
+    "threads=1",
+]
+TWO = ["trainer=ddp", "trainer.devices=2"]
+
+
+def free_port() -> int:
+    with socket.socket() as candidate:
+        candidate.bind(("127.0.0.1", 0))
+        port: int = candidate.getsockname()[1]
+        return port
+
+
+def as_ranks(count: int, work: Callable[..., None], *arguments: Any) -> None:
+    """Run work(rank, *arguments) in `count` processes that know of one another as Lightning wants it."""
+    torch.multiprocessing.spawn(_rank, args=(count, free_port(), work, arguments), nprocs=count)
+
+
+def _rank(rank: int, count: int, port: int, work: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    torch.set_num_threads(1)
+    os.environ |= {"LOCAL_RANK": str(rank), "NODE_RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    os.environ["OMP_NUM_THREADS"] = "1"
+    work(rank, *arguments)
+    torch.distributed.destroy_process_group()
+
+
+def command(place: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    whole = [sys.executable, "-m", "renormal.run", *TWO, *DRAWN, *SMALL, "data.root=drawn", *arguments]
+    env = os.environ | {"OMP_NUM_THREADS": "1"} | environment
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(whole, cwd=place, env=env, **pipes)
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=150)
+    return process.returncode, out, err
+
+
+def config_of(place: Path, *overrides: str) -> DictConfig:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("config", [*DRAWN, *SMALL, f"data.root={place / 'drawn'}", f"folder={place}", *overrides])
+    OmegaConf.resolve(config)
+    return config
+
+
+def folder_of(place: Path, name: str) -> Path:
+    return place / "outputs" / name / "vae" / "bottle" / "0"

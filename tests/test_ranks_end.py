@@ -1,0 +1,91 @@
+"""Several processes for one job: when one of them ends before the others, all do, in one line that names it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from omegaconf import DictConfig
+
+from renormal import ranks
+from several import TWO, command, config_of, ended, folder_of
+
+
+@pytest.mark.parametrize(
+    ("whom", "number", "code", "line"),
+    [
+        (1, signal.SIGKILL, 1, "renormal: rank 1 was ended by SIGKILL"),
+        (0, signal.SIGKILL, -9, None),
+        (0, signal.SIGTERM, 143, None),
+    ],
+)
+def test_when_one_is_killed_all_end(tmp_path: Path, whom: int, number: signal.Signals, code: int, line: str) -> None:
+    process = command(tmp_path, "name=long", "trainer.max_epochs=100000")
+    checkpoint = folder_of(tmp_path, "long") / "checkpoints" / "last.ckpt"
+    while not checkpoint.is_file():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.1)
+    other = int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0])
+    os.kill((process.pid, other)[whom], number)
+    returned, _, err = ended(process)
+    assert returned == code
+    assert err.strip().splitlines() == ([line] if line else [])
+    end = time.monotonic() + 20
+    while Path(f"/proc/{other}").exists():
+        assert time.monotonic() < end, "rank 1 lives on"
+        time.sleep(0.1)
+
+
+def beside(script: str, config: DictConfig, own: Callable[[], None], patch: pytest.MonkeyPatch) -> None:
+    """Rank 0 does its own while rank 1 does what the script says."""
+    patch.setattr(ranks, "COMMAND", (sys.executable, "-c", f"import sys; sys.stdin.readline(); {script}"))
+    with ranks.started(config):
+        own()
+
+
+def cut_off() -> None:
+    time.sleep(0.5)
+    raise RuntimeError("Connection closed by peer")
+
+
+def busy() -> None:
+    """With hours of its own images to project."""
+    for _ in range(400):
+        time.sleep(0.05)
+
+
+def refuse() -> None:
+    assert os.environ["LOCAL_RANK"] == "0"
+    raise ValueError("photos/0.png: empty file")
+
+
+@pytest.mark.parametrize("own", [cut_off, busy])
+@pytest.mark.parametrize(
+    ("script", "line"),
+    [
+        ("sys.exit('renormal: photos/3.png: empty file')", r"^rank 1: photos/3.png: empty file$"),
+        ("1 / 0", r"^rank 1 failed with exit code 1, .*rank-1.log has its last words: ZeroDivisionError: .*$"),
+        ("import os; os.kill(os.getpid(), 11)", r"^rank 1 was ended by SIGSEGV$"),
+    ],
+)
+def test_a_rank_that_fails_ends_the_job_and_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, own: Callable[[], None], script: str, line: str
+) -> None:
+    monkeypatch.setattr(ranks, "NOTICE", 1.0)
+    begin = time.monotonic()
+    with pytest.raises(ValueError, match=line):
+        beside(script, config_of(tmp_path, *TWO, f"folder={tmp_path}"), own, monkeypatch)
+    assert time.monotonic() - begin < 15
+    assert (tmp_path / "rank-1.log").is_file() == ("1 / 0" in script)
+
+
+def test_rank_0_s_own_failure_is_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    before = dict(os.environ)
+    with pytest.raises(ValueError, match=r"^photos/0.png: empty file$"):
+        beside("import time; time.sleep(99)", config_of(tmp_path, *TWO, f"folder={tmp_path}"), refuse, monkeypatch)
+    assert dict(os.environ) == before
