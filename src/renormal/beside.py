@@ -14,10 +14,9 @@ from functools import cache
 from pathlib import Path
 from typing import IO
 
-SLOTS, DEVICES, SWEEP = "RENORMAL_SLOTS", "RENORMAL_DEVICES", "RENORMAL_SWEEP"  # from the sweep to its jobs
-LOOK = 1.0  # seconds between two looks whether the sweep still lives, ours
+SLOTS, DEVICES = "RENORMAL_SLOTS", "RENORMAL_DEVICES"  # from the sweep to its jobs
 GRACE = 5.0  # seconds to end orderly, ours
-_held: list[IO[str]] = []  # a process keeps its slot until it ends
+_held: list[IO[str]] = []  # locks that a process keeps until it ends: its slot, or its sweep
 
 
 @contextmanager
@@ -27,9 +26,11 @@ def side_by_side(jobs: int | None) -> Iterator[int]:
     count = how_many(jobs, len(devices), cores())
     threads = str(max(1, cores() // count))
     with tempfile.TemporaryDirectory(prefix="renormal-") as folder:
+        _held.append((Path(folder) / "sweep").open("w"))
+        fcntl.flock(_held[-1], fcntl.LOCK_EX)  # for as long as this process lives
         for slot in range(count):
             (Path(folder) / str(slot)).touch()
-        news = {SLOTS: folder, DEVICES: ",".join(devices), SWEEP: str(os.getpid())}
+        news = {SLOTS: folder, DEVICES: ",".join(devices)}
         before = dict(os.environ)
         os.environ.update({"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, **news})
         try:
@@ -75,14 +76,14 @@ def own_slot() -> int:
     devices = [name for name in os.environ.get(DEVICES, "").split(",") if name]
     if devices:
         os.environ["CUDA_VISIBLE_DEVICES"] = devices[slot % len(devices)]
-    threading.Thread(target=_follow, args=(int(os.environ[SWEEP]),), daemon=True).start()
+    threading.Thread(target=_follow, args=(Path(os.environ[SLOTS]) / "sweep",), daemon=True).start()
     return slot
 
 
 def _free_slot(folder: Path) -> int:
     """Waits while the last holder is still ending."""
     while True:
-        for path in sorted(folder.iterdir(), key=lambda path: int(path.name)):
+        for path in sorted(folder.glob("[0-9]*"), key=lambda path: int(path.name)):
             file = path.open("a")
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -94,18 +95,10 @@ def _free_slot(folder: Path) -> int:
         time.sleep(0.1)
 
 
-def _follow(sweep: int) -> None:
-    """End this process when its sweep has ended, however it did."""
-    while _alive(sweep):
-        time.sleep(LOOK)
+def _follow(life: Path) -> None:
+    """End this process when its sweep has ended, however it did: the kernel then gives its lock away."""
+    with life.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(GRACE)
     os._exit(1)
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    return True
