@@ -58,9 +58,12 @@ def test_two_processes_leave_one_of_everything(place: Path) -> None:
         ".hydra/config.yaml",
         ".hydra/hydra.yaml",
         ".hydra/overrides.yaml",
+        ".lock",
         "checkpoints/last.ckpt",
         "record.json",
         "run.log",
+        "samples.csv",
+        "state.json",
     ]
     assert record.config["name"] == NAME
     assert record.device["count"] == 2
