@@ -64,7 +64,10 @@ def command(place: Path, *arguments: str, **environment: str) -> subprocess.Pope
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=150)
+    try:
+        out, err = process.communicate(timeout=150)
+    finally:
+        process.kill()
     return process.returncode, out, err
 
 

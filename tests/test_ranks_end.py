@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from renormal import ranks
-from several import TWO, command, config_of, ended, folder_of
+from several import TWO, command, config_of, ended, folder_of, free_port
 
 
 @pytest.mark.parametrize(
@@ -41,6 +43,23 @@ def test_when_one_is_killed_all_end(tmp_path: Path, whom: int, number: signal.Si
         time.sleep(0.1)
 
 
+def test_the_others_end_with_rank_0_whatever_they_wait_for(tmp_path: Path) -> None:
+    """Here for a rank 0 that never comes to meet them."""
+    config = json.dumps(OmegaConf.to_container(config_of(tmp_path, *TWO)))
+    meeting = {"LOCAL_RANK": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    other = subprocess.Popen(ranks.COMMAND, stdin=subprocess.PIPE, env=os.environ | meeting, text=True)
+    assert other.stdin is not None
+    other.stdin.write(config + "\n")
+    other.stdin.flush()
+    try:
+        with pytest.raises(subprocess.TimeoutExpired):
+            other.wait(timeout=15)
+        other.stdin.close()
+        assert other.wait(timeout=15) == 1
+    finally:
+        other.kill()
+
+
 def beside(script: str, config: DictConfig, own: Callable[[], None], patch: pytest.MonkeyPatch) -> None:
     """Rank 0 does its own while rank 1 does what the script says."""
     patch.setattr(ranks, "COMMAND", (sys.executable, "-c", f"import sys; sys.stdin.readline(); {script}"))
@@ -49,7 +68,7 @@ def beside(script: str, config: DictConfig, own: Callable[[], None], patch: pyte
 
 
 def cut_off() -> None:
-    time.sleep(0.5)
+    """A connection ends before the process at its other end."""
     raise RuntimeError("Connection closed by peer")
 
 

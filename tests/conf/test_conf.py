@@ -131,6 +131,14 @@ def test_results_lie_where_a_program_finds_them() -> None:
     assert config.hydra.sweep.subdir == "vae/grid/3"
 
 
+@pytest.mark.parametrize(("task", "subdir"), [("0", ".hydra"), ("1", None)])
+def test_the_first_task_of_a_job_alone_writes_its_config(
+    monkeypatch: pytest.MonkeyPatch, task: str, subdir: str | None
+) -> None:
+    monkeypatch.setenv("SLURM_PROCID", task)
+    assert composed().hydra.output_subdir == subdir
+
+
 def test_photographs_are_filed_under_their_folder() -> None:
     config = composed("data=folder", "data.root=/photos/left hinge", "folder=x")
     assert OmegaConf.select(config, "data.category") == "left hinge"
