@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import IO
 
 import pytest
 import torch
@@ -142,6 +143,31 @@ def test_a_kill_at_any_moment_leaves_the_old_file_or_the_new_one(tmp_path: Path,
             values = torch.load(path, weights_only=True)["k"]
             assert len(values) == 500_000
             assert values.unique().numel() == 1
+
+
+def test_a_signal_waits_for_the_end_of_a_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job that is preempted while it writes one ends as preempted, and its checkpoint is whole."""
+
+    class Preempted(BaseException):
+        pass
+
+    def preempt(*_: object) -> None:
+        raise Preempted
+
+    def save(checkpoint: dict[str, int], file: IO[bytes]) -> None:
+        file.write(b"first ")
+        signal.raise_signal(signal.SIGUSR2)
+        file.write(b"last")
+
+    monkeypatch.setattr(torch, "save", save)
+    before = signal.signal(signal.SIGUSR2, preempt)
+    try:
+        with pytest.raises(Preempted):
+            WholeFile().save_checkpoint({"a": 1}, tmp_path / "last.ckpt")
+        assert signal.getsignal(signal.SIGUSR2) is preempt
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+    assert (tmp_path / "last.ckpt").read_bytes() == b"first last"
 
 
 def test_a_checkpoint_is_written_beside_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
