@@ -54,7 +54,7 @@ def watch(jobs: Mapping[Any, Job | None]) -> None:
             queued = queue({job.job_id.split("_")[0] for job in left})
             for job in list(left):
                 missed[job] = 0 if queued is None or job.job_id in queued else missed[job] + 1
-                if job.paths.result_pickle.exists() or missed[job] >= GONE:
+                if missed[job] >= (1 if job.paths.result_pickle.exists() else GONE):
                     settle(job, left.pop(job))
                     log.info("%d of %d jobs have ended", len(jobs) - len(left), len(jobs))
             time.sleep(pause if left else 0)

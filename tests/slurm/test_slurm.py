@@ -77,6 +77,12 @@ class Sweep:
         path = self.folder / name / "state.json"
         return dict(json.loads(path.read_text())) if path.is_file() else {"state": "", "epoch": -1}
 
+    def logs(self) -> str:
+        """What SLURM and submitit wrote of the jobs."""
+        return "\n".join(
+            f"{path.name}:\n{path.read_text(errors='replace')}" for path in sorted(self.folder.glob(".submitit/*/*_log.*"))
+        )
+
     def records(self) -> dict[str, Record]:
         paths = sorted(self.folder.rglob("record.json"))
         return {str(path.parent.relative_to(self.folder)): read_record(path) for path in paths}
@@ -143,9 +149,11 @@ def test_a_requeued_job_ends_as_an_undisturbed_one(tmp_path: Path, cluster: dict
     sweep.slurm("scancel", "--signal=USR2", job)
     sweep.until(lambda: sweep.state("vae/bottle/0")["state"] == "interrupted", "interruption")
     sweep.until(lambda: sweep.job("pending") == job, "requeue")
-    sweep.slurm("scontrol", "update", f"jobid={job}", "StartTime=now")  # SLURM would wait two minutes
+    # SLURM would wait two minutes, lest its orders to end the first run reach the second, which has the same number.
+    sweep.until(lambda: sweep.slurm("sinfo", "--noheader", "--format=%T") == "idle", "end of the first run")
+    sweep.slurm("scontrol", "update", f"jobid={job}", "StartTime=now")
     status, output = sweep.end()
-    assert status == 0, output
+    assert status == 0, output + sweep.logs()
     log = (sweep.folder / "vae/bottle/0/run.log").read_text()
     assert log.count("going on after") == 1
     assert f"this job is {case}" in "".join(path.read_text() for path in sweep.folder.glob(".submitit/*/*.err"))
