@@ -114,6 +114,12 @@ def trainings(rounds: int, images: int, fast: str) -> tuple[Rows, dict[str, Any]
             (f"training_vs_bare_loop{suffix}", f"{kind}, the same batches", bare, "≥ 0.95"),
         ]
         details |= {f"{kind} {name}": detail(outcome) for name, outcome in found.items()}
+    longer = {"kind": "l2_ae", "images": 4 * images, "precision": precision}  # an epoch of the paper's is longer yet
+    job = with_threads("job", "benchmarks.training:job", THREADS, **longer)
+    found = contest([*job, *with_threads("bare loop", "benchmarks.training:bare_loop", THREADS, **longer)], rounds)
+    whole = found["bare loop"].median / found["job"].median
+    rows.append(("job_vs_bare_loop", "l2_ae, with config, logs, checkpoint and state", whole, "≥ 0.95"))
+    details |= {f"whole {name}": detail(outcome) for name, outcome in found.items()}
     return rows, details
 
 

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from renormal.data import load_test, load_training, stand_in
+from renormal.data import stand_in
+from renormal.data.memory import load_test, load_training
 from renormal.functional.tiles import cut
 from renormal.models import L2AE
 from renormal.projection import Descent, Energy, reconstruction_losses, squared_error

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
+import shutil
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -11,18 +14,27 @@ from typing import Any
 import lightning as L
 import numpy as np
 import torch
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
 from kornia.losses import ssim_loss
+from omegaconf import OmegaConf
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.trained import DATA, ROOT
 from renormal.data import stand_in
+from renormal.job import perform
 from renormal.lit.datamodule import SourceData
+from renormal.lit.heartbeat import Heartbeat
 from renormal.lit.module import AutoencoderModule
+from renormal.lit.progress import Progress
 from renormal.lit.training_clock import TrainingClock
 from renormal.machine import quieten
 from renormal.models import DSAE, L2AE
+from renormal.recipe import fingerprints
+from renormal.run import CONF
+from renormal.state import working
 
 Run = Callable[[], dict[str, Any]]
 MODELS = {"l2_ae": L2AE, "dsae": DSAE}
@@ -70,6 +82,39 @@ def bare_loop(kind: str, images: int, precision: str = "bf16-mixed") -> Run:
             loss.backward()
             optimizer.step()
         return {"images": images // BATCH * BATCH}
+
+    return run
+
+
+class Stopwatch(L.Callback):
+    """Everything between the first batch and the end: checkpoints, logs and pictures too."""
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.start = time.perf_counter()
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.seconds = time.perf_counter() - self.start
+
+
+def job(kind: str, images: int, precision: str = "bf16-mixed") -> Run:
+    """A job as `renormal` runs it: config, csv log, checkpoint, state.json, bar. Start-up is a row of its own."""
+    folder = ROOT.parent / f"job-{os.getpid()}"
+    own = [f"model={kind}", "category=grid", f"folder={folder}", f"data.root={ROOT}", "stages=[train]"]
+    recipe = [f"batch_size={BATCH}", f"data.epoch_images={images}", "trainer.max_epochs=1"]
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        drawn = [f"data.{key}={value}" for key, value in DATA.items()]
+        config = compose("config", [*own, *recipe, *drawn, f"trainer.precision={precision}"])
+    OmegaConf.resolve(config)
+
+    def run() -> dict[str, Any]:
+        shutil.rmtree(folder, ignore_errors=True)
+        watch = Stopwatch()
+        with working(folder, 1) as journal:
+            source = instantiate(config.data.source, _convert_="all")
+            watching = [Progress("benchmark"), Heartbeat(journal.tell), watch]
+            perform(config, source, fingerprints(config, source, precision), watching)
+        shutil.rmtree(folder)
+        return {"images": images // BATCH * BATCH, "seconds": watch.seconds}
 
     return run
 

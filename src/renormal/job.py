@@ -44,7 +44,7 @@ def run_job(config: DictConfig, *, line: int = 0, tell: Tell | None = None) -> N
     """
     check_stages(config)
     folder, source = Path(config.folder), instantiate(config.data.source, _convert_="all")
-    hashes = fingerprints(config, source)
+    hashes = fingerprints(config, source, precision_of(config))
     quieten()
     alone = processes(config) == 1 or not started_elsewhere()  # else the others wait for what rank 0 says
     if alone and finished(config, folder, hashes):

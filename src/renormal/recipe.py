@@ -12,7 +12,6 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from renormal.data import Item, Source
-from renormal.machine import precision_of
 from renormal.ranks import processes
 from renormal.report.record import FILE, read_record
 
@@ -27,6 +26,7 @@ TRAINING = (
     "seed",
 )
 TEST = ("projections", "score", "test")
+PRECISIONS = ("bf16-mixed", "32-true")
 RANKS = "x"  # between a training's digest and the number of its processes, where there are several
 ELSEWHERE = (
     "root",
@@ -40,17 +40,23 @@ ELSEWHERE = (
 log = logging.getLogger("renormal")
 
 
-def fingerprints(config: DictConfig, source: Source) -> dict[str, str]:
+def fingerprints(config: DictConfig, source: Source, precision: str) -> dict[str, str]:
     """What the record of this config would answer to. A checkpoint given by hand counts with its content.
 
+    precision: of the training; a machine that only submits jobs does not know what auto will be: possible_precisions.
     The number of processes that train stands behind the training's digest: a test alone gives the same on any number.
     """
     one = {"trainer.devices": 1}  # of the digest since the first record
-    training = [parts(config, TRAINING) | one, precision_of(config), listing(source, source.train)]
+    training = [parts(config, TRAINING) | one, precision, listing(source, source.train)]
     count = processes(config)
     suffix = "" if count == 1 or "train" not in config.stages else f"{RANKS}{count}"
     test = [parts(config, TEST), listing(source, source.test), digest_of(config.checkpoint)]
     return {"training": digest(training) + suffix, "test": digest(test)}
+
+
+def possible_precisions(config: DictConfig) -> tuple[str, ...]:
+    """trainer.precision, and where that is auto, everything that a device may make of it."""
+    return PRECISIONS if config.trainer.precision == "auto" else (str(config.trainer.precision),)
 
 
 def answers(found: dict[str, str], wanted: dict[str, str], config: DictConfig) -> bool:

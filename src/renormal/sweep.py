@@ -20,6 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 from renormal.keys import complaints
 from renormal.plan import Job, compose_jobs, folder_of, verdict, write_plan
 from renormal.ranks import rank
+from renormal.recipe import answered, fingerprints, possible_precisions
 from renormal.state import FILE, LOCK, BusyError, in_one_line, is_for_the_user, locked, read_state
 
 SHOWN_BY = {"model": "model.name", "category": "data.category", "data.root": "data.category"}  # what a folder shows
@@ -83,8 +84,6 @@ def planned(context: HydraContext) -> dict[tuple[str, ...], Job]:
 
 def look_at(config: DictConfig) -> dict[tuple[str, ...], Job]:
     """Every job of the sweep, its data looked up and its record read. Raises ValueError for one that cannot run."""
-    from renormal.recipe import answered, fingerprints
-
     jobs, sources = {}, {}
     for overrides, job in compose_jobs(config):
         refuse([line] if (line := too_many_devices(job, launcher_of(config))) else [])
@@ -94,7 +93,8 @@ def look_at(config: DictConfig) -> dict[tuple[str, ...], Job]:
         key = OmegaConf.to_yaml(settings.data.source)
         if key not in sources:
             sources[key] = instantiate(settings.data.source, _convert_="all")
-        done = answered(settings, folder, fingerprints(settings, sources[key]))
+        names = (fingerprints(settings, sources[key], precision) for precision in possible_precisions(settings))
+        done = any(answered(settings, folder, hashes) for hashes in names)
         jobs[tuple(overrides)] = Job(tuple(overrides), name, folder, done)
     return jobs
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from renormal.data import Augmentation, DataError, Source, channels_of, folder, load_test, load_training
+from renormal.data import Augmentation, DataError, Source, folder
+from renormal.data.memory import channels_of, load_test, load_training
 
 
 def photographs(root: Path, *names: str, size: tuple[int, int] = (40, 30)) -> None:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from renormal.data import CATEGORIES, Augmentation, DataError, load_test, load_training, mvtec
+from renormal.data import CATEGORIES, Augmentation, DataError, mvtec
+from renormal.data.memory import load_test, load_training
 
 
 def picture(path: Path, value: int = 90, size: tuple[int, int] = (20, 20)) -> None:

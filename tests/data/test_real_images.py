@@ -10,7 +10,9 @@ import pytest
 import torch
 from PIL import Image
 
-from renormal.data import TrainingBatches, channels_of, load_test, load_training, mvtec
+from renormal.data import mvtec
+from renormal.data.memory import channels_of, load_test, load_training
+from renormal.data.transforms import TrainingBatches
 
 ROOT = Path(os.environ.get("RENORMAL_DATA", "")) / "mvtec_ad"
 pytestmark = pytest.mark.skipif("RENORMAL_DATA" not in os.environ, reason="RENORMAL_DATA names no folder of real data")

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from renormal.data import CATEGORIES, load_test, load_training, stand_in
+from renormal.data import CATEGORIES, stand_in
+from renormal.data.memory import load_test, load_training
 from renormal.data.rehearsal import CATEGORIES as DRAWN
 
 FEW = {"train": 3, "good": 2, "defective": 1}

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from renormal.data import Augmentation, TrainingBatches, random_affine, random_crops
-from renormal.data.transforms import stream
+from renormal.data import Augmentation
+from renormal.data.transforms import TrainingBatches, random_affine, random_crops, stream
 
 CPU = torch.device("cpu")
 

@@ -80,7 +80,8 @@ class Sweep:
     def logs(self) -> str:
         """What SLURM and submitit wrote of the jobs."""
         return "\n".join(
-            f"{path.name}:\n{path.read_text(errors='replace')}" for path in sorted(self.folder.glob(".submitit/*/*_log.*"))
+            f"{path.name}:\n{path.read_text(errors='replace')}"
+            for path in sorted(self.folder.glob(".submitit/*/*_log.*"))
         )
 
     def records(self) -> dict[str, Record]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from renormal.data.mvtec import mvtec
-from renormal.data.rehearsal import write_category
 from renormal.data.source import Source
 
 
@@ -19,5 +18,7 @@ def stand_in(
     defective: int = 8,  # of each defect type
 ) -> Source:
     """The drawn category of that name, written below `root` if it is not there yet, then read as MVTec AD is."""
+    from renormal.data.rehearsal import write_category  # scipy loads here, so that submitting real jobs does not wait
+
     write_category(Path(root), category, seed=seed, train=train, good=good, defective=defective)
     return mvtec(root, category)

@@ -10,7 +10,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from renormal.contracts import Images, Sample
-from renormal.data import Labelled, Source, TrainingBatches, channels_of, load_test, load_training
+from renormal.data import Source
+from renormal.data.memory import Labelled, channels_of, load_test, load_training
+from renormal.data.transforms import TrainingBatches
 from renormal.functional.tiles import cut
 
 
