@@ -13,14 +13,17 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "renormal"
 HOMES = {
     "eq. 1": "renormal.models.vae.VAE.training_loss",
+    "eq. 2": "renormal.projection.anogan.AnoGANEnergy",
     "eq. 3": "renormal.projection.stop.Threshold",
     "eq. 4": "renormal.projection.energy.Energy",
     "eq. 5": "renormal.projection.direction.Gradient",
+    "eq. 6": "renormal.projection.latent.LatentEnergy",
     "eq. 7": "renormal.projection.mask.known_mask",
     "eq. 8": "renormal.projection.mask.error_mask",
     "section 3.1": "renormal.projection.project.project",
     "section 3.4": "renormal.projection.direction.Adam",
     "section 3.5": "renormal.projection.stop.Plateau",
+    "appendix A": "renormal.scores.gradient.GradientScore",
 }
 TAG = re.compile(r"\((eq\. \d+|section \d+(?:\.\d+)?|appendix [A-Z])\)\.$")
 ROW = re.compile(r"^\| *((?:eq\.|section|appendix) [^|]*?) *\| *`([\w.]+)` *\|")
@@ -103,8 +106,8 @@ def test_the_name_in_the_index_can_be_imported(home: str) -> None:
             ["eq. 8: expected {home}, found ['renormal.made.f', 'renormal.made.g']"],
         ),
         (
-            'def f():\n    """y = x (eq. 8)."""\ndef g():\n    """y = x (appendix A)."""',
-            ["appendix A: expected no home, found ['renormal.made.g']"],
+            'def f():\n    """y = x (eq. 8)."""\ndef g():\n    """y = x (appendix Z)."""',
+            ["appendix Z: expected no home, found ['renormal.made.g']"],
         ),
     ],
 )

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 import torch
 from hydra.errors import InstantiationException
+from hydra.utils import instantiate
 from PIL import Image
 
 from renormal.job import run_job
 from renormal.lit.module import AutoencoderModule
+from renormal.recipe import digest, fingerprints, listing, parts
 from renormal.report.record import read_record
 
 
@@ -40,6 +42,29 @@ def test_textures_in_bfloat16(tiny: Any) -> None:
     config = tiny("category=grid", "trainer.precision=bf16-mixed", "projections.eq8.precision=bfloat16", "model=dsae")
     run_job(config)
     assert read_record(Path(config.folder) / "record.json").data["channels"] == 1
+
+
+def test_a_job_has_every_column_of_table_2(tiny: Any) -> None:
+    config = tiny("experiment=table2", "data=rehearsal")
+    run_job(config)
+    record = read_record(Path(config.folder) / "record.json")
+    methods = list(dict.fromkeys(name.partition("/")[0] for name in record.metrics))
+    assert methods == ["baseline", *config.scores, "eq8_adam"]
+    assert set(record.projections) == {"eq8_adam"}
+    header, row, *_ = (Path(config.folder) / "samples.csv").read_text().splitlines()
+    assert {f"{name}/score" for name in methods} <= set(header.split(","))
+    assert len(row.split(",")) == len(header.split(","))
+
+
+def test_a_further_score_is_another_recipe_and_none_is_the_old_one(tiny: Any) -> None:
+    config = tiny("model=vae")
+    source = instantiate(config.data.source, _convert_="all")
+    plain = fingerprints(config, source, "32-true")
+    more = fingerprints(tiny("model=vae", "+score@scores.kl=kl_gradient"), source, "32-true")
+    assert plain["training"] == more["training"], "one training serves all scores"
+    assert plain["test"] != more["test"]
+    listed = listing(source, source.test)
+    assert plain["test"] == digest([parts(config, ("projections", "score", "test")), listed, None])
 
 
 def test_same_seed_same_numbers_and_another_seed_others(tiny: Any, tmp_path: Path) -> None:
@@ -136,7 +161,7 @@ def test_weights_given_by_hand_are_named_in_the_record(tiny: Any, tmp_path: Path
     ("overrides", "message"),
     [
         (["stages=[test]"], "last.ckpt does not exist: train first"),
-        (["stages=[trian]"], r"stages has \['trian'\], it may hold train and test"),
+        (["stages=[trian]"], r"stages has \['trian'\], it may hold train, calibrate and test"),
         (["checkpoint=/nowhere.ckpt"], "add stages=\\[test\\]"),
         (["stages=[test]", "checkpoint=/nowhere.ckpt"], "checkpoint=/nowhere.ckpt does not exist"),
         (["category=grid", "test.stride=48"], "textures need 0 < test.stride <= data.patch_size <= .* test.stride=48"),
@@ -145,6 +170,14 @@ def test_weights_given_by_hand_are_named_in_the_record(tiny: Any, tmp_path: Path
         (["test.curves=[eq9]"], r"test.curves names \['eq9'\], projection has"),
         (["test.limit=0"], "test.limit must be positive"),
         (["score.window=12"], "window must be odd"),
+        (["score=kl_gradient"], "needs a variational model, as model=vae is, got L2AE"),
+        (["+score@scores.kl=kl_gradient"], "needs a variational model, as model=vae is, got L2AE"),
+        (["+scores.kl.sigma=3"], r"scores.kl is no score: add it with '\+score@scores.kl="),
+        (["model=vae", "+score@scores.eq8=kl_gradient"], "eq8: a score and a projection cannot share a column's name"),
+        (
+            ["model=vae", "+score@scores.kl=kl_gradient", "category=grid", "test.average=pixels"],
+            "sees 32 px and not 64: test.average=maps",
+        ),
         (["score.window=99"], "must be odd and fit the image"),
         (["+projections.eq9.precision=float32"], "projections.eq9 is no descent: add it to projection"),
     ],
@@ -184,3 +217,26 @@ def test_the_command_ends_in_one_line(tmp_path: Path, arguments: list[str], line
     assert end.returncode == 1
     assert end.stderr.strip().startswith(line)
     assert len(end.stderr.strip().splitlines()) == 1
+
+
+def test_an_energy_that_the_model_cannot_answer_ends_the_job_before_its_training(tiny: Any) -> None:
+    config = tiny("model=l2_ae", "projection=[eq8,map_tv]")
+    with pytest.raises(ValueError, match=r"^projections.map_tv.energy: kl_weight=1, but L2AE has no KL term: take a"):
+        run_job(config)
+    assert not (Path(config.folder) / "checkpoints").exists()
+
+
+def test_map_restoration_and_a_kl_term_in_eq_8(tiny: Any) -> None:
+    config = tiny(
+        "model=vae", "projection=[eq8,map_tv]", "projections.map_tv.max_steps=3", "projections.eq8.energy.kl_weight=0.1"
+    )
+    run_job(config)
+    report = read_record(Path(config.folder) / "record.json").projections
+    assert (report["map_tv"]["steps_mean"], report["map_tv"]["threshold"]) == (3, None)
+
+
+def test_a_grey_autoencoder_at_256_pixels(tiny: Any) -> None:
+    config = tiny("model=ae_ssim", "data.channels=1", "data.object_size=256", "data.epoch_images=4")
+    run_job(config)
+    record = read_record(Path(config.folder) / "record.json")
+    assert (record.data["size"], record.data["channels"]) == (256, 1)

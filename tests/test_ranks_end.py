@@ -95,10 +95,14 @@ def refuse() -> None:
 def test_a_rank_that_fails_ends_the_job_and_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, own: Callable[[], None], script: str, line: str
 ) -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a shell runs in its background
     monkeypatch.setattr(ranks, "NOTICE", 1.0)
     begin = time.monotonic()
-    with pytest.raises(ValueError, match=line):
-        beside(script, config_of(tmp_path, *TWO, f"folder={tmp_path}"), own, monkeypatch)
+    try:
+        with pytest.raises(ValueError, match=line):
+            beside(script, config_of(tmp_path, *TWO, f"folder={tmp_path}"), own, monkeypatch)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert time.monotonic() - begin < 15
     assert (tmp_path / "rank-1.log").is_file() == ("1 / 0" in script)
 

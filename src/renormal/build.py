@@ -12,6 +12,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 
+from renormal.contracts import Autoencoder, FittedScore, Images, Score
 from renormal.data import Source
 from renormal.functional.tiles import tiles
 from renormal.lit.datamodule import SourceData
@@ -55,33 +56,74 @@ def images_at_once(config: DictConfig, kind: str) -> int:
 
 
 def build_module(config: DictConfig, data: SourceData, training_hash: str) -> AutoencoderModule:
-    """The autoencoder with its optimizer, channels last."""
+    """The model in the module that trains it, channels last."""
+    kind = instantiate(OmegaConf.select(config, "model.module")) or AutoencoderModule  # one optimizer, or named
     net = instantiate(config.model.net, channels=data.channels, size=data.patch_size, _convert_="all")
     optimizer = instantiate(config.model.optimizer, _convert_="all")
     scheduler = instantiate(config.model.scheduler, _convert_="all")
-    module = AutoencoderModule(
+    module: AutoencoderModule = kind(
         net, optimizer=optimizer, scheduler=scheduler, seed=config.seed, fingerprint=training_hash
     )
     return module.to(memory_format=torch.channels_last)
 
 
-def build_callback(config: DictConfig, data: SourceData, folder: Path) -> ProjectionCallback:
+def build_callback(config: DictConfig, data: SourceData, module: AutoencoderModule, folder: Path) -> ProjectionCallback:
     """Every projection of the config beside the baseline; what could only fail at test time is tried here."""
-    score = instantiate(config.score, _convert_="all")
     callback = ProjectionCallback(
         instantiate(config.projections, _convert_="all"),
-        score=score,
+        score=instantiate(config.score, _convert_="all"),
+        scores=instantiate(config.scores, _convert_="all"),
         stride=config.test.stride,
         average=config.test.average,
         curves=list(config.test.curves),
         path=list(config.test.path),
         panels=config.test.panels,
         limit=config.test.limit,
+        flips=config.test.flips,
         folder=folder,
     )
-    nothing = torch.zeros(1, data.channels, data.patch_size, data.patch_size)
-    score(None, nothing, nothing)
+    check_baseline(config, callback, module.model)
+    side = data.size if config.test.average == "pixels" else data.patch_size
+    for name, score in {"score": callback.score, **callback.scores}.items():
+        if not callable(score):
+            raise ValueError(f"scores.{name} is no score: add it with '+score@scores.{name}=...' first")
+        for part in score.parts.values() if isinstance(score, FittedScore) else (score,):
+            try_on_nothing(part, module, torch.zeros(1, data.channels, side, side))
     return callback
+
+
+def check_baseline(config: DictConfig, callback: ProjectionCallback, model: object) -> None:
+    """A model without an encoder has nothing for what begins at f(x0); a search in z from its prior it can serve."""
+    if isinstance(model, Autoencoder) or set(config.stages) == {"train"}:
+        return
+    found = [name for name, descent in callback.projections.items() if not hasattr(descent.energy, "start")]
+    chooses = [stage for stage in config.stages if stage == "calibrate"]
+    fits = [type(callback.score).__name__.lower()] * isinstance(callback.score, FittedScore)
+    needs = {"projection": found, "score": fits, "scores": list(callback.scores), "stages": chooses}
+    if asked := [f"{key}=[{','.join(names)}]" for key, names in needs.items() if names]:
+        raise ValueError(
+            f"model={config.model.name} has no f(x), which {' and '.join(asked)} asks for: "
+            "give projections that search z from its prior, or train alone (stages=[train])"
+        )
+
+
+def try_on_nothing(score: Score, module: AutoencoderModule, nothing: Images) -> None:
+    """Raises what the score would raise after the training. The module stays as it is."""
+    training = module.training
+    with torch.no_grad():
+        score(module.eval().model, nothing, nothing)
+    module.train(training)
+
+
+def check_energies(callback: ProjectionCallback, module: AutoencoderModule) -> None:
+    """Each energy on whether this model has what it asks for."""
+    for name, descent in callback.projections.items():
+        check = getattr(descent.energy, "check", None)
+        try:
+            if check is not None:
+                check(module.model)
+        except ValueError as error:
+            raise ValueError(f"projections.{name}.energy: {error}") from error
 
 
 def build_trainer(config: DictConfig, folder: Path, own: list[L.Callback], loggers: list[Logger]) -> L.Trainer:

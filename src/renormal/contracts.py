@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Annotated, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from torch import Tensor
@@ -16,22 +16,33 @@ Regions: TypeAlias = Annotated[Tensor, "(B, H, W), integer, 0 = normal, k = k-th
 
 
 class Reconstruction:
-    """One forward pass, both answers: unpacks as (f(x), L_r(x)).
+    """One forward pass, all its answers: unpacks as (f(x), L_r(x)).
 
     image: f(x). loss: L_r(x) of each sample, summed over pixels and channels, or a function that answers with it: an
-    energy with a loss of its own never asks.
+    energy with a loss of its own never asks. kl: D_KL(q(z | x) ‖ p(z)) in the same way, None where it is not at hand.
     """
 
-    __slots__ = ("_loss", "image")
+    __slots__ = ("_kl", "_loss", "image")
 
-    def __init__(self, image: Images, loss: PerSample | Callable[[], PerSample]) -> None:
-        self.image, self._loss = image, loss
+    def __init__(
+        self,
+        image: Images,
+        loss: PerSample | Callable[[], PerSample],
+        kl: PerSample | Callable[[], PerSample] | None = None,
+    ) -> None:
+        self.image, self._loss, self._kl = image, loss, kl
 
     @property
     def loss(self) -> PerSample:
         if not isinstance(self._loss, Tensor):
             self._loss = self._loss()
         return self._loss
+
+    @property
+    def kl(self) -> PerSample | None:
+        if self._kl is not None and not isinstance(self._kl, Tensor):
+            self._kl = self._kl()
+        return self._kl
 
     def __iter__(self) -> Iterator[Tensor]:
         return iter((self.image, self.loss))
@@ -53,14 +64,39 @@ class Variational(Autoencoder, Protocol):
     def decode(self, z: Latents) -> Images: ...
 
 
+@runtime_checkable
+class Generator(Protocol):
+    """Asked only by a search in z."""
+
+    latent: int
+
+    def decode(self, z: Latents) -> Images: ...
+
+
+@runtime_checkable
+class Adversarial(Generator, Protocol):
+    """A generator with its discriminator, z ~ N(0, I): asked only by the search of AnoGAN."""
+
+    def features(self, x: Images) -> Tensor: ...  # f_D, an intermediate layer
+
+
 class Score(Protocol):
     """How anomalous each pixel of x0 is, given what it became."""
 
     def __call__(self, model: Autoencoder, x0: Images, projected: Images) -> Maps: ...
 
 
+@runtime_checkable
+class FittedScore(Score, Protocol):
+    """A score that has to see what good images become before it is asked: `fitted` answers with one that has."""
+
+    parts: Mapping[str, Score]
+
+    def fitted(self, model: Autoencoder, pairs: Iterable[tuple[Images, Images]]) -> Score: ...
+
+
 class EnergyTerms(NamedTuple):
-    """E, L_r, the distance and f(x), all evaluated at the same x."""
+    """E, L_r, what λ weighs (a distance from x0, or −log p(z)) and f(x) or Dec(z), all evaluated at the same point."""
 
     total: PerSample
     reconstruction: PerSample
@@ -71,8 +107,8 @@ class EnergyTerms(NamedTuple):
 class Projection(NamedTuple):
     """Where the descent ended, and how."""
 
-    x: Images  # x_N
-    terms: EnergyTerms  # evaluated at x, not one step before it
+    x: Images  # x_N, Dec(z_N) where z moved
+    terms: EnergyTerms  # evaluated at x or z_N, not one step before it
     steps: PerSample  # updates that each sample took
     stopped: PerSample  # False where max_steps ran out first, or where the energy stopped being finite
 

@@ -8,13 +8,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import torch
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from renormal.build import build_callback, build_data, build_module, build_trainer
+from renormal.build import build_callback, build_data, build_module, build_trainer, check_energies
+from renormal.calibrate import STAGE, Calibration
+from renormal.choice import SCHEMA
 from renormal.data import Source
 from renormal.lit.dashboard import Dashboard
 from renormal.lit.datamodule import SourceData
@@ -27,11 +29,11 @@ from renormal.lit.training_clock import TrainingClock
 from renormal.loggers import logging_to
 from renormal.machine import commit, device_name, keep_freed_memory, precision_of, quieten, versions
 from renormal.ranks import processes, said_by_first, started, started_elsewhere
-from renormal.recipe import answered, fingerprints
+from renormal.recipe import answered, chosen, digest, fingerprints, same_weights, source_of
 from renormal.report.record import Record, write_record
-from renormal.weights import load, resume_from
+from renormal.weights import given, load, load_others, resume_from
 
-STAGES = ("train", "test")
+STAGES = ("train", STAGE, "test")
 COLLAPSED = 1.0  # nats of KL below which a posterior says nothing about its image, ours
 Tell = Callable[[str, int | None], None]  # the stage, and the epochs finished
 log = logging.getLogger("renormal")
@@ -43,7 +45,7 @@ def run_job(config: DictConfig, *, line: int = 0, tell: Tell | None = None) -> N
     line: where the job's progress bar stands, for jobs side by side. tell: takes the stage and the epochs finished.
     """
     check_stages(config)
-    folder, source = Path(config.folder), instantiate(config.data.source, _convert_="all")
+    folder, source = Path(config.folder), source_of(config)
     hashes = fingerprints(config, source, precision_of(config))
     quieten()
     alone = processes(config) == 1 or not started_elsewhere()  # else the others wait for what rank 0 says
@@ -67,7 +69,10 @@ def perform(config: DictConfig, source: Source, hashes: dict[str, str], watching
     with timed(seconds, "data"):
         data = build_data(config, source)
     module = build_module(config, data, hashes["training"])
-    callback, clock = build_callback(config, data, folder), TrainingClock()
+    callback, clock = build_callback(config, data, module, folder), TrainingClock()
+    check_energies(callback, module)
+    choosing = STAGE in config.stages or config.calibrate.settings
+    calibration = Calibration(config, callback) if choosing else None
     with logging_to(config, folder, hashes) as loggers:
         own = [callback, clock, Dashboard(callback, **config.dashboard), *watching]
         trainer = build_trainer(config, folder, own, loggers)
@@ -80,12 +85,16 @@ def perform(config: DictConfig, source: Source, hashes: dict[str, str], watching
             warn_of_collapse(clock)
         else:
             hashes["training"] = load(module, clock, config, folder, hashes["training"])
+            callback.others = load_others(module, config)
+        if STAGE in config.stages and calibration:
+            with timed(seconds, STAGE):
+                calibration.run(trainer, module, data, folder, facts_of(config, source, hashes))
         if "test" in config.stages:
             with timed(seconds, "test"):
                 trainer.test(module, datamodule=data, verbose=False)
             if trainer.is_global_zero:
                 write_samples(folder, callback.rows)
-                write_record(folder, record_of(config, data, trainer, callback, clock, seconds, hashes))
+                write_record(folder, record_of(config, data, trainer, callback, clock, seconds, hashes, calibration))
                 log.info("%s: pixel AUROC %s in %.0f s", folder, headline(callback.metrics), sum(seconds.values()))
 
 
@@ -93,12 +102,26 @@ def train(
     config: DictConfig, trainer: L.Trainer, module: AutoencoderModule, data: SourceData, hashes: dict[str, str]
 ) -> None:
     """From the start or from the last checkpoint; what was found in the folder is for rank 0 to judge."""
+    module.check(trainer)
     ckpt_path = said_by_first(trainer, lambda: resume_from(config, Path(config.folder), hashes))
     try:
         trainer.fit(module, datamodule=data, ckpt_path=ckpt_path, weights_only=True)
     except SystemExit:  # Lightning's answer to Ctrl-C, ours to SIGTERM
         log.warning("interrupted: the same command goes on after %d epochs", trainer.current_epoch)
         raise
+
+
+def facts_of(config: DictConfig, source: Source, hashes: dict[str, str]) -> dict[str, Any]:
+    """What a choice of settings answers to. held_out: no weight has seen the images that defects are planted on."""
+    own = fingerprints(config, source, precision_of(config))["training"]
+    return {
+        "schema": SCHEMA,
+        "model": config.model.name,
+        "category": source.name,
+        "seed": config.seed,
+        "held_out": bool(source.spare) and same_weights(hashes["training"], own),
+        "hashes": {"training": hashes["training"], STAGE: digest(chosen(config, source))},
+    }
 
 
 def title(config: DictConfig) -> str:
@@ -119,9 +142,11 @@ def check_stages(config: DictConfig) -> None:
     if isinstance(config.stages, str):
         raise ValueError(f"stages is a list: write stages=[{config.stages}]")
     if unknown := set(config.stages) - set(STAGES):
-        raise ValueError(f"stages has {sorted(unknown)}, it may hold {' and '.join(STAGES)}")
+        raise ValueError(f"stages has {sorted(unknown)}, it may hold {', '.join(STAGES[:-1])} and {STAGES[-1]}")
     if config.checkpoint and "train" in config.stages:
         raise ValueError("checkpoint= is for testing weights that exist: add stages=[test], or leave it out to train")
+    if STAGE in config.stages and len(given(config)) > 1:
+        raise ValueError("settings are chosen for one autoencoder: give one checkpoint, or leave calibrate out")
 
 
 @contextmanager
@@ -145,6 +170,7 @@ def record_of(
     clock: TrainingClock,
     seconds: dict[str, float],
     hashes: dict[str, str],
+    calibration: Calibration | None,
 ) -> Record:
     """Everything that the report and a reader a year later will ask for."""
     resolved = OmegaConf.to_container(config, resolve=True)
@@ -183,6 +209,7 @@ def record_of(
             name: {**(callback.curves[name].values() if name in callback.curves else {}), **details}
             for name, details in callback.details.items()
         },
+        calibration=calibration.content if calibration else {},
         panels=callback.panels,
     )
 

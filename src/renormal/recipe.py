@@ -9,9 +9,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from renormal.data import Item, Source
+from renormal.data import Item, Source, hold_out
 from renormal.ranks import processes
 from renormal.report.record import FILE, read_record
 
@@ -27,6 +28,7 @@ TRAINING = (
 )
 TEST = ("projections", "score", "test")
 PRECISIONS = ("bf16-mixed", "32-true")
+CHOICE = ("projections", "score", "test.stride", "test.average", "calibrate")
 RANKS = "x"  # between a training's digest and the number of its processes, where there are several
 ELSEWHERE = (
     "root",
@@ -37,7 +39,18 @@ ELSEWHERE = (
     "source",
     "notes",
 )  # where the data lie, not what they are
+NEUTRAL = {  # keys newer than the first record: with this value they say nothing
+    "kl_weight": 0.0,
+    "flips": False,
+    "smooth": {"_target_": "renormal.scores.Smooth", "mean": 0, "gaussian": 0.0},
+}
 log = logging.getLogger("renormal")
+
+
+def source_of(config: DictConfig) -> Source:
+    """The files of this config's data, those to choose settings on apart."""
+    source: Source = instantiate(config.data.source, _convert_="all")
+    return hold_out(source, config.calibrate.holdout)
 
 
 def fingerprints(config: DictConfig, source: Source, precision: str) -> dict[str, str]:
@@ -50,13 +63,23 @@ def fingerprints(config: DictConfig, source: Source, precision: str) -> dict[str
     training = [parts(config, TRAINING) | one, precision, listing(source, source.train)]
     count = processes(config)
     suffix = "" if count == 1 or "train" not in config.stages else f"{RANKS}{count}"
-    test = [parts(config, TEST), listing(source, source.test), digest_of(config.checkpoint)]
+    tested = [*TEST, "scores"] if config.scores else TEST  # a table of one score has the digest that it always had
+    test = [parts(config, tested), listing(source, source.test), weights_of(config)]
+    test += chosen(config, source)  # nothing for a config that chooses nothing: its digest is that of older records
     return {"training": digest(training) + suffix, "test": digest(test)}
 
 
 def possible_precisions(config: DictConfig) -> tuple[str, ...]:
     """trainer.precision, and where that is auto, everything that a device may make of it."""
     return PRECISIONS if config.trainer.precision == "auto" else (str(config.trainer.precision),)
+
+
+def chosen(config: DictConfig, source: Source) -> list[Any]:
+    """What decides the settings that are chosen, or the file that says them."""
+    if "calibrate" in config.stages:
+        return [parts(config, CHOICE), listing(source, source.spare)]
+    settings = config.calibrate.settings
+    return [digest_of(settings, "calibrate.settings"), parts(config, ["calibrate.scores"])] if settings else []
 
 
 def answers(found: dict[str, str], wanted: dict[str, str], config: DictConfig) -> bool:
@@ -93,8 +116,13 @@ def parts(config: DictConfig, keys: Iterable[str]) -> dict[str, Any]:
 
 def _stripped(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _stripped(item) for key, item in value.items() if key not in ELSEWHERE}
+        return {key: _stripped(item) for key, item in value.items() if not _silent(key, item)}
     return [_stripped(item) for item in value] if isinstance(value, list) else value
+
+
+def _silent(key: str, item: Any) -> bool:
+    """Whether the entry says nothing about the numbers."""
+    return key in ELSEWHERE or (key in NEUTRAL and item == NEUTRAL[key])
 
 
 def listing(source: Source, items: Iterable[Item]) -> list[list[Any]]:
@@ -107,11 +135,17 @@ def digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
-def digest_of(path: str | None) -> str | None:
-    """SHA-256 of a file, None for no file."""
+def weights_of(config: DictConfig) -> str | list[str | None] | None:
+    """SHA-256 of the checkpoint that was given, of each where there are several."""
+    given = config.checkpoint
+    return [digest_of(path) for path in given] if OmegaConf.is_list(given) else digest_of(given)
+
+
+def digest_of(path: str | None, key: str = "checkpoint") -> str | None:
+    """SHA-256 of a file, None for no file. key: where the path was given."""
     if path is None:
         return None
     if not Path(path).is_file():
-        raise ValueError(f"checkpoint={path} does not exist")
+        raise ValueError(f"{key}={path} does not exist")
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

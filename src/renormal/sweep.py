@@ -13,14 +13,13 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import HydraException, InstantiationException
 from hydra.experimental.callback import Callback
 from hydra.types import HydraContext, RunMode
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from renormal.keys import complaints
 from renormal.plan import Job, compose_jobs, folder_of, verdict, write_plan
 from renormal.ranks import rank
-from renormal.recipe import answered, fingerprints, possible_precisions
+from renormal.recipe import answered, fingerprints, possible_precisions, source_of
 from renormal.state import FILE, LOCK, BusyError, in_one_line, is_for_the_user, locked, read_state
 
 SHOWN_BY = {"model": "model.name", "category": "data.category", "data.root": "data.category"}  # what a folder shows
@@ -90,9 +89,9 @@ def look_at(config: DictConfig) -> dict[tuple[str, ...], Job]:
         name, folder = folder_of(job)
         settings = OmegaConf.masked_copy(job, [str(key) for key in job if key != "hydra"])
         OmegaConf.resolve(settings)
-        key = OmegaConf.to_yaml(settings.data.source)
+        key = f"{OmegaConf.to_yaml(settings.data.source)}{settings.calibrate.holdout}"
         if key not in sources:
-            sources[key] = instantiate(settings.data.source, _convert_="all")
+            sources[key] = source_of(settings)
         names = (fingerprints(settings, sources[key], precision) for precision in possible_precisions(settings))
         done = any(answered(settings, folder, hashes) for hashes in names)
         jobs[tuple(overrides)] = Job(tuple(overrides), name, folder, done)

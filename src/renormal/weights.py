@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import pickle
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
+from torch import nn
 
 from renormal.lit.module import AutoencoderModule
 from renormal.lit.training_clock import TrainingClock
@@ -49,18 +51,38 @@ def resume_from(config: DictConfig, folder: Path, hashes: dict[str, str]) -> Pat
 
 def load(module: AutoencoderModule, clock: TrainingClock, config: DictConfig, folder: Path, training_hash: str) -> str:
     """The weights and the clock of an earlier training, and the hash of its recipe."""
-    path = Path(config.checkpoint) if config.checkpoint else checkpoint_of(folder)
+    path = given(config)[0] if config.checkpoint else checkpoint_of(folder)
     if not path.is_file():
         raise ValueError(f"{path} does not exist: train first (stages=[train,test]), or give checkpoint=/path/to/it")
     content = read_checkpoint(path)
     found: str = content["hyper_parameters"]["fingerprint"]
     if not config.checkpoint and not same_weights(found, training_hash):
         raise ValueError(f"{path} was trained with another config: repeat that config, or give checkpoint={path}")
+    _fill(module, content, path, config)
+    if state := content["callbacks"].get(clock.state_key):
+        clock.load_state_dict(state)
+    return found
+
+
+def load_others(module: AutoencoderModule, config: DictConfig) -> list[nn.Module]:
+    """Models like the module's, with the weights of the second checkpoint and of those after it."""
+    others: list[nn.Module] = []
+    for path in given(config)[1:]:
+        other = deepcopy(module)
+        _fill(other, read_checkpoint(path), path, config)
+        others.append(other.model)
+    return others
+
+
+def given(config: DictConfig) -> list[Path]:
+    """checkpoint=, which is a path, several, or none."""
+    paths = config.checkpoint if OmegaConf.is_list(config.checkpoint) else [config.checkpoint]
+    return [Path(path) for path in paths if path]
+
+
+def _fill(module: AutoencoderModule, content: dict[str, Any], path: Path, config: DictConfig) -> None:
     try:
         module.load_state_dict(content["state_dict"])
     except RuntimeError as error:
         first = str(error).splitlines()[1].strip()
         raise ValueError(f"{path} does not fit model={config.model.name} on {config.data.category}: {first}") from error
-    if state := content["callbacks"].get(clock.state_key):
-        clock.load_state_dict(state)
-    return found

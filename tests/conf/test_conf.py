@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib import resources
 from itertools import product
 from pathlib import Path
 
@@ -59,6 +60,34 @@ def test_table1_is_sixty_jobs() -> None:
     assert len(jobs) == 60
     assert config.hydra.mode.name == "MULTIRUN"
     assert config.trainer.max_epochs * config.data.epoch_images == 3_000_000  # section 4.1
+
+
+def test_table2_is_one_vae_for_each_category_and_one_job_has_all_of_its_columns() -> None:
+    config = composed("experiment=table2", "sweep=table2", "data.root=somewhere")
+    sweeps = swept(config)
+    assert {key: len(values) for key, values in sweeps.items()} == {"category": 15}
+    assert config.trainer.max_epochs * config.data.epoch_images == 3_000_000
+    assert config.model.name == "vae"
+    text = resources.files("renormal.report").joinpath("table2.csv").read_text(encoding="utf-8")
+    published = text.splitlines()[0].split(",")
+    assert [f"vae_{name}" for name in (*config.scores, "grad")] == published[1:]
+    assert list(config.projections) == ["eq8_adam"]
+
+
+def test_table2_within_a_cpus_means_tests_the_networks_of_table1() -> None:
+    config = composed("experiment=table2_cpu", "category=grid", "data.root=somewhere")
+    assert config.stages == ["test"]
+    assert config.checkpoint == "outputs/table1_cpu/vae/grid/0/checkpoints/last.ckpt"
+    trained = composed("experiment=table1_cpu", "model=vae", "category=grid", "data.root=somewhere")
+    for key in ("data", "descent", "test", "trainer", "batch_size", "score"):
+        assert config[key] == trained[key], key
+    assert list(config.scores) == list(composed("experiment=table2").scores)
+
+
+def test_a_further_score_is_one_word_on_the_command_line() -> None:
+    config = composed("score=squared_error", "+score@scores.smooth=kl_gradient", "scores.smooth.sigma=2")
+    assert config.score._target_ == "renormal.scores.SquaredError"
+    assert (list(config.scores), config.scores.smooth.sigma) == (["smooth"], 2)
 
 
 def launched(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -19,8 +19,12 @@ from renormal.lit.projection_callback import ProjectionCallback
 from renormal.metrics import AnomalyMetrics
 from renormal.models import VAE
 from renormal.projection import Descent, Gradient, Plateau, Threshold, project, reconstruction_losses
-from renormal.scores import DSSIM
+from renormal.scores import DSSIM, GradientScore, SquaredError, kl_term
 
+SCORES = {
+    "squared_error": SquaredError(),
+    "kl_x_error": GradientScore(of=kl_term, times_error=True, normalise=True, sigma=1.0, window=5),
+}
 DESCENTS = {"eq8_adam": Descent(max_steps=4), "eq8": Descent(direction=Gradient(), max_steps=4)}
 
 
@@ -76,11 +80,42 @@ def test_numbers_equal_those_by_hand(rehearsal: Path, category: str, average: st
             assert callback.metrics[f"{name}/{metric}"] == pytest.approx(value.item(), abs=2e-3)
 
 
+@pytest.mark.parametrize("category", ["bottle", "grid"])
+def test_further_scores_are_of_x0_and_its_reconstruction(rehearsal: Path, category: str) -> None:
+    """In the order baseline, scores, projections, which is that of the table's columns."""
+    data = data_of(rehearsal, category)
+    callback = ProjectionCallback(DESCENTS, score=DSSIM(), scores=SCORES, stride=16)
+    model = after_test(data, callback).model
+    images = data.test.images.float() / 255
+    tiles = cut(images, 32, 16) if category == "grid" else images
+    assert list(dict.fromkeys(name.split("/")[0] for name in callback.metrics)) == ["baseline", *SCORES, *DESCENTS]
+    for name, score in SCORES.items():
+        maps = score(model, tiles, model(tiles).detach())
+        oracle = AnomalyMetrics()
+        oracle.update(maps if category == "bottle" else blend(maps, 64, 64, 16), data.test.regions)
+        for metric, value in oracle.compute().items():
+            assert callback.metrics[f"{name}/{metric}"] == pytest.approx(value.item(), abs=2e-3)
+        assert all(f"{name}/score" in row for row in callback.rows)
+    assert callback.metrics["kl_x_error/pixel_auroc"] != callback.metrics["squared_error/pixel_auroc"]
+
+
+@pytest.mark.parametrize("category", ["bottle", "grid"])
+def test_numbers_do_not_depend_on_which_images_are_tested_together(rehearsal: Path, category: str) -> None:
+    ends = []
+    for count in (1, 2, 5):
+        data = data_of(rehearsal, category)
+        data.test_images = count
+        callback = ProjectionCallback(DESCENTS, score=DSSIM(), scores=SCORES, stride=16)
+        after_test(data, callback)
+        ends.append((callback.metrics, [row["kl_x_error/score"] for row in callback.rows]))
+    assert ends[0] == ends[1] == ends[2], "to the last bit"
+
+
 def test_inference_mode_changes_nothing(rehearsal: Path) -> None:
     data = data_of(rehearsal, "bottle")
     ends = []
     for inference_mode in (False, True):
-        callback = ProjectionCallback(DESCENTS, score=DSSIM())
+        callback = ProjectionCallback(DESCENTS, score=DSSIM(), scores=SCORES)
         after_test(data, callback, inference_mode=inference_mode)
         ends.append(callback.metrics)
     assert ends[0] == ends[1]
@@ -142,7 +177,9 @@ def test_the_steps_of_every_sample_are_counted(rehearsal: Path) -> None:
     ("settings", "message"),
     [
         ({"projections": DESCENTS, "average": "tiles"}, "test.average must be maps or pixels, got 'tiles'"),
-        ({"projections": {"baseline": Descent()}}, "cannot be called baseline"),
+        ({"projections": {"baseline": Descent()}}, "can be called baseline"),
+        ({"projections": DESCENTS, "scores": {"baseline": SquaredError()}}, "can be called baseline"),
+        ({"projections": DESCENTS, "scores": {"eq8": SquaredError()}}, "eq8: a score and a projection cannot share"),
     ],
 )
 def test_wrong_settings_are_refused(settings: dict[str, object], message: str) -> None:

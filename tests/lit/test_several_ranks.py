@@ -18,7 +18,7 @@ from renormal.lit.projection_callback import ProjectionCallback
 from renormal.lit.training_clock import TrainingClock
 from renormal.models import VAE
 from renormal.projection import Descent, Gradient, Plateau, Threshold
-from renormal.scores import DSSIM
+from renormal.scores import DSSIM, GradientScore, SquaredError, variational_loss
 from several import as_ranks
 
 DESCENTS = {
@@ -66,8 +66,16 @@ def outcome(root: Path, ranks: int, case: str, folder: Path) -> dict[str, Any]:
     category, good, defective, settings = CASES[case]
     data = data_of(root, category, good, defective, settings)
     average = "pixels" if category == "grid" else "maps"
+    scores = {"further": GradientScore(of=variational_loss) if average == "maps" else SquaredError()}
     callback = ProjectionCallback(
-        DESCENTS, score=DSSIM(), stride=16, average=average, curves=["converged"], panels=3, folder=folder
+        DESCENTS,
+        score=DSSIM(),
+        scores=scores,
+        stride=16,
+        average=average,
+        curves=["converged"],
+        panels=3,
+        folder=folder,
     )
     trainer_of(ranks, callbacks=[callback]).test(module_of(data), datamodule=data, verbose=False)
     reports = {name: dict(report) for name, report in callback.reports.items()}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
@@ -9,6 +11,8 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from renormal.contracts import Autoencoder
+from renormal.lit.module import AutoencoderModule
+from renormal.models import TrainingLoss
 from renormal.run import CONF
 
 NAMES = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
@@ -20,24 +24,52 @@ def config_of(name: str) -> DictConfig:
 
 
 def test_there_are_models() -> None:
-    assert {"l2_ae", "dsae", "vae", "gamma_vae"} <= set(NAMES)
+    assert {"l2_ae", "dsae", "vae", "gamma_vae", "anogan", "f_anogan", "anovaegan"} <= set(NAMES)
 
 
+@pytest.mark.parametrize("size", [64, 128, 256])
 @pytest.mark.parametrize("name", NAMES)
-def test_it_builds_and_takes_a_step(name: str) -> None:
+def test_it_builds_and_takes_a_step(name: str, size: int) -> None:
     config = config_of(name)
     assert config.name == name
     torch.manual_seed(0)
-    model = instantiate(config.net, channels=1, size=64, latent=8, _convert_="all")
-    assert isinstance(model, Autoencoder)
-    x = torch.rand(2, 1, 64, 64)
-    reconstruction = model.reconstruct(x)
-    assert reconstruction.image.shape == x.shape
-    assert reconstruction.loss.shape == (2,)
-    assert instantiate(config.energy_loss)(x, reconstruction).shape == (2,)
-    optimizer = instantiate(config.optimizer, _convert_="all")(model.parameters())
-    model.training_loss(x).total.sum().backward()
+    model = instantiate(config.net, channels=1, size=size, **small(config), _convert_="all")
+    x = torch.rand(2, 1, size, size)
+    if name != "anogan":  # which has no f(x)
+        assert isinstance(model, Autoencoder)
+        reconstruction = model.reconstruct(x)
+        assert reconstruction.image.shape == x.shape
+        assert reconstruction.loss.shape == (2,)
+        assert instantiate(config.energy_loss)(x, reconstruction).shape == (2,)
+    optimizer = instantiate(config.optimizer, _convert_="all")
+    if "module" in config:
+        assert issubclass(instantiate(config.module), AutoencoderModule)
+        for player_name, player in model.players().items():
+            step(optimizer[player_name], player.weights, player.loss(x))
+    else:
+        step(optimizer, model, model.training_loss(x))
+
+
+def small(config: DictConfig) -> dict[str, int]:
+    return {name: size for name, size in {"latent": 8, "code": 4, "width": 64}.items() if name in config.net}
+
+
+def step(factory: Callable[..., torch.optim.Optimizer], weights: torch.nn.Module, loss: TrainingLoss) -> None:
+    optimizer = factory(weights.parameters())
+    loss.total.sum().backward()
+    before = [weight.detach().clone() for weight in weights.parameters()]
     optimizer.step()
+    assert not all(map(torch.equal, before, weights.parameters()))
+
+
+def test_every_adversarial_model_can_be_searched() -> None:
+    """What a search in z asks of every adversarial model, from its own yaml."""
+    for name in NAMES:
+        config = config_of(name)
+        if "module" in config:
+            model = instantiate(config.net, channels=1, size=32, _convert_="all").eval()
+            assert model.decode(torch.zeros(2, model.latent)).shape == (2, 1, 32, 32)
+            assert model.features(torch.rand(2, 1, 32, 32)).shape[0] == 2
 
 
 @pytest.mark.parametrize("name", ["l2_ae", "dsae", "vae", "gamma_vae"])
@@ -45,3 +77,13 @@ def test_the_settings_of_section_4_1(name: str) -> None:
     config = config_of(name)
     assert config.net.latent == 100
     assert config.optimizer.lr == 1e-4
+
+
+def test_the_published_settings_of_ae_ssim() -> None:
+    """arXiv 1807.02011, section 4.1, and CVPR 2019, section 4.1.2."""
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("config", ["experiment=ae_ssim", "data.root=somewhere"])
+    assert (config.model.net.latent, config.data.channels, config.data.object_size) == (100, 1, 256)
+    assert (config.data.texture_size, config.data.patch_size, config.test.stride) == (512, 128, 30)
+    assert (config.model.optimizer.lr, config.model.optimizer.weight_decay) == (2e-4, 1e-5)
+    assert config.trainer.max_epochs * config.data.epoch_images == 200 * 10_000

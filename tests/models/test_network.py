@@ -11,6 +11,17 @@ from renormal.models import network
 TABLE = {  # image side → (channels, side) after each convolution of the encoder, before the latent layer
     128: [(32, 64), (32, 32), (32, 32), (64, 16), (64, 16), (128, 8), (64, 8), (32, 8)],
     64: [(32, 32), (32, 16), (32, 16), (64, 8), (64, 8), (128, 4), (64, 4), (32, 4)],
+    256: [
+        (32, 128),
+        (32, 64),
+        (32, 32),
+        (32, 32),
+        (64, 16),
+        (64, 16),
+        (128, 8),
+        (64, 8),
+        (32, 8),
+    ],  # CVPR 2019: one more
 }
 KERNELS = [(4, 2, 1), (4, 2, 1), (3, 1, 1), (4, 2, 1), (3, 1, 1), (4, 2, 1), (3, 1, 1), (3, 1, 1)]
 
@@ -42,6 +53,10 @@ def test_kernels_strides_and_paddings() -> None:
 
     assert geometry(network.encoder(3, 100, 128)) == [*KERNELS, (8, 1, 0)]
     assert geometry(network.decoder(3, 100, 128)) == [(8, 1, 0), *KERNELS[::-1]]
+    assert geometry(network.encoder(3, 100, 256)) == [(4, 2, 1), *KERNELS, (8, 1, 0)]
+    assert geometry(network.decoder(3, 100, 256)) == [(8, 1, 0), *KERNELS[::-1], (4, 2, 1)]
+    assert len(geometry(network.encoder(3, 100, 512))) == len(KERNELS) + 3
+    assert geometry(network.encoder(3, 100, 240)) == [*KERNELS, (15, 1, 0)]
 
 
 def test_leaky_everywhere_but_at_the_latent_and_the_image() -> None:
@@ -53,7 +68,14 @@ def test_leaky_everywhere_but_at_the_latent_and_the_image() -> None:
     assert isinstance(decoder[-1], nn.Sigmoid)
 
 
-@pytest.mark.parametrize("size", [0, 16, 100, 130])
-def test_a_side_that_four_strides_cannot_halve_is_refused(size: int) -> None:
-    with pytest.raises(ValueError, match=f"multiple of 16 from 32 on, got {size}"):
+@pytest.mark.parametrize(
+    ("size", "sides"),
+    [
+        *((size, "multiple of 16 from 32 on") for size in (0, 16, 100, 130)),
+        (272, "multiple of 32 from 256 on"),
+        (544, "multiple of 64 from 512 on"),
+    ],
+)
+def test_a_side_that_the_strides_cannot_halve_is_refused(size: int, sides: str) -> None:
+    with pytest.raises(ValueError, match=f"{sides}, got {size}"):
         network.encoder(3, 100, size)

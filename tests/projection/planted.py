@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from renormal.contracts import Autoencoder, EnergyTerms, Images, Mask, PerSample, Projection
-from renormal.projection import Adam, Descent, Energy, Gradient, Threshold, known_mask
+from renormal.projection import Adam, ClippedGradient, Descent, Energy, Gradient, Threshold, known_mask
 from renormal.projection.direction import Moments
 
 
@@ -21,11 +21,17 @@ class TorchDirection:
         self.at = nn.Parameter(torch.zeros(shape))
         adam = isinstance(direction, Adam)
         self.optimizer = torch.optim.Adam([self.at], lr=1.0) if adam else torch.optim.SGD([self.at], lr=1.0)
+        self.clipped = direction if isinstance(direction, ClippedGradient) else None
+        milestone, factor = (self.clipped.first, self.clipped.later) if self.clipped else (0, 1.0)
+        self.schedule = torch.optim.lr_scheduler.MultiStepLR(self.optimizer, [milestone], factor)
 
     def __call__(self, gradient: Tensor) -> Tensor:
         self.at.data.zero_()
         self.at.grad = gradient.clone()
+        if self.clipped:
+            nn.utils.clip_grad_value_([self.at], self.clipped.bound)
         self.optimizer.step()
+        self.schedule.step()
         return -self.at.detach().clone()
 
 

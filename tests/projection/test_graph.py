@@ -17,7 +17,7 @@ def by_replay(descent: Descent, record: graph.Recorder) -> Queue:
     """The loop of `project`, on a step that went through `replayed`."""
     model, x0 = Net(), images()
     descent = settle(descent, model, x0)
-    queue = Queue(x0.clone(), None, descent.step_size)
+    queue = Queue(x0, x0, None, descent.step_size)
     slots = queue.open(4, (descent.direction.start(x0[:4]), descent.stop.start(4, x0.device)))
     step = graph.replayed(partial(_iterate, descent, model, slots, None), slots, record)
     places = [tensor.data_ptr() for tensor in graph._tensors(slots)]

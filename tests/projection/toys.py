@@ -11,7 +11,20 @@ from torch import Tensor, nn
 
 from renormal.contracts import Images, Projection, Reconstruction
 from renormal.functional.norms import squared_distance
-from renormal.projection import Adam, AnyOf, Descent, Energy, Gradient, Never, Plateau, Threshold, error_mask, no_mask
+from renormal.projection import (
+    Adam,
+    AnyOf,
+    ClippedGradient,
+    Descent,
+    Energy,
+    Gradient,
+    Never,
+    Plateau,
+    Threshold,
+    TotalVariation,
+    error_mask,
+    no_mask,
+)
 
 Project = Callable[..., Projection]
 
@@ -36,7 +49,7 @@ class Double(nn.Module):
 
 
 class Net(nn.Module):
-    """Two convolutions."""
+    """Two convolutions, and a KL term of what lies between them: D_KL(N(μ(x), I) ‖ N(0, I))."""
 
     def __init__(self, channels: int = 2, seed: int = 0) -> None:
         super().__init__()
@@ -49,6 +62,9 @@ class Net(nn.Module):
     def reconstruct(self, x: Images) -> Reconstruction:
         image = self.second(self.first(x).tanh()).sigmoid().float()
         return Reconstruction(image, squared_distance(x, image))
+
+    def kl(self, x: Images) -> Tensor:
+        return self.first(x).tanh().float().square().sum(dim=(1, 2, 3)) / 2
 
 
 class NaNFor(Net):
@@ -84,6 +100,13 @@ DESCENTS = {
     "eq5_adam": replace(COMMON, mask=no_mask, direction=Adam(), step_size=0.02),
     "eq8": replace(COMMON, mask=error_mask, direction=Gradient(), step_size=0.3),
     "eq8_adam": replace(COMMON, mask=error_mask, direction=Adam(), step_size=0.1),
+    "map_tv": replace(
+        COMMON,
+        energy=Energy(weight=0.02, kl_weight=0.1, distance=TotalVariation()),
+        mask=no_mask,
+        direction=ClippedGradient(bound=0.4, first=3, later=0.4),
+        step_size=0.05,
+    ),
 }
 DESCENTS |= {f"{name}_safe": replace(descent, safeguard=True) for name, descent in DESCENTS.items()}
 

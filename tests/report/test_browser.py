@@ -14,6 +14,7 @@ import pytest
 from made_up import made_up, strip, write_made_up
 from matplotlib import colormaps
 from PIL import Image
+from test_filmstrip import filmed
 
 from renormal.report.cli import main
 
@@ -116,6 +117,25 @@ def test_the_sliders_change_what_is_shown(browser: Any, page_file: Path) -> None
     set_slider(page, "threshold", 0.42)
     assert close(colour_of(maps.nth(1)), (255, 255, 255))
     assert page.locator("output").first.inner_text() == "0.42"
+    page.close()
+
+
+def test_a_filmed_descent_goes_through_its_iterations(browser: Any, tmp_path: Path) -> None:
+    record = filmed(tmp_path)  # x_t: greys 0, 60, 120, 240 at t = 0, 1, 4, 9; x_N is black
+    write_made_up(tmp_path, record)
+    assert main([str(tmp_path)]) == 0
+    page = browser.new_page()
+    page.goto((tmp_path / "report.html").as_uri())
+    film, plain, label = page.locator(".end").nth(1), page.locator(".end").nth(3), page.locator(".t").first
+    assert label.inner_text() == ""
+    for share, grey, words in ((0, 0, "t = 0"), (0.25, 60, "t = 1"), (0.5, 120, "t = 4"), (0.75, 240, "t = 9")):
+        set_slider(page, "path", share)
+        assert close(colour_of(film), (grey,) * 3)
+        assert label.inner_text() == words
+        assert close(colour_of(plain), (round(255 * (1 - share)),) * 3)  # blended, its path was not kept
+    set_slider(page, "path", 1)
+    assert close(colour_of(film), (0, 0, 0))
+    assert label.inner_text() == ""
     page.close()
 
 

@@ -72,6 +72,7 @@ def test_figure_8_has_a_column_for_each_kept_iteration(tmp_path: Path) -> None:
     assert name == "figure8-vae-grid-0-eq8"
     assert [axes.get_title() for axes in figure.axes[:3]] == ["$t = 0$", "$t = 2$", "$t = 9$"]
     assert all(axes.images[0].get_array().shape == (8, 8, 3) for axes in figure.axes)
+    assert [axes.get_ylabel() for axes in figure.axes[::3]] == ["$x_t$", "$f(x_t)$", "$|x_t - x_0|$, to 0.25"]
     assert list(picture_figures([replace(record, folder=tmp_path / "elsewhere")])) == []  # a published record
 
 

@@ -54,6 +54,47 @@ def test_the_papers_numbers_give_its_mean_improvement_rate_and_its_layout() -> N
     assert best == [3, 1, 5, 5, 5, 3, 5, 1, 7, 3, 7, 2, 5, 3, 1]  # the bold cells of Table 1
 
 
+SCORES = ("squared_error", "loss_gradient", "loss_gradient_x_error", "kl_gradient", "kl_gradient_x_error")
+
+
+def table2(**changes: float) -> Record:
+    """Grid as appendix A has it: the five scores, then VAE-grad."""
+    values = dict(zip((*SCORES, "eq8_adam"), (0.823, 0.635, 0.812, 0.507, 0.790, 0.961), strict=True))
+    return made_up(**aurocs(baseline=0.888, **(values | changes)), config={"scores": {name: {} for name in SCORES}})
+
+
+def test_each_score_stands_beside_its_own_column_of_table_2() -> None:
+    table = build_table([table2()])
+    assert [column.method for column in table.columns] == ["baseline", *SCORES, "eq8_adam"]
+    assert [found.delta for found in table.rows[0].cells] == [0.0] * 7
+    assert [found.best for found in table.rows[0].cells] == [False] * 6 + [True]
+
+
+def test_a_score_is_no_projection_and_improves_nothing() -> None:
+    table = build_table([table2(squared_error=0.9)])
+    assert [rate.method for rate in table.rates] == ["eq8_adam"]
+    assert cell(table, "grid", "vae", "squared_error").arrow == ""
+    assert cell(table, "grid", "vae", "eq8_adam").arrow == "↑"
+
+
+def test_a_score_that_the_paper_does_not_have_stands_alone() -> None:
+    metrics = aurocs(baseline=0.8, kl_gradient=0.6, smooth=0.7)
+    runs = [made_up(model, **metrics, config={"scores": {"kl_gradient": {}, "smooth": {}}}) for model in MODELS]
+    table = build_table(runs)
+    assert cell(table, "grid", "vae", "kl_gradient").paper == 0.507
+    assert cell(table, "grid", "vae", "smooth").paper is None, "not that of a projection"
+    assert cell(table, "grid", "gamma_vae", "kl_gradient").paper is None, "Table 2 has one VAE"
+
+
+def test_a_narrow_terminal_shows_every_score_whole() -> None:
+    console = Console(width=80, record=True, file=io.StringIO())
+    for block in terminal(build_table([table2()]), 80):
+        console.print(block)
+    text = console.export_text()
+    assert "…" not in text
+    assert all(word in text for score in SCORES for word in score.split("_"))
+
+
 @pytest.mark.parametrize(
     ("value", "arrow"),
     [(0.9, "⇑"), (0.81, "↑"), (0.8, ""), (0.8001, ""), (0.79, "↓"), (0.7, "⇓")],
@@ -134,3 +175,14 @@ def test_every_output_has_every_cell_losing_ones_too() -> None:
 @pytest.mark.parametrize(("width", "blocks"), [(400, 1), (80, 2), (20, 4)])
 def test_the_terminal_table_is_split_where_it_does_not_fit(width: int, blocks: int) -> None:
     assert len(terminal(build_table(as_published()), width)) == blocks
+
+
+def test_a_search_in_z_stands_beside_no_number_of_the_paper() -> None:
+    projections = {"eq8": {"energy": {"weight": 0.05}}, "latent": {"energy": {"weight": 1.0, "start": {}}}}
+    record = made_up(**aurocs(baseline=0.8, eq8=0.9, latent=0.85), config={"projections": projections})
+    table = build_table([record])
+    assert cell(table, "grid", "vae", "eq8").paper == 0.961
+    assert cell(table, "grid", "vae", "latent").paper is None
+    assert cell(table, "mean", "vae", "latent").paper is None
+    assert {rate.method: rate.paper is None for rate in table.rates} == {"eq8": False, "latent": True}
+    assert cell(table, "grid", "vae", "latent").gain == pytest.approx(0.0625)  # over the baseline, as every method

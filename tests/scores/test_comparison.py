@@ -9,10 +9,10 @@ from skimage.metrics import structural_similarity
 from torch import Tensor, nn
 
 from renormal.contracts import Score
-from renormal.scores import DSSIM, SquaredError
+from renormal.scores import DSSIM, Smooth, SquaredError
 
 MODEL = nn.Identity()  # these scores do not ask it
-SCORES = [DSSIM(), DSSIM(grey=True), DSSIM(window=7, sigma=1.0), SquaredError()]
+SCORES = [DSSIM(), DSSIM(grey=True), DSSIM(window=7, sigma=1.0), SquaredError(), DSSIM(smooth=Smooth(mean=3))]
 
 
 def pair(channels: int = 3) -> tuple[Tensor, Tensor]:

@@ -7,6 +7,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
+from renormal.contracts import FittedScore
 from renormal.run import CONF
 
 NAMES = sorted(path.stem for path in (CONF / "score").glob("*.yaml"))
@@ -26,8 +27,11 @@ def test_it_builds_and_answers_with_maps(name: str, channels: int, mode: type) -
     model = instantiate(config.model.net, channels=channels, size=64, latent=8, _convert_="all")
     score = instantiate(config.score, _convert_="all")
     x0 = torch.rand(2, channels, 64, 64)
+    became = (x0 + 0.1 * torch.rand_like(x0)).clamp(0, 1)
     with mode():
-        maps = score(model, x0, (x0 + 0.1 * torch.rand_like(x0)).clamp(0, 1))
+        if isinstance(score, FittedScore):
+            score = score.fitted(model, [(x0, became)])
+        maps = score(model, x0, became)
     assert maps.shape == (2, 64, 64)
     assert bool(maps.isfinite().all())
     assert maps.min() >= 0

@@ -3,7 +3,19 @@
 
 from renormal.data.folder import folder
 from renormal.data.mvtec import CATEGORIES, mvtec
-from renormal.data.source import Augmentation, DataError, Fit, Item, Kind, Source
+from renormal.data.source import Augmentation, DataError, Fit, Item, Kind, Source, hold_out
 from renormal.data.stand_in import stand_in
 
-__all__ = ["CATEGORIES", "Augmentation", "DataError", "Fit", "Item", "Kind", "Source", "folder", "mvtec", "stand_in"]
+__all__ = [
+    "CATEGORIES",
+    "Augmentation",
+    "DataError",
+    "Fit",
+    "Item",
+    "Kind",
+    "Source",
+    "folder",
+    "hold_out",
+    "mvtec",
+    "stand_in",
+]

@@ -69,6 +69,11 @@ def load_training(source: Source, *, size: int, channels: int | None) -> Tensor:
     return _load_images(source, source.train, size=size, channels=channels, title="training images")
 
 
+def load_spare(source: Source, *, size: int, channels: int | None) -> Tensor:
+    """The same of the good images that were kept from training."""
+    return _load_images(source, source.spare, size=size, channels=channels, title="spare images")
+
+
 def load_test(source: Source, *, size: int, channels: int | None) -> Labelled:
     """The test images with their defects told apart (8-connected, on the reduced mask)."""
     if not source.test:

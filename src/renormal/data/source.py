@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -58,6 +58,7 @@ class Source:
     test: tuple[Item, ...]
     fit: Fit = "squash"  # how an image that is not square becomes square: all of it, or its centre
     max_pixels: int = MAX_PIXELS  # a larger image is refused before it is decoded
+    spare: tuple[Item, ...] = ()  # good images that are neither trained on nor tested: settings are chosen on them
 
     def __post_init__(self) -> None:
         for setting, value, allowed in (
@@ -74,4 +75,16 @@ class Source:
     @property
     def items(self) -> tuple[Item, ...]:
         """Everything that will be read."""
-        return self.train + self.test
+        return self.train + self.spare + self.test
+
+
+def hold_out(source: Source, every: int) -> Source:
+    """Every so many-th training image becomes a spare one, by name, and at least the last; 0 keeps them all."""
+    if every < 0 or every == 1:
+        raise DataError(f"calibrate.holdout must be 0 (none) or at least 2, got {every}")
+    if not every:
+        return source
+    if len(source.train) < 2:
+        raise DataError(f"{source.root}: {source.name} has one training image, none to spare: set calibrate.holdout=0")
+    spare = source.train[every - 1 :: every] or source.train[-1:]
+    return replace(source, train=tuple(item for item in source.train if item not in spare), spare=spare)

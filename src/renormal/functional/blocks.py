@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from renormal.contracts import PerSample
+
 NUMBERS = 131_072  # of a tensor in one block, ours: eight such float32 tensors fit into 2 MB
 
 
@@ -12,3 +14,8 @@ def blocks(images: Tensor) -> list[slice]:
     samples = len(images)
     rows = max(1, NUMBERS // max(1, images[:1].numel())) if images.device.type == "cpu" else max(1, samples)
     return [slice(start, min(start + rows, samples)) for start in range(0, samples, rows)]
+
+
+def beside(values: PerSample, rows: Tensor) -> Tensor:
+    """(B,) → (B, 1, …): a number for each of the rows, whatever their shape."""
+    return values.view(-1, *(1,) * (rows.ndim - 1))

@@ -1,8 +1,8 @@
-"""Thresholds from normal images, in the precision and the batch size of their descents."""
+"""Thresholds and scales of scores from normal images, in the precision and the batch size in which they are used."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import islice, zip_longest
 from typing import Any
@@ -11,8 +11,8 @@ import lightning as L
 import torch
 from torch import Tensor
 
-from renormal.contracts import Autoencoder
-from renormal.lit.batches import channels_last
+from renormal.contracts import Autoencoder, FittedScore, Images, Score
+from renormal.lit.batches import channels_last, in_batches
 from renormal.lit.datamodule import SourceData
 from renormal.lit.gathering import gathered
 from renormal.projection import Descent, reconstruction_losses, settle
@@ -32,12 +32,12 @@ def calibrated(
         descent = replace(descent, slots=min(descent.slots or CHUNK, samples))
         key = (descent.energy, descent.precision, descent.slots)
         if key not in losses:
-            losses[key] = _normal_losses(descent, trainer, data, model)
+            losses[key] = normal_losses(descent, trainer, data, model)
         descents[name] = replace(descent, stop=descent.stop.calibrated(losses[key]))
     return descents
 
 
-def _normal_losses(descent: Descent, trainer: L.Trainer, data: SourceData, model: Autoencoder) -> Tensor:
+def normal_losses(descent: Descent, trainer: L.Trainer, data: SourceData, model: Autoencoder) -> Tensor:
     """L_r of every normal image: ranks take turns, batch by batch, and each batch is what one rank alone would see."""
     slots, device = descent.slots or CHUNK, trainer.strategy.root_device
     size = slots * max(1, CHUNK // slots)  # whole batches of the descent
@@ -45,3 +45,15 @@ def _normal_losses(descent: Descent, trainer: L.Trainer, data: SourceData, model
     mine = [reconstruction_losses(model, channels_last(images, device), descent).cpu() for images in own]
     turns = zip_longest(*gathered(mine))
     return torch.cat([losses for turn in turns for losses in turn if losses is not None])
+
+
+@torch.no_grad()
+def fitted(score: Score, data: SourceData, model: Autoencoder, device: torch.device) -> Score:
+    """The score with what it measures by, where it wants any; every rank sees all normal images and finds the same."""
+    return score.fitted(model, _reconstructed(data, model, device)) if isinstance(score, FittedScore) else score
+
+
+def _reconstructed(data: SourceData, model: Any, device: torch.device) -> Iterator[tuple[Images, Images]]:
+    for images in data.normal_images(CHUNK):
+        x = channels_last(images, device)
+        yield x, in_batches(lambda part: model.reconstruct(part).image, x, size=CHUNK)

@@ -58,8 +58,10 @@ class Dashboard(L.Callback):
             board.rank_by(LOSSES)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        (optimizer, *_) = trainer.optimizers
-        pl_module.log("train/learning_rate", float(optimizer.param_groups[0]["lr"]), sync_dist=True)
+        _, module = _parts(trainer, pl_module)
+        for noun, optimizer in zip(module.objectives, trainer.optimizers, strict=True):
+            name = "train/learning_rate" + f"/{noun}" * (len(module.objectives) > 1)
+            pl_module.log(name, float(optimizer.param_groups[0]["lr"]), sync_dist=True)
         epoch = trainer.current_epoch
         due = epoch % self.every == 0 or epoch + 1 == trainer.max_epochs
         if due and self.images and (boards := list(_boards(trainer))):
@@ -172,7 +174,10 @@ def _parts(trainer: L.Trainer, pl_module: L.LightningModule) -> tuple[SourceData
 def _reconstructions(data: SourceData, module: AutoencoderModule, count: int) -> Pixels:
     """x above f(x), side by side; deterministic, so that the training goes on as if nobody had looked."""
     x = next(data.normal_images(count)).to(module.device)
+    mode = module.model.training
+    module.model.eval()  # batch norms would count these images
     pair = (x, module.model(x))
+    module.model.train(mode)
     return np.concatenate([np.concatenate([pixels(image) for image in row], axis=1) for row in pair])
 
 

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 
 from renormal.contracts import Images, Sample
 from renormal.data import Source
-from renormal.data.memory import Labelled, channels_of, load_test, load_training
+from renormal.data.memory import Labelled, channels_of, load_spare, load_test, load_training
 from renormal.data.transforms import TrainingBatches
 from renormal.functional.tiles import cut
 
@@ -47,6 +47,7 @@ class SourceData(L.LightningDataModule):
         self.channels = channels if channels is not None else channels_of(source)
         self.batch_size, self.epoch_images, self.test_images = batch_size, epoch_images, test_images
         self._training: Tensor | None = None
+        self._spare: Tensor | None = None
         self._test: Labelled | None = None
 
     @property
@@ -55,6 +56,13 @@ class SourceData(L.LightningDataModule):
         if self._training is None:
             self._training = load_training(self.source, size=self.size, channels=self.channels)
         return self._training
+
+    @property
+    def spare(self) -> Tensor:
+        """(N, C, H, W) uint8 of the good images that were kept from training, where some were."""
+        if self._spare is None:
+            self._spare = load_spare(self.source, size=self.size, channels=self.channels)
+        return self._spare
 
     @property
     def test(self) -> Labelled:

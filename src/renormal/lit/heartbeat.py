@@ -25,3 +25,10 @@ class Heartbeat(L.Callback):
     def _tell(self, trainer: L.Trainer, stage: str, epoch: int) -> None:
         if trainer.is_global_zero:
             self.tell(stage, epoch)
+
+
+def say(trainer: L.Trainer, stage: str) -> None:
+    """A sign of life from a stage that is not Lightning's own, to every heartbeat among the trainer's callbacks."""
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        if isinstance(callback, Heartbeat) and trainer.is_global_zero:
+            callback.tell(stage, trainer.current_epoch)

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.optim.lr_scheduler import LRScheduler
 
 from renormal.contracts import Images, Sample
-from renormal.models import ConvAutoencoder
+from renormal.models import ConvAutoencoder, TrainingLoss
 
 OptimizerFactory = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
 SchedulerFactory = Callable[..., LRScheduler]  # (optimizer, total_steps=...) → scheduler, stepped after each batch
@@ -25,6 +25,9 @@ class AutoencoderModule(L.LightningModule):
     same. fingerprint: names the training part of the config; it travels in the checkpoint, so that weights are not
     mistaken for those of another recipe.
     """
+
+    rates = "model.optimizer.lr"
+    objectives: tuple[str, ...] = ("loss",)  # what is minimized, logged as train/<name>
 
     def __init__(
         self,
@@ -41,20 +44,25 @@ class AutoencoderModule(L.LightningModule):
         self.finite = torch.ones((), dtype=torch.bool)
         self.save_hyperparameters({"fingerprint": fingerprint})
 
+    def check(self, trainer: L.Trainer) -> None:
+        """Raises for settings of the trainer that this training cannot follow."""
+
     def on_train_epoch_start(self) -> None:
         key = np.random.SeedSequence((self.seed, self.current_epoch, self.global_rank))
         torch.manual_seed(int(key.generate_state(1, np.uint64)[0]))
         self.finite = torch.ones((), dtype=torch.bool, device=self.device)
 
-    def training_step(self, batch: Images, batch_idx: int) -> Tensor:
-        loss = self.model.training_loss(batch)
+    def training_step(self, batch: Images, batch_idx: int) -> Tensor | None:
+        return self.batch_mean("loss", self.model.training_loss(batch))
+
+    def batch_mean(self, noun: str, loss: TrainingLoss) -> Tensor:
+        """What is to be minimized, checked, and logged as train/<noun> beside its terms."""
         total = loss.total.mean()
         self.finite = self.finite & total.detach().isfinite()
         if self.device.type == "cpu":  # elsewhere a look at each batch would stall the device
             self._check_finite()
-        self.log("train/loss", total, on_step=False, on_epoch=True, sync_dist=True)
-        for name, term in loss.terms.items():
-            self.log(f"train/{name}", term.mean(), on_step=False, on_epoch=True, sync_dist=True)
+        for name, value in {noun: total, **{name: term.mean() for name, term in loss.terms.items()}}.items():
+            self.log(f"train/{name}", value, on_step=False, on_epoch=True, sync_dist=True)
         return total
 
     def on_train_epoch_end(self) -> None:
@@ -75,6 +83,6 @@ class AutoencoderModule(L.LightningModule):
     def _check_finite(self) -> None:
         if not bool(self.finite):
             raise ValueError(
-                f"the training loss is not finite in epoch {self.current_epoch}: lower model.optimizer.lr or the "
+                f"the training loss is not finite in epoch {self.current_epoch}: lower {self.rates} or the "
                 "scheduler's max_lr, or train with trainer.precision=32-true"
             )

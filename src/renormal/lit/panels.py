@@ -28,9 +28,9 @@ def write_panel(
     name: str,
     *,
     x0: Picture,
-    baseline: Picture,
+    baseline: Picture | None,
     projected: Picture,
-    baseline_map: Map,
+    baseline_map: Map | None,
     projected_map: Map,
     regions: Annotated[Tensor, "(H, W), integer"],
     limit: float,
@@ -38,8 +38,11 @@ def write_panel(
     """Write `folder/<name>.png` to look at and `folder/<name>-maps.png` to set thresholds in; return the entry of both.
 
     Both maps are on one scale from 0 to `limit`: in colours in the first, as 8-bit grey in the second, which reads
-    map of f(x0) | map of x_N | truth.
+    map of f(x0) | map of x_N | truth. Without an f(x0) its places are black, and the entry does not name them.
     """
+    names = TILES if baseline is not None else tuple("" if "f(x0)" in name else name for name in TILES)
+    baseline = torch.zeros_like(x0) if baseline is None else baseline
+    baseline_map = torch.zeros_like(projected_map) if baseline_map is None else baseline_map
     tiles = [pixels(x0), pixels(baseline), pixels(projected), heat(baseline_map, limit), heat(projected_map, limit)]
     strip = np.concatenate([*tiles, outlined(pixels(x0), regions)], axis=1)
     folder.mkdir(parents=True, exist_ok=True)
@@ -49,7 +52,7 @@ def write_panel(
     maps = folder / f"{plain(name)}-maps.png"
     Image.fromarray(greys).save(maps, optimize=True)
     files = {"file": f"{folder.name}/{file.name}", "maps": f"{folder.name}/{maps.name}"}
-    return {**files, "tiles": " | ".join(TILES), "limit": f"{limit:g}"}
+    return {**files, "tiles": " | ".join(names), "limit": f"{limit:g}"}
 
 
 def plain(name: str) -> str:

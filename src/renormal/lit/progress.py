@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from renormal.functional.tiles import tiles
 from renormal.lit.datamodule import SourceData
+from renormal.lit.module import AutoencoderModule
 from renormal.lit.projection_callback import ProjectionCallback
 
 
@@ -24,7 +25,8 @@ class Progress(L.Callback):
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         each = _images_a_batch(trainer)
-        self._open("train", int(trainer.estimated_stepping_batches) * each, trainer.global_step * each, trainer)
+        done = trainer.current_epoch * int(trainer.num_training_batches)  # batches: one may have several steps
+        self._open("train", int(trainer.estimated_stepping_batches) * each, done * each, trainer)
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -33,9 +35,11 @@ class Progress(L.Callback):
             self.bar.update(_images_a_batch(trainer))
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        loss = trainer.callback_metrics.get("train/loss")
-        if self.bar is not None and loss is not None:
-            self.bar.set_postfix_str(f"loss {loss.item():.4g}")
+        nouns = pl_module.objectives if isinstance(pl_module, AutoencoderModule) else ()
+        losses = {noun: trainer.callback_metrics.get(f"train/{noun}") for noun in nouns}
+        said = [f"{noun} {loss.item():.4g}" for noun, loss in losses.items() if loss is not None]
+        if self.bar is not None and said:
+            self.bar.set_postfix_str(", ".join(said))
 
     def on_test_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         data = trainer.datamodule  # type: ignore[attr-defined]
@@ -43,6 +47,7 @@ class Progress(L.Callback):
         for callback in trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, ProjectionCallback):
                 each = tiles(data.size, data.patch_size, callback.stride) * len(callback.projections)
+                each *= len(callback.members) * len(callback.views)
                 self._open("test", images * each, 0, trainer, unit="projection")
                 callback.arrived = self._arrived
 

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +15,23 @@ import torch
 from torch import Tensor
 
 from renormal.contracts import Autoencoder, Images, Maps, Sample, Score
-from renormal.functional.tiles import blend, cut, tiles
+from renormal.functional.tiles import cut, tiles
+from renormal.functional.views import View
 from renormal.lit.batches import channels_last, in_batches, project_filled, without_diverged
-from renormal.lit.calibration import calibrated
+from renormal.lit.columns import BASELINE, check_columns
 from renormal.lit.curves import Curve
 from renormal.lit.datamodule import SourceData
 from renormal.lit.descent_report import DescentReport
 from renormal.lit.film import Film, first_anomalous, together
 from renormal.lit.gathering import gathered
+from renormal.lit.members import Answer, Member, averaged, members_of, views_of
 from renormal.lit.module import AutoencoderModule
 from renormal.lit.panels import first_of_each_defect, in_order, write_panel
 from renormal.lit.samples import Row, add_descent, add_scores, open_rows
+from renormal.lit.scoring import Scoring
 from renormal.metrics import AnomalyMetrics
-from renormal.projection import Descent, reconstruction_losses
+from renormal.projection import Descent, energies
 
-BASELINE = "baseline"
 log = logging.getLogger("renormal")
 CHUNK = 64  # tiles scored at a time: the maps of a stride of 30 would not fit otherwise
 
@@ -38,11 +41,14 @@ class ProjectionCallback(L.Callback):
 
     Leaves `metrics`, `reports`, `details`, `curves`, `panels` and `rows`.
 
-    projections: name → descent; each is a column of the table, beside the baseline f(x0). stride: of the tiles into
-    which textures are cut. average: "maps" scores each tile and averages the maps (Bergmann et al., CVPR 2019),
+    projections: name → descent; each is a column of the table, beside the baseline f(x0), where the model has one.
+    score: of all of them. scores: name → further score of x0 and f(x0), each a column of its own. stride: of the tiles
+    into which textures are cut. average: "maps" scores each tile and averages the maps (Bergmann et al., CVPR 2019),
     "pixels" averages the projected tiles and scores the whole image. curves: projections whose AUROC is wanted after
-    each iteration, over tiles. path: iterations at which one image is kept (Figure 8). panels: how many samples are
-    drawn, the first of each defect in turn. limit: top of the maps' scale.
+    each iteration, over tiles. path: iterations at which one image is kept (Figure 8). panels: how many samples, the
+    first of each defect in turn. limit: top of the maps' scale. flips: average maps over the views of each image that
+    the data's augmentation allows. `others`: models whose maps are averaged with those of the module's own; curves,
+    path and what panels show an image become are its own, of the image as it is.
     """
 
     def __init__(
@@ -50,29 +56,35 @@ class ProjectionCallback(L.Callback):
         projections: Mapping[str, Descent],
         *,
         score: Score,
+        scores: Mapping[str, Score] | None = None,
         stride: int = 128,
         average: str = "maps",
         curves: Sequence[str] = (),
         path: Sequence[int] = (),
         panels: int = 12,
         limit: float = 0.5,
+        flips: bool = False,
         folder: Path | None = None,
     ) -> None:
-        _check_settings(projections, average, curves, limit)
-        self.projections = dict(projections)
+        check_columns(projections, scores or {}, average, curves, limit)
+        self.projections, self.scores = dict(projections), dict(scores or {})
         self.score, self.stride, self.average = score, stride, average
         self.curve_names, self.path, self.limit = tuple(curves), tuple(path), limit
-        self.panel_count, self.folder = panels, folder
+        self.panel_count, self.folder, self.flips = panels, folder, flips
+        self.others: list[torch.nn.Module] = []
+        self.own_scores: dict[str, Score] = {}  # of projections that were added with one
         self.arrived: Callable[[int], None] | None = None  # told how many samples a projection has just finished
         self.drawn: Callable[[str, str, Tensor, Tensor], None] | None = None  # handed map and regions of each panel
         self.metrics: dict[str, float] = {}
         self.rows: list[Row] = []  # of this rank's images
         self.reports: dict[str, dict[str, float | None]] = {}
-        self.details: dict[str, dict[str, Any]] = {
-            name: {} for name in projections
-        }  # for the record, beside the curves
+        self.details: dict[str, dict[str, Any]] = {name: {} for name in projections}  # for the record
         self.panels: list[dict[str, str]] = []
         self.curves: dict[str, Curve] = {}
+
+    def add(self, name: str, descent: Descent, score: Score) -> None:
+        """One more projection before the test, with a score of its own."""
+        self.projections[name], self.own_scores[name], self.details[name] = descent, score, {}
 
     def on_test_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Normal images set each threshold, in the precision and the batch size of its descent.
@@ -81,15 +93,20 @@ class ProjectionCallback(L.Callback):
         ranks share the images.
         """
         data, model = _parts(trainer, pl_module)
-        model.requires_grad_(False)
         samples = len(data.test.images) * tiles(data.size, data.patch_size, self.stride)
         self.chunk = min(CHUNK, samples)
-        self.counters = {name: AnomalyMetrics().to(pl_module.device) for name in (BASELINE, *self.projections)}
+        given = [BASELINE] * isinstance(model, Autoencoder)
+        own = {name: self.own_scores.get(name, self.score) for name in (*given, *self.projections)} | self.scores
+        every = (model, *self.others)
+        self.members = members_of(every, self.projections, own, trainer, data, samples=samples)
+        self.views = views_of(data.source.augmentation, flips=self.flips)
+        methods = (*given, *self.scores, *self.projections)
+        self.counters = {name: AnomalyMetrics().to(pl_module.device) for name in methods}
         self.filmed = first_anomalous(data.test.defects, data.test.paths) if self.path and self.folder else None
         self.wanted = set(first_of_each_defect(data.test.defects, data.test.paths, self.panel_count))
         self.rows = []
         self.curves = {name: Curve(self.projections[name].max_steps) for name in self.curve_names}
-        self.descents = calibrated(self.projections, trainer, data, model, samples=samples)
+        self.descents = self.members[0].descents
         self.descent_reports = {name: DescentReport(descent) for name, descent in self.descents.items()}
 
     @torch.no_grad()
@@ -102,25 +119,35 @@ class ProjectionCallback(L.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """One call of each projection for all tiles of the batch."""
+        """One call of each projection for all tiles of the batch, by each member and on each view."""
         if not batch.path:  # more ranks than images
             return
-        data, model = _parts(trainer, pl_module)
-        tiled = data.size != data.patch_size
-        patches = cut(batch.image, data.patch_size, self.stride) if tiled else batch.image
-        x0 = channels_last(patches, pl_module.device)
-        regions = cut(batch.regions, data.patch_size, self.stride) if tiled else batch.regions
-        baseline = in_batches(lambda rows: model.reconstruct(rows).image, x0, size=self.chunk)
-        ends = {BASELINE: baseline}
+        data, _ = _parts(trainer, pl_module)
         rows = open_rows(batch.path, batch.defect)
-        for name in self.projections:
-            ends[name] = self._project(name, model, x0, regions, baseline, batch, rows)
-        whole = {name: self._assemble(model, x0, end, batch.image) for name, end in ends.items()}
+        passes = product(self.members, self.views)
+        whole = averaged(self._pass(member, view, data, batch, rows) for member, view in passes)
         for name, (_, maps) in whole.items():
             self.counters[name].update(maps, batch.regions)
             add_scores(rows, name, self.counters[name].image_score(maps))
         self.rows += rows
         self._draw(batch, whole)
+
+    def _pass(self, member: Member, view: View, data: SourceData, batch: Sample, rows: list[Row]) -> Answer:
+        """What one member makes of one view, turned back."""
+        model, image = member.model, view(batch.image)
+        tiled = partial(cut, size=data.patch_size, stride=self.stride) if data.size != data.patch_size else lambda x: x
+        x0, regions = channels_last(tiled(image), member.device), tiled(view(batch.regions))
+        ends = {}
+        if member.reconstructs:
+            ends[BASELINE] = in_batches(lambda x: model.reconstruct(x).image, x0, size=self.chunk)
+        watched = (member, view) == (self.members[0], self.views[0])
+        for name in self.projections:
+            own = (model, x0, regions, ends.get(BASELINE, x0))
+            ends[name] = self._project(name, member.descents[name], own, batch, rows, watched=watched)
+        scored = partial(Scoring(self.stride, self.average, self.chunk), model=model, x0=x0, image=image)
+        ends |= dict.fromkeys(self.scores, ends.get(BASELINE, x0))
+        found = {name: scored(member.scores[name], end=end) for name, end in ends.items()}
+        return {name: (view.back(end), view.back(maps)) for name, (end, maps) in found.items()}
 
     def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Numbers for the record, of all ranks together: every rank comes here once, when its own images are done."""
@@ -128,7 +155,7 @@ class ProjectionCallback(L.Callback):
         model.requires_grad_(True)
         for name, counter in self.counters.items():
             self.metrics.update({f"{name}/{metric}": value.item() for metric, value in counter.compute().items()})
-        if undefined := self.counters[BASELINE].undefined:
+        if undefined := next((counter.undefined for counter in self.counters.values()), {}):
             reasons = " and ".join(sorted(set(undefined.values())))
             log.warning("%s not defined: %s", ", ".join(undefined), reasons)
         self._gather(data, pl_module.device)
@@ -154,24 +181,26 @@ class ProjectionCallback(L.Callback):
     def _project(
         self,
         name: str,
-        model: Autoencoder,
-        x0: Images,
-        regions: Tensor,
-        baseline: Images,
+        descent: Descent,
+        own: tuple[Autoencoder, Images, Tensor, Images],
         batch: Sample,
         rows: list[Row],
+        *,
+        watched: bool,
     ) -> Images:
-        curve, film, descent = self.curves.get(name), self._film(batch, x0), self.descents[name]
+        """own: the model, x0, its regions and f(x0). watched: curve and film look on."""
+        model, x0, regions, baseline = own
+        curve, film = (self.curves.get(name), self._film(batch, x0)) if watched else (None, None)
         size = descent.slots or CHUNK
-        score = partial(self._scored, size=size)
+        score = partial(self._scored, self.members[0].scores[name], size=size)
         watch = None if curve is None else curve.observer(score, model, x0, regions)
         observe = together(watch, None if film is None else film.observe)
         start = time.perf_counter()
         result = project_filled(model, x0, descent, observe=observe, arrived=self.arrived)
         seconds = time.perf_counter() - start
-        self.descent_reports[name].add(result, images=len(rows), seconds=seconds)
-        losses = in_batches(lambda part: reconstruction_losses(model, part, descent), x0, size=size)
-        add_descent(rows, name, result, losses, seconds)
+        self.descent_reports[name].add(result, images=len(rows) if watched else 0, seconds=seconds)
+        before = in_batches(lambda part: energies(model, part, descent), x0, size=size)
+        add_descent(rows, name, result, before, seconds)
         result = without_diverged(result, baseline)
         if curve is not None:
             curve.hold(score, model, x0, regions, result)
@@ -189,35 +218,23 @@ class ProjectionCallback(L.Callback):
         tiles = len(x0) // len(batch.path)
         return Film(self.path, x0, batch.path.index(self.filmed) * tiles, tiles)
 
-    def _assemble(self, model: Autoencoder, x0: Images, end: Images, image: Images) -> tuple[Images, Maps]:
-        """Whole images and their maps, from tiles where there are any."""
-        if x0.shape[-2:] == image.shape[-2:]:
-            return end, self._scored(model, x0, end)
-        height, width = image.shape[-2:]
-        pixels = blend(end, height, width, self.stride)
-        if self.average == "pixels":
-            size = max(1, self.chunk * len(image) // len(x0))  # as many pixels as in the tiles' batches
-            return pixels, self._scored(model, image.to(end.device), pixels, size=size)
-        return pixels, blend(self._scored(model, x0, end), height, width, self.stride)
-
-    def _scored(self, model: Autoencoder, x0: Images, end: Images, size: int | None = None) -> Maps:
-        return in_batches(partial(self.score, model), x0, end, size=size or self.chunk)
+    def _scored(self, score: Score, model: Autoencoder, x0: Images, end: Images, size: int) -> Maps:
+        return in_batches(partial(score, model), x0, end, size=size)
 
     def _draw(self, batch: Sample, whole: Mapping[str, tuple[Images, Maps]]) -> None:
         if self.folder is None:
             return
-        baseline = whole[BASELINE]
+        baseline = whole.get(BASELINE)
+        shown = [(row, path) for row, path in enumerate(batch.path) if path in self.wanted]
         for name in self.projections:
-            for row, path in enumerate(batch.path):
-                if path not in self.wanted:
-                    continue
+            for row, path in shown:
                 entry = write_panel(
                     self.folder / "panels",
                     f"{name}-{path}",
                     x0=batch.image[row],
-                    baseline=baseline[0][row],
+                    baseline=baseline and baseline[0][row],
                     projected=whole[name][0][row],
-                    baseline_map=baseline[1][row],
+                    baseline_map=baseline and baseline[1][row],
                     projected_map=whole[name][1][row],
                     regions=batch.regions[row],
                     limit=self.limit,
@@ -225,22 +242,6 @@ class ProjectionCallback(L.Callback):
                 self.panels.append({**entry, "path": path, "defect": batch.defect[row], "projection": name})
                 if self.drawn is not None:
                     self.drawn(name, path, whole[name][1][row], batch.regions[row])
-
-
-def _check_settings(projections: Mapping[str, Descent], average: str, curves: Sequence[str], limit: float) -> None:
-    for name, descent in projections.items():
-        if not isinstance(descent, Descent):
-            raise ValueError(
-                f"projections.{name} is no descent: add it to projection=[...] before changing its settings"
-            )
-    if BASELINE in projections:
-        raise ValueError(f"a projection cannot be called {BASELINE}: that column is f(x0)")
-    if average not in ("maps", "pixels"):
-        raise ValueError(f"test.average must be maps or pixels, got {average!r}")
-    if unknown := set(curves) - set(projections):
-        raise ValueError(f"test.curves names {sorted(unknown)}, projection has {sorted(projections)}")
-    if limit <= 0:
-        raise ValueError(f"test.limit must be positive, got {limit}")
 
 
 def _parts(trainer: L.Trainer, pl_module: L.LightningModule) -> tuple[SourceData, Any]:

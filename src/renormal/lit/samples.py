@@ -29,7 +29,8 @@ def add_scores(rows: Sequence[Row], method: str, scores: PerSample) -> None:
 def add_descent(rows: Sequence[Row], method: str, result: Projection, start: PerSample, seconds: float) -> None:
     """How the descent of each photograph went; of a texture's tiles the mean, and "stopped" if all of them did.
 
-    start: E(x0). seconds: of the whole batch, shared in proportion to the evaluations.
+    start: E(x0). seconds: of the whole batch, shared in proportion to the evaluations. Of several descents of one
+    photograph, by several models or on several views, the first is told of, and the seconds of all.
     """
     steps = result.steps.view(len(rows), -1).double()  # (B·T,) → (B, T)
     work = (steps + 1).sum(dim=1)  # an evaluation more than updates
@@ -42,7 +43,9 @@ def add_descent(rows: Sequence[Row], method: str, result: Projection, start: Per
     }
     for column, values in columns.items():
         for row, value in zip(rows, values.tolist(), strict=True):
-            row[f"{method}/{column}"] = value
+            before = row.setdefault(f"{method}/{column}", 0.0 if column == "seconds" else value)
+            if column == "seconds":
+                row[f"{method}/seconds"] = float(before) + value
 
 
 def columns_of(rows: Sequence[Row]) -> list[str]:

@@ -27,7 +27,7 @@ class TrainingClock(L.Callback):
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self.seconds += time.perf_counter() - self.start
         metrics = trainer.callback_metrics.items()
-        self.losses = {name: value.item() for name, value in metrics if name.startswith("train/")}
+        self.losses |= {name: value.item() for name, value in metrics if name.startswith("train/")}  # some end earlier
 
     def state_dict(self) -> dict[str, Any]:
         return {"seconds": self.seconds, "images": self.images, "losses": self.losses}
@@ -37,12 +37,18 @@ class TrainingClock(L.Callback):
         self.losses = state_dict["losses"]
 
     def report(self) -> dict[str, float | None]:
-        """For the record; empty before the first epoch has ended."""
+        """For the record; empty before the first epoch has ended. Several losses have no sum: each stands alone."""
         if not self.images:
             return {}
+        final = {"final_loss": self.losses["train/loss"]} if "train/loss" in self.losses else self._several()
         return {
             "images": float(self.images),
             "seconds": self.seconds,
             "images_per_second": self.images / self.seconds,
-            "final_loss": self.losses.get("train/loss"),
+            **final,
         }
+
+    def _several(self) -> dict[str, float]:
+        """The last value of every player's loss and of its terms."""
+        nouns = {name.removeprefix("train/"): value for name, value in self.losses.items()}
+        return {f"final_{noun}": value for noun, value in nouns.items() if not noun.startswith("learning_rate")}

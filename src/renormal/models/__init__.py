@@ -1,9 +1,27 @@
 """Autoencoders as plain nn.Modules: one file each."""
 
+from renormal.models.anogan import AnoGAN
+from renormal.models.anovaegan import AnoVAEGAN
 from renormal.models.base import ConvAutoencoder, TrainingLoss
 from renormal.models.dsae import DSAE
+from renormal.models.f_anogan import FAnoGAN
+from renormal.models.game import Game, Player
 from renormal.models.gamma_vae import GammaVAE
 from renormal.models.l2_ae import L2AE
+from renormal.models.mean_image import MeanImage
 from renormal.models.vae import VAE
 
-__all__ = ["DSAE", "L2AE", "VAE", "ConvAutoencoder", "GammaVAE", "TrainingLoss"]
+__all__ = [
+    "DSAE",
+    "L2AE",
+    "VAE",
+    "AnoGAN",
+    "AnoVAEGAN",
+    "ConvAutoencoder",
+    "FAnoGAN",
+    "Game",
+    "GammaVAE",
+    "MeanImage",
+    "Player",
+    "TrainingLoss",
+]

@@ -22,14 +22,15 @@ class TrainingLoss(NamedTuple):
 class ConvAutoencoder(nn.Module, ABC):
     """f = decode ∘ encode, deterministic: a variational model answers with the means.
 
-    channels: 1 or 3. latent: size of z, 100 in section 4.1. size: image side in pixels, 128 in section 4.1.
+    channels: 1 or 3. latent: size of z, 100 in section 4.1. size: image side in pixels, 128 in section 4.1. side: of
+    the map that z is, 1 for a vector.
     """
 
-    def __init__(self, *, channels: int, latent: int = 100, size: int = 128) -> None:
+    def __init__(self, *, channels: int, latent: int = 100, size: int = 128, side: int = 1) -> None:
         super().__init__()
         self.channels, self.latent, self.size = channels, latent, size
-        self.encoder = network.encoder(channels, self.encoded_features, size)
-        self.decoder = network.decoder(channels, latent, size)
+        self.encoder = network.encoder(channels, self.encoded_features, size, side)
+        self.decoder = network.decoder(channels, latent, size, side)
 
     @property
     def encoded_features(self) -> int:

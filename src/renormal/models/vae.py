@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
-from renormal.contracts import Images, Latents, PerSample
+from renormal.contracts import Images, Latents, PerSample, Reconstruction
 from renormal.functional.gaussian import kl_to_standard_normal, nll
 from renormal.models.base import ConvAutoencoder, TrainingLoss
 
@@ -32,6 +34,13 @@ class VAE(ConvAutoencoder):
     def kl(self, x: Images) -> PerSample:
         """D_KL(q(z | x) ‖ p(z))."""
         return kl_to_standard_normal(*self.posterior(x))
+
+    def reconstruct(self, x: Images) -> Reconstruction:
+        """f(x), L_r(x) and the KL term, from one pass through the encoder."""
+        mean, log_variance = self.posterior(x)
+        image = self.decode(mean)
+        kl = partial(kl_to_standard_normal, mean, log_variance)
+        return Reconstruction(image, partial(self.reconstruction_loss, x, image), kl)
 
     def reconstruction_loss(self, x: Images, reconstructed: Images) -> PerSample:
         return nll(x, reconstructed)

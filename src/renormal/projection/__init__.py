@@ -5,22 +5,36 @@ result = project(autoencoder, images, Descent(stop=Threshold(value=25.0)))
 result.x, result.steps, result.terms.total
 """
 
+from renormal.projection.anogan import AnoGANEnergy
 from renormal.projection.direction import Adam, Gradient
-from renormal.projection.energy import Energy, dssim, model_loss, squared_error
+from renormal.projection.energy import L1, Energy, dssim, model_loss, squared_error
+from renormal.projection.latent import LatentEnergy
+from renormal.projection.map_tv import ClippedGradient, TotalVariation
 from renormal.projection.mask import error_mask, known_mask, no_mask
-from renormal.projection.project import Descent, project, reconstruction_losses, settle
+from renormal.projection.project import Descent, energies, project, reconstruction_losses, settle
+from renormal.projection.start import Drawn, Encoded, LatentSearch, Start
 from renormal.projection.stop import AnyOf, Never, Plateau, Threshold
 
 __all__ = [
+    "L1",
     "Adam",
+    "AnoGANEnergy",
     "AnyOf",
+    "ClippedGradient",
     "Descent",
+    "Drawn",
+    "Encoded",
     "Energy",
     "Gradient",
+    "LatentEnergy",
+    "LatentSearch",
     "Never",
     "Plateau",
+    "Start",
     "Threshold",
+    "TotalVariation",
     "dssim",
+    "energies",
     "error_mask",
     "known_mask",
     "model_loss",

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from renormal.contracts import PerSample
+from renormal.functional.blocks import beside
 
 
 class Direction(Protocol):
@@ -17,7 +18,7 @@ class Direction(Protocol):
     The state that is passed in may be overwritten, the gradient may not.
     """
 
-    def start(self, x0: Tensor) -> Any: ...
+    def start(self, point: Tensor) -> Any: ...
     def __call__(self, gradient: Tensor, state: Any, t: PerSample) -> tuple[Tensor, Any]: ...
 
 
@@ -32,7 +33,7 @@ class Moments(NamedTuple):
 class Gradient:
     """∇E: plain gradient descent (eq. 5)."""
 
-    def start(self, x0: Tensor) -> tuple[()]:
+    def start(self, point: Tensor) -> tuple[()]:
         return ()
 
     def __call__(self, gradient: Tensor, state: tuple[()], t: PerSample) -> tuple[Tensor, tuple[()]]:
@@ -47,13 +48,13 @@ class Adam:
     beta2: float = 0.999
     epsilon: float = 1e-8
 
-    def start(self, x0: Tensor) -> Moments:
-        return Moments(torch.zeros_like(x0), torch.zeros_like(x0))
+    def start(self, point: Tensor) -> Moments:
+        return Moments(torch.zeros_like(point), torch.zeros_like(point))
 
     def __call__(self, gradient: Tensor, state: Moments, t: PerSample) -> tuple[Tensor, Moments]:
         first = state.first.lerp_(gradient, 1 - self.beta1)
         second = state.second.mul_(self.beta2).addcmul_(gradient, gradient, value=1 - self.beta2)
-        age = t[:, None, None, None]  # (B,) → (B, 1, 1, 1)
+        age = beside(t, gradient)
         bias1, bias2 = 1 - self.beta1**age, (1 - self.beta2**age).sqrt()
         spread = second.sqrt().mul_(bias1 / bias2).add_(self.epsilon * bias1)  # (√v̂ + ε)(1 − β₁ᵗ)
         return torch.div(first, spread, out=spread), state

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -32,56 +34,105 @@ def model_loss(x: Images, reconstruction: Reconstruction) -> PerSample:
     return reconstruction.loss
 
 
+class Distance(Protocol):
+    """How far x is from x₀. The slope is ∂/∂x in memory of its own: written out, it is cheaper than autograd's."""
+
+    def __call__(self, x: Images, x0: Images) -> PerSample: ...
+    def slope(self, x: Images, x0: Images) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class L1:
+    """‖x − x₀‖₁."""
+
+    def __call__(self, x: Images, x0: Images) -> PerSample:
+        return l1_distance(x, x0)
+
+    def slope(self, x: Images, x0: Images) -> Tensor:
+        return (x - x0).sign_()
+
+
 @dataclass(frozen=True)
 class Energy:
     """E(x) = L_r(x) + λ‖x − x₀‖₁ (eq. 4).
 
     detached: treat f(x) as a constant in the gradient, as every public code of the paper does; the default
-    differentiates through the network.
+    differentiates through the network. kl_weight: β of a further term β·D_KL(q(z | x) ‖ p(z)), for variational models;
+    with 1, L_r + KL is the −ELBO. distance: what λ weighs, where it is not ‖x − x₀‖₁. The stop looks at L_r alone.
     """
 
     loss: Loss = squared_error
     weight: float = 0.05  # λ, section 4.1
     detached: bool = False
+    kl_weight: float = 0.0  # the paper's L_r has no KL
+    distance: Distance = field(default_factory=L1)
 
     def __post_init__(self) -> None:
         if self.weight < 0:
             raise ValueError(f"the weight λ of ‖x − x0‖₁ must be >= 0, got {self.weight}")
+        if self.kl_weight < 0:
+            raise ValueError(f"kl_weight must be >= 0, got {self.kl_weight}")
         if self.detached and self.loss is model_loss:
             raise ValueError("model_loss lives inside the network and cannot be detached: use squared_error or dssim")
+        if self.detached and self.kl_weight:
+            raise ValueError("the KL term lives inside the network and cannot be detached: leave kl_weight at 0")
+
+    def check(self, model: object) -> None:
+        """Raise ValueError where the model lacks what this energy asks of it."""
+        if self.kl_weight and not callable(getattr(model, "kl", None)):
+            lack = f"{type(model).__name__} has no KL term"
+            raise ValueError(f"kl_weight={self.kl_weight:g}, but {lack}: take a variational model, or kl_weight=0")
 
     def __call__(self, model: Autoencoder, x: Images, x0: Images) -> EnergyTerms:
-        reconstruction = self._reconstruct(model, x)
-        return self._terms(self.loss(x, reconstruction), x, x0, reconstruction.image)
+        answer = self._reconstruct(model, x)
+        return self._terms(self.loss(x, answer), self._kl(model, x, answer), x, x0, answer.image)
 
     def differentiate(self, model: Autoencoder, x: Images, x0: Images) -> tuple[EnergyTerms, Slope]:
-        """E and ∇E = ∂L_r/∂x + Jᵀ ∂L_r/∂f(x) + λ sign(x − x₀): what of it is elementwise is put together where it is
-        used, a few rows at a time."""
+        """E and ∇E = ∂L_r/∂x + Jᵀ ∂L_r/∂f(x) + β ∂KL/∂x + λ sign(x − x₀): what of it needs no network is put together
+        where it is used, a few rows at a time."""
         inner, outer = x.detach().requires_grad_(), x.detach().requires_grad_()
         answer = self._reconstruct(model, inner)
         image = answer.image.detach().requires_grad_()
         loss = self.loss(outer, Reconstruction(image, lambda: answer.loss))
-        parts = []
+        kl = self._kl(model, inner, answer)
+        parts, ends = [], []
         if loss.requires_grad:
-            ends = (outer, inner, image)
-            own, whole, pulled = torch.autograd.grad(loss.sum(), ends, retain_graph=True, allow_unused=True)
+            places = (outer, inner, image)
+            own, whole, pulled = torch.autograd.grad(loss.sum(), places, retain_graph=True, allow_unused=True)
             parts = [part for part in (own, whole) if part is not None]
             if pulled is not None and answer.image.requires_grad:
-                parts += torch.autograd.grad(answer.image, inner, pulled)
+                ends.append((answer.image, pulled))
+        if kl is not None:
+            ends.append((kl, torch.full_like(kl, self.kl_weight)))
+        if ends:  # both at once: the encoder is passed through one time
+            outputs, upstream = zip(*ends, strict=True)
+            (through,) = torch.autograd.grad(outputs, inner, upstream, allow_unused=True)
+            parts += [] if through is None else [through]  # None: f is constant, its weights are not frozen
+        terms = self._terms(loss.detach(), None if kl is None else kl.detach(), x.detach(), x0, image.detach())
+        return terms, partial(self._slope, parts, x, x0)
 
-        def slope(rows: slice) -> Tensor:
-            away = (x[rows] - x0[rows]).sign_()
-            if not parts:
-                return away.mul_(self.weight)
-            here = [part[rows] for part in parts]
-            total = here[0] + here[1] if len(here) == 2 else sum(here)
-            return torch.add(total, away, alpha=self.weight, out=away)
+    def _slope(self, parts: list[Tensor], x: Images, x0: Images, rows: slice) -> Tensor:
+        away = self.distance.slope(x[rows], x0[rows])
+        if not parts:
+            return away.mul_(self.weight)
+        here = [part[rows] for part in parts]
+        total = here[0] + here[1] if len(here) == 2 else sum(here)
+        return torch.add(total, away, alpha=self.weight, out=away)
 
-        return self._terms(loss.detach(), x.detach(), x0, image.detach()), slope
+    def _terms(self, loss: PerSample, kl: PerSample | None, x: Images, x0: Images, image: Images) -> EnergyTerms:
+        distance = self.distance(x, x0)
+        total = loss + self.weight * distance
+        return EnergyTerms(total if kl is None else total + self.kl_weight * kl, loss, distance, image)
 
-    def _terms(self, loss: PerSample, x: Images, x0: Images, image: Images) -> EnergyTerms:
-        distance = l1_distance(x, x0)
-        return EnergyTerms(loss + self.weight * distance, loss, distance, image)
+    def _kl(self, model: Any, x: Images, answer: Reconstruction) -> PerSample | None:
+        """None where it does not count."""
+        if not self.kl_weight:
+            return None
+        if answer.kl is not None:
+            return answer.kl
+        self.check(model)
+        kl: PerSample = model.kl(x)
+        return kl
 
     def _reconstruct(self, model: Autoencoder, x: Images) -> Reconstruction:
         with nullcontext() if not self.detached else torch.no_grad():

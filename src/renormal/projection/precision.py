@@ -9,6 +9,7 @@ import torch
 
 from renormal.contracts import Autoencoder, EnergyTerms, Images
 from renormal.functional.precision import has_bfloat16
+from renormal.projection.start import starting_point
 
 PRECISIONS = ("float32", "bfloat16", "auto")
 TOLERANCE = 0.05  # ours: the twelve networks of RESULTS.md stay within 0.02 of L_r
@@ -39,5 +40,5 @@ def settled(precision: str, energy: Any, model: Autoencoder, x0: Images) -> str:
 
 def _losses(precision: str, energy: Any, model: Autoencoder, x0: Images) -> EnergyTerms:
     with torch.no_grad(), computing(x0.device, precision):
-        terms: EnergyTerms = energy(model, x0, x0)
+        terms: EnergyTerms = energy(model, starting_point(energy, model, x0), x0)
     return terms

@@ -11,17 +11,19 @@ import torch
 from torch import Tensor
 
 from renormal.contracts import Autoencoder, EnergyTerms, Images, Mask, PerSample, Projection
-from renormal.functional.blocks import blocks
+from renormal.functional.blocks import beside, blocks
 from renormal.projection.direction import Adam, Direction
+from renormal.projection.door import check_fit, check_images, check_search
 from renormal.projection.energy import Energy, Slope
 from renormal.projection.graph import Step, replayed
 from renormal.projection.lanes import lanes_of, side_by_side
 from renormal.projection.mask import UpdateMask, error_mask
 from renormal.projection.precision import PRECISIONS, computing, settled
 from renormal.projection.slots import Queue, Slots, combine
+from renormal.projection.start import LatentSearch, starting_point
 from renormal.projection.stop import StopCriterion, Threshold
 
-EnergyFunction = Callable[[Autoencoder, Images, Images], EnergyTerms]  # (model, x, x0) → terms at x
+EnergyFunction = Callable[[Any, Tensor, Images], EnergyTerms]  # (model, x, x0) → terms at x; of z, a LatentSearch
 SLOTS = {"cpu": 16, "cuda": 256}  # ours; `make benchmark-scaling` compares them on a CPU
 LOOKS = {"cpu": 1, "cuda": 8}  # iterations between two looks at who has stopped: each one stalls a device
 Observer = Callable[[Tensor, Tensor, Images, EnergyTerms], None]  # (sample indices, t of each, x, terms at x)
@@ -33,10 +35,10 @@ class Descent:
 
     step_size: α, section 4.1. max_steps: ours, the paper names no cap. clamp: range kept after each update, None for
     none. safeguard: refuse an update that raises a sample's energy and halve its α. slots: samples that move together;
-    on a CPU each thread of torch has as many.
-    check_every: iterations between two looks at who has stopped. None leaves either to the device. precision: of the
-    network; auto is bfloat16 where the device has it and L_r survives it; losses, distances and the stop test stay in
-    float32. graph: replay the iteration as a CUDA graph where there is CUDA and no observer.
+    on a CPU each thread of torch has as many. check_every: iterations between two looks at who has stopped. None leaves
+    either to the device. precision: of the network; auto is bfloat16 where the device has it and L_r survives it;
+    losses, distances and the stop test stay in float32. graph: replay the iteration as a CUDA graph where there is CUDA
+    and no observer. With an energy of z (eq. 2, eq. 6) z moves and x is what it decodes to: no mask, no clamp.
     """
 
     energy: EnergyFunction = field(default_factory=Energy)
@@ -60,6 +62,7 @@ class Descent:
             raise ValueError(f"max_steps must be >= 0, got {self.max_steps}")
         if self.precision not in PRECISIONS:
             raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {self.precision!r}")
+        check_search(self.energy, self.mask, self.clamp, self.stop)
 
 
 def project(
@@ -76,18 +79,20 @@ def project(
     x0: images on the model's device; their memory format is kept. omega: Ω per image, 1 where pixels may move.
     observe: called at every evaluation with the samples that are still moving, from one thread. arrived: called with
     the number of samples that have just been finished, one call at a time. Works under inference mode, leaves the
-    model's weights, gradients and training flag alone. Raises ValueError for images or Ω that do not fit.
+    model's weights, gradients and training flag alone. Raises ValueError for images, Ω or a model that do not fit.
     """
-    _check(x0, omega)
+    check_images(x0, omega)
+    check_fit(descent.energy, model, omega)
     with torch.inference_mode(False):
-        queue = Queue(x0.clone(), None if omega is None else omega.clone(), descent.step_size, arrived)
+        x0, omega = x0.clone(), None if omega is None else omega.clone()
+        descent = settle(descent, model, x0)
+        queue = Queue(x0, _points(descent, model, x0), omega, descent.step_size, arrived)
         if len(x0) == 0:
             return queue.result
-        descent = settle(descent, model, queue.x0)
         assert descent.slots is not None
         width = min(descent.slots, len(x0))
         lanes = lanes_of(len(x0), width, x0.device) if observe is None else 1
-        memory = descent.direction.start(queue.x0[:width]), descent.stop.start(width, x0.device)
+        memory = descent.direction.start(queue.points[:width]), descent.stop.start(width, x0.device)
         moving = [queue.open(width, memory) for _ in range(lanes)]
         side_by_side(partial(_run, descent, model, queue, observe), moving, queue.close)
         return queue.result
@@ -97,7 +102,8 @@ def _run(descent: Descent, model: Autoencoder, queue: Queue, observe: Observer |
     """One lane, until the queue and its slots are empty."""
     assert descent.check_every is not None
     with torch.inference_mode(False), torch.enable_grad():  # each thread has its own modes
-        step: Step = partial(_iterate, descent, model, slots, observe)
+        watch = None if observe is None else partial(_watch, observe, queue, slots)
+        step: Step = partial(_iterate, descent, model, slots, watch)
         if descent.graph and slots.x.device.type == "cuda" and observe is None:
             step = replayed(step, slots)
         while queue.exchange(slots):
@@ -116,19 +122,49 @@ def settle(descent: Descent, model: Autoencoder, images: Images) -> Descent:
 
 def reconstruction_losses(model: Autoencoder, images: Images, descent: Descent) -> PerSample:
     """L_r of normal images, in the precision and the batch size of the descent: what its threshold is a quantile of."""
+    return _where_they_are(model, images, descent, lambda terms: terms.reconstruction)
+
+
+def energies(model: Autoencoder, images: Images, descent: Descent) -> PerSample:
+    """E of images that have not moved, in the precision and the batch size of the descent."""
+    return _where_they_are(model, images, descent, lambda terms: terms.total)
+
+
+def _where_they_are(
+    model: Autoencoder, images: Images, descent: Descent, term: Callable[[EnergyTerms], PerSample]
+) -> PerSample:
     descent = settle(descent, model, images)
     with torch.no_grad(), computing(images.device, descent.precision):
         batches = torch.split(images, descent.slots or len(images))
-        return torch.cat([descent.energy(model, batch, batch).reconstruction for batch in batches])
+        starts = ((starting_point(descent.energy, model, batch), batch) for batch in batches)
+        return torch.cat([term(descent.energy(model, point, batch)) for point, batch in starts])
 
 
-def _iterate(descent: Descent, model: Autoencoder, slots: Slots, observe: Observer | None) -> None:
+def _points(descent: Descent, model: Autoencoder, x0: Images) -> Tensor:
+    """Where each sample starts to move, in batches of the descent's size: not a bit depends on the others."""
+    width = min(descent.slots or len(x0), len(x0))
+    if width == 0 or not isinstance(descent.energy, LatentSearch):
+        return x0
+    with torch.no_grad(), computing(x0.device, descent.precision):
+        begin = partial(starting_point, descent.energy, model)
+        points = [begin(x0[first : first + width]) for first in range(0, len(x0) - width + 1, width)]
+        rest = len(x0) % width
+        return torch.cat([*points, *([begin(x0[-width:])[-rest:]] if rest else [])])
+
+
+def _watch(observe: Observer, queue: Queue, slots: Slots, terms: EnergyTerms) -> None:
+    """Tell of the samples that still move, by the image that each of them has become."""
+    moving = (slots.sample >= 0) & ~slots.done
+    x = queue.images(slots.x, terms)[moving]
+    observe(slots.sample[moving], slots.steps[moving], x, EnergyTerms(*(term[moving] for term in terms)))
+
+
+def _iterate(descent: Descent, model: Autoencoder, slots: Slots, watch: Callable[[EnergyTerms], None] | None) -> None:
     """One evaluation and one update of every slot. Nothing in it waits for a device."""
     terms, slope = _differentiate(descent, model, slots)
     with torch.no_grad():
-        if observe is not None:
-            moving = (slots.sample >= 0) & ~slots.done
-            observe(slots.sample[moving], slots.steps[moving], slots.x[moving], _rows(terms, moving))
+        if watch is not None:
+            watch(terms)
         accepted = _judge(descent, slots, terms)
         _move(descent, slots, slope, accepted)
 
@@ -170,11 +206,11 @@ def _move(descent: Descent, slots: Slots, slope: Slope, accepted: Tensor | None)
     for rows in blocks(slots.kept):
         move = _way(descent, slots, rows, slope(rows), clock[rows], accepted)
         kept, end = slots.kept[rows], slots.spare[rows]
-        torch.addcmul(kept, move, slots.step_size[rows, None, None, None], value=-1, out=end)  # (B,) → (B, 1, 1, 1)
+        torch.addcmul(kept, move, beside(slots.step_size[rows], kept), value=-1, out=end)
         if descent.clamp is not None:
             end.clamp_(*descent.clamp)
         if not everyone:
-            end.copy_(torch.where(moving[rows, None, None, None], end, kept))
+            end.copy_(torch.where(beside(moving[rows], kept), end, kept))
     slots.x = slots.spare
     slots.steps = slots.steps + moving
     slots.clock = slots.clock + (moving if accepted is None else moving & accepted)
@@ -202,20 +238,4 @@ def _choose(accepted: Tensor | None, new: Any, old: Any) -> Any:
     """`new` in the accepted rows, `old` in the others, through nested tuples."""
     if accepted is None:
         return new
-    return combine(lambda one, other: torch.where(accepted.view(-1, *(1,) * (one.ndim - 1)), one, other), new, old)
-
-
-def _rows(terms: EnergyTerms, rows: Tensor) -> EnergyTerms:
-    return EnergyTerms(*(term[rows] for term in terms))
-
-
-def _check(x0: Images, omega: Mask | None) -> None:
-    if x0.ndim != 4 or x0.dtype not in (torch.float32, torch.float64):
-        raise ValueError(f"images must be float32 or float64 (B, C, H, W), got {x0.dtype} {tuple(x0.shape)}")
-    if not bool(x0.isfinite().all()):
-        raise ValueError("images must be finite, got NaN or infinity")
-    if omega is None:
-        return
-    batch, channels, *side = omega.shape if omega.ndim == 4 else (0, 0)
-    if batch != len(x0) or channels not in (1, x0.shape[1]) or tuple(side) != tuple(x0.shape[2:]):
-        raise ValueError(f"omega must be (B, 1 or C, H, W) like the images {tuple(x0.shape)}, got {tuple(omega.shape)}")
+    return combine(lambda one, other: torch.where(beside(accepted, one), one, other), new, old)

@@ -1,4 +1,4 @@
-"""Which samples move now: a fixed number of slots, each with its sample's image, Ω, clock and memory.
+"""Which samples move now: a fixed number of slots, each with its sample's point, image, Ω, clock and memory.
 
 A stopped sample leaves and the next one enters, so that nobody waits for the slowest (continuous batching). The batch
 that the network sees never changes its shape: results do not depend on the order of the samples, and a graph of one
@@ -25,10 +25,10 @@ class Slots:
     sample: Tensor  # which sample, −1 when idle
     busy: int  # slots that are not idle
     x0: Images
-    x: Images  # the point whose energy is asked for next
+    x: Tensor  # the point whose energy is asked for next: an image, or z
     omega: Mask | None
-    kept: Images  # the last point that was accepted, with its terms and the move that leads on from it
-    spare: Images  # where the next point is written: memory that is asked for anew at each step costs more
+    kept: Tensor  # the last point that was accepted, with its terms and the move that leads on from it
+    spare: Tensor  # where the next point is written: memory that is asked for anew at each step costs more
     terms: EnergyTerms
     move: Tensor
     step_size: PerSample  # α of each sample: the safeguard halves it
@@ -60,15 +60,21 @@ def write_rows(target: Any, source: Any, rows: Tensor) -> None:
 class Queue:
     """Feeds samples into slots and gathers what comes out, in the order of the input.
 
-    Slots of several threads may draw from it. arrived: told how many samples have just left.
+    Slots of several threads may draw from it. points: where the samples start, x0 itself unless z moves. arrived: told
+    how many samples have just left.
     """
 
     def __init__(
-        self, x0: Images, omega: Mask | None, step_size: float, arrived: Callable[[int], None] | None = None
+        self,
+        x0: Images,
+        points: Tensor,
+        omega: Mask | None,
+        step_size: float,
+        arrived: Callable[[int], None] | None = None,
     ) -> None:
         samples = len(x0)
         nothing = x0.new_full((samples,), torch.nan)
-        self.x0, self.omega, self.step_size = x0, omega, step_size
+        self.x0, self.points, self.omega, self.step_size = x0, points, omega, step_size
         self.entered, self.closed = 0, False
         self.arrived, self.lock = arrived, Lock()
         self.result = Projection(
@@ -77,6 +83,10 @@ class Queue:
             steps=torch.zeros(samples, dtype=torch.long, device=x0.device),
             stopped=torch.zeros(samples, dtype=torch.bool, device=x0.device),
         )
+
+    def images(self, points: Tensor, terms: EnergyTerms) -> Images:
+        """The points themselves, or what the decoder makes of them where z moves."""
+        return points if self.points is self.x0 else terms.reconstructed
 
     def close(self) -> None:
         """Nobody moves on, whoever is still in there."""
@@ -87,17 +97,18 @@ class Queue:
         sample = slice(self.entered, self.entered + count)
         self.entered += count
         x0 = torch.empty_like(self.x0[sample]).copy_(self.x0[sample])
+        point = x0 if self.points is self.x0 else self.points[sample]
         zeros = x0.new_zeros(count)
         return Slots(
             sample=torch.arange(sample.start, sample.stop, device=x0.device),
             busy=count,
             x0=x0,
-            x=x0.clone(),
+            x=point.clone(),
             omega=None if self.omega is None else self.omega[sample].clone(),
-            kept=x0.clone(),
-            spare=x0.clone(),
+            kept=point.clone(),
+            spare=point.clone(),
             terms=EnergyTerms(zeros.clone(), zeros.clone(), zeros.clone(), x0.clone()),
-            move=torch.zeros_like(x0),
+            move=torch.zeros_like(point),
             step_size=zeros + self.step_size,
             steps=zeros.long(),
             clock=zeros.long(),
@@ -125,7 +136,7 @@ class Queue:
 
     def _collect(self, slots: Slots, rows: Tensor) -> None:
         sample = slots.sample[rows]
-        self.result.x[sample] = slots.kept[rows]
+        self.result.x[sample] = self.images(slots.kept, slots.terms)[rows]
         for whole, part in zip(self.result.terms, slots.terms, strict=True):
             whole[sample] = part[rows].to(whole.dtype)  # a model may answer in bfloat16
         self.result.steps[sample] = slots.steps[rows]
@@ -139,8 +150,7 @@ class Queue:
         sample = torch.arange(self.entered, self.entered + len(rows), device=rows.device)
         self.entered += len(rows)
         slots.sample[rows] = sample
-        for image in (slots.x0, slots.x):
-            image[rows] = self.x0[sample]
+        slots.x0[rows], slots.x[rows] = self.x0[sample], self.points[sample]
         if slots.omega is not None and self.omega is not None:
             slots.omega[rows] = self.omega[sample]
         slots.step_size[rows] = self.step_size

@@ -21,6 +21,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--metric", help="pixel_auroc (default where there are masks), aupro, image_auroc, …")
     parser.add_argument("--figures", action="store_true", help="also write the paper's figures as PNG and PDF")
     parser.add_argument("--publish", type=Path, help="copy the records there, without pictures and without paths")
+    parser.add_argument("--one-for-all", type=Path, metavar="JSON", help="write the settings that suit all jobs best")
     parser.add_argument("--wandb", action="store_true", help="also log the table as a run of its own")
     parser.add_argument("--out", type=Path, help="where to write (default: the folder itself)")
     return parser.parse_args(arguments)
@@ -54,6 +55,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for record in records:
             print(publish(options.publish, record, options.folder))
         return 1 if problems else 0
+    if options.one_for_all:
+        from renormal.report.chosen import write_one_for_all
+
+        try:
+            print(write_one_for_all(options.one_for_all, records))
+        except ValueError as error:
+            return fail(f"{options.folder}: {error}")
+        return 1 if problems else 0
     write(options, records, status, problems)
     return 1 if problems or status.of("failed") else 0
 
@@ -67,13 +76,14 @@ def write(options: argparse.Namespace, records: list[Record], status: Status, pr
     """Every output, the page's path last."""
     from rich.console import Console
 
-    from renormal.report import render
+    from renormal.report import chosen, render
     from renormal.report.html import write_page
     from renormal.report.table import build_table
 
     out: Path = options.out or options.folder
     out.mkdir(parents=True, exist_ok=True)
-    table = build_table(records, options.metric)
+    found = chosen.gains(records, options.metric)
+    table = chosen.with_gains(build_table(records, options.metric), found)
     console = Console()
     for block in render.terminal(table, console.width) if records else []:
         console.print(block)
@@ -82,6 +92,8 @@ def write(options: argparse.Namespace, records: list[Record], status: Status, pr
         console.print(str(line), highlight=False, markup=False, soft_wrap=True)
     for name, text in (("md", render.markdown), ("csv", render.comma_separated), ("tex", render.latex)):
         (out / f"table.{name}").write_text(text(table), encoding="utf-8")
+    if found:
+        (out / "chosen.md").write_text(chosen.markdown(found), encoding="utf-8")
     if options.figures:
         from renormal.report.figures import write_figures
 

@@ -7,8 +7,11 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from renormal.report.columns import further_scores, searches
+from renormal.report.film import stem_of, title_of, write_animation
 from renormal.report.pictures import picture_figures
 from renormal.report.record import Record
+from renormal.report.strips import film_of
 from renormal.report.table import BASELINE, MODELS, PAPER_METRIC, Column, paper_numbers, words
 
 PAPER_IMAGES = 3_000_000  # section 4.1: 300 epochs of 10 000
@@ -36,13 +39,22 @@ def iteration_figure(record: Record, metric: str = "pixel_auroc") -> Figure:
     axes = figure.add_subplot()
     for colour, (method, curve) in zip(COLOURS * 9, record.curves.items(), strict=False):
         if values := curve.get(metric):
-            axes.plot(curve.get("iterations") or range(1, len(values) + 1), values, color=colour, label=method)
+            iterations = curve.get("iterations") or range(1, len(values) + 1)
+            axes.plot(iterations, values, color=colour, label=with_step_size(record, method))
     baseline = record.metrics.get(f"baseline/{metric}")
     if baseline is not None:
         axes.axhline(baseline, color="#888888", linestyle=":", linewidth=1, label="baseline f(x0)")
     title = f"{MODELS.get(record.model, record.model)}, {record.category}"
     axes_of(figure, x="iteration", y=words(metric), title=title)
     return figure
+
+
+def with_step_size(record: Record, method: str) -> str:
+    """eq5_0_2 whose α is 0.2 → eq5, α = 0.2."""
+    step_size = record.config.get("projections", {}).get(method, {}).get("step_size")
+    if step_size is None:
+        return method
+    return f"{method.removesuffix('_' + f'{step_size:g}'.replace('.', '_'))}, α = {step_size:g}"
 
 
 def budget_figure(records: Sequence[Record], metric: str = "pixel_auroc") -> Figure:
@@ -82,7 +94,7 @@ def budget_lines(records: Iterable[Record], metric: str) -> dict[tuple[str, str]
     return {line: points for line, points in lines.items() if len({images for images, _ in points}) > 1}
 
 
-def paper_points(records: Iterable[Record], metric: str) -> dict[tuple[str, str], float]:
+def paper_points(records: Sequence[Record], metric: str) -> dict[tuple[str, str], float]:
     """The paper's numbers for the same lines."""
     if metric != PAPER_METRIC:
         return {}
@@ -91,9 +103,10 @@ def paper_points(records: Iterable[Record], metric: str) -> dict[tuple[str, str]
     }
     methods = {key.partition("/")[0] for record in records for key in record.metrics}
     columns = [Column(model, method) for model in MODELS for method in methods]
+    columns = [column for column in columns if column not in searches(records)]
     return {
         (f"{column.label} {category}", column.method): value
-        for (category, column), value in paper_numbers(columns).items()
+        for (category, column), value in paper_numbers(columns, further_scores(records)).items()
         if (category, column.model) in jobs
     }
 
@@ -111,6 +124,10 @@ def write_figures(folder: Path, records: Sequence[Record], metric: str) -> list[
     """Every figure that the records have numbers for."""
     written = [path for name, figure in picture_figures(records) for path in save(figure, folder / name)]
     for record in records:
+        for method in record.curves:
+            if film := film_of(record, method):
+                stem, title = folder / stem_of(record, method), title_of(record, method)
+                written.append(write_animation(stem.with_name(f"{stem.name}.webp"), film, title))
         if any(curve.get(metric) for curve in record.curves.values()):
             stem = folder / f"figure5-{record.model}-{record.category}-{record.seed}"
             written += save(iteration_figure(record, metric), stem)

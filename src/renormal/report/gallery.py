@@ -17,13 +17,14 @@ from PIL import Image
 
 from renormal.report.record import Record
 from renormal.report.status import private
+from renormal.report.strips import Film, cut, film_of, filmed, picture_path
 from renormal.report.table import BASELINE, MODELS, ranked
 
 SIDE = 192  # pixels of an embedded picture's longer side
 QUALITY = 80  # WebP
 BUDGET = 12_000_000  # bytes of embedded pictures, ours: a page of sixty jobs stays below 15 MB
 DEFECT = 255  # grey of a defect in the truth, as lit/panels.py writes it
-PICTURES = ("x0", "f(x0)", "x_N")  # of the strip in colours, what the page shows
+PICTURES = ("x0", "x_N")  # of the strip in colours, what the page shows; f(x0) too, where the model has one
 MAPS = ("map of f(x0)", "map of x_N", "truth")  # the strip of greys
 
 
@@ -37,6 +38,7 @@ class Shot(NamedTuple):
     method: str
     end: str
     map: str
+    frames: tuple[tuple[int, str], ...] = ()  # (t, x_t) on the way, where the descent was filmed
 
 
 class Sample(NamedTuple):
@@ -51,7 +53,8 @@ class Sample(NamedTuple):
 
     @property
     def weight(self) -> int:
-        return len(self.x0) + sum(len(shot.end) + len(shot.map) for shot in self.shots)
+        filmed = sum(len(frame) for shot in self.shots for _, frame in shot.frames)
+        return len(self.x0) + sum(len(shot.end) + len(shot.map) for shot in self.shots) + filmed
 
 
 @dataclass
@@ -73,6 +76,7 @@ class Panel(NamedTuple):
     strip: Path
     tiles: list[str]
     maps: Path
+    film: Film | None  # of this sample
 
 
 def galleries(categories: Mapping[str, Sequence[Record]], budget: int = BUDGET) -> dict[str, Gallery]:
@@ -134,18 +138,9 @@ def panel_of(record: Record, entry: Mapping[str, str]) -> Panel:
     if missing := set(PICTURES) - set(tiles):
         raise ValueError(f"{entry.get('file')} shows no {' and no '.join(sorted(missing))}")
     strip, maps = (picture_path(record, entry.get(key, "")) for key in ("file", "maps"))
-    return Panel(record.model, entry.get("projection", ""), float(entry.get("limit") or 1.0), strip, tiles, maps)
-
-
-def picture_path(record: Record, file: str) -> Path:
-    """The picture beside the record. Raises ValueError for one elsewhere."""
-    folder = (record.folder or Path()).resolve()
-    path = (folder / file).resolve()
-    if not path.is_relative_to(folder):
-        raise ValueError(f"{file} does not lie beside the record")
-    if not path.is_file():
-        raise ValueError(f"{file} is missing")
-    return path
+    method = entry.get("projection", "")
+    film = film_of(record, method) if filmed(record, method).get("path") == entry.get("path") else None
+    return Panel(record.model, method, float(entry.get("limit") or 1.0), strip, tiles, maps, film)
 
 
 def shown(path: str, defect: str, panels: Sequence[Panel], gallery: Gallery) -> Sample | None:
@@ -155,29 +150,27 @@ def shown(path: str, defect: str, panels: Sequence[Panel], gallery: Gallery) -> 
     for panel in panels:
         try:
             strip, maps = cut(panel.strip, panel.tiles), cut(panel.maps, MAPS)
+            frames = on_the_way(panel.film)
         except (OSError, ValueError) as error:
             gallery.problems.append(private(f"{panel.strip.name}: {error}"))
             continue
         scale = panel.limit / gallery.limit
         if first is None:
             first = strip["x0"], maps["truth"]
-        if not any(shot.model == panel.model for shot in shots):
+        if "f(x0)" in strip and not any(shot.model == panel.model for shot in shots):
             shots.append(Shot(panel.model, BASELINE, embedded(strip["f(x0)"]), scaled(maps[MAPS[0]], scale)))
-        shots.append(Shot(panel.model, panel.method, embedded(strip["x_N"]), scaled(maps[MAPS[1]], scale)))
+        shots.append(Shot(panel.model, panel.method, embedded(strip["x_N"]), scaled(maps[MAPS[1]], scale), frames))
     if first is None:
         return None
     x0, truth = first
     return Sample(path, defect, embedded(x0), view(x0.size), outline(truth), shots)
 
 
-def cut(path: Path, names: Sequence[str]) -> dict[str, Image.Image]:
-    """A strip as its pictures by name. Raises ValueError for a strip that does not hold them."""
-    with Image.open(path) as strip:
-        width, rest = divmod(strip.width, len(names))
-        if rest:
-            raise ValueError(f"{strip.width} pixels do not hold {' | '.join(names)}")
-        boxes = [(index * width, 0, (index + 1) * width, strip.height) for index in range(len(names))]
-        return {name: strip.crop(box) for name, box in zip(names, boxes, strict=True)}
+def on_the_way(film: Film | None) -> tuple[tuple[int, str], ...]:
+    """The x_t of a film as data URIs."""
+    if film is None:
+        return ()
+    return tuple((t, embedded(x)) for t, (x, _) in zip(film.iterations, film.frames(), strict=True))
 
 
 def scaled(grey: Image.Image, scale: float) -> str:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib import colormaps
 
+from renormal.report import chosen
 from renormal.report.charts import curve_chart, steps_chart
 from renormal.report.costs import costs
 from renormal.report.gallery import Gallery, galleries
@@ -66,6 +67,8 @@ def write_page(
         problems=[private(problem.replace(f"{home}/", "")) for problem in problems],
         costs=costs(records),
         differences=differences(records),
+        chosen=chosen.gains(records, table.metric),
+        chosen_headers=chosen.HEADERS,
         categories=by_category(records, table.metric),
         baseline=BASELINE,
         unfold=len(records) <= OPEN_UP_TO,

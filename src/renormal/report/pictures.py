@@ -7,20 +7,22 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from renormal.report.gallery import DEFECT, MAPS, Panel, by_sample, cut, picture_path
+from renormal.report.film import filmstrip, show, stem_of, title_of
+from renormal.report.gallery import DEFECT, MAPS, Panel, by_sample
 from renormal.report.record import Record
+from renormal.report.strips import cut, film_of
 from renormal.report.table import MODELS, ordered_categories, ranked
 
 THRESHOLD = 0.2  # of the map, figure 3
 FIGURE_3 = ("hazelnut", "grid", "cable", "wood", "carpet", "bottle")  # its columns; figure 6 has the others
 FIGURE_1 = ("vae", "grid")  # what it shows
 GREEN, RED = (60, 220, 60), "#e61e28"
-SIDE = 1.25  # inches of a picture
+SIDES = 1.25, 2.2  # inches of a picture at least and at most
+WIDTH = 6.4  # inches that few pictures share
 
 
 class Example(NamedTuple):
@@ -42,7 +44,7 @@ def examples(records: Sequence[Record]) -> Iterator[Example]:
         samples = by_sample([record], [])
         normal = next((panels[0] for (_, defect), panels in samples.items() if defect == "good"), None)
         anomalous = next((panels[0] for (_, defect), panels in samples.items() if defect != "good"), None)
-        if anomalous is None:
+        if anomalous is None or "f(x0)" not in anomalous.tiles:
             continue
         try:
             yield example(model, category, normal, anomalous)
@@ -87,7 +89,8 @@ def segmentation_figure(found: Sequence[Example], *, upright: bool) -> Figure:
     figure 3, otherwise a row.
     """
     shape = (4, len(found)) if upright else (len(found), 4)
-    figure = Figure(figsize=(SIDE * shape[1] + 0.6, SIDE * shape[0] + 0.3), layout="constrained")
+    side = min(SIDES[1], max(SIDES[0], WIDTH / shape[1]))
+    figure = Figure(figsize=(side * shape[1] + 0.4, side * shape[0] + 0.3), layout="constrained")
     grid = figure.subplots(*shape, squeeze=False)
     label = MODELS.get(found[0].model, found[0].model)
     rows = ("normal", "anomalous", label, f"{label}, {found[0].method}")
@@ -105,27 +108,6 @@ def segmentation_figure(found: Sequence[Example], *, upright: bool) -> Figure:
     return figure
 
 
-def path_figure(record: Record, method: str) -> Figure | None:
-    """x_t above f(x_t), iteration by iteration, until they look alike (figure 8); None where the strip is missing."""
-    path = record.curves[method].get("path")
-    if not path or not (record.folder and (record.folder / path["file"]).is_file()):
-        return None
-    iterations = path["iterations"]
-    with Image.open(picture_path(record, path["file"])) as strip:
-        columns = [np.split(column, 2) for column in np.split(np.asarray(strip), len(iterations), axis=1)]
-    figure = Figure(figsize=(SIDE * len(columns) + 0.6, 2 * SIDE + 0.6), layout="constrained")
-    label = MODELS.get(record.model, record.model)
-    figure.suptitle(f"{label}, {record.category}, {method}", x=0.01, ha="left", fontsize=9)
-    grid = figure.subplots(2, len(columns), squeeze=False)
-    for axes_of, column, t in zip(grid.T, columns, iterations, strict=True):
-        for axes, picture in zip(axes_of, column, strict=True):
-            show(axes, picture)
-        axes_of[0].set_title(f"$t = {t}$", fontsize=8)
-    grid[0, 0].set_ylabel("$x_t$", fontsize=9)
-    grid[1, 0].set_ylabel("$f(x_t)$", fontsize=9)
-    return figure
-
-
 def overlaid(x0: Image.Image, grey: Image.Image, limit: float) -> NDArray[np.uint8]:
     """x0 with what the map has from the threshold on in green."""
     found = np.asarray(grey) >= round(255 * min(1.0, THRESHOLD / limit))
@@ -133,19 +115,12 @@ def overlaid(x0: Image.Image, grey: Image.Image, limit: float) -> NDArray[np.uin
     return np.where(found[..., None], (pixels * 0.45 + np.array(GREEN) * 0.55), pixels).astype(np.uint8)
 
 
-def show(axes: Axes, picture: Image.Image | NDArray[np.uint8] | None) -> None:
-    axes.set(xticks=[], yticks=[])
-    axes.spines[:].set_visible(False)
-    if picture is not None:
-        axes.imshow(np.asarray(picture.convert("RGB") if isinstance(picture, Image.Image) else picture))
-
-
 def picture_figures(records: Sequence[Record]) -> Iterator[tuple[str, Figure]]:
     """(name, figure) for each that the panels suffice for."""
     for record in records:
         for method in record.curves:
-            if figure := path_figure(record, method):
-                yield f"figure8-{record.model}-{record.category}-{record.seed}-{method}", figure
+            if film := film_of(record, method):
+                yield stem_of(record, method), filmstrip(film, title_of(record, method))
     found = list(examples(records))
     if not found:
         return

@@ -38,6 +38,7 @@ class Record:
     curves: dict[str, dict[str, Any]] = field(
         default_factory=dict
     )  # by projection: values by iteration, samples by steps
+    calibration: dict[str, Any] = field(default_factory=dict)  # settings chosen on planted defects, all that were tried
     panels: list[dict[str, str]] = field(default_factory=list)  # file (beside the record), tiles, path, defect, …
     schema: int = SCHEMA
     folder: Path | None = field(default=None, compare=False)  # where it was read from; not written

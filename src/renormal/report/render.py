@@ -15,6 +15,7 @@ from tabulate import tabulate
 from renormal.report.status import STATES, Status
 from renormal.report.table import LEGEND, Cell, Row, Table, words
 
+NARROW = 8  # letters of "baseline"
 LATEX_ARROWS = {"": "", "↑": r" $\uparrow$", "↓": r" $\downarrow$", "⇑": r" $\Uparrow$", "⇓": r" $\Downarrow$"}
 LATEX_MODELS = {"L² AE": "$L^2$ AE", "γ-VAE": r"$\gamma$-VAE"}
 LATEX_SPECIAL = str.maketrans({character: rf"\{character}" for character in "_%&#$"})
@@ -41,7 +42,7 @@ def block(table: Table, models: set[str]) -> RichTable:
     result.add_column("category", no_wrap=True)
     for index in shown:
         column = table.columns[index]
-        result.add_column(f"{column.label}\n{column.method}", justify="right")
+        result.add_column(f"{column.label}\n{breakable(column.method)}", justify="right")
     for group, rows in groupby(table.rows, key=lambda row: row.group):
         result.add_row(Text(group, style="dim italic"))
         for row in rows:
@@ -49,6 +50,11 @@ def block(table: Table, models: set[str]) -> RichTable:
         result.add_section()
     result.add_row(Text("mean", style="bold"), *(rich_cell(table.mean.cells[index]) for index in shown))
     return result
+
+
+def breakable(name: str) -> str:
+    """A long name as words, between which a header may break: nothing of it is lost in a narrow terminal."""
+    return name.replace("_", " ") if len(name) > NARROW else name
 
 
 def rich_cell(cell: Cell) -> Text:

@@ -1,18 +1,19 @@
-"""The paper's Table 1 from our records: one structure, ours beside the paper's, that every output format prints."""
+"""The paper's Tables 1 and 2 from our records: one structure, ours beside the paper's, for every output format."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from importlib import resources
 from statistics import fmean, stdev
 from typing import NamedTuple
 
+from renormal.report.columns import further_scores, searches
 from renormal.report.record import Record
 
 BASELINE = "baseline"
-PAPER_METRIC = "pixel_auroc"  # the only one in Table 1
+PAPER_METRIC = "pixel_auroc"  # the only one in Tables 1 and 2
 DRAWN = "drawn under MVTec AD's names, the paper's numbers are those of the real images"
 UNSCORED = "only good images were tested, so nothing can be scored: the page shows what the projection changes"
 LARGE = 0.1  # a relative change beyond this gets the double arrow, Table 1
@@ -106,11 +107,15 @@ Numbers = dict[tuple[str, Column], dict[int, float]]  # by seed
 Paper = dict[tuple[str, Column], float]
 
 
-def paper_numbers(columns: Iterable[Column]) -> Paper:
-    """Table 1 of the paper; every projection stands beside its one "grad" column."""
-    text = resources.files("renormal.report").joinpath("table1.csv").read_text(encoding="utf-8")
-    published = {row["category"]: row for row in csv.DictReader(io.StringIO(text))}
-    names = {column: column.model + ("" if column.method == BASELINE else "_grad") for column in columns}
+def paper_numbers(columns: Iterable[Column], scores: Collection[str] = ()) -> Paper:
+    """Tables 1 and 2 of the paper; each projection stands beside its "grad" column, each score beside its own."""
+    published: dict[str, dict[str, str]] = {}
+    for name in ("table1.csv", "table2.csv"):
+        text = resources.files("renormal.report").joinpath(name).read_text(encoding="utf-8")
+        for row in csv.DictReader(io.StringIO(text)):
+            published.setdefault(row["category"], {}).update(row)
+    endings = {BASELINE: ""} | {score: f"_{score}" for score in scores}
+    names = {column: column.model + endings.get(column.method, "_grad") for column in columns}
     return {
         (category, column): float(row[name])
         for category, row in published.items()
@@ -122,8 +127,9 @@ def paper_numbers(columns: Iterable[Column]) -> Paper:
 def build_table(records: Sequence[Record], metric: str = PAPER_METRIC) -> Table:
     """Categories × (model, method), in the paper's order; what the paper does not have comes after it."""
     records, notes = distinct(records)
-    columns = ordered_columns(records, metric)
-    paper = paper_numbers(columns) if metric == PAPER_METRIC else {}
+    columns, scores = ordered_columns(records, metric), further_scores(records)
+    shown = [column for column in columns if column not in searches(records)]
+    paper = paper_numbers(shown, scores) if metric == PAPER_METRIC else {}
     numbers: Numbers = {}
     for record in records:
         for column in columns:
@@ -132,7 +138,7 @@ def build_table(records: Sequence[Record], metric: str = PAPER_METRIC) -> Table:
                 numbers.setdefault((record.category, column), {})[record.seed] = record.metrics[key]
     kinds = {record.category: record.kind for record in records}
     rows = [
-        Row(category, GROUPS.get(kinds[category], kinds[category]), cells(category, columns, numbers, paper))
+        Row(category, GROUPS.get(kinds[category], kinds[category]), cells(category, columns, numbers, paper, scores))
         for category in ordered_categories(kinds)
     ]
     mean = Row("mean", "", mean_cells(rows, len(columns)))
@@ -181,13 +187,13 @@ def words(name: str) -> str:
     return spaced.replace("auroc", "AUROC").replace("aupro", "AUPRO").replace("f1", "F1")
 
 
-def cells(category: str, columns: list[Column], numbers: Numbers, paper: Paper) -> list[Cell]:
-    """One category's row."""
+def cells(category: str, columns: list[Column], numbers: Numbers, paper: Paper, scores: Collection[str]) -> list[Cell]:
+    """One category's row. Projections are compared with the baseline, other scores are not."""
     means = {column: fmean(numbers[category, column].values()) for column in columns if (category, column) in numbers}
     row = []
     for column in columns:
         seeds = list(numbers.get((category, column), {}).values())
-        base = None if column.method == BASELINE else means.get(Column(column.model, BASELINE))
+        base = None if column.method in (BASELINE, *scores) else means.get(Column(column.model, BASELINE))
         gain = (means[column] - base) / base if base and column in means else None
         std = stdev(seeds) if len(seeds) > 1 else None
         row.append(Cell(means.get(column), std, len(seeds), paper.get((category, column)), gain))

@@ -1,5 +1,20 @@
 """Anomaly maps from an image and what it became."""
 
+from renormal.scores.combined import Combined, by_mean, by_rank
 from renormal.scores.comparison import DSSIM, SquaredError
+from renormal.scores.gradient import GradientScore, kl_term, variational_loss
+from renormal.scores.msgms import MSGMS
+from renormal.scores.smoothing import Smooth
 
-__all__ = ["DSSIM", "SquaredError"]
+__all__ = [
+    "DSSIM",
+    "MSGMS",
+    "Combined",
+    "GradientScore",
+    "Smooth",
+    "SquaredError",
+    "by_mean",
+    "by_rank",
+    "kl_term",
+    "variational_loss",
+]

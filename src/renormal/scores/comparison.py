@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
 
 import torch
 
 from renormal.contracts import Autoencoder, Images, Maps
 from renormal.functional.ssim import SIGMA, WINDOW, dssim_map
+from renormal.scores.smoothing import Smooth
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
 @dataclass(frozen=True)
-class DSSIM:
+class Comparison(ABC):
+    """A map of x0 and what it became, smoothed."""
+
+    smooth: Smooth = field(default=Smooth(), kw_only=True)
+
+    def __call__(self, model: Autoencoder, x0: Images, projected: Images) -> Maps:
+        return self.smooth(self.compare(x0, projected))
+
+    @abstractmethod
+    def compare(self, x0: Images, projected: Images) -> Maps:
+        """The map as it is."""
+
+
+@dataclass(frozen=True)
+class DSSIM(Comparison):
     """(1 − SSIM(x₀, x_N)) / 2, averaged over channels (section 4.1); in [0, 1].
 
     window (odd, pixels) and sigma: Wang et al. 2004. grey: compare luminance, as Bergmann et al. (CVPR 2019) did.
@@ -27,20 +43,23 @@ class DSSIM:
         if self.window % 2 == 0 or self.window < 3 or self.sigma <= 0:
             raise ValueError(f"score: window must be odd and > 1, sigma > 0, got {self.window} and {self.sigma}")
 
-    def __call__(self, model: Autoencoder, x0: Images, projected: Images) -> Maps:
-        if self.grey and x0.shape[1] == 3:
-            x0, projected = _luminance(x0), _luminance(projected)
+    def compare(self, x0: Images, projected: Images) -> Maps:
+        if self.grey:
+            x0, projected = luminance(x0), luminance(projected)
         return dssim_map(x0, projected, self.window, self.sigma).mean(dim=1).clamp(0, 1)
 
 
 @dataclass(frozen=True)
-class SquaredError:
+class SquaredError(Comparison):
     """(x₀ − x_N)², averaged over channels; in [0, 1]."""
 
-    def __call__(self, model: Autoencoder, x0: Images, projected: Images) -> Maps:
+    def compare(self, x0: Images, projected: Images) -> Maps:
         return (x0 - projected).square().mean(dim=1)
 
 
-def _luminance(x: Images) -> Images:
+def luminance(x: Images) -> Images:
+    """Y' of colour images; others as they are."""
+    if x.shape[1] != 3:
+        return x
     weights = torch.tensor(LUMA, device=x.device, dtype=x.dtype)[:, None, None]
     return (x * weights).sum(dim=1, keepdim=True)

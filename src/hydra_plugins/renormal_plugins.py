@@ -1,4 +1,5 @@
-"""Hydra's launchers with what a sweep of hours needs: only what has no record is launched, and one end is not all."""
+"""Hydra's sweeper and launchers with what a sweep of hours needs: only what has no record is launched, and one end is
+not all."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
 from hydra.core.singleton import Singleton
@@ -42,6 +44,13 @@ class OwnJoblib(SearchPathPlugin):
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         ConfigStore.instance().repo["hydra"]["launcher"].pop("joblib.yaml", None)
+
+
+class Combinations(BasicSweeper):
+    """Hydra's own, without composing every job a second time: renormal.sweep has looked at each of them by then."""
+
+    def validate_batch_is_legal(self, batch: Overrides) -> None:
+        pass
 
 
 class Joblib(JoblibLauncher):

@@ -1,0 +1,30 @@
+"""What the columns of a test may be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from renormal.contracts import Score
+from renormal.projection import Descent
+
+BASELINE = "baseline"
+
+
+def check_columns(
+    projections: Mapping[str, Descent], scores: Mapping[str, Score], average: str, curves: Sequence[str], limit: float
+) -> None:
+    for name, descent in projections.items():
+        if not isinstance(descent, Descent):
+            raise ValueError(
+                f"projections.{name} is no descent: add it to projection=[...] before changing its settings"
+            )
+    if BASELINE in (*projections, *scores):
+        raise ValueError(f"no projection and no score can be called {BASELINE}: that column is f(x0)")
+    if both := sorted(scores.keys() & projections.keys()):
+        raise ValueError(f"{', '.join(both)}: a score and a projection cannot share a column's name")
+    if average not in ("maps", "pixels"):
+        raise ValueError(f"test.average must be maps or pixels, got {average!r}")
+    if unknown := set(curves) - set(projections):
+        raise ValueError(f"test.curves names {sorted(unknown)}, projection has {sorted(projections)}")
+    if limit <= 0:
+        raise ValueError(f"test.limit must be positive, got {limit}")

@@ -1,0 +1,31 @@
+"""From images, and what they became, to maps of whole images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+from renormal.contracts import Autoencoder, Images, Maps, Score
+from renormal.functional.tiles import blend
+from renormal.lit.batches import in_batches
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How a test set is scored. stride, average: as the projection callback has them. size: tiles at a time."""
+
+    stride: int
+    average: str
+    size: int
+
+    def __call__(self, score: Score, model: Autoencoder, x0: Images, end: Images, image: Images) -> tuple[Images, Maps]:
+        """Whole images and their maps, from tiles where there are any. x0, end: tiles; image: the whole x0."""
+        scored = partial(in_batches, partial(score, model))
+        if x0.shape[-2:] == image.shape[-2:]:
+            return end, scored(x0, end, size=self.size)
+        height, width = image.shape[-2:]
+        pixels = blend(end, height, width, self.stride)
+        if self.average == "pixels":
+            size = max(1, self.size * len(image) // len(x0))  # as many pixels as in the tiles' batches
+            return pixels, scored(image.to(end.device), pixels, size=size)
+        return pixels, blend(scored(x0, end, size=self.size), height, width, self.stride)

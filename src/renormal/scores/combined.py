@@ -1,0 +1,96 @@
+"""Several scores in one map, each measured by what it says of good images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from renormal.contracts import Autoencoder, Images, Maps, Score
+
+DROPPED = 12  # of float32's 23 mantissa bits: values closer than 5e-4 of themselves share a rank
+BINS = (0xFF << 23) >> DROPPED  # of the finite numbers >= 0
+
+Scale = Callable[[Maps], Maps]
+
+
+class Tally:
+    """How often each value stands in the maps of good images: integers, the same in any order."""
+
+    def __init__(self) -> None:
+        self.counts = torch.zeros(BINS, dtype=torch.int64)
+
+    def add(self, maps: Maps) -> None:
+        self.counts += torch.bincount(bins(maps).flatten().cpu(), minlength=BINS)
+
+    @property
+    def highest(self) -> float:
+        """The upper end of the last bin that holds a value."""
+        return float(lower_ends(self.counts.nonzero()[-1:] + 1))
+
+
+def bins(maps: Maps) -> Tensor:
+    """A float32 >= 0 has a monotone bit pattern: its leading bits."""
+    return maps.float().abs().contiguous().view(torch.int32) >> DROPPED  # abs: −0.0 has its sign bit set
+
+
+def lower_ends(index: Tensor) -> Tensor:
+    """The smallest value of each bin."""
+    return (index.int() << DROPPED).view(torch.float32)
+
+
+def by_mean(good: Tally) -> Scale:
+    """s / mean of s over the pixels of good images, the mean to 5e-4 of itself."""
+    filled = good.counts.nonzero().flatten()
+    middles = (lower_ends(filled).double() + lower_ends(filled + 1).double()) / 2
+    mean = float((middles * good.counts[filled]).sum() / good.counts.sum())
+    return lambda maps: maps / mean
+
+
+def by_rank(good: Tally) -> Scale:
+    """The share of good pixels below s, ties by half; beyond m, their highest, s / m: what stands out is not cut."""
+    below = good.counts.cumsum(0) - good.counts.double() / 2
+    ranks, highest = (below / good.counts.sum()).float(), good.highest
+
+    def scale(maps: Maps) -> Maps:
+        return torch.where(maps < highest, ranks.to(maps.device)[bins(maps).clamp(max=BINS - 1)], maps / highest)
+
+    return scale
+
+
+@dataclass(frozen=True)
+class Combined:
+    """Mean over the parts of scale(s), where `by` makes each part's scale from its maps of good images.
+
+    parts: name → score. The scales see good images and what f makes of them, once; no map depends on its neighbours.
+    """
+
+    parts: Mapping[str, Score]
+    by: Callable[[Tally], Scale] = by_mean
+    scales: tuple[Scale, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.parts:
+            raise ValueError("score.parts is empty: add some with +score@score.parts.<name>=<score>")
+
+    def fitted(self, model: Autoencoder, pairs: Iterable[tuple[Images, Images]]) -> Combined:
+        """With scales. pairs: good images, and what they became."""
+        tallies = {name: Tally() for name in self.parts}
+        for x, became in pairs:
+            for name, part in self.parts.items():
+                maps = part(model, x, became)
+                if not bool(maps.isfinite().all()):
+                    raise ValueError(f"score.parts.{name} is not finite on good images: take it out")
+                tallies[name].add(maps)
+        for name, tally in tallies.items():
+            if not int(tally.counts[1:].sum()):
+                raise ValueError(f"score.parts.{name} is 0 on every good image, nothing to measure by: take it out")
+        return replace(self, scales=tuple(self.by(tally) for tally in tallies.values()))
+
+    def __call__(self, model: Autoencoder, x0: Images, projected: Images) -> Maps:
+        if not self.scales:
+            raise ValueError("a combined score has to see good images first: .fitted(model, pairs)")
+        maps = [scale(part(model, x0, projected)) for scale, part in zip(self.scales, self.parts.values(), strict=True)]
+        return torch.stack(maps).mean(dim=0)
