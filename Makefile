@@ -4,7 +4,7 @@ BIN := .venv/bin
 export MPLBACKEND := Agg
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint types benchmark benchmark-scaling clean
+.PHONY: help install demo test lint types benchmark benchmark-scaling kills clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -36,6 +36,9 @@ benchmark: install  ## every speed figure against a rival in the same run, 20 mi
 
 benchmark-scaling: install  ## slots 1 to 256, sides 64 to 512, tiles: outputs/benchmark-scaling.json
 	$(BIN)/python -m benchmarks --scaling
+
+kills: install    ## a sweep whose processes are killed at random and one that is not: the same numbers? 15 minutes
+	$(BIN)/python -m benchmarks.kills
 
 clean:           ## what make made, not what runs left
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache dist

@@ -169,6 +169,7 @@ class Trials:
         return self.value(best)
 
     def _measured(self, name: str, settings: Settings, quantiles: Sequence[float]) -> list[Choice]:
+        self.beat()
         measured = self.judge.measure(changed(self.projections[name], settings, name), quantiles)
         stops = [{} if one.quantile is None else {QUANTILE: one.quantile} for one in measured]
         return [

@@ -31,6 +31,7 @@ from renormal.machine import commit, device_name, keep_freed_memory, precision_o
 from renormal.ranks import processes, said_by_first, started, started_elsewhere
 from renormal.recipe import answered, chosen, digest, fingerprints, same_weights, source_of
 from renormal.report.record import Record, write_record
+from renormal.state import shown
 from renormal.weights import given, load, load_others, resume_from
 
 STAGES = ("train", STAGE, "test")
@@ -95,7 +96,9 @@ def perform(config: DictConfig, source: Source, hashes: dict[str, str], watching
             if trainer.is_global_zero:
                 write_samples(folder, callback.rows)
                 write_record(folder, record_of(config, data, trainer, callback, clock, seconds, hashes, calibration))
-                log.info("%s: pixel AUROC %s in %.0f s", folder, headline(callback.metrics), sum(seconds.values()))
+                log.info(
+                    "%s: pixel AUROC %s in %.0f s", shown(folder), headline(callback.metrics), sum(seconds.values())
+                )
 
 
 def train(
@@ -131,10 +134,10 @@ def title(config: DictConfig) -> str:
 def finished(config: DictConfig, folder: Path, hashes: dict[str, str]) -> bool:
     """Whether nothing is left to do, in a line of the log."""
     if answered(config, folder, hashes):
-        log.info("%s already has the record of this config (rerun=true repeats it)", folder)
+        log.info("%s already has the record of this config (rerun=true repeats it)", shown(folder))
         return True
     if (folder / "record.json").is_file() and not config.rerun:
-        log.warning("%s holds the record of another config and will be replaced: name=... keeps both", folder)
+        log.warning("%s holds the record of another config and will be replaced: name=... keeps both", shown(folder))
     return False
 
 

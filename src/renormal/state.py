@@ -42,7 +42,7 @@ class Journal:
 
     def __init__(self, folder: Path, epochs: int) -> None:
         before = read_state(folder)
-        gone_on = before is not None and before.state in ("running", "interrupted")
+        gone_on = before is not None and before.state != "done"  # a failed one goes on from its checkpoint, too
         spent = before.updated - before.started if before and gone_on else 0.0
         self.folder, self.began = folder, time.time()
         self.state = State(epochs=epochs, started=self.began - spent, updated=self.began)

@@ -9,6 +9,7 @@ from renormal.models.game import Game, Player
 from renormal.models.gamma_vae import GammaVAE
 from renormal.models.l2_ae import L2AE
 from renormal.models.mean_image import MeanImage
+from renormal.models.repair_ae import RepairAE
 from renormal.models.vae import VAE
 
 __all__ = [
@@ -23,5 +24,6 @@ __all__ = [
     "GammaVAE",
     "MeanImage",
     "Player",
+    "RepairAE",
     "TrainingLoss",
 ]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from renormal.report.columns import further_scores, searches
+from renormal.report.extremes import extreme_figures
 from renormal.report.film import stem_of, title_of, write_animation
 from renormal.report.pictures import picture_figures
 from renormal.report.record import Record
@@ -122,7 +124,8 @@ def save(figure: Figure, stem: Path) -> list[Path]:
 
 def write_figures(folder: Path, records: Sequence[Record], metric: str) -> list[Path]:
     """Every figure that the records have numbers for."""
-    written = [path for name, figure in picture_figures(records) for path in save(figure, folder / name)]
+    drawn = chain(picture_figures(records), extreme_figures(records))
+    written = [path for name, figure in drawn for path in save(figure, folder / name)]
     for record in records:
         for method in record.curves:
             if film := film_of(record, method):

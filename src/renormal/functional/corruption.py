@@ -1,0 +1,116 @@
+"""Damage drawn on good images, for networks that learn to undo it: batched, on the images' device."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from renormal.contracts import Images, Mask
+from renormal.functional.patches import FILLS, Fill, painted
+
+BLOT, BAND = 0.75, 0.25  # shares of shapes: smooth blots, thin bent scratches; ours
+
+
+class Corrupted(NamedTuple):
+    """image: what the network sees. target: what it is to answer. cover: how much of a pixel was painted over."""
+
+    image: Images
+    target: Images
+    cover: Mask
+
+
+@dataclass(frozen=True)
+class Corruption:
+    """x̃ = (1 − o m) ⊙ x + o m ⊙ p + σ ε: patches p in smooth random shapes m of opacity o, Gaussian noise on top.
+
+    Spatially coherent shapes, textures and opacities as in Bauer et al. (arXiv 2206.11723, 2511.07233); patches of the
+    image itself and of others after CutPaste (arXiv 2104.04015) and NSA (arXiv 2109.15222). The drawing is ours.
+
+    patches: at most so many an image, each number from 1 equally likely. sizes: of a patch, as shares of the side.
+    opacity: from this to 1. noise: the largest σ, drawn for each image. keep_noise: the noise is part of the target,
+    too, so that only patches are undone. clean: share of images without a patch. fills: names out of FILLS.
+    """
+
+    patches: int = 3
+    sizes: tuple[float, float] = (0.05, 0.45)
+    opacity: float = 0.3
+    noise: float = 0.1
+    keep_noise: bool = False
+    clean: float = 0.1
+    fills: tuple[str, ...] = tuple(FILLS)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sizes", tuple(self.sizes))
+        object.__setattr__(self, "fills", tuple(self.fills))
+        unknown = sorted(set(self.fills) - set(FILLS))
+        if unknown or not self.fills:
+            raise ValueError(f"fills must name some of {', '.join(FILLS)}, got {', '.join(unknown) or 'none'}")
+        if not 0 < self.sizes[0] <= self.sizes[1] <= 1:
+            raise ValueError(f"sizes must be two shares of the side that rise, in (0, 1], got {self.sizes}")
+        for name, value in (("opacity", self.opacity), ("clean", self.clean), ("noise", self.noise)):
+            if not 0 <= value <= 1:
+                raise ValueError(f"{name} must lie in [0, 1], got {value}")
+        if self.patches < 1:
+            raise ValueError(f"patches must be at least 1, got {self.patches}")
+
+    def __call__(self, x: Images, *, generator: torch.Generator | None = None) -> Corrupted:
+        """Each image damaged on its own. generator: on x's device; None: torch's own."""
+        draw = Dice(x.device, generator)
+        count = torch.floor(draw.uniform(len(x)) * self.patches) + 1  # of patches of each image
+        count = count * (draw.uniform(len(x)) >= self.clean)
+        image, cover = x, torch.zeros_like(x[:, :1])
+        for patch in range(self.patches):
+            here = (count > patch).float()[:, None, None, None]  # (B,) → (B, 1, 1, 1)
+            opacity = self.opacity + (1 - self.opacity) * draw.uniform(len(x), 1, 1, 1)
+            shape = shapes(x, self.sizes, draw) * here
+            kinds: list[Fill] = [FILLS[name] for name in self.fills]
+            image = torch.lerp(image, painted(image, x, shape, kinds, draw), opacity * shape)
+            cover = torch.maximum(cover, shape)
+        sigma = self.noise * draw.uniform(len(x), 1, 1, 1)
+        noise = sigma * draw.normal(*x.shape)
+        target = x + noise if self.keep_noise else x
+        return Corrupted((image + noise).clamp(0, 1), target.clamp(0, 1), cover)
+
+
+class Dice:
+    """Numbers from one generator on one device."""
+
+    def __init__(self, device: torch.device, generator: torch.Generator | None) -> None:
+        self.device, self.generator = device, generator
+
+    def uniform(self, *shape: int) -> Tensor:
+        return torch.rand(shape, device=self.device, generator=self.generator)
+
+    def normal(self, *shape: int) -> Tensor:
+        return torch.randn(shape, device=self.device, generator=self.generator)
+
+    def field(self, count: int, cells: int, height: int, width: int, *, channels: int = 1) -> Tensor:
+        """Smooth noise of about unit variance, (B, channels, H, W)."""
+        coarse = self.normal(count, channels, cells, cells)
+        return F.interpolate(coarse, (height, width), mode="bicubic", align_corners=True)
+
+
+def shapes(x: Images, sizes: tuple[float, float], draw: Dice) -> Mask:
+    """m in [0, 1], (B, 1, H, W): a blot whose border is a level set of noise, or a scratch along one."""
+    count, height, width = len(x), *x.shape[-2:]
+    size = sizes[0] * (sizes[1] / sizes[0]) ** draw.uniform(count, 1, 1)  # as many small as large ones
+    angle, stretch = 2 * math.pi * draw.uniform(count, 1, 1), 1 + 2 * draw.uniform(count, 1, 1).square()
+    rows = torch.linspace(0, 1, height, device=x.device)[None, :, None] - draw.uniform(count, 1, 1)
+    columns = torch.linspace(0, 1, width, device=x.device)[None, None, :] - draw.uniform(count, 1, 1)
+    along = (columns * angle.cos() + rows * angle.sin()) / stretch.sqrt()
+    across = (rows * angle.cos() - columns * angle.sin()) * stretch.sqrt()
+    radius = 2 * (along.square() + across.square()).sqrt() / size  # 1 at the border of an ellipse
+    band = draw.uniform(count, 1, 1) < BAND
+    ragged = draw.field(count, 10, height, width)[:, 0]
+    blot = (1 - radius - 0.25 * ragged) * size * height / 2  # px inside of the border
+    smooth, way = draw.field(count, 4, height, width)[:, 0], draw.uniform(count, 1, 1)
+    line = 0.5 + 1.5 * way - (across + 0.04 * smooth).abs() * height  # half a width of 0.5 to 2 px
+    line = torch.minimum(line, (2 - radius * size.clamp(min=0.15) / 0.3) * 4)
+    softness = 0.5 + 3 * draw.uniform(count, 1, 1).square()
+    inside = torch.where(band, line, blot / softness)
+    return (0.5 + inside).clamp(0, 1)[:, None]

@@ -1,0 +1,94 @@
+"""The best and the worst of a category, by the AUROC of each image's own map: nobody picks them by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from PIL import Image
+from torchmetrics.functional.classification import binary_auroc
+
+from renormal.report.gallery import DEFECT, MAPS, Panel, by_sample
+from renormal.report.record import Record
+from renormal.report.strips import cut
+from renormal.report.table import MODELS
+
+COUNT = 10  # of each
+SIDE = 0.95  # inches of a picture
+
+
+class Ranked(NamedTuple):
+    """A defective sample, its panel, and the AUROC of its pixels among themselves."""
+
+    path: str
+    panel: Panel
+    auroc: float
+
+
+def extreme_figures(records: Sequence[Record]) -> Iterator[tuple[str, Figure]]:
+    """(name, figure) for each job and projection whose panels show at least twice COUNT defects (`test.panels`)."""
+    for record in records:
+        for method, found in ranked_by_method(record).items():
+            if len(found) >= 2 * COUNT:
+                name = f"extremes-{method}-{record.model}-{record.category}-{record.seed}"
+                yield (
+                    name,
+                    extremes_figure(found, f"{MODELS.get(record.model, record.model)}, {record.category}, {method}"),
+                )
+
+
+def ranked_by_method(record: Record) -> dict[str, list[Ranked]]:
+    """By projection the samples that have a mask, the best first."""
+    found: dict[str, list[Ranked]] = {}
+    for (path, _), panels in by_sample([record], []).items():
+        for panel in panels:
+            auroc = own_auroc(panel)
+            if auroc is not None:
+                found.setdefault(panel.method, []).append(Ranked(path, panel, auroc))
+    return {method: sorted(items, key=lambda item: -item.auroc) for method, items in found.items()}
+
+
+def own_auroc(panel: Panel) -> float | None:
+    """Of the 8-bit map against the truth; None for an image without both kinds of pixels, or without its files."""
+    try:
+        maps = cut(panel.maps, MAPS)
+    except (OSError, ValueError):
+        return None  # the page says so
+    scores, truth = (torch.from_numpy(np.array(maps[name])) for name in MAPS[1:])
+    known = (truth == DEFECT) | (truth == 0)
+    target = (truth == DEFECT)[known].long()
+    if not 0 < int(target.sum()) < len(target):
+        return None
+    return float(binary_auroc(scores[known].float() / 255, target))
+
+
+def extremes_figure(found: Sequence[Ranked], title: str) -> Figure:
+    """Above the best, below the worst: x0 with the truth, f(x0) where there is one, x_N, its map."""
+    rows = ["truth", *(["f(x0)"] if "f(x0)" in found[0].panel.tiles else []), "x_N", MAPS[1]]
+    figure = Figure(figsize=(COUNT * SIDE + 0.6, 2 * (len(rows) * SIDE + 0.35) + 0.3), layout="constrained")
+    figure.suptitle(title, x=0.01, ha="left", fontsize=10)
+    blocks = figure.subfigures(2, 1)
+    for block, items, noun in zip(blocks, (found[:COUNT], found[-COUNT:]), ("best", "worst"), strict=True):
+        grid = block.subplots(len(rows), COUNT, squeeze=False)
+        for column, item in enumerate(items):
+            pictures = cut(item.panel.strip, item.panel.tiles)
+            for line, row in enumerate(rows):
+                show(grid[line][column], pictures[row])
+            grid[0][column].set_title(f"{item.auroc:.3f}\n{short(item.path)}", fontsize=6)
+        for line, row in enumerate(rows):
+            grid[line][0].set_ylabel(f"{noun}\n{row}" if line == 0 else row, fontsize=7)
+    return figure
+
+
+def show(axes: object, picture: Image.Image) -> None:
+    axes.imshow(np.asarray(picture), interpolation="nearest")  # type: ignore[attr-defined]
+    axes.set(xticks=[], yticks=[])  # type: ignore[attr-defined]
+    axes.spines[:].set_visible(False)  # type: ignore[attr-defined]
+
+
+def short(path: str) -> str:
+    """bottle/test/broken_large/003.png → broken_large/003."""
+    return "/".join(path.rsplit(".", 1)[0].split("/")[-2:])
