@@ -6,10 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from matplotlib.figure import Figure
 from PIL import Image
-from torchmetrics.functional.classification import binary_auroc
 
 from renormal.report.gallery import DEFECT, MAPS, Panel, by_sample
 from renormal.report.record import Record
@@ -57,12 +55,12 @@ def own_auroc(panel: Panel) -> float | None:
         maps = cut(panel.maps, MAPS)
     except (OSError, ValueError):
         return None  # the page says so
-    scores, truth = (torch.from_numpy(np.array(maps[name])) for name in MAPS[1:])
-    known = (truth == DEFECT) | (truth == 0)
-    target = (truth == DEFECT)[known].long()
-    if not 0 < int(target.sum()) < len(target):
+    scores, truth = (np.asarray(maps[name]) for name in MAPS[1:])
+    negatives, positives = (np.bincount(scores[truth == kind], minlength=256) for kind in (0, DEFECT))
+    if not negatives.sum() or not positives.sum():
         return None
-    return float(binary_auroc(scores[known].float() / 255, target))
+    below = negatives.cumsum() - negatives / 2  # normal pixels below each level, half of those at it
+    return float(positives @ below / (positives.sum() * negatives.sum()))
 
 
 def extremes_figure(found: Sequence[Ranked], title: str) -> Figure:
@@ -70,7 +68,7 @@ def extremes_figure(found: Sequence[Ranked], title: str) -> Figure:
     rows = ["truth", *(["f(x0)"] if "f(x0)" in found[0].panel.tiles else []), "x_N", MAPS[1]]
     figure = Figure(figsize=(COUNT * SIDE + 0.6, 2 * (len(rows) * SIDE + 0.35) + 0.3), layout="constrained")
     figure.suptitle(title, x=0.01, ha="left", fontsize=10)
-    blocks = figure.subfigures(2, 1)
+    blocks = figure.subfigures(2, 1, squeeze=False)[:, 0]
     for block, items, noun in zip(blocks, (found[:COUNT], found[-COUNT:]), ("best", "worst"), strict=True):
         grid = block.subplots(len(rows), COUNT, squeeze=False)
         for column, item in enumerate(items):
