@@ -18,6 +18,7 @@ from renormal.build import build_callback, build_data, build_module, build_train
 from renormal.calibrate import STAGE, Calibration
 from renormal.choice import SCHEMA
 from renormal.data import Source
+from renormal.lit.damage_sheet import DamageSheet
 from renormal.lit.dashboard import Dashboard
 from renormal.lit.datamodule import SourceData
 from renormal.lit.heartbeat import Heartbeat
@@ -75,7 +76,8 @@ def perform(config: DictConfig, source: Source, hashes: dict[str, str], watching
     choosing = STAGE in config.stages or config.calibrate.settings
     calibration = Calibration(config, callback) if choosing else None
     with logging_to(config, folder, hashes) as loggers:
-        own = [callback, clock, Dashboard(callback, **config.dashboard), *watching]
+        shows = [Dashboard(callback, **config.dashboard), DamageSheet(folder / "panels", seed=config.seed)]
+        own = [callback, clock, *shows, *watching]
         trainer = build_trainer(config, folder, own, loggers)
         trainer.strategy.setup_environment()  # the ranks meet
         if said_by_first(trainer, lambda: trainer.world_size > 1 and finished(config, folder, hashes)):

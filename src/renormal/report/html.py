@@ -18,6 +18,7 @@ from renormal.report.gallery import Gallery, galleries
 from renormal.report.record import Record, pathless
 from renormal.report.render import legend
 from renormal.report.settings import differences
+from renormal.report.sheets import sheets
 from renormal.report.status import STATES, Status, duration, private
 from renormal.report.table import BASELINE, MODELS, Table, ordered_categories, ranked, words
 
@@ -37,6 +38,7 @@ class Job(NamedTuple):
     descents: list[str]  # what was measured of the projections
     facts: list[tuple[str, list[tuple[str, str]]]]
     config: str
+    sheets: list[tuple[str, str]]  # caption and picture
 
 
 class Category(NamedTuple):
@@ -134,6 +136,7 @@ def job(record: Record, metric: str) -> Job:
         descents=list(dict.fromkeys(key for stats in record.projections.values() for key in stats)),
         facts=facts(record),
         config=json.dumps(pathless(record.config), indent=2, ensure_ascii=False) if record.config else "",
+        sheets=sheets(record),
     )
 
 

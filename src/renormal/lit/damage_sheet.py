@@ -1,0 +1,42 @@
+"""What a network that learns to repair is shown, as a picture: is this what defects might look like?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import lightning as L
+import torch
+from PIL import Image
+
+from renormal.functional.corruption import Corruption
+from renormal.lit.datamodule import SourceData
+from renormal.lit.panels import pixels
+
+FILE = "damage.png"
+COUNT, ROWS = 8, 3  # across; damaged in so many ways
+
+
+class DamageSheet(L.Callback):
+    """`folder`/damage.png: good images, below each of them damaged several times beside what was covered."""
+
+    def __init__(self, folder: Path, *, seed: int = 0) -> None:
+        self.folder, self.seed = folder, seed
+
+    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """From numbers of its own: the training sees what it would see without."""
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        corruption = getattr(pl_module.model, "corruption", None)
+        if trainer.is_global_zero and isinstance(data, SourceData) and isinstance(corruption, Corruption):
+            self.draw(corruption, data)
+
+    def draw(self, corruption: Corruption, data: SourceData) -> Path:
+        images = next(data.normal_images(COUNT))
+        generator = torch.Generator().manual_seed(self.seed)
+        rows = [images]
+        for _ in range(ROWS):
+            seen, _, cover = corruption(images, generator=generator)
+            rows += [seen, cover.expand_as(images)]
+        sheet = torch.cat([torch.cat(list(row), dim=-1) for row in rows], dim=-2)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels(sheet)).save(self.folder / FILE, optimize=True)
+        return self.folder / FILE
