@@ -11,7 +11,7 @@ from renormal.report.record import Record
 from renormal.report.strips import picture_path
 
 SHEETS = {  # by file beside the record
-    "panels/damage.png": "Good images, and below them the damage that the network learned to undo, each above its cover",
+    "panels/damage.png": "Good images; below them the damage that the network learned to undo, each above its cover",
     "planted.png": "Defects planted on good images, on which settings were chosen, each beside its outline",
 }
 WIDTH, QUALITY = 900, 75  # px at most; WebP
