@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "renormal"
 # one room: these import each other
 ENTRANCE = (
     "run.py job.py build.py ranks.py sweep.py recipe.py machine.py weights.py loggers.py state.py plan.py keys.py "
-    "beside.py cluster.py calibrate.py choice.py search.py"
+    "beside.py cluster.py calibrate.py choice.py search.py inpaint.py"
 )
 FLOORS = {  # room → floor
     ENTRANCE: 5,
@@ -31,7 +31,7 @@ FLOORS = {  # room → floor
 ANYTHING = None
 OUTSIDE: dict[str, set[str] | None] = {  # room → packages beside the standard library
     ENTRANCE: ANYTHING,
-    "lit": {"torch", "lightning", "wandb", "matplotlib", "PIL", "numpy", "tqdm"},
+    "lit": {"torch", "lightning", "wandb", "matplotlib", "PIL", "numpy", "tqdm", "skimage"},
     "report": {"matplotlib", "PIL", "numpy", "jinja2", "rich", "tabulate", "wandb"},
     "metrics.py": {"torch", "torchmetrics"},
     "wandb_run.py": {"wandb"},

@@ -16,11 +16,14 @@ from renormal.contracts import Autoencoder, FittedScore, Images, Score
 from renormal.data import Source
 from renormal.functional.tiles import tiles
 from renormal.lit.datamodule import SourceData
+from renormal.lit.inpainting import Inpainting
 from renormal.lit.module import AutoencoderModule
 from renormal.lit.projection_callback import ProjectionCallback
 from renormal.lit.termination import EndAtOnce
 from renormal.lit.whole_file import WholeFile
 from renormal.machine import precision_of
+
+INPAINT = "inpaint"  # the stage
 
 
 def build_data(config: DictConfig, source: Source) -> SourceData:
@@ -36,7 +39,7 @@ def build_data(config: DictConfig, source: Source) -> SourceData:
         test_images=images_at_once(config, source.kind),
         seed=config.seed,
     )
-    if data.training.nbytes and "test" in config.stages:
+    if data.training.nbytes and {"test", INPAINT} & set(config.stages):
         _ = data.test
     return data
 
@@ -90,6 +93,12 @@ def build_callback(config: DictConfig, data: SourceData, module: AutoencoderModu
         for part in score.parts.values() if isinstance(score, FittedScore) else (score,):
             try_on_nothing(part, module, torch.zeros(1, data.channels, side, side))
     return callback
+
+
+def build_inpainting(config: DictConfig, callback: ProjectionCallback, folder: Path) -> Inpainting:
+    """The stage that repairs holes, with the projections of the config."""
+    settings = instantiate(config.inpaint, _convert_="all")
+    return Inpainting(callback.projections, **settings, folder=folder / "panels")
 
 
 def check_baseline(config: DictConfig, callback: ProjectionCallback, model: object) -> None:

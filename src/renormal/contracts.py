@@ -80,6 +80,13 @@ class Adversarial(Generator, Protocol):
     def features(self, x: Images) -> Tensor: ...  # f_D, an intermediate layer
 
 
+@runtime_checkable
+class Inpainter(Protocol):
+    """Asked only by the comparison of what fills holes: the image with its hole filled."""
+
+    def inpaint(self, x: Images, hole: Mask) -> Images: ...  # hole: 1 = missing
+
+
 class Score(Protocol):
     """How anomalous each pixel of x0 is, given what it became."""
 

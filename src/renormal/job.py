@@ -7,6 +7,8 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +16,23 @@ import lightning as L
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from renormal.build import build_callback, build_data, build_module, build_trainer, check_energies
+from renormal.build import (
+    INPAINT,
+    build_callback,
+    build_data,
+    build_inpainting,
+    build_module,
+    build_trainer,
+    check_energies,
+)
 from renormal.calibrate import STAGE, Calibration
 from renormal.choice import SCHEMA
 from renormal.data import Source
 from renormal.lit.damage_sheet import DamageSheet
 from renormal.lit.dashboard import Dashboard
 from renormal.lit.datamodule import SourceData
-from renormal.lit.heartbeat import Heartbeat
+from renormal.lit.heartbeat import Heartbeat, say
+from renormal.lit.inpainting import Inpainting
 from renormal.lit.module import AutoencoderModule
 from renormal.lit.progress import Progress
 from renormal.lit.projection_callback import ProjectionCallback
@@ -32,10 +43,11 @@ from renormal.machine import commit, device_name, keep_freed_memory, precision_o
 from renormal.ranks import processes, said_by_first, started, started_elsewhere
 from renormal.recipe import answered, chosen, digest, fingerprints, same_weights, source_of
 from renormal.report.record import Record, write_record
+from renormal.report.repairs import PREFIX
 from renormal.state import shown
 from renormal.weights import given, load, load_others, resume_from
 
-STAGES = ("train", STAGE, "test")
+STAGES = ("train", STAGE, "test", INPAINT)
 COLLAPSED = 1.0  # nats of KL below which a posterior says nothing about its image, ours
 Tell = Callable[[str, int | None], None]  # the stage, and the epochs finished
 log = logging.getLogger("renormal")
@@ -75,6 +87,7 @@ def perform(config: DictConfig, source: Source, hashes: dict[str, str], watching
     check_energies(callback, module)
     choosing = STAGE in config.stages or config.calibrate.settings
     calibration = Calibration(config, callback) if choosing else None
+    inpainting = build_inpainting(config, callback, folder) if INPAINT in config.stages else None
     with logging_to(config, folder, hashes) as loggers:
         shows = [Dashboard(callback, **config.dashboard), DamageSheet(folder / "panels", seed=config.seed)]
         own = [callback, clock, *shows, *watching]
@@ -95,12 +108,14 @@ def perform(config: DictConfig, source: Source, hashes: dict[str, str], watching
         if "test" in config.stages:
             with timed(seconds, "test"):
                 trainer.test(module, datamodule=data, verbose=False)
-            if trainer.is_global_zero:
-                write_samples(folder, callback.rows)
-                write_record(folder, record_of(config, data, trainer, callback, clock, seconds, hashes, calibration))
-                log.info(
-                    "%s: pixel AUROC %s in %.0f s", shown(folder), headline(callback.metrics), sum(seconds.values())
-                )
+        if inpainting:
+            with timed(seconds, INPAINT):
+                inpainting.run(trainer, module, data, partial(say, trainer, INPAINT))
+        if {"test", INPAINT} & set(config.stages) and trainer.is_global_zero:
+            write_samples(folder, callback.rows)
+            record = record_of(config, data, trainer, callback, clock, seconds, hashes, calibration)
+            write_record(folder, with_repairs(record, inpainting))
+            log.info("%s: %s in %.0f s", shown(folder), headline(record, inpainting), sum(seconds.values()))
 
 
 def train(
@@ -219,7 +234,21 @@ def record_of(
     )
 
 
-def headline(metrics: dict[str, float]) -> str:
-    """Each method's pixel AUROC in a line."""
-    values = {key.split("/")[0]: value for key, value in metrics.items() if key.endswith("/pixel_auroc")}
-    return ", ".join(f"{name} {value:.3f}" for name, value in values.items()) or "undefined, no masks"
+def with_repairs(record: Record, inpainting: Inpainting | None) -> Record:
+    """The record with what the stage inpaint found."""
+    if inpainting is None:
+        return record
+    sheets = {f"{PREFIX}{kind}": entry for kind, entry in inpainting.sheets.items()}
+    reports = {**record.projections, **inpainting.reports}
+    return replace(
+        record, metrics=record.metrics | inpainting.metrics, projections=reports, curves=record.curves | sheets
+    )
+
+
+def headline(record: Record, inpainting: Inpainting | None) -> str:
+    """Each method's pixel AUROC in a line; of repairs the PSNR."""
+    noun = "/pixel_auroc" if inpainting is None else f"/{next(iter(inpainting.holes))}_psnr_hole"
+    held = record.metrics | (inpainting.metrics if inpainting else {})
+    values = {key.split("/")[0]: value for key, value in held.items() if key.endswith(noun)}
+    named = noun.strip("/").replace("_", " ").replace("auroc", "AUROC")
+    return f"{named} " + (", ".join(f"{name} {value:.3f}" for name, value in values.items()) or "undefined, no masks")

@@ -64,6 +64,7 @@ def fingerprints(config: DictConfig, source: Source, precision: str) -> dict[str
     count = processes(config)
     suffix = "" if count == 1 or "train" not in config.stages else f"{RANKS}{count}"
     tested = [*TEST, "scores"] if config.scores else TEST  # a table of one score has the digest that it always had
+    tested = [*tested, "inpaint"] if "inpaint" in config.stages else tested
     test = [parts(config, tested), listing(source, source.test), weights_of(config)]
     test += chosen(config, source)  # nothing for a config that chooses nothing: its digest is that of older records
     return {"training": digest(training) + suffix, "test": digest(test)}

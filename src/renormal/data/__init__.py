@@ -1,6 +1,7 @@
 """Photographs from disk to batches: which files (here, without torch), decoded once (memory), moved on the device
 (transforms)."""
 
+from renormal.data.celeba import celeba
 from renormal.data.folder import folder
 from renormal.data.mvtec import CATEGORIES, mvtec
 from renormal.data.source import Augmentation, DataError, Fit, Item, Kind, Source, hold_out
@@ -14,6 +15,7 @@ __all__ = [
     "Item",
     "Kind",
     "Source",
+    "celeba",
     "folder",
     "hold_out",
     "mvtec",

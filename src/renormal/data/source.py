@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
 Kind: TypeAlias = Literal["texture", "object"]
-Fit: TypeAlias = Literal["squash", "crop"]
+Fit: TypeAlias = Literal["squash", "crop", "face"]
 
 GOOD = "good"  # the name of the one class that is trained on; every other name is a defect
 MAX_PIXELS = 100_000_000  # ours: 300 MB decoded; a 100 megapixel camera passes, a decompression bomb does not
@@ -56,14 +56,14 @@ class Source:
     augmentation: Augmentation
     train: tuple[Item, ...]
     test: tuple[Item, ...]
-    fit: Fit = "squash"  # how an image that is not square becomes square: all of it, or its centre
+    fit: Fit = "squash"  # how an image becomes square: all of it, its centre, or the face of an aligned one
     max_pixels: int = MAX_PIXELS  # a larger image is refused before it is decoded
     spare: tuple[Item, ...] = ()  # good images that are neither trained on nor tested: settings are chosen on them
 
     def __post_init__(self) -> None:
         for setting, value, allowed in (
             ("kind", self.kind, ("texture", "object")),
-            ("fit", self.fit, ("squash", "crop")),
+            ("fit", self.fit, ("squash", "crop", "face")),
         ):
             if value not in allowed:
                 raise DataError(f"data.{setting} must be one of {', '.join(allowed)}, got {value!r}")

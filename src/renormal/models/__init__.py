@@ -10,6 +10,7 @@ from renormal.models.gamma_vae import GammaVAE
 from renormal.models.l2_ae import L2AE
 from renormal.models.mean_image import MeanImage
 from renormal.models.repair_ae import RepairAE
+from renormal.models.resnet_vae import ResNetVAE
 from renormal.models.vae import VAE
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     "MeanImage",
     "Player",
     "RepairAE",
+    "ResNetVAE",
     "TrainingLoss",
 ]

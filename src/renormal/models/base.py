@@ -23,14 +23,24 @@ class ConvAutoencoder(nn.Module, ABC):
     """f = decode ∘ encode, deterministic: a variational model answers with the means.
 
     channels: 1 or 3. latent: size of z, 100 in section 4.1. size: image side in pixels, 128 in section 4.1. side: of
-    the map that z is, 1 for a vector.
+    the map that z is, 1 for a vector. layers: an encoder and a decoder of one's own, in place of the paper's.
     """
 
-    def __init__(self, *, channels: int, latent: int = 100, size: int = 128, side: int = 1) -> None:
+    def __init__(
+        self,
+        *,
+        channels: int,
+        latent: int = 100,
+        size: int = 128,
+        side: int = 1,
+        layers: tuple[nn.Module, nn.Module] | None = None,
+    ) -> None:
         super().__init__()
         self.channels, self.latent, self.size = channels, latent, size
-        self.encoder = network.encoder(channels, self.encoded_features, size, side)
-        self.decoder = network.decoder(channels, latent, size, side)
+        self.encoder, self.decoder = layers or (
+            network.encoder(channels, self.encoded_features, size, side),
+            network.decoder(channels, latent, size, side),
+        )
 
     @property
     def encoded_features(self) -> int:

@@ -22,8 +22,16 @@ class GammaVAE(VAE):
     floor keeps γ from running away to 0.
     """
 
-    def __init__(self, *, channels: int, latent: int = 100, size: int = 128, speed: float = 10.0) -> None:
-        super().__init__(channels=channels, latent=latent, size=size)
+    def __init__(
+        self,
+        *,
+        channels: int,
+        latent: int = 100,
+        size: int = 128,
+        speed: float = 10.0,
+        layers: tuple[nn.Module, nn.Module] | None = None,
+    ) -> None:
+        super().__init__(channels=channels, latent=latent, size=size, layers=layers)
         self.speed = speed
         self.scaled_log_gamma = nn.Parameter(torch.zeros(()))
 

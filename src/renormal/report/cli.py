@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from renormal.report.status import Status
 
 
+USUAL = ("pixel_auroc", "image_auroc", "squares_psnr_hole")  # the metric of the table: the first that there is
+
+
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="renormal-report", description="Table, page and figures from finished runs.")
     parser.add_argument("folder", type=Path, help="outputs/<name> or results/<name>")
@@ -48,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return fail(f"{options.folder}: no record.json that can be read; a finished run leaves one")
     metrics = sorted({key.partition("/")[2] for record in records for key in record.metrics})
     if options.metric is None:  # photographs without masks have no pixel AUROC, those without defects nothing at all
-        options.metric = next((name for name in ("pixel_auroc", "image_auroc") if name in metrics), "pixel_auroc")
+        options.metric = next((name for name in (*USUAL, *metrics) if name in metrics), USUAL[0])
     elif options.metric not in metrics:
         return fail(f"metric {options.metric!r} is in no record; there are {', '.join(metrics) or 'none'}")
     if options.publish:

@@ -13,6 +13,7 @@ from renormal.report.extremes import extreme_figures
 from renormal.report.film import stem_of, title_of, write_animation
 from renormal.report.pictures import picture_figures
 from renormal.report.record import Record
+from renormal.report.repairs import repair_figures
 from renormal.report.strips import film_of
 from renormal.report.table import BASELINE, MODELS, PAPER_METRIC, Column, paper_numbers, words
 
@@ -124,7 +125,7 @@ def save(figure: Figure, stem: Path) -> list[Path]:
 
 def write_figures(folder: Path, records: Sequence[Record], metric: str) -> list[Path]:
     """Every figure that the records have numbers for."""
-    drawn = chain(picture_figures(records), extreme_figures(records))
+    drawn = chain(picture_figures(records), extreme_figures(records), repair_figures(records))
     written = [path for name, figure in drawn for path in save(figure, folder / name)]
     for record in records:
         for method in record.curves:

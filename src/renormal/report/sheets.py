@@ -8,6 +8,7 @@ import io
 from PIL import Image
 
 from renormal.report.record import Record
+from renormal.report.repairs import repairs
 from renormal.report.strips import picture_path
 
 SHEETS = {  # by file beside the record
@@ -20,7 +21,8 @@ WIDTH, QUALITY = 900, 75  # px at most; WebP
 def sheets(record: Record) -> list[tuple[str, str]]:
     """(caption, data URI) of each that is there and can be read."""
     found = []
-    for file, caption in SHEETS.items():
+    holes = {entry["file"]: f"{kind}: {', '.join(entry['columns'])}" for kind, entry in repairs(record).items()}
+    for file, caption in (SHEETS | {file: f"Holes repaired, {which}" for file, which in holes.items()}).items():
         try:
             with Image.open(picture_path(record, file)) as picture:
                 found.append((caption, embedded(picture.convert("RGB"))))

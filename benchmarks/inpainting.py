@@ -1,0 +1,63 @@
+"""What α, λ and the safeguard do to the repair of holes, on training faces: python -m benchmarks.inpainting <run>
+
+PSNR in the hole, steps and the share that stopped, for each setting, on images that the network was trained on and with
+holes of another seed than the table's.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+
+import torch
+from omegaconf import OmegaConf
+from tabulate import tabulate
+
+from renormal.functional.holes import psnr, square_holes
+from renormal.inpaint import descent_of, load_model, sides
+from renormal.lit.datamodule import SourceData
+from renormal.lit.inpainting import damage
+from renormal.projection import Adam, Gradient, known_mask, project
+from renormal.recipe import source_of
+from renormal.report.record import read_record
+
+SEED = 1  # not that of the table
+KNOWN = {Adam(): (0.01, 0.02, 0.05, 0.1), Gradient(): (0.1, 0.25, 0.5)}
+BLIND = {Adam(): (0.125, 0.5, 2.0), Gradient(): (0.5, 2.0)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--root", help="data.root, where the run's own has moved")
+    parser.add_argument("--images", type=int, default=64)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    record = read_record(options.run / "record.json")
+    config = OmegaConf.create(record.config)
+    config.data.source.root = options.root or config.data.source.root
+    data = SourceData(source_of(config), object_size=sides(record), patch_size=sides(record))
+    model = load_model(options.run, record).to(memory_format=torch.channels_last).requires_grad_(False)
+    truth = data.training[: options.images].float() / 255
+    damaged = damage(truth.contiguous(memory_format=torch.channels_last), square_holes, seed=SEED)
+    rows = []
+    for blind, grid in ((False, KNOWN), (True, BLIND)):
+        base = descent_of(record, blind=blind)
+        for direction, steps in grid.items():
+            for alpha, weight, safeguard in product(steps, (0.0, 0.05), (False, True)):
+                energy = replace(base.energy, weight=weight)
+                descent = replace(base, energy=energy, direction=direction, step_size=alpha, safeguard=safeguard)
+                omega = damaged.holes if base.mask is known_mask else None
+                result = project(model, damaged.image, descent, omega=omega)
+                value = float(psnr(result.x, damaged.truth, damaged.holes).mean())
+                names = ["eq. 8" if blind else "eq. 7", type(direction).__name__, alpha, weight, safeguard]
+                rows.append([*names, value, float(result.steps.double().mean()), float(result.stopped.double().mean())])
+                print(*rows[-1], flush=True)
+    headers = ["", "direction", "α", "λ", "safeguard", "PSNR in the hole", "steps", "stopped"]
+    print(tabulate(rows, headers, tablefmt="pipe", floatfmt=".3g"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""The stage inpaint, and the tool that repairs one photograph with what it left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from renormal.inpaint import load_model, main
+from renormal.job import run_job
+from renormal.report.cli import main as report
+from renormal.report.record import Record, read_record
+
+HOLES = ["stages=[train,inpaint]", "projection=[inpaint,inpaint_blind]", "descent.max_steps=3"]
+
+
+@pytest.fixture
+def job(tiny: Any) -> tuple[Path, Record]:
+    config = tiny(*HOLES)
+    run_job(config)
+    return Path(config.folder), read_record(Path(config.folder) / "record.json")
+
+
+def test_every_way_is_measured_on_every_kind_of_hole(job: tuple[Path, Record]) -> None:
+    folder, record = job
+    ways = {"classical", "baseline", "pasted", "inpaint", "inpaint_blind"}
+    for kind in ("squares", "mixture"):
+        for noun in ("psnr_hole", "ssim_hole", "l1_hole", "psnr_rest", "auroc"):
+            assert {key.split("/")[0] for key in record.metrics if key.endswith(f"/{kind}_{noun}")} == ways
+        assert record.metrics[f"inpaint/{kind}_l1_rest"] == 0
+        assert (folder / "panels" / f"inpaint-{kind}.png").is_file()
+        assert record.projections["inpaint"][f"{kind}_steps"] is not None
+    assert record.projections["inpaint"]["threshold"] is not None
+    assert set(record.seconds) == {"data", "train", "inpaint"}
+
+
+def test_the_job_is_not_repeated_and_its_figures_are_drawn(job: tuple[Path, Record], tiny: Any, caplog: Any) -> None:
+    folder, record = job
+    written = (folder / "record.json").stat().st_mtime_ns
+    with caplog.at_level("INFO", logger="renormal"):
+        run_job(tiny(*HOLES))
+    assert (folder / "record.json").stat().st_mtime_ns == written
+    report([str(folder), "--figures"])
+    figures = {path.name for path in (folder / "figures").glob("*.png")}
+    stem = f"{record.model}-{record.category}-{record.seed}.png"
+    assert {f"figure4-{stem}", f"figure7-{stem}"} <= figures
+    assert "inpaint-squares" not in (folder / "report.html").read_text(encoding="utf-8")  # inside of the page
+
+
+def test_one_photograph_is_repaired_inside_of_its_mask_only(job: tuple[Path, Record], tmp_path: Path) -> None:
+    folder, record = job
+    side = record.data["size"]
+    rng = np.random.default_rng(0)
+    pixels = 255 * rng.integers(0, 2, (side, side, 3), dtype=np.uint8)  # far from normal: above T
+    mask = np.zeros((side, side), dtype=np.uint8)
+    mask[4:9, 4:9] = 255
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    out, photo, hole = (str(tmp_path / f"{name}.png") for name in ("out", "photo", "mask"))
+    assert main([str(folder), photo, "--mask", hole, "--out", out]) == 0
+    repaired = np.asarray(Image.open(out))
+    assert (repaired[mask == 0] == pixels[mask == 0]).all()
+    assert (repaired[mask > 0] != pixels[mask > 0]).any()
+    assert main([str(folder), str(tmp_path / "photo.png"), "--out", out]) == 0  # blind
+
+
+def test_what_is_missing_is_one_line(job: tuple[Path, Record], tmp_path: Path, capsys: Any) -> None:
+    folder, _ = job
+    assert main([str(folder), str(tmp_path / "none.png")]) == 2
+    assert main([str(tmp_path), str(tmp_path / "none.png")]) == 2
+    (folder / "checkpoints" / "last.ckpt").unlink()
+    Image.new("RGB", (32, 32)).save(tmp_path / "photo.png")
+    assert main([str(folder), str(tmp_path / "photo.png")]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 3
+    assert "not trained here" in lines[-1]
+
+
+def test_a_finished_job_is_loaded_as_a_network(job: tuple[Path, Record]) -> None:
+    model = load_model(job[0])
+    assert not model.training
+    side = job[1].data["size"]
+    assert model.reconstruct(torch.rand(1, 3, side, side)).image.shape == (1, 3, side, side)
