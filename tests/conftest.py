@@ -10,10 +10,12 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
+from renormal.machine import sum_alike
 from renormal.run import CONF
 from several import SMALL
 
 Compose = Callable[..., DictConfig]
+sum_alike()  # before the first matrix product of the process
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "renormal"
 # one room: these import each other
 ENTRANCE = (
     "run.py job.py build.py ranks.py sweep.py recipe.py machine.py weights.py loggers.py state.py plan.py keys.py "
-    "beside.py cluster.py calibrate.py choice.py search.py inpaint.py"
+    "beside.py cluster.py calibrate.py choice.py search.py inpaint.py recording.py"
 )
 FLOORS = {  # room → floor
     ENTRANCE: 5,

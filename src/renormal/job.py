@@ -7,14 +7,13 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from renormal.build import (
     INPAINT,
@@ -32,18 +31,16 @@ from renormal.lit.damage_sheet import DamageSheet
 from renormal.lit.dashboard import Dashboard
 from renormal.lit.datamodule import SourceData
 from renormal.lit.heartbeat import Heartbeat, say
-from renormal.lit.inpainting import Inpainting
 from renormal.lit.module import AutoencoderModule
 from renormal.lit.progress import Progress
-from renormal.lit.projection_callback import ProjectionCallback
 from renormal.lit.samples import write_samples
 from renormal.lit.training_clock import TrainingClock
 from renormal.loggers import logging_to
-from renormal.machine import commit, device_name, keep_freed_memory, precision_of, quieten, versions
+from renormal.machine import keep_freed_memory, precision_of, quieten, sum_alike
 from renormal.ranks import processes, said_by_first, started, started_elsewhere
 from renormal.recipe import answered, chosen, digest, fingerprints, same_weights, source_of
-from renormal.report.record import Record, write_record
-from renormal.report.repairs import PREFIX
+from renormal.recording import headline, record_of, with_repairs
+from renormal.report.record import write_record
 from renormal.state import shown
 from renormal.weights import given, load, load_others, resume_from
 
@@ -71,6 +68,7 @@ def run_job(config: DictConfig, *, line: int = 0, tell: Tell | None = None) -> N
         torch.set_num_threads(config.threads)
         os.environ["OMP_NUM_THREADS"] = str(config.threads)  # else Lightning divides all cores by the ranks
     keep_freed_memory()
+    sum_alike()
     L.seed_everything(config.seed, workers=True, verbose=False)
     bar = Progress(title(config), line=line, enabled=config.progress)
     with started(config):
@@ -180,75 +178,3 @@ def warn_of_collapse(clock: TrainingClock) -> None:
     kl = clock.losses.get("train/kl")
     if kl is not None and kl < COLLAPSED:
         log.warning("the posterior has collapsed (KL %.2g nats): f(x) is nearly the same image for every x", kl)
-
-
-def record_of(
-    config: DictConfig,
-    data: SourceData,
-    trainer: L.Trainer,
-    callback: ProjectionCallback,
-    clock: TrainingClock,
-    seconds: dict[str, float],
-    hashes: dict[str, str],
-    calibration: Calibration | None,
-) -> Record:
-    """Everything that the report and a reader a year later will ask for."""
-    resolved = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(resolved, dict)
-    good = data.test.defects.count("good")
-    return Record(
-        name=config.name,
-        model=config.model.name,
-        category=data.source.name,
-        kind=data.source.kind,
-        seed=config.seed,
-        metrics=callback.metrics,
-        projections=callback.reports,
-        seconds=seconds,
-        training=clock.report(),
-        data={
-            "train_images": len(data.training),
-            "test_good": good,
-            "test_defective": len(data.test.defects) - good,
-            "size": data.size,
-            "channels": data.channels,
-            "note": config.data.notes.get(data.source.name, ""),
-        },
-        device={
-            "name": device_name(trainer.strategy.root_device),
-            "type": trainer.strategy.root_device.type,
-            "threads": torch.get_num_threads(),
-            "precision": precision_of(config),
-            "count": trainer.world_size,
-        },
-        versions=versions(),
-        commit=commit(),
-        config={str(key): value for key, value in resolved.items()},
-        hashes=hashes,
-        curves={
-            name: {**(callback.curves[name].values() if name in callback.curves else {}), **details}
-            for name, details in callback.details.items()
-        },
-        calibration=calibration.content if calibration else {},
-        panels=callback.panels,
-    )
-
-
-def with_repairs(record: Record, inpainting: Inpainting | None) -> Record:
-    """The record with what the stage inpaint found."""
-    if inpainting is None:
-        return record
-    sheets = {f"{PREFIX}{kind}": entry for kind, entry in inpainting.sheets.items()}
-    reports = {**record.projections, **inpainting.reports}
-    return replace(
-        record, metrics=record.metrics | inpainting.metrics, projections=reports, curves=record.curves | sheets
-    )
-
-
-def headline(record: Record, inpainting: Inpainting | None) -> str:
-    """Each method's pixel AUROC in a line; of repairs the PSNR."""
-    noun = "/pixel_auroc" if inpainting is None else f"/{next(iter(inpainting.holes))}_psnr_hole"
-    held = record.metrics | (inpainting.metrics if inpainting else {})
-    values = {key.split("/")[0]: value for key, value in held.items() if key.endswith(noun)}
-    named = noun.strip("/").replace("_", " ").replace("auroc", "AUROC")
-    return f"{named} " + (", ".join(f"{name} {value:.3f}" for name, value in values.items()) or "undefined, no masks")

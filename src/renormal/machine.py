@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import os
 import platform
 import subprocess
 import warnings
@@ -59,6 +60,14 @@ def keep_freed_memory() -> None:
         libc = ctypes.CDLL(None)
         libc.mallopt(M_MMAP_THRESHOLD, 32 * 2**20)  # the largest value that glibc takes
         libc.mallopt(M_TRIM_THRESHOLD, 2**30)
+
+
+def sum_alike() -> None:
+    """MKL's matrix products on some processors add up differently from row to row: then a sample's place has a say.
+
+    Reproducible kernels cost nothing measurable. MKL reads the variable at its first product.
+    """
+    os.environ.setdefault("MKL_CBWR", "AUTO")
 
 
 def quieten() -> None:

@@ -85,13 +85,14 @@ class Other:
         self.output.seek(0)
         text = self.output.read().decode(errors="replace").strip()
         code, last = self.process.returncode, (text.splitlines() or [""])[-1]
-        if code < 0:
-            return f"rank {self.number} was ended by {signal.Signals(-code).name}"
         if last.startswith(NAME):
             return f"rank {self.number}: {last.removeprefix(NAME)}"
+        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"failed with exit code {code}"
+        if not text:
+            return f"rank {self.number} {how}"
         path = folder / f"rank-{self.number}.log"
         path.write_text(portable(text) + "\n", encoding="utf-8")
-        return f"rank {self.number} failed with exit code {code}, {path} has its last words: {portable(last)}"
+        return f"rank {self.number} {how}, {path} has its last words: {portable(last)}"
 
     def end(self) -> None:
         """Now, whatever it is doing."""
@@ -209,6 +210,18 @@ def main() -> None:
         run_job(config)
     except (ValueError, InstantiationException) as error:
         sys.exit(f"{NAME}{error.__cause__ if isinstance(error, InstantiationException) else error}")
+    leave()
+
+
+def leave() -> None:
+    """Out of the group and away: threads of the group that are torn down with the interpreter abort now and then."""
+    import torch.distributed
+
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def end_with_rank_zero() -> None:

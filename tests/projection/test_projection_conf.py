@@ -36,7 +36,7 @@ NAMES = sorted(path.stem for path in (CONF / "projection").glob("*.yaml"))
 MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
 
 
-WITHOUT_Z = ["mean_image", "repair_ae"]
+WITHOUT_Z = ["mean_image", "repair_ae", "vaeac"]
 WITHOUT_F = ["anogan"]  # models that nothing but a search in z can restore with
 WITHOUT_PRIOR = ["ae_ssim", "dsae", "l2_ae"]
 CASES = [(name, "anogan" if name == "anogan" else "vae") for name in NAMES]

@@ -12,11 +12,13 @@ from renormal.models.mean_image import MeanImage
 from renormal.models.repair_ae import RepairAE
 from renormal.models.resnet_vae import ResNetVAE
 from renormal.models.vae import VAE
+from renormal.models.vaeac import VAEAC
 
 __all__ = [
     "DSAE",
     "L2AE",
     "VAE",
+    "VAEAC",
     "AnoGAN",
     "AnoVAEGAN",
     "ConvAutoencoder",

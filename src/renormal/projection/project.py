@@ -16,7 +16,7 @@ from renormal.projection.direction import Adam, Direction
 from renormal.projection.door import check_fit, check_images, check_search
 from renormal.projection.energy import Energy, Slope
 from renormal.projection.graph import Step, replayed
-from renormal.projection.lanes import lanes_of, side_by_side
+from renormal.projection.lanes import lanes_of, side_by_side, threads_of
 from renormal.projection.mask import UpdateMask, error_mask
 from renormal.projection.precision import PRECISIONS, computing, settled
 from renormal.projection.slots import Queue, Slots, combine
@@ -79,22 +79,24 @@ def project(
     x0: images on the model's device; their memory format is kept. omega: Ω per image, 1 where pixels may move.
     observe: called at every evaluation with the samples that are still moving, from one thread. arrived: called with
     the number of samples that have just been finished, one call at a time. Works under inference mode, leaves the
-    model's weights, gradients and training flag alone. Raises ValueError for images, Ω or a model that do not fit.
+    model's weights, gradients and training flag alone. For a model with nn.Linear on a CPU set MKL_CBWR=AUTO before
+    torch multiplies: MKL may add up differently from row to row without it. Raises ValueError for images, Ω or a model
+    that do not fit.
     """
     check_images(x0, omega)
     check_fit(descent.energy, model, omega)
     with torch.inference_mode(False):
         x0, omega = x0.clone(), None if omega is None else omega.clone()
         descent = settle(descent, model, x0)
-        queue = Queue(x0, _points(descent, model, x0), omega, descent.step_size, arrived)
-        if len(x0) == 0:
-            return queue.result
         assert descent.slots is not None
         width = min(descent.slots, len(x0))
         lanes = lanes_of(len(x0), width, x0.device) if observe is None else 1
-        memory = descent.direction.start(queue.points[:width]), descent.stop.start(width, x0.device)
-        moving = [queue.open(width, memory) for _ in range(lanes)]
-        side_by_side(partial(_run, descent, model, queue, observe), moving, queue.close)
+        with threads_of(lanes):
+            queue = Queue(x0, _points(descent, model, x0), omega, descent.step_size, arrived)
+            if width:
+                memory = descent.direction.start(queue.points[:width]), descent.stop.start(width, x0.device)
+                moving = [queue.open(width, memory) for _ in range(lanes)]
+                side_by_side(partial(_run, descent, model, queue, observe), moving, queue.close)
         return queue.result
 
 
