@@ -161,7 +161,7 @@ def test_weights_given_by_hand_are_named_in_the_record(tiny: Any, tmp_path: Path
     ("overrides", "message"),
     [
         (["stages=[test]"], "last.ckpt does not exist: train first"),
-        (["stages=[trian]"], r"stages has \['trian'\], it may hold train, calibrate, test and inpaint"),
+        (["stages=[trian]"], r"stages has \['trian'\], it may hold train, calibrate, test, inpaint and sample"),
         (["checkpoint=/nowhere.ckpt"], "add stages=\\[test\\]"),
         (["stages=[test]", "checkpoint=/nowhere.ckpt"], "checkpoint=/nowhere.ckpt does not exist"),
         (["category=grid", "test.stride=48"], "textures need 0 < test.stride <= data.patch_size <= .* test.stride=48"),

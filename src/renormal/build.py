@@ -19,11 +19,12 @@ from renormal.lit.datamodule import SourceData
 from renormal.lit.inpainting import Inpainting
 from renormal.lit.module import AutoencoderModule
 from renormal.lit.projection_callback import ProjectionCallback
+from renormal.lit.sampling import Sampling
 from renormal.lit.termination import EndAtOnce
 from renormal.lit.whole_file import WholeFile
 from renormal.machine import precision_of
 
-INPAINT = "inpaint"  # the stage
+INPAINT, SAMPLE = "inpaint", "sample"  # the stages
 
 
 def build_data(config: DictConfig, source: Source) -> SourceData:
@@ -39,7 +40,7 @@ def build_data(config: DictConfig, source: Source) -> SourceData:
         test_images=images_at_once(config, source.kind),
         seed=config.seed,
     )
-    if data.training.nbytes and {"test", INPAINT} & set(config.stages):
+    if data.training.nbytes and {"test", INPAINT, SAMPLE} & set(config.stages):
         _ = data.test
     return data
 
@@ -99,6 +100,16 @@ def build_inpainting(config: DictConfig, callback: ProjectionCallback, folder: P
     """The stage that repairs holes, with the projections of the config."""
     settings = instantiate(config.inpaint, _convert_="all")
     return Inpainting(callback.projections, **settings, folder=folder / "panels")
+
+
+def build_sampling(config: DictConfig, module: AutoencoderModule, folder: Path) -> Sampling:
+    """The stage that draws new images, for a model that has codes to learn."""
+    settings = instantiate(config.sample, _convert_="all")
+    sampling = Sampling(
+        **settings, weights=folder / "checkpoints" / "second_stage.pt", sheet=folder / "panels" / "samples.png"
+    )
+    sampling.check(module.model)
+    return sampling
 
 
 def check_baseline(config: DictConfig, callback: ProjectionCallback, model: object) -> None:

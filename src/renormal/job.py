@@ -17,10 +17,12 @@ from omegaconf import DictConfig
 
 from renormal.build import (
     INPAINT,
+    SAMPLE,
     build_callback,
     build_data,
     build_inpainting,
     build_module,
+    build_sampling,
     build_trainer,
     check_energies,
 )
@@ -39,12 +41,12 @@ from renormal.loggers import logging_to
 from renormal.machine import keep_freed_memory, precision_of, quieten, sum_alike
 from renormal.ranks import processes, said_by_first, started, started_elsewhere
 from renormal.recipe import answered, chosen, digest, fingerprints, same_weights, source_of
-from renormal.recording import headline, record_of, with_repairs
+from renormal.recording import completed, headline, record_of
 from renormal.report.record import write_record
 from renormal.state import shown
 from renormal.weights import given, load, load_others, resume_from
 
-STAGES = ("train", STAGE, "test", INPAINT)
+STAGES = ("train", STAGE, "test", INPAINT, SAMPLE)
 COLLAPSED = 1.0  # nats of KL below which a posterior says nothing about its image, ours
 Tell = Callable[[str, int | None], None]  # the stage, and the epochs finished
 log = logging.getLogger("renormal")
@@ -86,6 +88,7 @@ def perform(config: DictConfig, source: Source, hashes: dict[str, str], watching
     choosing = STAGE in config.stages or config.calibrate.settings
     calibration = Calibration(config, callback) if choosing else None
     inpainting = build_inpainting(config, callback, folder) if INPAINT in config.stages else None
+    sampling = build_sampling(config, module, folder) if SAMPLE in config.stages else None
     with logging_to(config, folder, hashes) as loggers:
         shows = [Dashboard(callback, **config.dashboard), DamageSheet(folder / "panels", seed=config.seed)]
         own = [callback, clock, *shows, *watching]
@@ -109,11 +112,15 @@ def perform(config: DictConfig, source: Source, hashes: dict[str, str], watching
         if inpainting:
             with timed(seconds, INPAINT):
                 inpainting.run(trainer, module, data, partial(say, trainer, INPAINT))
-        if {"test", INPAINT} & set(config.stages) and trainer.is_global_zero:
+        if sampling and trainer.is_global_zero:
+            with timed(seconds, SAMPLE):
+                sampling.run(trainer, module, data, partial(say, trainer, SAMPLE))
+        if {"test", INPAINT, SAMPLE} & set(config.stages) and trainer.is_global_zero:
             write_samples(folder, callback.rows)
             record = record_of(config, data, trainer, callback, clock, seconds, hashes, calibration)
-            write_record(folder, with_repairs(record, inpainting))
-            log.info("%s: %s in %.0f s", shown(folder), headline(record, inpainting), sum(seconds.values()))
+            record = completed(record, inpainting, sampling)
+            write_record(folder, record)
+            log.info("%s: %s in %.0f s", shown(folder), headline(record), sum(seconds.values()))
 
 
 def train(

@@ -63,8 +63,8 @@ def fingerprints(config: DictConfig, source: Source, precision: str) -> dict[str
     training = [parts(config, TRAINING) | one, precision, listing(source, source.train)]
     count = processes(config)
     suffix = "" if count == 1 or "train" not in config.stages else f"{RANKS}{count}"
-    tested = [*TEST, "scores"] if config.scores else TEST  # a table of one score has the digest that it always had
-    tested = [*tested, "inpaint"] if "inpaint" in config.stages else tested
+    tested = [*TEST, "scores"] if config.scores else [*TEST]  # a table of one score has the digest that it always had
+    tested += [stage for stage in ("inpaint", "sample") if stage in config.stages]
     test = [parts(config, tested), listing(source, source.test), weights_of(config)]
     test += chosen(config, source)  # nothing for a config that chooses nothing: its digest is that of older records
     return {"training": digest(training) + suffix, "test": digest(test)}

@@ -12,6 +12,7 @@ from renormal.calibrate import Calibration
 from renormal.lit.datamodule import SourceData
 from renormal.lit.inpainting import Inpainting
 from renormal.lit.projection_callback import ProjectionCallback
+from renormal.lit.sampling import Sampling
 from renormal.lit.training_clock import TrainingClock
 from renormal.machine import commit, device_name, precision_of, versions
 from renormal.report.record import Record
@@ -70,21 +71,20 @@ def record_of(
     )
 
 
-def with_repairs(record: Record, inpainting: Inpainting | None) -> Record:
-    """The record with what the stage inpaint found."""
-    if inpainting is None:
-        return record
-    sheets = {f"{PREFIX}{kind}": entry for kind, entry in inpainting.sheets.items()}
-    reports = {**record.projections, **inpainting.reports}
-    return replace(
-        record, metrics=record.metrics | inpainting.metrics, projections=reports, curves=record.curves | sheets
-    )
+def completed(record: Record, inpainting: Inpainting | None, sampling: Sampling | None) -> Record:
+    """The record with what the stages inpaint and sample found."""
+    if inpainting is not None:
+        sheets = {f"{PREFIX}{kind}": entry for kind, entry in inpainting.sheets.items()}
+        reports, metrics = {**record.projections, **inpainting.reports}, record.metrics | inpainting.metrics
+        record = replace(record, metrics=metrics, projections=reports, curves=record.curves | sheets)
+    return record if sampling is None else replace(record, metrics=record.metrics | sampling.metrics)
 
 
-def headline(record: Record, inpainting: Inpainting | None) -> str:
-    """Each method's pixel AUROC in a line; of repairs the PSNR."""
-    noun = "/pixel_auroc" if inpainting is None else f"/{next(iter(inpainting.holes))}_psnr_hole"
-    held = record.metrics | (inpainting.metrics if inpainting else {})
-    values = {key.split("/")[0]: value for key, value in held.items() if key.endswith(noun)}
+def headline(record: Record) -> str:
+    """Each method's pixel AUROC in a line; else PSNR in the first kind of hole, or the distance of new codes."""
+    nouns = ["/pixel_auroc", *(f"/{key.removeprefix(PREFIX)}_psnr_hole" for key in record.curves), "/frechet_z"]
+    found = {noun: {key: value for key, value in record.metrics.items() if key.endswith(noun)} for noun in nouns}
+    noun = next((noun for noun in nouns if found[noun]), nouns[0])
     named = noun.strip("/").replace("_", " ").replace("auroc", "AUROC")
-    return f"{named} " + (", ".join(f"{name} {value:.3f}" for name, value in values.items()) or "undefined, no masks")
+    values = ", ".join(f"{key.split('/')[0]} {value:.3f}" for key, value in found[noun].items())
+    return f"{named} {values or 'undefined, no masks'}"

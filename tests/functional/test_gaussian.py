@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
+from scipy.linalg import sqrtm
 from torch.distributions import Normal, kl_divergence
 
-from renormal.functional.gaussian import kl_to_standard_normal, nll
+from renormal.functional.gaussian import frechet_distance, kl_to_standard_normal, nll
 
 SHAPE = (4, 3, 6, 5)
 
@@ -42,3 +44,14 @@ def test_float32_whatever_comes_in_and_whatever_autocast_says() -> None:
     for one, other in zip(outside, inside, strict=True):
         assert torch.equal(one, other)
     assert nll(x.bfloat16(), mean.bfloat16()).dtype == torch.float32
+
+
+def test_the_frechet_distance_is_that_of_scipy() -> None:
+    generator = torch.Generator().manual_seed(0)
+    one = torch.randn(200, 5, generator=generator) @ torch.randn(5, 5, generator=generator)
+    other = torch.randn(200, 5, generator=generator) + 0.5
+    means = one.double().mean(0) - other.double().mean(0)
+    first, second = (np.cov(part.numpy().astype(float).T) for part in (one, other))
+    expected = means.square().sum().item() + np.trace(first + second - 2 * sqrtm(first @ second).real)
+    assert frechet_distance(one, other) == pytest.approx(expected, rel=1e-6)
+    assert frechet_distance(one, one) == pytest.approx(0, abs=1e-6)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import torch
 from torch import Tensor
 
 from renormal.contracts import PerSample
@@ -23,3 +24,18 @@ def kl_to_standard_normal(mean: Tensor, log_variance: Tensor) -> PerSample:
     """½ Σ μ² + σ² − log σ² − 1: D_KL(N(μ, σ²) ‖ N(0, I)); (B,)."""
     mean, log_variance = mean.float(), log_variance.float()
     return 0.5 * per_sample_sum(mean.square() + log_variance.exp() - log_variance - 1)
+
+
+def frechet_distance(one: Tensor, other: Tensor) -> float:
+    """‖μ₁ − μ₂‖² + tr(Σ₁ + Σ₂ − 2 (Σ₁^½ Σ₂ Σ₁^½)^½) of the Gaussians fitted to two sets of points, (N, D) each.
+
+    Dowson & Landau 1982. It grows as points become fewer: compare sets of one size only.
+    """
+    means, covariances = zip(
+        *((part.double().mean(dim=0), part.double().T.cov()) for part in (one, other)), strict=True
+    )
+    values, vectors = torch.linalg.eigh(covariances[0])
+    root = vectors * values.clamp(min=0).sqrt() @ vectors.T
+    shared = torch.linalg.eigvalsh(root @ covariances[1] @ root).clamp(min=0).sqrt().sum()
+    apart = (means[0] - means[1]).square().sum()
+    return float(apart + covariances[0].trace() + covariances[1].trace() - 2 * shared)

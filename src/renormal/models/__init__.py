@@ -11,6 +11,7 @@ from renormal.models.l2_ae import L2AE
 from renormal.models.mean_image import MeanImage
 from renormal.models.repair_ae import RepairAE
 from renormal.models.resnet_vae import ResNetVAE
+from renormal.models.second_stage import SecondStageVAE
 from renormal.models.vae import VAE
 from renormal.models.vaeac import VAEAC
 
@@ -29,5 +30,6 @@ __all__ = [
     "Player",
     "RepairAE",
     "ResNetVAE",
+    "SecondStageVAE",
     "TrainingLoss",
 ]

@@ -13,6 +13,7 @@ from renormal.report.strips import picture_path
 
 SHEETS = {  # by file beside the record
     "panels/damage.png": "Good images; below them the damage that the network learned to undo, each above its cover",
+    "panels/samples.png": "New images: above from N(0, I), below from the second stage",
     "planted.png": "Defects planted on good images, on which settings were chosen, each beside its outline",
 }
 WIDTH, QUALITY = 900, 75  # px at most; WebP

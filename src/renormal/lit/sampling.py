@@ -1,0 +1,144 @@
+"""New images from a trained VAE: its own prior beside a second stage that learns the law of its codes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from renormal.functional.gaussian import frechet_distance
+from renormal.lit.batches import channels_last, in_batches
+from renormal.lit.datamodule import SourceData
+from renormal.lit.module import AutoencoderModule, OptimizerFactory
+from renormal.lit.panels import pixels
+from renormal.models import SecondStageVAE
+
+CHUNK = 64  # images that are encoded or decoded at a time
+ACROSS, DOWN = 12, 3  # images of the sheet, for each way of drawing
+
+
+class Sampling:
+    """Trains the second stage on the codes of the training images, then draws. Leaves `metrics` and two files.
+
+    net: latent → second stage. epochs: over the codes, 200 as published for 200 000 of them. weights, sheet: where the
+    second stage and the drawn images are left.
+    """
+
+    def __init__(
+        self,
+        *,
+        net: Callable[..., SecondStageVAE],
+        optimizer: OptimizerFactory,
+        epochs: int = 200,
+        batch_size: int = 64,
+        seed: int = 0,
+        weights: Path,
+        sheet: Path,
+    ) -> None:
+        for name, value in (("epochs", epochs), ("batch_size", batch_size)):
+            if value < 1:
+                raise ValueError(f"sample.{name} must be at least 1, got {value}")
+        self.net, self.optimizer, self.epochs, self.batch_size, self.seed = net, optimizer, epochs, batch_size, seed
+        self.weights, self.sheet = weights, sheet
+        self.metrics: dict[str, float] = {}
+
+    @staticmethod
+    def check(model: Any) -> None:
+        """Raises ValueError for a model that has no q(z | x)."""
+        if not hasattr(model, "posterior") or not isinstance(getattr(model, "latent", None), int):
+            raise ValueError("the stage sample needs a variational autoencoder: model=resnet_vae, vae or gamma_vae")
+
+    def run(self, trainer: L.Trainer, module: AutoencoderModule, data: SourceData, beat: Callable[[], None]) -> None:
+        """On the first rank's device. beat: called after each epoch."""
+        training, device = module.training, trainer.strategy.root_device
+        model: Any = module.to(device).eval().model
+        good = [row for row, defect in enumerate(data.test.defects) if defect == "good"]
+        codes = self.codes(model, data.training, device)
+        second = self.train(codes, model.latent, trainer.accelerator, beat).to(device).eval()
+        self.weights.parent.mkdir(parents=True, exist_ok=True)
+        partial_file = self.weights.with_suffix(".tmp")
+        torch.save(second.state_dict(), partial_file)
+        partial_file.replace(self.weights)
+        generator = torch.Generator().manual_seed(self.seed)
+        count = max(len(good), ACROSS * DOWN)
+        found = {
+            "prior": torch.randn(count, model.latent, generator=generator).to(device),
+            "second_stage": second.drawn(count, generator=generator),
+        }
+        self.measure(found, codes, self.codes(model, data.test.images[good], device), generator)
+        self.draw(model, found)
+        module.train(training)
+
+    @torch.no_grad()
+    def codes(self, model: Any, images: Tensor, device: torch.device) -> Tensor:
+        """(N, 2, latent): mean and log variance of q(z | x). images: uint8; a texture's first tile."""
+        side = model.size
+        answer = [channels_last(part[..., :side, :side].float() / 255, device) for part in torch.split(images, CHUNK)]
+        pairs = [in_batches(lambda x: torch.stack(model.posterior(x), dim=1), part, size=CHUNK) for part in answer]
+        return torch.cat([*pairs, torch.zeros(0, 2, model.latent, device=device)])
+
+    def train(self, codes: Tensor, latent: int, accelerator: Any, beat: Callable[[], None]) -> SecondStageVAE:
+        """In float32 on one device."""
+        torch.manual_seed(self.seed)
+        second = self.net(latent=latent)
+        module = AutoencoderModule(second, optimizer=self.optimizer, seed=self.seed)
+        order = torch.Generator().manual_seed(self.seed)
+        loader: DataLoader[Tensor] = DataLoader(codes.cpu(), self.batch_size, shuffle=True, generator=order)  # type: ignore[arg-type]
+        own = L.Trainer(
+            accelerator=accelerator,
+            devices=1,
+            max_epochs=self.epochs,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            callbacks=[Beat(beat)],
+        )
+        own.fit(module, loader)
+        return second
+
+    def measure(self, found: dict[str, Tensor], codes: Tensor, held_out: Tensor, generator: torch.Generator) -> None:
+        """Fréchet distances to codes of held-out images, z ~ q(z | x): of what was drawn, and of training codes."""
+        count = len(held_out)
+        if count < 2:
+            return
+        truth = sampled(held_out, generator)
+        known = codes[torch.randperm(len(codes), generator=generator)[:count].to(codes.device)]
+        ways = {**found, "training": sampled(known, generator)}
+        self.metrics |= {f"{name}/frechet_z": frechet_distance(z[:count], truth) for name, z in ways.items()}
+
+    @torch.no_grad()
+    def draw(self, model: Any, found: dict[str, Tensor]) -> None:
+        """A block of images for each way, one above the other."""
+        blocks = []
+        for z in found.values():
+            images = in_batches(model.decode, z[: ACROSS * DOWN], size=ACROSS * DOWN)
+            rows = [np.concatenate([pixels(image) for image in row], axis=1) for row in torch.split(images, ACROSS)]
+            blocks.append(np.concatenate(rows, axis=0))
+        self.sheet.parent.mkdir(parents=True, exist_ok=True)
+        gap = np.full((4, *blocks[0].shape[1:]), 255, dtype=np.uint8)
+        Image.fromarray(np.concatenate([blocks[0], gap, blocks[1]], axis=0)).save(self.sheet, optimize=True)
+
+
+def sampled(codes: Tensor, generator: torch.Generator) -> Tensor:
+    """z ~ q(z | x) of (N, 2, latent)."""
+    mean, log_variance = codes.unbind(dim=1)
+    noise = torch.randn(mean.shape, generator=generator).to(mean)
+    return mean + (0.5 * log_variance).exp() * noise
+
+
+class Beat(L.Callback):
+    """Says after each epoch that there is still somebody at work."""
+
+    def __init__(self, beat: Callable[[], None]) -> None:
+        self.beat = beat
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.beat()
