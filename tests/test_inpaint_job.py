@@ -28,10 +28,13 @@ def job(tiny: Any) -> tuple[Path, Record]:
 def test_every_way_is_measured_on_every_kind_of_hole(job: tuple[Path, Record]) -> None:
     folder, record = job
     ways = {"classical", "baseline", "pasted", "inpaint", "inpaint_blind"}
+    ways |= {f"{name}_reconstructed" for name in ("inpaint", "inpaint_blind")}
     for kind in ("squares", "mixture"):
         for noun in ("psnr_hole", "ssim_hole", "l1_hole", "psnr_rest", "auroc"):
             assert {key.split("/")[0] for key in record.metrics if key.endswith(f"/{kind}_{noun}")} == ways
         assert record.metrics[f"inpaint/{kind}_l1_rest"] == 0
+        assert record.metrics[f"inpaint_reconstructed/{kind}_l1_rest"] == 0
+        assert record.metrics[f"inpaint_blind_reconstructed/{kind}_l1_rest"] > 0
         assert (folder / "panels" / f"inpaint-{kind}.png").is_file()
         assert record.projections["inpaint"][f"{kind}_steps"] is not None
     assert record.projections["inpaint"]["threshold"] is not None
@@ -45,6 +48,9 @@ def test_the_job_is_not_repeated_and_its_figures_are_drawn(job: tuple[Path, Reco
         run_job(tiny(*HOLES))
     assert (folder / "record.json").stat().st_mtime_ns == written
     report([str(folder), "--figures"])
+    table = (folder / "repairs.md").read_text(encoding="utf-8").splitlines()
+    assert len(table) == 2 + 2 * 7, "a row for each kind of hole and way"
+    assert f"{record.metrics['inpaint/squares_psnr_hole']:.2f}" in next(line for line in table if "eq. 7" in line)
     figures = {path.name for path in (folder / "figures").glob("*.png")}
     stem = f"{record.model}-{record.category}-{record.seed}.png"
     assert {f"figure4-{stem}", f"figure7-{stem}"} <= figures

@@ -26,6 +26,7 @@ from renormal.lit.panels import pixels
 from renormal.metrics import AnomalyMetrics
 from renormal.projection import Descent, known_mask, project
 
+ANSWER = "_reconstructed"  # behind a descent's name: f(x_N)
 CHUNK = 64  # images at a time where a descent does not say
 SHOWN = 5  # best, and as many worst
 Classical = Callable[[np.ndarray, np.ndarray], np.ndarray]  # ((H, W, C), (H, W) bool) → (H, W, C)
@@ -94,6 +95,8 @@ class Inpainting:
                 start = time.perf_counter()
                 image, result = way(damaged)
                 found[name] = Repaired(image, time.perf_counter() - start, result)
+                if result is not None:
+                    found[f"{name}{ANSWER}"] = Repaired(answer(descents[name], result, damaged), found[name].seconds)
             self._measure(kind, damaged, found)
             for name, descent in descents.items():
                 self.reports[name]["threshold"] = getattr(descent.stop, "value", None)
@@ -157,6 +160,13 @@ def by_descent(model: Any, descent: Descent, damaged: Damaged) -> Answer:
     result = project(model, damaged.image, descent, omega=omega)
     finite = result.x.flatten(1).isfinite().all(dim=1)[:, None, None, None]
     return torch.where(finite, result.x, damaged.image), result
+
+
+def answer(descent: Descent, result: Projection, damaged: Damaged) -> Images:
+    """f(x_N), where Ω is known in the hole only: smoother than x_N, whose pixels moved one by one."""
+    image = result.terms.reconstructed
+    image = torch.where(image.isfinite(), image, damaged.image)
+    return inside(image, damaged) if descent.mask is known_mask else image
 
 
 def by_library(method: Classical, damaged: Damaged) -> Answer:

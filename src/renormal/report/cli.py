@@ -79,7 +79,7 @@ def write(options: argparse.Namespace, records: list[Record], status: Status, pr
     """Every output, the page's path last."""
     from rich.console import Console
 
-    from renormal.report import chosen, render
+    from renormal.report import chosen, render, repairs
     from renormal.report.html import write_page
     from renormal.report.table import build_table
 
@@ -97,6 +97,9 @@ def write(options: argparse.Namespace, records: list[Record], status: Status, pr
         (out / f"table.{name}").write_text(text(table), encoding="utf-8")
     if found:
         (out / "chosen.md").write_text(chosen.markdown(found), encoding="utf-8")
+    if repaired := repairs.repairs_table(records):
+        print(repaired, end="")
+        (out / "repairs.md").write_text(repaired, encoding="utf-8")
     if options.figures:
         from renormal.report.figures import write_figures
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
+from tabulate import tabulate
 
 from renormal.report.record import Record
 from renormal.report.strips import cut, picture_path
@@ -22,8 +23,22 @@ WORDS = {
     "pasted": "f(x₀) in the hole",
     "inpainter": "trained for it",
     "inpaint": "x_N, eq. 7",
+    "inpaint_reconstructed": "f(x_N) in the hole",
     "inpaint_blind": "x_N, eq. 8, blind",
+    "inpaint_blind_reconstructed": "f(x_N), blind",
 }
+COLUMNS = (  # the end of a metric's name, its words, its format
+    ("psnr_hole", "PSNR in the hole, dB", ".2f"),
+    ("ssim_hole", "SSIM", ".3f"),
+    ("l1_hole", "L1", ".3f"),
+    ("psnr_rest", "PSNR outside", ".2f"),
+    ("ssim_rest", "SSIM", ".3f"),
+    ("l1_rest", "L1", ".3f"),
+    ("auroc", "AUROC of the change", ".3f"),
+    ("steps", "steps", ".0f"),
+    ("stopped", "reached T", ".0%"),
+    ("seconds", "s an image", ".3f"),
+)
 SIDE = 0.95  # inches of a picture
 
 
@@ -41,6 +56,33 @@ def repair_figures(records: Sequence[Record]) -> Iterator[tuple[str, Figure]]:
 def repairs(record: Record) -> dict[str, Mapping[str, Any]]:
     """By kind of hole what the record says of its picture."""
     return {key.removeprefix(PREFIX): entry for key, entry in record.curves.items() if key.startswith(PREFIX)}
+
+
+def repair_rows(records: Sequence[Record]) -> list[list[Any]]:
+    """A row for each model, kind of hole and way to repair it."""
+    rows = []
+    for record in records:
+        for kind in repairs(record):
+            ways = dict.fromkeys(key.split("/")[0] for key in record.metrics if key.endswith(f"/{kind}_psnr_hole"))
+            for way in ways:
+                held: dict[str, float | None] = {f"{way}/{k}": v for k, v in record.projections.get(way, {}).items()}
+                held |= record.metrics
+                numbers = [held.get(f"{way}/{kind}_{noun}") for noun, _, _ in COLUMNS]
+                told = [format_spec(value, spec) for value, (_, _, spec) in zip(numbers, COLUMNS, strict=True)]
+                rows.append([record.model, kind, WORDS.get(way, way), *told])
+    return rows
+
+
+def format_spec(value: float | None, spec: str) -> str:
+    return "–" if value is None else f"{value:{spec}}"
+
+
+def repairs_table(records: Sequence[Record]) -> str:
+    """A pipe table for GitHub; empty where no record has repaired a hole."""
+    rows = repair_rows(records)
+    headers = ["model", "holes", "repaired by", *(words for _, words, _ in COLUMNS)]
+    align = ("left",) * 3 + ("right",) * len(COLUMNS)
+    return tabulate(rows, headers, tablefmt="pipe", colalign=align, disable_numparse=True) + "\n" if rows else ""
 
 
 def repair_figure(record: Record, kind: str, entry: Mapping[str, Any]) -> Figure:
