@@ -14,6 +14,7 @@ from skimage.metrics import peak_signal_noise_ratio
 
 from renormal.contracts import Reconstruction
 from renormal.functional.holes import square_holes
+from renormal.lit.classical import biharmonic
 from renormal.lit.inpainting import Damaged, Inpainting, by_descent, by_library, by_model, damage, quality, sheet
 from renormal.projection import Descent, Energy, Gradient, Threshold, error_mask, known_mask
 
@@ -101,3 +102,12 @@ def test_settings_that_cannot_be_are_refused(settings: dict[str, Any], message: 
     given = {"holes": {"squares": partial(square_holes)}, **settings}
     with pytest.raises(ValueError, match=message):
         Inpainting({}, **given)
+
+
+def test_where_nothing_is_known_the_library_is_not_asked() -> None:
+    image = np.random.default_rng(0).random((16, 16, 3)).astype(np.float32)
+    assert (biharmonic(image, np.ones((16, 16), dtype=bool)) == 0.5).all()
+    half = np.arange(256).reshape(16, 16) < 128
+    filled = biharmonic(image, half)
+    assert np.allclose(filled[~half], image[~half], atol=1e-6)
+    assert np.isfinite(filled).all()
