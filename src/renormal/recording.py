@@ -75,7 +75,11 @@ def completed(record: Record, inpainting: Inpainting | None, sampling: Sampling 
     """The record with what the stages inpaint and sample found."""
     if inpainting is not None:
         sheets = {f"{PREFIX}{kind}": entry for kind, entry in inpainting.sheets.items()}
-        reports, metrics = {**record.projections, **inpainting.reports}, record.metrics | inpainting.metrics
+        reports = {
+            name: record.projections.get(name, {}) | inpainting.reports.get(name, {})
+            for name in {**record.projections, **inpainting.reports}
+        }
+        metrics = record.metrics | inpainting.metrics
         record = replace(record, metrics=metrics, projections=reports, curves=record.curves | sheets)
     return record if sampling is None else replace(record, metrics=record.metrics | sampling.metrics)
 

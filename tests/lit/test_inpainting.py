@@ -111,3 +111,15 @@ def test_where_nothing_is_known_the_library_is_not_asked() -> None:
     filled = biharmonic(image, half)
     assert np.allclose(filled[~half], image[~half], atol=1e-6)
     assert np.isfinite(filled).all()
+
+
+def test_an_image_that_is_missing_as_a_whole_has_no_say_in_what_lies_outside() -> None:
+    truth = torch.full((3, 3, 16, 16), 0.5)
+    holes = torch.zeros(3, 1, 16, 16)
+    holes[:2, :, :8], holes[2] = 1, 1
+    found = dict(quality(truth + 0.1, Damaged(truth, holes, truth)))
+    assert found["psnr_rest"] == pytest.approx(20, abs=1e-3)
+    assert found["l1_rest"] == pytest.approx(0.1)
+    assert found["psnr_hole"] == pytest.approx(20, abs=1e-3)
+    everything = dict(quality(truth, Damaged(truth, torch.ones_like(holes), truth)))
+    assert "psnr_rest" not in everything

@@ -8,7 +8,7 @@ import torch
 from renormal.models import ResNetVAE
 
 
-def test_it_has_the_layers_of_the_paper() -> None:
+def test_it_has_the_layers_that_it_says() -> None:
     """64 px: four scales of 32 to 256 channels, z of 128, a decoder that starts from 2 × 2 pixels."""
     model = ResNetVAE(channels=3)
     assert model.latent == 128

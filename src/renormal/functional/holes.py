@@ -22,9 +22,9 @@ FACE_PARTS = (  # top, left, bottom, right at 128 px: O1 to O6 of Li et al. (arX
     (52, 61, 74, 99),
     (86, 40, 124, 88),
 )
-KEPT = 0.05  # of the pixels, where each is missing on its own
+KEPT, AT_64 = 0.2, 64  # of the pixels, where each is missing on its own, at 64 px; as many at any side
 COVERED = 0.25  # of an image by a random pattern
-CELLS = 0.06  # of a random pattern, an image's side over its coarse noise's
+CELLS = 4  # of a random pattern's coarse noise, a side
 LEAST = 0.3  # of the image's area, random rectangles
 
 
@@ -39,7 +39,7 @@ def mixed_holes(count: int, size: int, *, generator: torch.Generator) -> Mask:
     """The mixture that VAEAC trains on (Ivanov et al., arXiv 1806.02382, section 5.3), 1 : 1 : 2.
 
     The holes of Yeh et al. (arXiv 1607.07539), the face parts of Li et al. (arXiv 1704.05838), random rectangles. Drawn
-    anew from their descriptions; for any side, where theirs are for 128 px.
+    anew from their descriptions for any side, where theirs are for 128 px.
     """
     kinds = (yeh_holes, face_parts, rectangles, rectangles)
     which = torch.randint(len(kinds), (count,), generator=generator)
@@ -49,8 +49,11 @@ def mixed_holes(count: int, size: int, *, generator: torch.Generator) -> Mask:
 
 
 def yeh_holes(count: int, size: int, *, generator: torch.Generator) -> Mask:
-    """The centre, a smooth random pattern, 95 % of the pixels, or one half of the image: 2 : 2 : 2 : 4."""
-    quarter, half = size // 4, size // 2
+    """The centre, a smooth random pattern, most pixels one by one, or one half of the image: 2 : 2 : 2 : 4.
+
+    One by one 80 % are missing at 64 px; as many are known at any other side, 95 % are missing at 128 px.
+    """
+    quarter, half, kept = size // 4, size // 2, min(1.0, KEPT * (AT_64 / size) ** 2)
     fixed = [
         (quarter, quarter, size - quarter, size - quarter),
         (0, 0, size, half),
@@ -63,7 +66,7 @@ def yeh_holes(count: int, size: int, *, generator: torch.Generator) -> Mask:
         if draw in (2, 3):
             found.append(pattern(size, generator=generator))
         elif draw in (4, 5):
-            found.append((torch.rand(1, 1, size, size, generator=generator) >= KEPT).float())
+            found.append((torch.rand(1, 1, size, size, generator=generator) >= kept).float())
         else:
             top, left, bottom, right = fixed[0 if draw < 2 else draw - 5]
             found.append(_rectangles(size, torch.tensor([[top, left]]), torch.tensor([[bottom, right]])))
@@ -72,8 +75,7 @@ def yeh_holes(count: int, size: int, *, generator: torch.Generator) -> Mask:
 
 def pattern(size: int, *, generator: torch.Generator) -> Mask:
     """Where smooth noise is above its own quantile: a quarter of the image is missing."""
-    cells = max(2, round(CELLS * size))
-    noise = F.interpolate(torch.rand(1, 1, cells, cells, generator=generator), (size, size), mode="bicubic")
+    noise = F.interpolate(torch.rand(1, 1, CELLS, CELLS, generator=generator), (size, size), mode="bicubic")
     return (noise > noise.quantile(1 - COVERED)).float()
 
 
@@ -85,12 +87,15 @@ def face_parts(count: int, size: int, *, generator: torch.Generator) -> Mask:
 
 
 def rectangles(count: int, size: int, *, generator: torch.Generator) -> Mask:
-    """Any rectangle of at least 30 % of the area, each area equally likely."""
-    area = LEAST + (1 - LEAST) * torch.rand(count, generator=generator)
-    height = area ** torch.rand(count, generator=generator)  # between its area and 1, and width = area / height
-    sides = (torch.stack([height, area / height], dim=1) * size).round().clamp(1, size).long()
-    corners = (torch.rand(count, 2, generator=generator) * (size - sides + 1)).long()
-    return _rectangles(size, corners, corners + sides)
+    """Between two pixels drawn at random, again until they span at least 30 % of the area."""
+    found: list[Tensor] = []
+    while len(found) < count:
+        corners = torch.randint(size, (2, 2), generator=generator)  # two points, row and column of each
+        start, end = corners.amin(dim=0), corners.amax(dim=0) + 1
+        if int((end - start).prod()) >= LEAST * size**2:
+            found.append(torch.stack([start, end]))
+    both = torch.stack(found) if found else torch.zeros(0, 2, 2, dtype=torch.long)
+    return _rectangles(size, both[:, 0], both[:, 1])
 
 
 def noise_filled(images: Images, holes: Mask, *, generator: torch.Generator) -> Images:

@@ -86,6 +86,8 @@ class Inpainting:
         good = [row for row, defect in enumerate(data.test.defects) if defect == "good"][: self.images]
         truth = channels_last(data.test.images[good].float() / 255, trainer.strategy.root_device)
         descents = calibrated(self.projections, trainer, data, module.model, samples=len(truth))
+        if not trainer.is_global_zero:  # which measures and draws; the others' part was the threshold
+            return
         paths = [data.test.paths[row] for row in good]
         for kind, draw in self.holes.items():
             damaged = damage(truth, draw, seed=self.seed)
@@ -183,9 +185,12 @@ def quality(image: Images, damaged: Damaged) -> Iterator[tuple[str, float]]:
     truth, holes = damaged.truth, damaged.holes
     error, similar = (image - truth).abs().mean(dim=1), ssim_map(image, truth).mean(dim=1)  # (B, C, H, W) → (B, H, W)
     for place, where in (("hole", holes), ("rest", 1 - holes)):
-        yield f"psnr_{place}", float(psnr(image, truth, where).mean())
-        yield f"ssim_{place}", float(mean_of(similar, where).mean())
-        yield f"l1_{place}", float(mean_of(error, where).mean())
+        some = where.sum(dim=(1, 2, 3)) > 0
+        if not some.any():  # images that are missing as a whole have no outside
+            continue
+        yield f"psnr_{place}", float(psnr(image, truth, where)[some].mean())
+        yield f"ssim_{place}", float(mean_of(similar, where)[some].mean())
+        yield f"l1_{place}", float(mean_of(error, where)[some].mean())
     counter = AnomalyMetrics()
     counter.update((image - damaged.image).abs().mean(dim=1).float(), (holes[:, 0] > 0).long())
     yield "auroc", float(counter.compute()["pixel_auroc"])
@@ -194,7 +199,7 @@ def quality(image: Images, damaged: Damaged) -> Iterator[tuple[str, float]]:
 def mean_of(values: Tensor, where: Mask) -> PerSample:
     """Over the pixels where the mask is 1."""
     weight = where[:, 0]
-    return (values * weight).sum(dim=(1, 2)) / weight.sum(dim=(1, 2)).clamp(min=1)
+    return (values * weight).sum(dim=(1, 2)) / weight.sum(dim=(1, 2))
 
 
 def sheet(path: Path, paths: list[str], damaged: Damaged, found: Mapping[str, Repaired]) -> dict[str, Any]:

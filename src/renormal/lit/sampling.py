@@ -27,8 +27,8 @@ ACROSS, DOWN = 12, 3  # images of the sheet, for each way of drawing
 class Sampling:
     """Trains the second stage on the codes of the training images, then draws. Leaves `metrics` and two files.
 
-    net: latent → second stage. epochs: over the codes, 200 as published for 200 000 of them. weights, sheet: where the
-    second stage and the drawn images are left.
+    net: latent → second stage. epochs: over the codes. weights, sheet: where the second stage and the drawn images are
+    left.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Sampling:
         model: Any = module.to(device).eval().model
         good = [row for row, defect in enumerate(data.test.defects) if defect == "good"]
         codes = self.codes(model, data.training, device)
-        second = self.train(codes, model.latent, trainer.accelerator, beat).to(device).eval()
+        second = self.train(codes, model.latent, beat).to(device).eval()
         self.weights.parent.mkdir(parents=True, exist_ok=True)
         partial_file = self.weights.with_suffix(".tmp")
         torch.save(second.state_dict(), partial_file)
@@ -80,20 +80,21 @@ class Sampling:
     def codes(self, model: Any, images: Tensor, device: torch.device) -> Tensor:
         """(N, 2, latent): mean and log variance of q(z | x). images: uint8; a texture's first tile."""
         side = model.size
-        answer = [channels_last(part[..., :side, :side].float() / 255, device) for part in torch.split(images, CHUNK)]
-        pairs = [in_batches(lambda x: torch.stack(model.posterior(x), dim=1), part, size=CHUNK) for part in answer]
+        cut = (part[..., :side, :side].float() / 255 for part in torch.split(images, CHUNK))  # one chunk at a time
+        parts = (channels_last(part, device) for part in cut)
+        pairs = [in_batches(lambda x: torch.stack(model.posterior(x), dim=1), part, size=CHUNK) for part in parts]
         return torch.cat([*pairs, torch.zeros(0, 2, model.latent, device=device)])
 
-    def train(self, codes: Tensor, latent: int, accelerator: Any, beat: Callable[[], None]) -> SecondStageVAE:
-        """In float32 on one device."""
+    def train(self, codes: Tensor, latent: int, beat: Callable[[], None]) -> SecondStageVAE:
+        """In float32, on the device of the codes."""
         torch.manual_seed(self.seed)
         second = self.net(latent=latent)
-        module = AutoencoderModule(second, optimizer=self.optimizer, seed=self.seed)
+        module = SecondStageModule(second, optimizer=self.optimizer, seed=self.seed)
         order = torch.Generator().manual_seed(self.seed)
         loader: DataLoader[Tensor] = DataLoader(codes.cpu(), self.batch_size, shuffle=True, generator=order)  # type: ignore[arg-type]
         own = L.Trainer(
-            accelerator=accelerator,
-            devices=1,
+            accelerator=codes.device.type,
+            devices=1 if codes.device.type == "cpu" else [codes.device.index or 0],
             max_epochs=self.epochs,
             logger=False,
             enable_checkpointing=False,
@@ -132,6 +133,12 @@ def sampled(codes: Tensor, generator: torch.Generator) -> Tensor:
     mean, log_variance = codes.unbind(dim=1)
     noise = torch.randn(mean.shape, generator=generator).to(mean)
     return mean + (0.5 * log_variance).exp() * noise
+
+
+class SecondStageModule(AutoencoderModule):
+    """Trained like any autoencoder, on codes."""
+
+    rates = "sample.optimizer.lr"
 
 
 class Beat(L.Callback):

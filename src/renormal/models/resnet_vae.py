@@ -13,6 +13,9 @@ START = 2
 class ResNetVAE(GammaVAE):
     """L(x) of the γ-VAE; encoder and decoder of residual blocks, one a scale, batch norms before each convolution.
 
+    Ours, where the authors' code differs: the encoder halves the side after its last scale, too, the decoder is never
+    wider than the encoder, and the fully connected block and the last convolution have batch norms.
+
     channels: 1 or 3. latent: size of z, 128 as published. size: image side in pixels, 32 or more, a power of two.
     width: channels of the first scale, 32 as published; they double with each scale. hidden: of the fully connected
     residual block before z, 512 as published. speed: as in GammaVAE.

@@ -31,7 +31,7 @@ class Latent(NamedTuple):
 
     @property
     def normal(self) -> Normal:
-        return Normal(self.mean, self.log_sigma.exp())
+        return Normal(self.mean, self.log_sigma.exp(), validate_args=False)  # a NaN is the trainer's to name
 
 
 class VAEAC(nn.Module):
@@ -104,7 +104,7 @@ class VAEAC(nn.Module):
         prior, maps = self.conditional(x, hole)
         proposal = latent_of(self.proposal(torch.cat([x, hole], dim=1))[0])
         mean, sigma = self.decode(proposal.normal.rsample(), maps)
-        missing = -(Normal(mean, sigma).log_prob(x) * hole).sum(dim=(1, 2, 3))  # type: ignore[no-untyped-call]
+        missing = -(Normal(mean, sigma, validate_args=False).log_prob(x) * hole).sum(dim=(1, 2, 3))  # type: ignore[no-untyped-call]
         kl = kl_divergence(proposal.normal, prior.normal).sum(dim=1)
         total = missing + kl + regularisation(prior)
         return TrainingLoss(total, {"reconstruction": missing, "kl": kl})
