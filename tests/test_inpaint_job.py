@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
+from renormal.data.images import read_mask
 from renormal.inpaint import load_model, main
 from renormal.job import run_job
 from renormal.report.cli import main as report
@@ -91,3 +94,100 @@ def test_a_finished_job_is_loaded_as_a_network(job: tuple[Path, Record]) -> None
     assert not model.training
     side = job[1].data["size"]
     assert model.reconstruct(torch.rand(1, 3, side, side)).image.shape == (1, 3, side, side)
+
+
+def edited(folder: Path, change: Any) -> None:
+    record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+    change(record)
+    (folder / "record.json").write_text(json.dumps(record), encoding="utf-8")
+
+
+def hidden_call(record: dict[str, Any]) -> None:
+    record["config"]["projections"]["other"] = {"_target_": "torch.load", "f": "evil.pt", "weights_only": False}
+
+
+def hidden_getter(record: dict[str, Any]) -> None:
+    record["config"]["projections"]["inpaint"]["mask"]["path"] = "os.system"
+
+
+def other_training(record: dict[str, Any]) -> None:
+    record["hashes"]["training"] = "0" * 64
+
+
+def other_latent(record: dict[str, Any]) -> None:
+    record["config"]["model"]["net"]["latent"] = 7
+
+
+def a_texture(record: dict[str, Any]) -> None:
+    record["kind"] = "texture"
+
+
+def nothing_told(record: dict[str, Any]) -> None:
+    record["config"] = {}
+
+
+def no_blind_projection(record: dict[str, Any]) -> None:
+    del record["config"]["projections"]["inpaint_blind"]
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (hidden_call, "asks for torch.load, which is no part of renormal"),
+        (hidden_getter, "asks for os.system"),
+        (other_training, "trained with another config"),
+        (other_latent, "does not fit the model of its record"),
+        (a_texture, "patches of a texture"),
+        (nothing_told, "lacks model, projections, data"),
+        (no_blind_projection, "projection=[inpaint_blind]"),
+    ],
+)
+def test_a_record_that_does_not_fit_is_refused_in_a_line(
+    job: tuple[Path, Record], tmp_path: Path, capsys: Any, change: Any, line: str
+) -> None:
+    edited(job[0], change)
+    Image.new("RGB", (32, 32)).save(tmp_path / "photo.png")
+    assert main([str(job[0]), str(tmp_path / "photo.png"), "--out", str(tmp_path / "out.png")]) == 2
+    assert line in capsys.readouterr().err
+    assert not (tmp_path / "out.png").exists()
+
+
+@pytest.mark.parametrize("out", ["nowhere/x.png", "x", "x.txt"])
+def test_a_name_that_cannot_be_written_is_refused_first(out: str, tmp_path: Path, capsys: Any) -> None:
+    assert main([str(tmp_path), "photo.png", "--out", str(tmp_path / out)]) == 2
+    assert "--out" in capsys.readouterr().err
+
+
+def test_a_thin_scratch_beside_a_block_belongs_to_the_hole(tmp_path: Path) -> None:
+    mask = np.zeros((512, 512), dtype=np.uint8)
+    mask[300:360, 300:360], mask[:, 97:99] = 255, 255
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    read = partial(read_mask, tmp_path / "mask.png", size=64, fit="squash", max_pixels=10**8, image_size=(512, 512))
+    assert not read()[:30, 12].any(), "nearest neighbour steps over it"
+    hole = read(whole=True)
+    assert hole[:, 11:14].all()
+    assert hole[36:46, 36:46].all()
+    assert not hole[:, 20:30].any()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "line"),
+    [
+        (["category=grid", "stages=[train,inpaint]"], "seen in patches"),
+        (["projection=[inpaint]", "stages=[train,test]"], "has to be told of a hole"),
+        (["inpaint.holes.squares.share=1.5", *HOLES], "inpaint.holes.squares draws nothing"),
+        (["model=anogan", "projection=[]", "stages=[train,inpaint]"], "has no f"),
+    ],
+)
+def test_what_could_only_fail_after_the_training_fails_before(tiny: Any, overrides: list[str], line: str) -> None:
+    config = tiny(*overrides)
+    with pytest.raises(ValueError, match=line):
+        run_job(config)
+    assert not (Path(config.folder) / "checkpoints").exists()
+
+
+def test_the_stage_keeps_what_the_test_has_measured(tiny: Any) -> None:
+    config = tiny("stages=[train,test,inpaint]", "projection=[eq8_adam]", "descent.max_steps=3")
+    run_job(config)
+    report = read_record(Path(config.folder) / "record.json").projections["eq8_adam"]
+    assert {"steps_mean", "stopped_fraction", "squares_steps", "mixture_stopped"} <= set(report)

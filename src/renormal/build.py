@@ -23,6 +23,7 @@ from renormal.lit.sampling import Sampling
 from renormal.lit.termination import EndAtOnce
 from renormal.lit.whole_file import WholeFile
 from renormal.machine import precision_of
+from renormal.projection import known_mask
 
 INPAINT, SAMPLE = "inpaint", "sample"  # the stages
 
@@ -87,6 +88,7 @@ def build_callback(config: DictConfig, data: SourceData, module: AutoencoderModu
         folder=folder,
     )
     check_baseline(config, callback, module.model)
+    check_masks(config, callback)
     side = data.size if config.test.average == "pixels" else data.patch_size
     for name, score in {"score": callback.score, **callback.scores}.items():
         if not callable(score):
@@ -96,10 +98,22 @@ def build_callback(config: DictConfig, data: SourceData, module: AutoencoderModu
     return callback
 
 
-def build_inpainting(config: DictConfig, callback: ProjectionCallback, folder: Path) -> Inpainting:
-    """The stage that repairs holes, with the projections of the config."""
+def build_inpainting(config: DictConfig, callback: ProjectionCallback, data: SourceData, folder: Path) -> Inpainting:
+    """The stage that repairs holes, with the projections of the config; what could only fail late is tried here."""
     settings = instantiate(config.inpaint, _convert_="all")
-    return Inpainting(callback.projections, **settings, folder=folder / "panels")
+    if data.size != data.patch_size:
+        raise ValueError(f"category={data.source.name} is seen in patches: the stage inpaint repairs whole images")
+    inpainting = Inpainting(callback.projections, **settings, folder=folder / "panels")
+    inpainting.try_on_nothing(data.size, data.channels)
+    return inpainting
+
+
+def check_masks(config: DictConfig, callback: ProjectionCallback) -> None:
+    """The stages that nobody tells of a hole cannot descend with a known one."""
+    told = [name for name, descent in callback.projections.items() if descent.mask is known_mask]
+    blind = [stage for stage in config.stages if stage in ("calibrate", "test")]
+    if told and blind:
+        raise ValueError(f"projections.{told[0]} has to be told of a hole, which the stage {blind[0]} knows nothing of")
 
 
 def build_sampling(config: DictConfig, module: AutoencoderModule, folder: Path) -> Sampling:
@@ -117,7 +131,7 @@ def check_baseline(config: DictConfig, callback: ProjectionCallback, model: obje
     if isinstance(model, Autoencoder) or set(config.stages) == {"train"}:
         return
     found = [name for name, descent in callback.projections.items() if not hasattr(descent.energy, "start")]
-    chooses = [stage for stage in config.stages if stage == "calibrate"]
+    chooses = [stage for stage in config.stages if stage in ("calibrate", INPAINT, SAMPLE)]
     fits = [type(callback.score).__name__.lower()] * isinstance(callback.score, FittedScore)
     needs = {"projection": found, "score": fits, "scores": list(callback.scores), "stages": chooses}
     if asked := [f"{key}=[{','.join(names)}]" for key, names in needs.items() if names]:

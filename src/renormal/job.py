@@ -87,7 +87,7 @@ def perform(config: DictConfig, source: Source, hashes: dict[str, str], watching
     check_energies(callback, module)
     choosing = STAGE in config.stages or config.calibrate.settings
     calibration = Calibration(config, callback) if choosing else None
-    inpainting = build_inpainting(config, callback, folder) if INPAINT in config.stages else None
+    inpainting = build_inpainting(config, callback, data, folder) if INPAINT in config.stages else None
     sampling = build_sampling(config, module, folder) if SAMPLE in config.stages else None
     with logging_to(config, folder, hashes) as loggers:
         shows = [Dashboard(callback, **config.dashboard), DamageSheet(folder / "panels", seed=config.seed)]

@@ -49,6 +49,7 @@ def record_of(
             "test_defective": len(data.test.defects) - good,
             "size": data.size,
             "channels": data.channels,
+            "fit": data.source.fit,
             "note": config.data.notes.get(data.source.name, ""),
         },
         device={

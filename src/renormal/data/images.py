@@ -117,8 +117,13 @@ def upright_size(path: Path, max_pixels: int) -> tuple[int, int]:
     return (height, width) if quarter_turn else (width, height)
 
 
-def read_mask(path: Path, *, size: int, fit: Fit, max_pixels: int, image_size: tuple[int, int]) -> NDArray[np.bool_]:
-    """(size, size), reduced by nearest neighbour; a defect that would vanish keeps every pixel that it touches."""
+def read_mask(
+    path: Path, *, size: int, fit: Fit, max_pixels: int, image_size: tuple[int, int], whole: bool = False
+) -> NDArray[np.bool_]:
+    """(size, size), reduced by nearest neighbour; a defect that would vanish keeps every pixel that it touches.
+
+    whole: every pixel that is touched, and one beside it, into which a reduced image smears what stands there.
+    """
     with opened(path, max_pixels) as image:
         level = JPEG_MASK_LEVEL if image.format == "JPEG" else 0
         plain = _flatten(ImageOps.exif_transpose(image), "black")
@@ -128,12 +133,22 @@ def read_mask(path: Path, *, size: int, fit: Fit, max_pixels: int, image_size: t
         found, wanted = ("{} × {}".format(*pair) for pair in (mask.shape[::-1], image_size))
         raise DataError(f"{path}: the mask is {found}, its image {wanted}; draw it on the image's own grid")
     if not mask.any():
-        raise DataError(f"{path}: an empty mask for a defective image; outline the defect, or move the image to good")
+        raise DataError(f"{path}: an empty mask; outline what is to be found or filled, or leave the mask out")
     left, upper, right, lower = _square(image_size, fit)
     kept = mask[upper:lower, left:right]
     if not kept.any():
-        raise DataError(f"{path}: the defect lies outside the centre square; set data.fit=squash")
-    return _reduce_mask(kept, size)
+        raise DataError(f"{path}: nothing of it lies inside of what is kept; squash the image (data.fit, --fit)")
+    return _touched(kept, size) if whole else _reduce_mask(kept, size)
+
+
+def _touched(mask: NDArray[np.bool_], size: int) -> NDArray[np.bool_]:
+    reduced = _reduce_mask(mask, size)
+    rows, columns = np.nonzero(mask)
+    reduced[rows * size // mask.shape[0], columns * size // mask.shape[1]] = True
+    if min(mask.shape) <= size:
+        return reduced
+    around = np.pad(reduced, 1)
+    return np.asarray(np.lib.stride_tricks.sliding_window_view(around, (3, 3)).any(axis=(2, 3)))
 
 
 def _reduce_mask(mask: NDArray[np.bool_], size: int) -> NDArray[np.bool_]:

@@ -78,6 +78,18 @@ class Inpainting:
         self.reports: dict[str, dict[str, float | None]] = {name: {} for name in self.projections}
         self.sheets: dict[str, dict[str, Any]] = {}
 
+    def try_on_nothing(self, size: int, channels: int) -> None:
+        """Raises what holes or the library would raise after the training."""
+        for name, draw in self.holes.items():
+            try:
+                draw(1, size, generator=torch.Generator().manual_seed(0))
+            except RuntimeError as error:
+                raise ValueError(f"inpaint.holes.{name} draws nothing at {size} px: {error}") from error
+        if self.classical is not None:
+            hole = np.zeros((8, 8), dtype=bool)
+            hole[2:4, 2:4] = True
+            self.classical(np.zeros((8, 8, channels), dtype=np.float32), hole)
+
     @torch.no_grad()
     def run(self, trainer: L.Trainer, module: AutoencoderModule, data: SourceData, beat: Callable[[], None]) -> None:
         """On the first rank's device. beat: called before each way of repair."""
@@ -193,7 +205,8 @@ def quality(image: Images, damaged: Damaged) -> Iterator[tuple[str, float]]:
         yield f"l1_{place}", float(mean_of(error, where)[some].mean())
     counter = AnomalyMetrics()
     counter.update((image - damaged.image).abs().mean(dim=1).float(), (holes[:, 0] > 0).long())
-    yield "auroc", float(counter.compute()["pixel_auroc"])
+    if (auroc := counter.compute().get("pixel_auroc")) is not None:
+        yield "auroc", float(auroc)
 
 
 def mean_of(values: Tensor, where: Mask) -> PerSample:
