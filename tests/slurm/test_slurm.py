@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -78,15 +79,25 @@ class Sweep:
         return dict(json.loads(path.read_text())) if path.is_file() else {"state": "", "epoch": -1}
 
     def logs(self) -> str:
-        """What SLURM and submitit wrote of the jobs."""
+        """What submitit wrote of the jobs, and the end of what the daemons wrote."""
+        daemons = [Path(self.environment["SLURM_ONE_DIR"]) / name for name in ("slurmctld.log", "slurmd.log")]
         return "\n".join(
-            f"{path.name}:\n{path.read_text(errors='replace')}"
-            for path in sorted(self.folder.glob(".submitit/*/*_log.*"))
+            f"{path.name}:\n{path.read_text(errors='replace')[-5000:]}"
+            for path in (*sorted(self.folder.glob(".submitit/*/*_log.*")), *daemons)
         )
 
     def records(self) -> dict[str, Record]:
         paths = sorted(self.folder.rglob("record.json"))
         return {str(path.parent.relative_to(self.folder)): read_record(path) for path in paths}
+
+
+def running(command: str) -> bool:
+    """Whether a process has a command line that begins so."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            if path.read_bytes().startswith(command.encode()):
+                return True
+    return False
 
 
 def test_an_array_of_eight_jobs_ends_in_a_complete_table(tmp_path: Path, cluster: dict[str, str]) -> None:
@@ -150,9 +161,11 @@ def test_a_requeued_job_ends_as_an_undisturbed_one(tmp_path: Path, cluster: dict
     sweep.slurm("scancel", "--signal=USR2", job)
     sweep.until(lambda: sweep.state("vae/bottle/0")["state"] == "interrupted", "interruption")
     sweep.until(lambda: sweep.job("pending") == job, "requeue")
-    # SLURM would wait two minutes, lest its orders to end the first run reach the second, which has the same number.
+    # SLURM would wait two minutes, lest its orders to end the first run reach the second, which has the same number:
+    # a node refuses what was granted in the second in which the first run's grant was taken back, or before.
     sweep.until(lambda: sweep.slurm("sinfo", "--noheader", "--format=%T") == "idle", "end of the first run")
-    sweep.slurm("scontrol", "update", f"jobid={job}", "StartTime=now")
+    sweep.until(lambda: not running(f"slurmstepd: [{job}."), "end of the first run's last process")
+    sweep.slurm("scontrol", "update", f"jobid={job}", "StartTime=now+3")
     status, output = sweep.end()
     assert status == 0, output + sweep.logs()
     log = (sweep.folder / "vae/bottle/0/run.log").read_text()
