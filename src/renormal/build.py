@@ -85,6 +85,7 @@ def build_callback(config: DictConfig, data: SourceData, module: AutoencoderModu
         panels=config.test.panels,
         limit=config.test.limit,
         flips=config.test.flips,
+        crossed=config.test.crossed,
         folder=folder,
     )
     check_baseline(config, callback, module.model)

@@ -42,6 +42,7 @@ ELSEWHERE = (
 NEUTRAL = {  # keys newer than the first record: with this value they say nothing
     "kl_weight": 0.0,
     "flips": False,
+    "crossed": False,
     "smooth": {"_target_": "renormal.scores.Smooth", "mean": 0, "gaussian": 0.0},
 }
 log = logging.getLogger("renormal")

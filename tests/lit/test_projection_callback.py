@@ -185,3 +185,25 @@ def test_the_steps_of_every_sample_are_counted(rehearsal: Path) -> None:
 def test_wrong_settings_are_refused(settings: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         ProjectionCallback(**settings, score=DSSIM())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("category", ["bottle", "grid"])
+def test_crossed_scores_read_what_each_projection_makes(rehearsal: Path, category: str) -> None:
+    """As a callback whose main score is that one."""
+    data, score = data_of(rehearsal, category), SCORES["squared_error"]
+    crossed = ProjectionCallback(DESCENTS, score=DSSIM(), scores={"error": score}, stride=16, crossed=True)
+    after_test(data, crossed)
+    alone = ProjectionCallback(DESCENTS, score=score, stride=16)
+    after_test(data, alone)
+    columns = list(dict.fromkeys(name.split("/")[0] for name in crossed.metrics))
+    assert columns == ["baseline", "error", *DESCENTS, *(f"{name}_error" for name in DESCENTS)]
+    for name in DESCENTS:
+        assert crossed.metrics[f"{name}_error/pixel_auroc"] == alone.metrics[f"{name}/pixel_auroc"]
+    assert crossed.metrics["error/pixel_auroc"] == alone.metrics["baseline/pixel_auroc"]
+    assert [row["eq8_error/score"] for row in crossed.rows] == [row["eq8/score"] for row in alone.rows]
+
+
+def test_a_crossed_column_needs_a_name_of_its_own() -> None:
+    taken = {"error": SCORES["squared_error"], "eq8_error": SCORES["squared_error"]}
+    with pytest.raises(ValueError, match=r"eq8_error: test\.crossed=true makes a column of that name"):
+        ProjectionCallback(DESCENTS, score=DSSIM(), scores=taken, crossed=True)

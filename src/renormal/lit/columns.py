@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from renormal.contracts import Score
 from renormal.projection import Descent
@@ -10,8 +10,24 @@ from renormal.projection import Descent
 BASELINE = "baseline"
 
 
+def further_columns(
+    projections: Iterable[str], scores: Mapping[str, Score], *, crossed: bool
+) -> dict[str, tuple[str, Score]]:
+    """Column → whose end it scores, and how: f(x0) by each further score; crossed: every projection's end, too."""
+    columns = {name: (BASELINE, score) for name, score in scores.items()}
+    if crossed:
+        columns |= {f"{end}_{name}": (end, score) for name, score in scores.items() for end in projections}
+    return columns
+
+
 def check_columns(
-    projections: Mapping[str, Descent], scores: Mapping[str, Score], average: str, curves: Sequence[str], limit: float
+    projections: Mapping[str, Descent],
+    scores: Mapping[str, Score],
+    average: str,
+    curves: Sequence[str],
+    limit: float,
+    *,
+    crossed: bool,
 ) -> None:
     for name, descent in projections.items():
         if not isinstance(descent, Descent):
@@ -22,6 +38,10 @@ def check_columns(
         raise ValueError(f"no projection and no score can be called {BASELINE}: that column is f(x0)")
     if both := sorted(scores.keys() & projections.keys()):
         raise ValueError(f"{', '.join(both)}: a score and a projection cannot share a column's name")
+    if crossed and (
+        same := sorted({f"{end}_{name}" for end in projections for name in scores} & {*projections, *scores})
+    ):
+        raise ValueError(f"{', '.join(same)}: test.crossed=true makes a column of that name, call it something else")
     if average not in ("maps", "pixels"):
         raise ValueError(f"test.average must be maps or pixels, got {average!r}")
     if unknown := set(curves) - set(projections):

@@ -63,6 +63,14 @@ def together(*observers: Observe | None) -> Observe | None:
     return observe
 
 
+def film_of(path: str | None, iterations: Sequence[int], batch: Sequence[str], x0: Images) -> Film | None:
+    """Of the filmed image, where it is in this batch, whose tiles stand one image after the other in x0."""
+    if path not in batch:
+        return None
+    tiles = len(x0) // len(batch)
+    return Film(iterations, x0, batch.index(path) * tiles, tiles)
+
+
 def first_anomalous(defects: Sequence[str], paths: Sequence[str]) -> str | None:
     """The image that is filmed: the first that is not good, so that nobody picks it by its result."""
     return next((path for defect, path in zip(defects, paths, strict=True) if defect != "good"), None)

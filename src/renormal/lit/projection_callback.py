@@ -18,11 +18,11 @@ from renormal.contracts import Autoencoder, Images, Maps, Sample, Score
 from renormal.functional.tiles import cut, tiles
 from renormal.functional.views import View
 from renormal.lit.batches import channels_last, in_batches, project_filled, without_diverged
-from renormal.lit.columns import BASELINE, check_columns
+from renormal.lit.columns import BASELINE, check_columns, further_columns
 from renormal.lit.curves import Curve
 from renormal.lit.datamodule import SourceData
 from renormal.lit.descent_report import DescentReport
-from renormal.lit.film import Film, first_anomalous, together
+from renormal.lit.film import film_of, first_anomalous, together
 from renormal.lit.gathering import gathered
 from renormal.lit.members import Answer, Member, averaged, members_of, views_of
 from renormal.lit.module import AutoencoderModule
@@ -48,7 +48,8 @@ class ProjectionCallback(L.Callback):
     each iteration, over tiles. path: iterations at which one image is kept (Figure 8). panels: how many samples, the
     first of each defect in turn. limit: top of the maps' scale. flips: average maps over the views of each image that
     the data's augmentation allows. `others`: models whose maps are averaged with those of the module's own; curves,
-    path and what panels show an image become are its own, of the image as it is.
+    path and what panels show an image become are its own, of the image as it is. crossed: the further scores read what
+    each projection makes of x0 as well, in columns <projection>_<score>.
     """
 
     def __init__(
@@ -64,13 +65,14 @@ class ProjectionCallback(L.Callback):
         panels: int = 12,
         limit: float = 0.5,
         flips: bool = False,
+        crossed: bool = False,
         folder: Path | None = None,
     ) -> None:
-        check_columns(projections, scores or {}, average, curves, limit)
+        check_columns(projections, scores or {}, average, curves, limit, crossed=crossed)
         self.projections, self.scores = dict(projections), dict(scores or {})
         self.score, self.stride, self.average = score, stride, average
         self.curve_names, self.path, self.limit = tuple(curves), tuple(path), limit
-        self.panel_count, self.folder, self.flips = panels, folder, flips
+        self.panel_count, self.folder, self.flips, self.crossed = panels, folder, flips, crossed
         self.others: list[torch.nn.Module] = []
         self.own_scores: dict[str, Score] = {}  # of projections that were added with one
         self.arrived: Callable[[int], None] | None = None  # told how many samples a projection has just finished
@@ -96,11 +98,14 @@ class ProjectionCallback(L.Callback):
         samples = len(data.test.images) * tiles(data.size, data.patch_size, self.stride)
         self.chunk = min(CHUNK, samples)
         given = [BASELINE] * isinstance(model, Autoencoder)
-        own = {name: self.own_scores.get(name, self.score) for name in (*given, *self.projections)} | self.scores
+        own = {name: self.own_scores.get(name, self.score) for name in (*given, *self.projections)}
+        shared = [name for name in self.projections if name not in self.own_scores]
+        self.further = further_columns(shared, self.scores, crossed=self.crossed)
+        own |= {name: score for name, (_, score) in self.further.items()}
         every = (model, *self.others)
         self.members = members_of(every, self.projections, own, trainer, data, samples=samples)
         self.views = views_of(data.source.augmentation, flips=self.flips)
-        methods = (*given, *self.scores, *self.projections)
+        methods = dict.fromkeys((*given, *self.scores, *self.projections, *self.further))
         self.counters = {name: AnomalyMetrics().to(pl_module.device) for name in methods}
         self.filmed = first_anomalous(data.test.defects, data.test.paths) if self.path and self.folder else None
         self.wanted = set(first_of_each_defect(data.test.defects, data.test.paths, self.panel_count))
@@ -145,7 +150,7 @@ class ProjectionCallback(L.Callback):
             own = (model, x0, regions, ends.get(BASELINE, x0))
             ends[name] = self._project(name, member.descents[name], own, batch, rows, watched=watched)
         scored = partial(Scoring(self.stride, self.average, self.chunk), model=model, x0=x0, image=image)
-        ends |= dict.fromkeys(self.scores, ends.get(BASELINE, x0))
+        ends |= {name: ends.get(end, x0) for name, (end, _) in self.further.items()}
         found = {name: scored(member.scores[name], end=end) for name, end in ends.items()}
         return {name: (view.back(end), view.back(maps)) for name, (end, maps) in found.items()}
 
@@ -190,7 +195,8 @@ class ProjectionCallback(L.Callback):
     ) -> Images:
         """own: the model, x0, its regions and f(x0). watched: curve and film look on."""
         model, x0, regions, baseline = own
-        curve, film = (self.curves.get(name), self._film(batch, x0)) if watched else (None, None)
+        curve = self.curves.get(name) if watched else None
+        film = film_of(self.filmed, self.path, batch.path, x0) if watched else None
         size = descent.slots or CHUNK
         score = partial(self._scored, self.members[0].scores[name], size=size)
         watch = None if curve is None else curve.observer(score, model, x0, regions)
@@ -210,13 +216,6 @@ class ProjectionCallback(L.Callback):
             written = film.write(file, path=str(self.filmed), height=height, width=width, stride=self.stride)
             self.details[name]["path"] = written
         return result.x
-
-    def _film(self, batch: Sample, x0: Images) -> Film | None:
-        """Of the filmed image, where it is in this batch."""
-        if self.filmed not in batch.path:
-            return None
-        tiles = len(x0) // len(batch.path)
-        return Film(self.path, x0, batch.path.index(self.filmed) * tiles, tiles)
 
     def _scored(self, score: Score, model: Autoencoder, x0: Images, end: Images, size: int) -> Maps:
         return in_batches(partial(score, model), x0, end, size=size)

@@ -12,6 +12,17 @@ def further_scores(records: Iterable[Record]) -> set[str]:
     return {name for record in records for name in record.config.get("scores") or ()}
 
 
+def crossed(records: Iterable[Record]) -> dict[str, str]:
+    """Columns in which a further score reads a projection's end (`test.crossed`), each with that score's own column."""
+    return {
+        f"{projection}_{score}": score
+        for record in records
+        if record.config.get("test", {}).get("crossed")
+        for projection in record.config.get("projections", {})
+        for score in record.config.get("scores") or ()
+    }
+
+
 def searches(records: Iterable[Record]) -> set[tuple[str, str]]:
     """(model, method) of searches in z: the paper argues against them and prints no number of theirs."""
     return {

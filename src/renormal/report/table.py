@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from importlib import resources
 from statistics import fmean, stdev
 from typing import NamedTuple
 
-from renormal.report.columns import further_scores, searches
+from renormal.report.columns import crossed, further_scores, searches
 from renormal.report.record import Record
 
 BASELINE = "baseline"
@@ -128,7 +128,8 @@ def build_table(records: Sequence[Record], metric: str = PAPER_METRIC) -> Table:
     """Categories × (model, method), in the paper's order; what the paper does not have comes after it."""
     records, notes = distinct(records)
     columns, scores = ordered_columns(records, metric), further_scores(records)
-    shown = [column for column in columns if column not in searches(records)]
+    bases = dict.fromkeys((BASELINE, *scores)) | crossed(records)
+    shown = [column for column in columns if column not in searches(records) and not bases.get(column.method)]
     paper = paper_numbers(shown, scores) if metric == PAPER_METRIC else {}
     numbers: Numbers = {}
     for record in records:
@@ -138,7 +139,7 @@ def build_table(records: Sequence[Record], metric: str = PAPER_METRIC) -> Table:
                 numbers.setdefault((record.category, column), {})[record.seed] = record.metrics[key]
     kinds = {record.category: record.kind for record in records}
     rows = [
-        Row(category, GROUPS.get(kinds[category], kinds[category]), cells(category, columns, numbers, paper, scores))
+        Row(category, GROUPS.get(kinds[category], kinds[category]), cells(category, columns, numbers, paper, bases))
         for category in ordered_categories(kinds)
     ]
     mean = Row("mean", "", mean_cells(rows, len(columns)))
@@ -187,13 +188,16 @@ def words(name: str) -> str:
     return spaced.replace("auroc", "AUROC").replace("aupro", "AUPRO").replace("f1", "F1")
 
 
-def cells(category: str, columns: list[Column], numbers: Numbers, paper: Paper, scores: Collection[str]) -> list[Cell]:
-    """One category's row. Projections are compared with the baseline, other scores are not."""
+def cells(
+    category: str, columns: list[Column], numbers: Numbers, paper: Paper, bases: Mapping[str, str | None]
+) -> list[Cell]:
+    """One category's row. Projections are compared with the baseline, or with what `bases` has for their method."""
     means = {column: fmean(numbers[category, column].values()) for column in columns if (category, column) in numbers}
     row = []
     for column in columns:
         seeds = list(numbers.get((category, column), {}).values())
-        base = None if column.method in (BASELINE, *scores) else means.get(Column(column.model, BASELINE))
+        held_to = bases.get(column.method, BASELINE)
+        base = means.get(Column(column.model, held_to)) if held_to else None
         gain = (means[column] - base) / base if base and column in means else None
         std = stdev(seeds) if len(seeds) > 1 else None
         row.append(Cell(means.get(column), std, len(seeds), paper.get((category, column)), gain))
