@@ -76,8 +76,9 @@ def blurred(image: Images, other: Images, shape: Mask, draw: Dice) -> Images:
     """Without its fine structure: the mean of 5 to 17 pixels around, twice."""
     side = 2 * int(2 + 7 * float(draw.uniform(1))) + 1
     smooth = image
-    for _ in range(2):
-        smooth = F.avg_pool2d(smooth, side, 1, side // 2, count_include_pad=False)
+    for window in ((side, 1), (1, side)) * 2:  # rows, then columns: side + side sums a pixel in place of side²
+        padding = (window[0] // 2, window[1] // 2)
+        smooth = F.avg_pool2d(smooth, window, 1, padding, count_include_pad=False)
     return smooth
 
 
