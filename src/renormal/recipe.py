@@ -111,7 +111,8 @@ def answered(config: DictConfig, folder: Path, hashes: dict[str, str]) -> bool:
 
 def parts(config: DictConfig, keys: Iterable[str]) -> dict[str, Any]:
     """Those parts of the config as plain values."""
-    plain = OmegaConf.to_container(OmegaConf.create({key: OmegaConf.select(config, key) for key in keys}))
+    found = {key: OmegaConf.select(config, key) for key in keys}
+    plain = {key: OmegaConf.to_container(part) if OmegaConf.is_config(part) else part for key, part in found.items()}
     stripped: dict[str, Any] = _stripped(plain)
     return stripped
 
