@@ -40,7 +40,7 @@ class Corruption:
     sizes: tuple[float, float] = (0.05, 0.45)
     opacity: float = 0.3
     noise: float = 0.1
-    keep_noise: bool = False
+    keep_noise: bool = True
     clean: float = 0.1
     fills: tuple[str, ...] = tuple(FILLS)
 
