@@ -80,6 +80,21 @@ class AutoencoderModule(L.LightningModule):
         scheduler = self.scheduler_factory(optimizer, total_steps=int(self.trainer.estimated_stepping_batches))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """As Lightning does it, which refuses a fused optimizer under autocast: one that unscales float16's gradients on
+        its own would clip them scaled. bfloat16 has no scale."""
+        if self.trainer.precision == "16-mixed" or not gradient_clip_val:
+            super().configure_gradient_clipping(optimizer, gradient_clip_val, gradient_clip_algorithm)
+        elif gradient_clip_algorithm == "value":
+            torch.nn.utils.clip_grad_value_(self.model.parameters(), gradient_clip_val)
+        else:
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), gradient_clip_val)
+
     def _check_finite(self) -> None:
         if not bool(self.finite):
             raise ValueError(
