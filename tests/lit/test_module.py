@@ -58,3 +58,17 @@ def test_the_scheduler_spans_the_whole_training() -> None:
     trainer(max_epochs=3, callbacks=[Watch()]).fit(own, batches())
     first, last = 1e-3 / 25, 1e-3 / 25 / 1e4  # OneCycleLR's defaults
     assert (rates[0], rates[-1], len(rates)) == (pytest.approx(first), pytest.approx(last), 6)
+
+
+@pytest.mark.parametrize("algorithm", ["norm", "value"])
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_a_fused_optimizer_has_its_gradients_clipped(algorithm: str, precision: str) -> None:
+    """A step of SGD at rate 1 is the gradient itself."""
+    own = module()
+    own.optimizer_factory = partial(torch.optim.SGD, lr=1.0, fused=True)
+    before = torch.nn.utils.parameters_to_vector(own.model.parameters()).detach().clone()
+    clip = {"gradient_clip_val": 1e-3, "gradient_clip_algorithm": algorithm}
+    trainer(max_steps=1, precision=precision, **clip).fit(own, batches())
+    moved = torch.nn.utils.parameters_to_vector(own.model.parameters()).detach() - before
+    size = moved.norm() if algorithm == "norm" else moved.abs().max()
+    assert size.item() == pytest.approx(1e-3, rel=0.02)
