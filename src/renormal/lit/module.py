@@ -86,8 +86,8 @@ class AutoencoderModule(L.LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """As Lightning does it, which refuses a fused optimizer under autocast: with float16 it would clip gradients that
-        are still scaled. bfloat16 has no scale."""
+        """As Lightning does it, which refuses a fused optimizer under autocast: with float16 gradients are still scaled
+        when they are clipped. bfloat16 has no scale."""
         if self.trainer.precision == "16-mixed" or not gradient_clip_val:
             super().configure_gradient_clipping(optimizer, gradient_clip_val, gradient_clip_algorithm)
         elif gradient_clip_algorithm == "value":
