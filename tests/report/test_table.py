@@ -186,3 +186,18 @@ def test_a_search_in_z_stands_beside_no_number_of_the_paper() -> None:
     assert cell(table, "mean", "vae", "latent").paper is None
     assert {rate.method: rate.paper is None for rate in table.rates} == {"eq8": False, "latent": True}
     assert cell(table, "grid", "vae", "latent").gain == pytest.approx(0.0625)  # over the baseline, as every method
+
+
+def test_a_crossed_column_is_held_to_its_own_score_and_to_no_number_of_the_paper() -> None:
+    values = {"baseline": 0.9, "msgms": 0.8, "eq8_adam": 0.95, "eq8_adam_msgms": 0.84}
+    config = {"scores": {"msgms": {}}, "projections": {"eq8_adam": {}}, "test": {"crossed": True}}
+    table = build_table([made_up("l2_ae", "grid", **aurocs(**values), config=config)])
+    assert cell(table, "grid", "l2_ae", "eq8_adam_msgms").gain == pytest.approx(0.05)
+    assert cell(table, "grid", "l2_ae", "eq8_adam").gain == pytest.approx(0.05 / 0.9)
+    assert cell(table, "grid", "l2_ae", "msgms").gain is None
+    papers = [cell(table, "grid", "l2_ae", method).paper is not None for method in values]
+    assert papers == [True, False, True, False]
+    assert [(rate.method, rate.paper is None) for rate in table.rates] == [
+        ("eq8_adam", False),
+        ("eq8_adam_msgms", True),
+    ]
