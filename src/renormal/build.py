@@ -84,6 +84,7 @@ def build_callback(config: DictConfig, data: SourceData, module: AutoencoderModu
         path=list(config.test.path),
         panels=config.test.panels,
         limit=config.test.limit,
+        drawn=config.test.drawn and list(config.test.drawn),
         flips=config.test.flips,
         crossed=config.test.crossed,
         folder=folder,

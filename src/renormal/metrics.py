@@ -39,6 +39,13 @@ def auroc(negatives: Tensor, positives: Tensor) -> Tensor:
     return total(positives * below) / (positives.sum().double() * negatives.sum())
 
 
+def image_pixel_auroc(maps: Tensor, regions: Tensor) -> float | None:
+    """The AUROC of one image's pixels among themselves, (H, W) both; None where they are all of one kind."""
+    bins = score_bins(maps)
+    negatives, positives = (torch.bincount(bins[chosen], minlength=BINS) for chosen in (regions == 0, regions > 0))
+    return float(auroc(negatives, positives)) if negatives.any() and positives.any() else None
+
+
 def average_precision(negatives: Tensor, positives: Tensor) -> Tensor:
     """Σ (recall step) · precision, from counts at ascending scores; no interpolation, as in scikit-learn."""
     true, false = positives.flip(0).cumsum(0), negatives.flip(0).cumsum(0)

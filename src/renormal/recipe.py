@@ -23,6 +23,7 @@ TRAINING = (
     "model.scheduler",
     "trainer.max_epochs",
     "trainer.gradient_clip_val",
+    "trainer.gradient_clip_algorithm",
     "batch_size",
     "seed",
 )
@@ -43,6 +44,8 @@ NEUTRAL = {  # keys newer than the first record: with this value they say nothin
     "kl_weight": 0.0,
     "flips": False,
     "crossed": False,
+    "drawn": None,
+    "trainer.gradient_clip_algorithm": None,
     "smooth": {"_target_": "renormal.scores.Smooth", "mean": 0, "gaussian": 0.0},
 }
 log = logging.getLogger("renormal")

@@ -30,7 +30,7 @@ def test_tiles_stand_in_their_order(tmp_path: Path, channels: int, size: int, dt
     tensors |= {key: value.to(dtype) for key, value in tensors.items() if isinstance(value, torch.Tensor)}
     entry = write_panel(tmp_path / "panels", "test/bent/000.png", **tensors)
     files = {"file": "panels/test-bent-000.png", "maps": "panels/test-bent-000-maps.png"}
-    assert entry == {**files, "tiles": " | ".join(TILES), "limit": "0.4"}
+    assert entry == {**files, "tiles": " | ".join(TILES), "limit": "0.4", "auroc": "0.500000"}  # a constant map
     strip = np.asarray(Image.open(tmp_path / entry["file"]))
     assert strip.shape == (size, 6 * size, 3)
     corners = [strip[0, index * size].tolist() for index in range(6)]
@@ -68,7 +68,7 @@ def test_the_contour_is_red_outside_of_the_defect_and_follows_the_size(tmp_path:
 
 def test_an_unknown_region_has_no_contour(tmp_path: Path) -> None:
     tensors = sample(3, 32) | {"regions": torch.full((32, 32), -1)}
-    write_panel(tmp_path, "a.png", **tensors)
+    assert "auroc" not in write_panel(tmp_path, "a.png", **tensors)
     strip = np.asarray(Image.open(tmp_path / "a.png"))
     assert (strip[:, :32] == strip[:, 160:]).all()
 
@@ -81,3 +81,9 @@ def test_values_above_the_limit_are_brightest() -> None:
 def test_a_limit_of_zero_is_refused() -> None:
     with pytest.raises(ValueError, match="limit must be > 0, got 0"):
         heat(torch.zeros(1, 1), 0)
+
+
+def test_the_entry_has_the_auroc_of_the_map_before_it_is_cut_into_255_parts(tmp_path: Path) -> None:
+    tensors = sample(3, 32)
+    tensors["projected_map"] = torch.where(tensors["regions"] > 0, 2e-5, 1e-5)  # both black in 8 bits
+    assert write_panel(tmp_path, "a.png", **tensors)["auroc"] == "1.000000"

@@ -207,3 +207,16 @@ def test_a_crossed_column_needs_a_name_of_its_own() -> None:
     taken = {"error": SCORES["squared_error"], "eq8_error": SCORES["squared_error"]}
     with pytest.raises(ValueError, match=r"eq8_error: test\.crossed=true makes a column of that name"):
         ProjectionCallback(DESCENTS, score=DSSIM(), scores=taken, crossed=True)
+    twice = {"error": SCORES["squared_error"], "adam_error": SCORES["squared_error"]}
+    with pytest.raises(ValueError, match=r"eq8_adam_error: test\.crossed=true makes a column of that name"):
+        ProjectionCallback(DESCENTS, score=DSSIM(), scores=twice, crossed=True)
+
+
+def test_only_the_projections_that_are_wanted_are_drawn(rehearsal: Path, tmp_path: Path) -> None:
+    data = data_of(rehearsal, "bottle")
+    callback = ProjectionCallback(DESCENTS, score=DSSIM(), panels=3, drawn=["eq8"], folder=tmp_path)
+    after_test(data, callback)
+    assert [panel["projection"] for panel in callback.panels] == ["eq8"] * 3
+    assert [("auroc" in panel) for panel in callback.panels] == [panel["defect"] != "good" for panel in callback.panels]
+    with pytest.raises(ValueError, match=r"test\.drawn names \['eq9'\], projection has \['eq8', 'eq8_adam'\]"):
+        ProjectionCallback(DESCENTS, score=DSSIM(), drawn=["eq9"])

@@ -63,3 +63,11 @@ def test_good_images_and_lost_files_are_no_defects(tmp_path: Path) -> None:
     good = np.zeros((8, 24), dtype=np.uint8)
     Image.fromarray(good).save(tmp_path / "panels" / "1-maps.png")
     assert ranked_by_method(record) == {}
+
+
+def test_the_auroc_that_the_test_measured_comes_before_that_of_the_8_bit_map(tmp_path: Path) -> None:
+    record = job(tmp_path, [2, 4, 0])
+    record.panels[2]["auroc"] = "0.990000"
+    record.panels[1]["auroc"] = "0.100000"
+    ranked = ranked_by_method(record)["eq8"]
+    assert [short(item.path) for item in ranked] == ["bent/002", "bent/000", "bent/001"]

@@ -201,3 +201,24 @@ def test_a_crossed_column_is_held_to_its_own_score_and_to_no_number_of_the_paper
         ("eq8_adam", False),
         ("eq8_adam_msgms", True),
     ]
+
+
+def test_what_was_chosen_is_held_to_the_score_that_was_chosen_with_it() -> None:
+    """Otherwise the gain of a better score would count as the projection's."""
+    scores = {"msgms": {"_target_": "MSGMS"}, "error": {"_target_": "SquaredError"}}
+    config = {"score": {"_target_": "DSSIM"}, "scores": scores, "calibrate": {"scores": {"m": scores["msgms"]}}}
+    values = {"baseline": 0.8, "msgms": 0.9, "calibrated": 0.91}
+    gains = []
+    for score in ("m", "score"):
+        calibration = {"chosen": {"score": score}}
+        record = made_up("l2_ae", "grid", **aurocs(**values), config=config, calibration=calibration)
+        gains.append(cell(build_table([record]), "grid", "l2_ae", "calibrated").gain)
+    assert gains == pytest.approx([0.01 / 0.9, 0.11 / 0.8])
+
+
+def test_records_of_other_names_that_fall_out_of_the_table_are_named() -> None:
+    records = [made_up("l2_ae", "grid", **aurocs(baseline=0.8), name=name) for name in ("rows/whole", "rows/less")]
+    table = build_table(records)
+    assert (
+        "1 records repeat a job under another name and are left out, give their folder alone: rows/whole" in table.notes
+    )

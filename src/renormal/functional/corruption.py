@@ -59,7 +59,10 @@ class Corruption:
             raise ValueError(f"patches must be at least 1, got {self.patches}")
 
     def __call__(self, x: Images, *, generator: torch.Generator | None = None) -> Corrupted:
-        """Each image damaged on its own. generator: on x's device; None: torch's own."""
+        """Each image damaged on its own, but for the window of `blurred` and the grain of `textured`: one of a call.
+
+        generator: on x's device; None: torch's own.
+        """
         draw = Dice(x.device, generator)
         count = torch.floor(draw.uniform(len(x)) * self.patches) + 1  # of patches of each image
         count = count * (draw.uniform(len(x)) >= self.clean)

@@ -35,7 +35,10 @@ def moved(image: Images, other: Images, shape: Mask, draw: Dice) -> Images:
 
 
 def grafted(image: Images, other: Images, shape: Mask, draw: Dice) -> Images:
-    """Another good image from elsewhere, its brightness jittered: NSA (arXiv 2109.15222) without Poisson's equation."""
+    """The next good image of the batch (of one: itself) from elsewhere, its brightness jittered.
+
+    NSA (arXiv 2109.15222) without Poisson's equation.
+    """
     jitter = 0.2 * (draw.uniform(len(image), 1, 1, 1) - 0.5)
     return (warped(other, draw, turn=math.pi, shift=0.5, bend=0.0) + jitter).clamp(0, 1)
 
@@ -83,7 +86,7 @@ def blurred(image: Images, other: Images, shape: Mask, draw: Dice) -> Images:
 
 
 def missing(image: Images, other: Images, shape: Mask, draw: Dice) -> Images:
-    """Gone: the colour of the border of the image, where the backdrop lies, or of a random pixel."""
+    """Gone: the colour of a random pixel of the border of the image, where the backdrop lies."""
     edges = torch.cat([image[:, :, 0], image[:, :, -1], image[:, :, :, 0], image[:, :, :, -1]], dim=2)
     pixel = (draw.uniform(len(image)) * edges.shape[2]).long().clamp(max=edges.shape[2] - 1)
     colour = edges[torch.arange(len(image), device=image.device), :, pixel]

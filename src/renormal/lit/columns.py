@@ -8,6 +8,7 @@ from renormal.contracts import Score
 from renormal.projection import Descent
 
 BASELINE = "baseline"
+CHOSEN = "calibrated"  # what the stage calibrate took
 
 
 def further_columns(
@@ -28,6 +29,7 @@ def check_columns(
     limit: float,
     *,
     crossed: bool,
+    drawn: Sequence[str],
 ) -> None:
     for name, descent in projections.items():
         if not isinstance(descent, Descent):
@@ -38,13 +40,14 @@ def check_columns(
         raise ValueError(f"no projection and no score can be called {BASELINE}: that column is f(x0)")
     if both := sorted(scores.keys() & projections.keys()):
         raise ValueError(f"{', '.join(both)}: a score and a projection cannot share a column's name")
-    if crossed and (
-        same := sorted({f"{end}_{name}" for end in projections for name in scores} & {*projections, *scores})
-    ):
+    names = [*projections, *scores, *(f"{end}_{name}" for end in projections for name in scores)]
+    if crossed and (same := sorted({name for name in names if names.count(name) > 1})):
         raise ValueError(f"{', '.join(same)}: test.crossed=true makes a column of that name, call it something else")
     if average not in ("maps", "pixels"):
         raise ValueError(f"test.average must be maps or pixels, got {average!r}")
     if unknown := set(curves) - set(projections):
         raise ValueError(f"test.curves names {sorted(unknown)}, projection has {sorted(projections)}")
+    if unknown := set(drawn) - {*projections, CHOSEN}:
+        raise ValueError(f"test.drawn names {sorted(unknown)}, projection has {sorted(projections)}")
     if limit <= 0:
         raise ValueError(f"test.limit must be positive, got {limit}")

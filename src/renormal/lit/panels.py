@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Annotated
 
@@ -13,6 +13,10 @@ from matplotlib import colormaps
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
+
+from renormal.contracts import Images, Maps, Sample
+from renormal.lit.columns import BASELINE
+from renormal.metrics import image_pixel_auroc
 
 TILES = ("x0", "f(x0)", "x_N", "map of f(x0)", "map of x_N", "truth")
 RED = (230, 30, 40)
@@ -38,7 +42,8 @@ def write_panel(
     """Write `folder/<name>.png` to look at and `folder/<name>-maps.png` to set thresholds in; return the entry of both.
 
     Both maps are on one scale from 0 to `limit`: in colours in the first, as 8-bit grey in the second, which reads
-    map of f(x0) | map of x_N | truth. Without an f(x0) its places are black, and the entry does not name them.
+    map of f(x0) | map of x_N | truth. Without an f(x0) its places are black, and the entry does not name them. Where
+    the truth has both kinds of pixels the entry says how well the map of x_N tells them apart, "auroc".
     """
     names = TILES if baseline is not None else tuple("" if "f(x0)" in name else name for name in TILES)
     baseline = torch.zeros_like(x0) if baseline is None else baseline
@@ -51,8 +56,28 @@ def write_panel(
     greys = np.concatenate([grey(baseline_map, limit), grey(projected_map, limit), truth(regions)], axis=1)
     maps = folder / f"{plain(name)}-maps.png"
     Image.fromarray(greys).save(maps, optimize=True)
-    files = {"file": f"{folder.name}/{file.name}", "maps": f"{folder.name}/{maps.name}"}
-    return {**files, "tiles": " | ".join(names), "limit": f"{limit:g}"}
+    entry = {"file": f"{folder.name}/{file.name}", "maps": f"{folder.name}/{maps.name}"}
+    entry |= {"tiles": " | ".join(names), "limit": f"{limit:g}"}
+    return entry if (auroc := image_pixel_auroc(projected_map, regions)) is None else entry | {"auroc": f"{auroc:.6f}"}
+
+
+def draw(
+    folder: Path, name: str, sample: Sample, row: int, whole: Mapping[str, tuple[Images, Maps]], *, limit: float
+) -> dict[str, str]:
+    """The panel of one image of a batch. name: of the projection, whose answer for the batch `whole` holds."""
+    path, given = sample.path[row], whole.get(BASELINE)
+    entry = write_panel(
+        folder,
+        f"{name}-{path}",
+        x0=sample.image[row],
+        baseline=given and given[0][row],
+        projected=whole[name][0][row],
+        baseline_map=given and given[1][row],
+        projected_map=whole[name][1][row],
+        regions=sample.regions[row],
+        limit=limit,
+    )
+    return {**entry, "path": path, "defect": sample.defect[row], "projection": name}
 
 
 def plain(name: str) -> str:

@@ -26,7 +26,7 @@ from renormal.lit.film import film_of, first_anomalous, together
 from renormal.lit.gathering import gathered
 from renormal.lit.members import Answer, Member, averaged, members_of, views_of
 from renormal.lit.module import AutoencoderModule
-from renormal.lit.panels import first_of_each_defect, in_order, write_panel
+from renormal.lit.panels import draw, first_of_each_defect, in_order
 from renormal.lit.samples import Row, add_descent, add_scores, open_rows
 from renormal.lit.scoring import Scoring
 from renormal.metrics import AnomalyMetrics
@@ -46,10 +46,10 @@ class ProjectionCallback(L.Callback):
     into which textures are cut. average: "maps" scores each tile and averages the maps (Bergmann et al., CVPR 2019),
     "pixels" averages the projected tiles and scores the whole image. curves: projections whose AUROC is wanted after
     each iteration, over tiles. path: iterations at which one image is kept (Figure 8). panels: how many samples, the
-    first of each defect in turn. limit: top of the maps' scale. flips: average maps over the views of each image that
-    the data's augmentation allows. `others`: models whose maps are averaged with those of the module's own; curves,
-    path and what panels show an image become are its own, of the image as it is. crossed: the further scores read what
-    each projection makes of x0 as well, in columns <projection>_<score>.
+    first of each defect in turn, drawn: for which projections. limit: top of the maps' scale. flips: average maps over
+    the views of each image that the data's augmentation allows. crossed: the further scores read what each projection
+    makes of x0 as well, in columns <projection>_<score>. `others`: models whose maps are averaged with those of the
+    module's own; curves, path and what panels show an image become are its own, of the image as it is.
     """
 
     def __init__(
@@ -64,15 +64,17 @@ class ProjectionCallback(L.Callback):
         path: Sequence[int] = (),
         panels: int = 12,
         limit: float = 0.5,
+        drawn: Sequence[str] | None = None,
         flips: bool = False,
         crossed: bool = False,
         folder: Path | None = None,
     ) -> None:
-        check_columns(projections, scores or {}, average, curves, limit, crossed=crossed)
+        check_columns(projections, scores or {}, average, curves, limit, crossed=crossed, drawn=drawn or ())
         self.projections, self.scores = dict(projections), dict(scores or {})
         self.score, self.stride, self.average = score, stride, average
         self.curve_names, self.path, self.limit = tuple(curves), tuple(path), limit
         self.panel_count, self.folder, self.flips, self.crossed = panels, folder, flips, crossed
+        self.to_draw = drawn  # None: all
         self.others: list[torch.nn.Module] = []
         self.own_scores: dict[str, Score] = {}  # of projections that were added with one
         self.arrived: Callable[[int], None] | None = None  # told how many samples a projection has just finished
@@ -223,22 +225,10 @@ class ProjectionCallback(L.Callback):
     def _draw(self, batch: Sample, whole: Mapping[str, tuple[Images, Maps]]) -> None:
         if self.folder is None:
             return
-        baseline = whole.get(BASELINE)
         shown = [(row, path) for row, path in enumerate(batch.path) if path in self.wanted]
-        for name in self.projections:
+        for name in (name for name in self.projections if self.to_draw is None or name in self.to_draw):
             for row, path in shown:
-                entry = write_panel(
-                    self.folder / "panels",
-                    f"{name}-{path}",
-                    x0=batch.image[row],
-                    baseline=baseline and baseline[0][row],
-                    projected=whole[name][0][row],
-                    baseline_map=baseline and baseline[1][row],
-                    projected_map=whole[name][1][row],
-                    regions=batch.regions[row],
-                    limit=self.limit,
-                )
-                self.panels.append({**entry, "path": path, "defect": batch.defect[row], "projection": name})
+                self.panels.append(draw(self.folder / "panels", name, batch, row, whole, limit=self.limit))
                 if self.drawn is not None:
                     self.drawn(name, path, whole[name][1][row], batch.regions[row])
 

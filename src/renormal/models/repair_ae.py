@@ -20,7 +20,9 @@ DILATIONS = (1, 2, 4, 8)  # of the coarsest blocks: each pixel there sees all of
 
 
 class RepairAE(nn.Module):
-    """f minimizes Σ w ⊙ (f(x̃) − x)² + δ Σ DSSIM(f(x̃), x), x̃ = x with random damage, w = 1 + (weight − 1) ⊙ cover.
+    """f minimizes Σ w ⊙ (f(x̃) − y)² + δ Σ DSSIM(f(x̃), y), w = 1 + (weight − 1) ⊙ cover.
+
+    x̃ is x with random damage and noise on top, y what f is to answer: x with the same noise, or x (keep_noise=false).
 
     Three scales (side / 2, / 4, / 8) of residual blocks without norms, dilated at the coarsest, joined by skips: what
     makes f forget defects is the task and not a narrow code. The layers are ours.

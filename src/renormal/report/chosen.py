@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 from tabulate import tabulate
 
+from renormal.report.columns import CHOSEN
 from renormal.report.record import Record
-from renormal.report.table import MODELS, Table, words
+from renormal.report.table import MODELS, Table, distinct, words
 
-CHOSEN = "calibrated"  # the column of the table
 SYMBOLS = {"step_size": "α", "energy.weight": "λ", "stop.quantile": "T quantile"}
 HEADERS = ("", "model", "chosen", "planted, as configured", "chosen", "f(x₀)", "test, as configured", "chosen", "gain")
 
@@ -43,7 +43,7 @@ class Gain(NamedTuple):
 
 def gains(records: Sequence[Record], metric: str) -> list[Gain]:
     """One for each record that chose its settings, or was given some."""
-    return [gain_of(record, metric) for record in records if record.calibration]
+    return [gain_of(record, metric) for record in distinct(records)[0] if record.calibration]
 
 
 def gain_of(record: Record, metric: str) -> Gain:

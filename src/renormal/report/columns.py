@@ -6,6 +6,9 @@ from collections.abc import Iterable
 
 from renormal.report.record import Record
 
+BASELINE = "baseline"
+CHOSEN = "calibrated"  # what the stage calibrate took
+
 
 def further_scores(records: Iterable[Record]) -> set[str]:
     """Columns that are no projection: scores of x0 and f(x0) beside the main one."""
@@ -21,6 +24,18 @@ def crossed(records: Iterable[Record]) -> dict[str, str]:
         for projection in record.config.get("projections", {})
         for score in record.config.get("scores") or ()
     }
+
+
+def held_to(record: Record, method: str) -> str | None:
+    """The column that a method's gain is over: f(x0) under the same score. None where there is none, as for f(x0)."""
+    further = record.config.get("scores") or {}
+    if method == BASELINE or method in further:
+        return None
+    name, calibrate = record.calibration.get("chosen", {}).get("score"), record.config.get("calibrate", {})
+    score = (calibrate.get("scores") or {}).get(name)
+    if method != CHOSEN or score in (None, record.config.get("score")):
+        return crossed([record]).get(method, BASELINE)
+    return next((column for column, own in further.items() if own == score), None)
 
 
 def searches(records: Iterable[Record]) -> set[tuple[str, str]]:

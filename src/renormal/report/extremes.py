@@ -50,11 +50,13 @@ def ranked_by_method(record: Record) -> dict[str, list[Ranked]]:
 
 
 def own_auroc(panel: Panel) -> float | None:
-    """Of the 8-bit map against the truth; None for an image without both kinds of pixels, or without its files."""
+    """As the test measured it, in older records by the 8-bit map. None: pixels of one kind, or files that are gone."""
     try:
         maps = cut(panel.maps, MAPS)
     except (OSError, ValueError):
         return None  # the page says so
+    if panel.auroc is not None:
+        return panel.auroc
     scores, truth = (np.asarray(maps[name]) for name in MAPS[1:])
     negatives, positives = (np.bincount(scores[truth == kind], minlength=256) for kind in (0, DEFECT))
     if not negatives.sum() or not positives.sum():

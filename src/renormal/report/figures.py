@@ -8,14 +8,14 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from renormal.report.columns import further_scores, searches
+from renormal.report.columns import BASELINE, further_scores, searches
 from renormal.report.extremes import extreme_figures
 from renormal.report.film import stem_of, title_of, write_animation
 from renormal.report.pictures import picture_figures
 from renormal.report.record import Record
 from renormal.report.repairs import repair_figures
 from renormal.report.strips import film_of
-from renormal.report.table import BASELINE, MODELS, PAPER_METRIC, Column, paper_numbers, words
+from renormal.report.table import MODELS, PAPER_METRIC, Column, paper_numbers, words
 
 PAPER_IMAGES = 3_000_000  # section 4.1: 300 epochs of 10 000
 SIZE = (6.4, 3.4)  # inches: one text column with its legend

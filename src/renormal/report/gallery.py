@@ -15,10 +15,11 @@ from matplotlib.figure import Figure
 from matplotlib.path import Path as Polygon
 from PIL import Image
 
+from renormal.report.columns import BASELINE
 from renormal.report.record import Record
 from renormal.report.status import private
 from renormal.report.strips import Film, cut, film_of, filmed, picture_path
-from renormal.report.table import BASELINE, MODELS, ranked
+from renormal.report.table import MODELS, ranked
 
 SIDE = 192  # pixels of an embedded picture's longer side
 QUALITY = 80  # WebP
@@ -77,6 +78,7 @@ class Panel(NamedTuple):
     tiles: list[str]
     maps: Path
     film: Film | None  # of this sample
+    auroc: float | None = None  # of its own pixels, by the map as it was
 
 
 def galleries(categories: Mapping[str, Sequence[Record]], budget: int = BUDGET) -> dict[str, Gallery]:
@@ -140,7 +142,8 @@ def panel_of(record: Record, entry: Mapping[str, str]) -> Panel:
     strip, maps = (picture_path(record, entry.get(key, "")) for key in ("file", "maps"))
     method = entry.get("projection", "")
     film = film_of(record, method) if filmed(record, method).get("path") == entry.get("path") else None
-    return Panel(record.model, method, float(entry.get("limit") or 1.0), strip, tiles, maps, film)
+    auroc = float(entry["auroc"]) if "auroc" in entry else None
+    return Panel(record.model, method, float(entry.get("limit") or 1.0), strip, tiles, maps, film, auroc)
 
 
 def shown(path: str, defect: str, panels: Sequence[Panel], gallery: Gallery) -> Sample | None:

@@ -13,6 +13,7 @@ from matplotlib import colormaps
 
 from renormal.report import chosen
 from renormal.report.charts import curve_chart, steps_chart
+from renormal.report.columns import BASELINE
 from renormal.report.costs import costs
 from renormal.report.gallery import Gallery, galleries
 from renormal.report.record import Record, pathless
@@ -20,7 +21,7 @@ from renormal.report.render import legend
 from renormal.report.settings import differences
 from renormal.report.sheets import sheets
 from renormal.report.status import STATES, Status, duration, private
-from renormal.report.table import BASELINE, MODELS, Table, ordered_categories, ranked, words
+from renormal.report.table import MODELS, Table, ordered_categories, ranked, words
 
 OPEN_UP_TO = 6  # jobs: beyond that, their numbers start folded
 SLOPE = 128  # of a map's opacity below the threshold: gone two greys of 255 below it

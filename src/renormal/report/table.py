@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from importlib import resources
 from statistics import fmean, stdev
 from typing import NamedTuple
 
-from renormal.report.columns import crossed, further_scores, searches
+from renormal.report.columns import BASELINE, crossed, further_scores, held_to, searches
 from renormal.report.record import Record
 
-BASELINE = "baseline"
 PAPER_METRIC = "pixel_auroc"  # the only one in Tables 1 and 2
 DRAWN = "drawn under MVTec AD's names, the paper's numbers are those of the real images"
 UNSCORED = "only good images were tested, so nothing can be scored: the page shows what the projection changes"
 LARGE = 0.1  # a relative change beyond this gets the double arrow, Table 1
 MODELS = {"l2_ae": "L² AE", "dsae": "DSAE", "vae": "VAE", "gamma_vae": "γ-VAE"}
 GROUPS = {"texture": "Textures", "object": "Objects"}
-LEGEND = "Second line: the paper's number and our difference from it. ↑ ↓ change over the baseline, ⇑ ⇓ more than 10 %."
+LEGEND = "Second line: the paper's number and our difference from it. ↑ ↓ change over f(x₀), ⇑ ⇓ more than 10 %."
 
 
 class Column(NamedTuple):
@@ -128,18 +127,22 @@ def build_table(records: Sequence[Record], metric: str = PAPER_METRIC) -> Table:
     """Categories × (model, method), in the paper's order; what the paper does not have comes after it."""
     records, notes = distinct(records)
     columns, scores = ordered_columns(records, metric), further_scores(records)
-    bases = dict.fromkeys((BASELINE, *scores)) | crossed(records)
-    shown = [column for column in columns if column not in searches(records) and not bases.get(column.method)]
+    unpublished = [(record.model, method) for record in records for method in crossed([record])]
+    shown = [column for column in columns if column not in {*searches(records), *unpublished}]
     paper = paper_numbers(shown, scores) if metric == PAPER_METRIC else {}
     numbers: Numbers = {}
+    bases: Numbers = {}  # of the same seeds, what each number is a gain over
     for record in records:
         for column in columns:
             key = f"{column.method}/{metric}"
             if record.model == column.model and key in record.metrics:
                 numbers.setdefault((record.category, column), {})[record.seed] = record.metrics[key]
+                base = record.metrics.get(f"{held_to(record, column.method)}/{metric}")
+                if base is not None:
+                    bases.setdefault((record.category, column), {})[record.seed] = base
     kinds = {record.category: record.kind for record in records}
     rows = [
-        Row(category, GROUPS.get(kinds[category], kinds[category]), cells(category, columns, numbers, paper, bases))
+        Row(category, GROUPS.get(kinds[category], kinds[category]), cells(category, columns, numbers, bases, paper))
         for category in ordered_categories(kinds)
     ]
     mean = Row("mean", "", mean_cells(rows, len(columns)))
@@ -156,9 +159,14 @@ def distinct(records: Sequence[Record]) -> tuple[list[Record], list[str]]:
     kept: dict[tuple[str, str, int], Record] = {}
     for record in sorted(records, key=lambda record: record.training.get("images") or 0):
         kept[record.model, record.category, record.seed] = record
-    dropped = len(records) - len(kept)
-    note = f"{dropped} records repeat a job with fewer training images and are left out of the table"
-    return [record for record in records if any(record is other for other in kept.values())], [note] if dropped else []
+    dropped = [record for record in records if not any(record is other for other in kept.values())]
+    note = f"{len(dropped)} records repeat a job with fewer training images and are left out of the table"
+    if others := sorted({record.name for record in dropped} - {record.name for record in kept.values()}):
+        named = f"{', '.join(others[:5])}{', …' if len(others) > 5 else ''}"
+        note = (
+            f"{len(dropped)} records repeat a job under another name and are left out, give their folder alone: {named}"
+        )
+    return [record for record in records if record not in dropped], [note] if dropped else []
 
 
 def ordered_columns(records: Sequence[Record], metric: str) -> list[Column]:
@@ -188,19 +196,15 @@ def words(name: str) -> str:
     return spaced.replace("auroc", "AUROC").replace("aupro", "AUPRO").replace("f1", "F1")
 
 
-def cells(
-    category: str, columns: list[Column], numbers: Numbers, paper: Paper, bases: Mapping[str, str | None]
-) -> list[Cell]:
-    """One category's row. Projections are compared with the baseline, or with what `bases` has for their method."""
-    means = {column: fmean(numbers[category, column].values()) for column in columns if (category, column) in numbers}
+def cells(category: str, columns: list[Column], numbers: Numbers, bases: Numbers, paper: Paper) -> list[Cell]:
+    """One category's row. bases: as numbers, f(x0) under the score of each; none for f(x0) itself."""
     row = []
     for column in columns:
-        seeds = list(numbers.get((category, column), {}).values())
-        held_to = bases.get(column.method, BASELINE)
-        base = means.get(Column(column.model, held_to)) if held_to else None
-        gain = (means[column] - base) / base if base and column in means else None
-        std = stdev(seeds) if len(seeds) > 1 else None
-        row.append(Cell(means.get(column), std, len(seeds), paper.get((category, column)), gain))
+        place = (category, column)
+        seeds, held = (list(found.get(place, {}).values()) for found in (numbers, bases))
+        value, base = (fmean(values) if values else None for values in (seeds, held))
+        gain = (value - base) / base if base and value is not None else None
+        row.append(Cell(value, stdev(seeds) if len(seeds) > 1 else None, len(seeds), paper.get(place), gain))
     return marked(row)
 
 
