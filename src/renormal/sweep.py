@@ -22,7 +22,12 @@ from renormal.ranks import rank
 from renormal.recipe import answered, fingerprints, possible_precisions, source_of
 from renormal.state import FILE, LOCK, BusyError, in_one_line, is_for_the_user, locked, read_state
 
-SHOWN_BY = {"model": "model.name", "category": "data.category", "data.root": "data.category"}  # what a folder shows
+SHOWN_BY = {  # what a folder shows of a key
+    "model": "model.name",
+    "category": "data.category",
+    "data.root": "data.category",
+    "ablation": "row",
+}
 log = logging.getLogger("renormal")
 
 OmegaConf.register_new_resolver("first_rank", lambda name: None if rank() else name, replace=True)

@@ -30,7 +30,8 @@ def names(group: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "group", ["model", "data", "projection", "score", "trainer", "logger", "hydra/launcher", "experiment", "sweep"]
+    "group",
+    ["model", "data", "projection", "score", "search", "trainer", "logger", "hydra/launcher", "experiment", "sweep"],
 )
 def test_every_file_of_a_group_composes(group: str) -> None:
     assert names(group)
@@ -124,8 +125,7 @@ def test_a_sweep_fails_before_its_first_job(tmp_path: Path, arguments: list[str]
         (["seed=0,1", "model=vae,dsae", "model.latent=50,100"], "model.latent"),
         (["seed=0,1", "model=vae,dsae", "category=bottle,grid"], None),
         (["batch_size=8,16", "hydra.sweep.subdir=${batch_size}/${model.name}/${data.category}/${seed}"], None),
-        (["experiment=curve", "sweep=curve", "data.root=somewhere"], None),
-        (["experiment=table1", "sweep=table1", "data.root=somewhere"], None),
+        *[([f"experiment={name}", f"sweep={name}"], None) for name in names("sweep")],
     ],
 )
 def test_jobs_of_a_sweep_have_folders_of_their_own(arguments: list[str], key: str | None) -> None:
