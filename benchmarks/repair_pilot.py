@@ -37,11 +37,10 @@ SCORES = [kind(smooth=Smooth(mean=9)) for kind in (DSSIM, MSGMS, SquaredError)]
 RATE, NOISE = "model.scheduler.max_lr", "model.net.corruption"
 VARIANTS = {
     "batch 32, rate 0.001": ["batch_size=32", f"{RATE}=1e-3"],
-    "batch 8, rate 0.001": ["batch_size=8", f"{RATE}=1e-3"],
-    "batch 8, rate 0.002": [],
-    "batch 8, rate 0.004": [f"{RATE}=4e-3"],
-    "batch 4, rate 0.001": ["batch_size=4", f"{RATE}=1e-3"],
-    "batch 4, rate 0.002": ["batch_size=4"],
+    "batch 8, rate 0.001": [],
+    "batch 8, rate 0.002": [f"{RATE}=2e-3"],
+    "batch 4, rate 0.001": ["batch_size=4"],
+    "batch 4, rate 0.002": ["batch_size=4", f"{RATE}=2e-3"],
     "noise undone": [f"{NOISE}.keep_noise=false"],
     "noise of a third, undone": [f"{NOISE}.keep_noise=false", f"{NOISE}.noise=0.03"],
     "no noise": [f"{NOISE}.noise=0"],
