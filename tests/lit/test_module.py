@@ -47,6 +47,25 @@ def test_a_loss_that_is_not_a_number_ends_the_run() -> None:
         trainer(max_epochs=1).fit(module(Exploding), batches())
 
 
+class Dying(L2AE):
+    """From the seventh batch on its loss is that of a network which a step too large has killed."""
+
+    batches = 0
+
+    def reconstruction_loss(self, x: Tensor, reconstructed: Tensor) -> Tensor:
+        self.batches += 1
+        return super().reconstruction_loss(x, reconstructed) * (100 if self.batches > 6 else 1)
+
+
+def test_a_loss_that_is_finite_and_far_above_where_it_was_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    trainer(max_epochs=6).fit(module(), batches())
+    assert not [record for record in caplog.records if "training loss" in record.message]
+    trainer(max_epochs=6).fit(module(Dying), batches())
+    (said,) = [record.message for record in caplog.records if "training loss" in record.message]
+    assert "in epoch 3 and was" in said
+    assert said.endswith("the network may be lost, lower model.optimizer.lr or the scheduler's max_lr")
+
+
 def test_the_scheduler_spans_the_whole_training() -> None:
     own = module(scheduler=partial(torch.optim.lr_scheduler.OneCycleLR, max_lr=1e-3))
     rates = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import math
 from collections.abc import Callable, Iterable
 
 import lightning as L
@@ -16,6 +18,11 @@ from renormal.models import ConvAutoencoder, TrainingLoss
 
 OptimizerFactory = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
 SchedulerFactory = Callable[..., LRScheduler]  # (optimizer, total_steps=...) → scheduler, stepped after each batch
+RISE = 3.0  # times its lowest: the loss of an epoch is not noise any more, ours
+RISEN = (
+    "the training loss is %.3g in epoch %d and was %.3g: the network may be lost, lower %s or the scheduler's max_lr"
+)
+log = logging.getLogger("renormal")
 
 
 class AutoencoderModule(L.LightningModule):
@@ -42,6 +49,8 @@ class AutoencoderModule(L.LightningModule):
         self.model, self.seed = model, seed
         self.optimizer_factory, self.scheduler_factory = optimizer, scheduler
         self.finite = torch.ones((), dtype=torch.bool)
+        self.losses: list[Tensor] = []  # of this epoch's batches
+        self.lowest = math.inf  # mean of an epoch
         self.save_hyperparameters({"fingerprint": fingerprint})
 
     def check(self, trainer: L.Trainer) -> None:
@@ -51,6 +60,7 @@ class AutoencoderModule(L.LightningModule):
         key = np.random.SeedSequence((self.seed, self.current_epoch, self.global_rank))
         torch.manual_seed(int(key.generate_state(1, np.uint64)[0]))
         self.finite = torch.ones((), dtype=torch.bool, device=self.device)
+        self.losses = []
 
     def training_step(self, batch: Images, batch_idx: int) -> Tensor | None:
         return self.batch_mean("loss", self.model.training_loss(batch))
@@ -58,6 +68,8 @@ class AutoencoderModule(L.LightningModule):
     def batch_mean(self, noun: str, loss: TrainingLoss) -> Tensor:
         """What is to be minimized, checked, and logged as train/<noun> beside its terms."""
         total = loss.total.mean()
+        if noun == "loss":
+            self.losses.append(total.detach())
         self.finite = self.finite & total.detach().isfinite()
         if self.device.type == "cpu":  # elsewhere a look at each batch would stall the device
             self._check_finite()
@@ -69,6 +81,15 @@ class AutoencoderModule(L.LightningModule):
         """Before the checkpoint of this epoch is written: one rank's NaN is in the weights of all."""
         self.finite = torch.tensor(self.trainer.strategy.reduce_boolean_decision(bool(self.finite)))
         self._check_finite()
+        if self.losses:
+            self._watch(float(torch.stack(self.losses).mean()))
+
+    def _watch(self, mean: float) -> None:
+        """A network that a step too large has killed trains on without a word: finite, and far above where it was."""
+        if 0 < self.lowest < mean / RISE and self.trainer.is_global_zero:
+            log.warning(RISEN, mean, self.current_epoch, self.lowest, self.rates)
+            self.lowest = math.inf  # said once
+        self.lowest = min(self.lowest, mean)
 
     def test_step(self, batch: Sample, batch_idx: int) -> None:
         """The projection callback does the work."""
