@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 from tabulate import tabulate
 
-from renormal.report.columns import CHOSEN
+from renormal.report.columns import CHOSEN, distinct
 from renormal.report.record import Record
-from renormal.report.table import MODELS, Table, distinct, words
+from renormal.report.table import MODELS, Table, words
 
 SYMBOLS = {"step_size": "α", "energy.weight": "λ", "stop.quantile": "T quantile"}
 HEADERS = ("", "model", "chosen", "planted, as configured", "chosen", "f(x₀)", "test, as configured", "chosen", "gain")

@@ -9,7 +9,7 @@ from importlib import resources
 from statistics import fmean, stdev
 from typing import NamedTuple
 
-from renormal.report.columns import BASELINE, crossed, further_scores, held_to, searches
+from renormal.report.columns import BASELINE, crossed, distinct, further_scores, held_to, searches
 from renormal.report.record import Record
 
 PAPER_METRIC = "pixel_auroc"  # the only one in Tables 1 and 2
@@ -152,21 +152,6 @@ def build_table(records: Sequence[Record], metric: str = PAPER_METRIC) -> Table:
     notes += sorted({f"{r.category}: {UNSCORED}" for r in records if not r.metrics})
     notes += sorted({f"{r.category}: {r.data['note']}" for r in records if r.data.get("note")})
     return Table(metric, columns, rows, mean, rates(columns, rows), notes)
-
-
-def distinct(records: Sequence[Record]) -> tuple[list[Record], list[str]]:
-    """One record per job; of several the one that was trained on most images."""
-    kept: dict[tuple[str, str, int], Record] = {}
-    for record in sorted(records, key=lambda record: record.training.get("images") or 0):
-        kept[record.model, record.category, record.seed] = record
-    dropped = [record for record in records if not any(record is other for other in kept.values())]
-    note = f"{len(dropped)} records repeat a job with fewer training images and are left out of the table"
-    if others := sorted({record.name for record in dropped} - {record.name for record in kept.values()}):
-        named = f"{', '.join(others[:5])}{', …' if len(others) > 5 else ''}"
-        note = (
-            f"{len(dropped)} records repeat a job under another name and are left out, give their folder alone: {named}"
-        )
-    return [record for record in records if record not in dropped], [note] if dropped else []
 
 
 def ordered_columns(records: Sequence[Record], metric: str) -> list[Column]:
