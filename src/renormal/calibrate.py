@@ -16,11 +16,10 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from renormal.choice import FILE, Choice, changed, read_choice, setting_of
-from renormal.contracts import Sample, Score
+from renormal.contracts import CHOSEN, Sample, Score
 from renormal.functional.tiles import cut
 from renormal.lit.batches import channels_last
 from renormal.lit.calibration import CHUNK, fitted, normal_losses
-from renormal.lit.columns import CHOSEN
 from renormal.lit.datamodule import SourceData
 from renormal.lit.heartbeat import say
 from renormal.lit.judge import Judge

@@ -14,6 +14,9 @@ Latents: TypeAlias = Annotated[Tensor, "(B, D)"]
 PerSample: TypeAlias = Annotated[Tensor, "(B,)"]
 Regions: TypeAlias = Annotated[Tensor, "(B, H, W), integer, 0 = normal, k = k-th connected defect of its image"]
 
+BASELINE = "baseline"  # the column of f(x0)
+CHOSEN = "calibrated"  # the column of what the stage calibrate took
+
 
 class Reconstruction:
     """One forward pass, all its answers: unpacks as (f(x), L_r(x)).

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from renormal.contracts import Score
+from renormal.contracts import BASELINE, CHOSEN, Score
 from renormal.projection import Descent
-
-BASELINE = "baseline"
-CHOSEN = "calibrated"  # what the stage calibrate took
 
 
 def further_columns(

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from renormal.contracts import Images, Maps, Sample
-from renormal.lit.columns import BASELINE
+from renormal.contracts import BASELINE, Images, Maps, Sample
 from renormal.metrics import image_pixel_auroc
 
 TILES = ("x0", "f(x0)", "x_N", "map of f(x0)", "map of x_N", "truth")

@@ -14,11 +14,11 @@ import lightning as L
 import torch
 from torch import Tensor
 
-from renormal.contracts import Autoencoder, Images, Maps, Sample, Score
+from renormal.contracts import BASELINE, Autoencoder, Images, Maps, Sample, Score
 from renormal.functional.tiles import cut, tiles
 from renormal.functional.views import View
 from renormal.lit.batches import channels_last, in_batches, project_filled, without_diverged
-from renormal.lit.columns import BASELINE, check_columns, further_columns
+from renormal.lit.columns import check_columns, further_columns
 from renormal.lit.curves import Curve
 from renormal.lit.datamodule import SourceData
 from renormal.lit.descent_report import DescentReport

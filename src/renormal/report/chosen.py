@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from tabulate import tabulate
 
-from renormal.report.columns import CHOSEN, distinct
+from renormal.contracts import CHOSEN
+from renormal.report.columns import distinct
 from renormal.report.record import Record
 from renormal.report.table import MODELS, Table, words
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from renormal.contracts import BASELINE, CHOSEN
 from renormal.report.record import Record
-
-BASELINE = "baseline"
-CHOSEN = "calibrated"  # what the stage calibrate took
 
 
 def distinct(records: Sequence[Record]) -> tuple[list[Record], list[str]]:

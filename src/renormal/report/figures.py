@@ -8,7 +8,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from renormal.report.columns import BASELINE, further_scores, searches
+from renormal.contracts import BASELINE
+from renormal.report.columns import further_scores, searches
 from renormal.report.extremes import extreme_figures
 from renormal.report.film import stem_of, title_of, write_animation
 from renormal.report.pictures import picture_figures

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.path import Path as Polygon
 from PIL import Image
 
-from renormal.report.columns import BASELINE
+from renormal.contracts import BASELINE
 from renormal.report.record import Record
 from renormal.report.status import private
 from renormal.report.strips import Film, cut, film_of, filmed, picture_path

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib import colormaps
 
+from renormal.contracts import BASELINE
 from renormal.report import chosen
 from renormal.report.charts import curve_chart, steps_chart
-from renormal.report.columns import BASELINE
 from renormal.report.costs import costs
 from renormal.report.gallery import Gallery, galleries
 from renormal.report.record import Record, pathless
@@ -91,8 +91,16 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters.update(brief=brief, words=words, duration=duration, model=lambda name: MODELS.get(name, name))
+    found.filters.update(
+        brief=brief, words=words, duration=duration, tint=tint, model=lambda name: MODELS.get(name, name)
+    )
     return found
+
+
+def tint(change: float, digits: int) -> str:
+    """The class of a change, none for one that rounds to nothing."""
+    shown = round(change, digits)
+    return "up" if shown > 0 else "down" if shown < 0 else ""
 
 
 def inferno() -> dict[str, str]:
