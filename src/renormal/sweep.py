@@ -13,7 +13,7 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import HydraException, InstantiationException
 from hydra.experimental.callback import Callback
 from hydra.types import HydraContext, RunMode
-from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from renormal.keys import complaints
@@ -92,22 +92,14 @@ def look_at(config: DictConfig) -> dict[tuple[str, ...], Job]:
     for overrides, job in compose_jobs(config):
         refuse([line] if (line := too_many_devices(job, launcher_of(config))) else [])
         name, folder = folder_of(job)
-        settings = without_hydra(job)
-        key = f"{OmegaConf.to_yaml(settings.data.source)}{settings.calibrate.holdout}"
+        OmegaConf.resolve(job)
+        key = f"{OmegaConf.to_yaml(job.data.source)}{job.calibrate.holdout}"
         if key not in sources:
-            sources[key] = source_of(settings)
-        names = (fingerprints(settings, sources[key], precision) for precision in possible_precisions(settings))
-        done = any(answered(settings, folder, hashes) for hashes in names)
+            sources[key] = source_of(job)
+        names = (fingerprints(job, sources[key], precision) for precision in possible_precisions(job))
+        done = any(answered(job, folder, hashes) for hashes in names)
         jobs[tuple(overrides)] = Job(tuple(overrides), name, folder, done)
     return jobs
-
-
-def without_hydra(job: DictConfig) -> DictConfig:
-    """What the job's record will hold, resolved. Hydra's own part is taken out of `job`: copies cost seconds."""
-    with read_write(job), open_dict(job):
-        del job["hydra"]
-    OmegaConf.resolve(job)
-    return job
 
 
 def forget_last_end(folder: Path) -> None:
