@@ -150,21 +150,23 @@ def scaling(rounds: int, fast: str) -> tuple[Rows, dict[str, Any]]:
     rows: Rows = []
     details = {}
 
-    def step(slots: int, size: int) -> float:
-        settings = {"kind": "l2_ae", "channels": 1, "precision": fast, "steps": 8, "slots": slots, "size": size}
+    def step(slots: int | None, size: int, channels: int = 1) -> float:
+        settings = {"kind": "l2_ae", "channels": channels, "precision": fast, "steps": 8, "slots": slots, "size": size}
         found = contest(with_threads("step", "benchmarks.projection:full_slots", (1,), **settings), rounds)["step"]
-        details[f"slots {slots} side {size}"] = detail(found)
+        details[f"slots {slots or 'default'} side {size} channels {channels}"] = detail(found)
         return rate(found, "image_steps")
 
     for slots in (1, 4, 16, 32, 64, 128, 256):
-        rows.append((f"slots_{slots}", "image-steps/s at 128 px", step(slots, 128), ""))
+        rows.append((f"slots_{slots}", "image-steps/s at 128 px, grey", step(slots, 128), ""))
+    for slots in (1, 4, 8, 16, 32, 64):
+        rows.append((f"slots_{slots}_colour", "image-steps/s at 128 px, colour", step(slots, 128, 3), ""))
     for lanes in THREADS:
         settings = {"kind": "l2_ae", "channels": 1, "precision": fast, "steps": 8, "batches": 4}
         found = contest([Contender("step", "benchmarks.projection:full_slots", settings, lanes)], rounds)["step"]
         details[f"threads {lanes}"] = detail(found)
-        rows.append((f"threads_{lanes}", "image-steps/s at 16 slots a thread", rate(found, "image_steps"), ""))
+        rows.append((f"threads_{lanes}", "image-steps/s, slots for each", rate(found, "image_steps"), ""))
     for size in (64, 128, 256, 512):
-        rows.append((f"side_{size}", "megapixel-steps/s at 16 slots", step(16, size) * size**2 / 1e6, ""))
+        rows.append((f"side_{size}", "megapixel-steps/s, slots by default", step(None, size) * size**2 / 1e6, ""))
     for stride in (128, 96, 64, 43):
         settings = {"precision": fast, "stride": stride}
         found = contest(with_threads("tiles", "benchmarks.projection:ours", (1,), **settings), rounds)["tiles"]
