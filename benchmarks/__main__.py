@@ -211,7 +211,7 @@ def main() -> None:
     sections = {
         "projection": lambda: projections(options.rounds, fast),
         "slots": lambda: slots_work(128 if options.small else 32, fast),
-        "steps": lambda: steps(options.rounds, 2 if options.small else 20, fast),
+        "steps": lambda: steps(options.rounds, 2 if options.small else 40, fast),
         "algorithm": algorithm,
         "training": lambda: trainings(options.rounds, 64 if options.small else 960, fast),
         "start-up": lambda: start_up(options.rounds),
