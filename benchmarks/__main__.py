@@ -150,10 +150,10 @@ def scaling(rounds: int, fast: str) -> tuple[Rows, dict[str, Any]]:
     rows: Rows = []
     details = {}
 
-    def step(slots: int | None, size: int, channels: int = 1) -> float:
+    def step(slots: int, size: int, channels: int = 1) -> float:
         settings = {"kind": "l2_ae", "channels": channels, "precision": fast, "steps": 8, "slots": slots, "size": size}
         found = contest(with_threads("step", "benchmarks.projection:full_slots", (1,), **settings), rounds)["step"]
-        details[f"slots {slots or 'default'} side {size} channels {channels}"] = detail(found)
+        details[f"slots {slots} side {size} channels {channels}"] = detail(found)
         return rate(found, "image_steps")
 
     for slots in (1, 4, 16, 32, 64, 128, 256):
@@ -166,7 +166,7 @@ def scaling(rounds: int, fast: str) -> tuple[Rows, dict[str, Any]]:
         details[f"threads {lanes}"] = detail(found)
         rows.append((f"threads_{lanes}", "image-steps/s, slots for each", rate(found, "image_steps"), ""))
     for size in (64, 128, 256, 512):
-        rows.append((f"side_{size}", "megapixel-steps/s, slots by default", step(None, size) * size**2 / 1e6, ""))
+        rows.append((f"side_{size}", "megapixel-steps/s, 16 slots", step(16, size) * size**2 / 1e6, ""))
     for stride in (128, 96, 64, 43):
         settings = {"precision": fast, "stride": stride}
         found = contest(with_threads("tiles", "benchmarks.projection:ours", (1,), **settings), rounds)["tiles"]
@@ -211,7 +211,7 @@ def main() -> None:
     sections = {
         "projection": lambda: projections(options.rounds, fast),
         "slots": lambda: slots_work(128 if options.small else 32, fast),
-        "steps": lambda: steps(options.rounds, 2 if options.small else 40, fast),
+        "steps": lambda: steps(options.rounds, 2 if options.small else 20, fast),
         "algorithm": algorithm,
         "training": lambda: trainings(options.rounds, 64 if options.small else 960, fast),
         "start-up": lambda: start_up(options.rounds),

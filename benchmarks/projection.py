@@ -12,7 +12,6 @@ from benchmarks.trained import trial
 from renormal.metrics import AnomalyMetrics
 from renormal.models import DSAE, L2AE
 from renormal.projection import Descent, Energy, Gradient, Threshold, dssim, project, squared_error
-from renormal.projection.slots import slots_for
 from renormal.scores import DSSIM
 
 Run = Callable[[], Any]  # answers with numbers, or with a function that works them out after the clock has stopped
@@ -117,10 +116,9 @@ def noise(slots: int, channels: int, size: int = 128) -> Tensor:
 
 
 def full_slots(
-    kind: str, channels: int, precision: str, steps: int, slots: int | None = None, size: int = 128, batches: int = 1
+    kind: str, channels: int, precision: str, steps: int, slots: int = 16, size: int = 128, batches: int = 1
 ) -> Run:
-    """`project` with every slot busy at every step. slots: None: the default. batches: how often they are filled."""
-    slots = slots or slots_for(noise(1, channels, size))
+    """`project` with every slot busy at every step. batches: how often the slots are filled."""
     model, images = network(kind, channels, size), noise(slots * batches, channels, size)
     energy = Energy(loss=dssim if kind == "dsae" else squared_error)
     descent = Descent(energy=energy, stop=Threshold(value=0.0), max_steps=steps - 1, slots=slots, precision=precision)
@@ -132,9 +130,8 @@ def full_slots(
     return run
 
 
-def pure(kind: str, channels: int, precision: str, steps: int, slots: int | None = None, size: int = 128) -> Run:
+def pure(kind: str, channels: int, precision: str, steps: int, slots: int = 16, size: int = 128) -> Run:
     """The ideal: forward, loss and input gradient at the same batch, nothing else."""
-    slots = slots or slots_for(noise(1, channels, size))
     model, images = network(kind, channels, size), noise(slots, channels, size)
 
     def run() -> dict[str, Any]:

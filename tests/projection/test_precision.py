@@ -12,7 +12,6 @@ from toys import DESCENTS, Net, images
 from renormal.contracts import Images, Reconstruction
 from renormal.functional.norms import squared_distance
 from renormal.projection import Energy, precision, project, settle
-from renormal.projection.slots import slots_for
 
 AUTO = replace(DESCENTS["eq8_adam"], precision="auto")
 
@@ -55,12 +54,6 @@ def test_a_settled_descent_names_everything_and_stays_as_it_is() -> None:
     settled = settle(replace(AUTO, slots=None, check_every=None), Net(), images())
     assert (settled.slots, settled.check_every) == (16, 1)
     assert settle(settled, Net(), images()) == settled
-
-
-@pytest.mark.parametrize(("shape", "slots"), [((1, 128, 128), 16), ((3, 128, 128), 8), ((3, 512, 512), 4)])
-def test_slots_of_a_cpu_hold_what_its_cache_holds(shape: tuple[int, ...], slots: int) -> None:
-    assert slots_for(torch.empty(0, *shape)) == slots
-    assert slots_for(torch.empty(2, *shape, device="meta")) == 256
 
 
 def test_an_energy_with_a_loss_of_its_own_never_asks_for_the_models() -> None:

@@ -19,11 +19,12 @@ from renormal.projection.graph import Step, replayed
 from renormal.projection.lanes import lanes_of, side_by_side, threads_of
 from renormal.projection.mask import UpdateMask, error_mask
 from renormal.projection.precision import PRECISIONS, computing, settled
-from renormal.projection.slots import Queue, Slots, combine, slots_for
+from renormal.projection.slots import Queue, Slots, combine
 from renormal.projection.start import LatentSearch, starting_point
 from renormal.projection.stop import StopCriterion, Threshold
 
 EnergyFunction = Callable[[Any, Tensor, Images], EnergyTerms]  # (model, x, x0) → terms at x; of z, a LatentSearch
+SLOTS = {"cpu": 16, "cuda": 256}  # ours; `make benchmark-scaling` compares them on a CPU
 LOOKS = {"cpu": 1, "cuda": 8}  # iterations between two looks at who has stopped: each one stalls a device
 Observer = Callable[[Tensor, Tensor, Images, EnergyTerms], None]  # (sample indices, t of each, x, terms at x)
 
@@ -35,10 +36,9 @@ class Descent:
     step_size: α, section 4.1. max_steps: ours, the paper names no cap. clamp: range kept after each update, None for
     none. safeguard: refuse an update that raises a sample's energy and halve its α. slots: samples that move together;
     on a CPU each thread of torch has as many. check_every: iterations between two looks at who has stopped. None leaves
-    either to the device, slots to the images' size, too. precision: of the network; auto is bfloat16 where the device
-    has it and L_r survives it; losses, distances and the stop test stay in float32. graph: replay the iteration as a
-    CUDA graph where there is CUDA and no observer. With an energy of z (eq. 2, eq. 6) z moves and x is what it decodes
-    to: no mask, no clamp.
+    either to the device. precision: of the network; auto is bfloat16 where the device has it and L_r survives it;
+    losses, distances and the stop test stay in float32. graph: replay the iteration as a CUDA graph where there is CUDA
+    and no observer. With an energy of z (eq. 2, eq. 6) z moves and x is what it decodes to: no mask, no clamp.
     """
 
     energy: EnergyFunction = field(default_factory=Energy)
@@ -116,7 +116,7 @@ def _run(descent: Descent, model: Autoencoder, queue: Queue, observe: Observer |
 def settle(descent: Descent, model: Autoencoder, images: Images) -> Descent:
     """`descent` with slots, looks and precision named, as the device of these few images wants them."""
     kind = images.device.type
-    slots = descent.slots or slots_for(images)
+    slots = descent.slots or SLOTS.get(kind, SLOTS["cuda"])
     looks = descent.check_every or LOOKS.get(kind, LOOKS["cuda"])
     precision = settled(descent.precision, descent.energy, model, images[:slots])
     return replace(descent, slots=slots, check_every=looks, precision=precision)

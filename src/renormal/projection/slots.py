@@ -17,16 +17,6 @@ from torch import Tensor
 
 from renormal.contracts import EnergyTerms, Images, Mask, PerSample, Projection
 
-GPU, FEWEST, MOST = 256, 4, 16  # slots, ours
-NUMBERS = 393_216  # of x in the slots of a CPU's thread, ours: beyond that what a step touches leaves the cache
-
-
-def slots_for(images: Images) -> int:
-    """How many of these samples move together where nobody says: 256 on a GPU, 4 to 16 on a CPU, fewer if larger."""
-    if images.device.type != "cpu":
-        return GPU
-    return max(FEWEST, min(MOST, NUMBERS // max(1, images.shape[1:].numel())))
-
 
 @dataclass
 class Slots:
