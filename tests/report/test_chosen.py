@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from made_up import made_up, write_made_up
 
-from renormal.report.chosen import gains, markdown, one_for_all, summary, with_gains
+from renormal.report.chosen import gain_of, gains, markdown, one_for_all, summary, with_gains
 from renormal.report.cli import main
 from renormal.report.record import Record
 from renormal.report.table import build_table
@@ -104,6 +105,12 @@ def test_what_cannot_be_one_for_all_says_so(
     assert main([str(tmp_path), "--one-for-all", str(tmp_path / "one.json")]) == 2
     assert line in capsys.readouterr().err
     assert not (tmp_path / "one.json").exists()
+
+
+def test_the_configs_own_score_is_shown_by_its_name() -> None:
+    content = {**GRID.calibration, "chosen": {**GRID.calibration["chosen"], "score": "score"}}
+    config = GRID.config | {"score": {"_target_": "renormal.scores.DSSIM"}}
+    assert gain_of(replace(GRID, calibration=content, config=config), "pixel_auroc").settings.endswith(", dssim")
 
 
 def test_page_and_files_show_each_choice(tmp_path: Path) -> None:

@@ -54,7 +54,12 @@ def test_a_figure_needs_enough_samples_and_shows_ten_of_each(tmp_path: Path) -> 
     best, worst = figure.subfigs
     assert best.axes[0].get_title().startswith("1.000")
     assert worst.axes[COUNT - 1].get_title().startswith("0.467")  # (0 + 4 · 56 / 2) / 240
-    assert [axes.get_ylabel() for axes in best.axes[::COUNT]] == ["best\ntruth", "f(x0)", "x_N", "map of x_N"]
+    assert [axes.get_ylabel() for axes in best.axes[::COUNT]] == [
+        "best\n$x_0$, truth",
+        "$f(x_0)$",
+        "$x_N$",
+        "map of $x_N$",
+    ]
 
 
 def test_good_images_and_lost_files_are_no_defects(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from renormal.report.columns import distinct
 from renormal.report.record import Record
 from renormal.report.table import MODELS, Table, words
 
+OWN = "score"  # what the stage calibrate calls the config's own score
 SYMBOLS = {"step_size": "α", "energy.weight": "λ", "stop.quantile": "T quantile"}
 HEADERS = ("", "model", "chosen", "planted, as configured", "chosen", "f(x₀)", "test, as configured", "chosen", "gain")
 
@@ -56,7 +57,7 @@ def gain_of(record: Record, metric: str) -> Gain:
     return Gain(
         category=record.category,
         model=MODELS.get(record.model, record.model),
-        settings=in_words(chosen),
+        settings=in_words(chosen, own_score(record)),
         projection=before["projection"],
         planted=(before["metrics"][judged], chosen["metrics"][judged]),
         baseline=max(plain, default=None),
@@ -65,10 +66,16 @@ def gain_of(record: Record, metric: str) -> Gain:
     )
 
 
-def in_words(chosen: dict[str, Any]) -> str:
-    """eq8, α 0.125, λ 0.2, T quantile 0, dssim."""
+def in_words(chosen: dict[str, Any], own: str = OWN) -> str:
+    """eq8, α 0.125, λ 0.2, T quantile 0, dssim. own: what to call the config's own score."""
     numbers = [f"{SYMBOLS.get(place, place)} {value:.3g}" for place, value in chosen["settings"].items()]
-    return ", ".join([chosen["projection"], *numbers, chosen["score"]])
+    return ", ".join([chosen["projection"], *numbers, own if chosen["score"] == OWN else chosen["score"]])
+
+
+def own_score(record: Record) -> str:
+    """The class of the config's own score, as dssim."""
+    target = (record.config.get("score") or {}).get("_target_", OWN)
+    return str(target).rpartition(".")[2].lower()
 
 
 def signed(value: float | None) -> str:

@@ -9,12 +9,15 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
+from renormal.contracts import CHOSEN
+from renormal.report.chosen import in_words, own_score
 from renormal.report.gallery import DEFECT, MAPS, Panel, by_sample
 from renormal.report.record import Record
 from renormal.report.strips import cut
 from renormal.report.table import MODELS
 
 COUNT = 10  # of each
+LABELS = {"truth": "$x_0$, truth", "f(x0)": "$f(x_0)$", "x_N": "$x_N$", MAPS[1]: "map of $x_N$"}
 SIDE = 0.95  # inches of a picture
 
 
@@ -32,10 +35,10 @@ def extreme_figures(records: Sequence[Record]) -> Iterator[tuple[str, Figure]]:
         for method, found in ranked_by_method(record).items():
             if len(found) >= 2 * COUNT:
                 name = f"extremes-{method}-{record.model}-{record.category}-{record.seed}"
-                yield (
-                    name,
-                    extremes_figure(found, f"{MODELS.get(record.model, record.model)}, {record.category}, {method}"),
-                )
+                title = f"{MODELS.get(record.model, record.model)}, {record.category}, {method}"
+                if method == CHOSEN and record.calibration:
+                    title += f": {in_words(record.calibration['chosen'], own_score(record))}"
+                yield name, extremes_figure(found, title)
 
 
 def ranked_by_method(record: Record) -> dict[str, list[Ranked]]:
@@ -79,7 +82,7 @@ def extremes_figure(found: Sequence[Ranked], title: str) -> Figure:
                 show(grid[line][column], pictures[row])
             grid[0][column].set_title(f"{item.auroc:.3f}\n{short(item.path)}", fontsize=6)
         for line, row in enumerate(rows):
-            grid[line][0].set_ylabel(f"{noun}\n{row}" if line == 0 else row, fontsize=7)
+            grid[line][0].set_ylabel(f"{noun}\n{LABELS[row]}" if line == 0 else LABELS[row], fontsize=7)
     return figure
 
 
