@@ -71,7 +71,7 @@ def own_auroc(panel: Panel) -> float | None:
 def extremes_figure(found: Sequence[Ranked], title: str) -> Figure:
     """Above the best, below the worst: x0 with the truth, f(x0) where there is one, x_N, its map."""
     rows = ["truth", *(["f(x0)"] if "f(x0)" in found[0].panel.tiles else []), "x_N", MAPS[1]]
-    figure = Figure(figsize=(COUNT * SIDE + 0.6, 2 * (len(rows) * SIDE + 0.35) + 0.3), layout="constrained")
+    figure = Figure(figsize=(COUNT * SIDE + 0.6, 2 * (len(rows) * SIDE + 0.45) + 0.3), layout="constrained")
     figure.suptitle(title, x=0.01, ha="left", fontsize=10)
     blocks = figure.subfigures(2, 1, squeeze=False)[:, 0]
     for block, items, noun in zip(blocks, (found[:COUNT], found[-COUNT:]), ("best", "worst"), strict=True):
@@ -80,7 +80,7 @@ def extremes_figure(found: Sequence[Ranked], title: str) -> Figure:
             pictures = cut(item.panel.strip, item.panel.tiles)
             for line, row in enumerate(rows):
                 show(grid[line][column], pictures[row])
-            grid[0][column].set_title(f"{item.auroc:.3f}\n{short(item.path)}", fontsize=6)
+            grid[0][column].set_title(f"{item.auroc:.3f}\n" + short(item.path).replace("/", "/\n"), fontsize=6)
         for line, row in enumerate(rows):
             grid[line][0].set_ylabel(f"{noun}\n{LABELS[row]}" if line == 0 else LABELS[row], fontsize=7)
     return figure
