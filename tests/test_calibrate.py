@@ -86,6 +86,15 @@ def test_an_interrupted_job_does_not_choose_again(tiny: Any, tmp_path: Path, mon
     assert "calibrated/pixel_auroc" in read_record(tmp_path / "run" / "record.json").metrics
     run_job(tiny(*FEW, "calibrate.defects=5"))
     assert asked, "another question has another answer"
+    asked.clear()
+    run_job(tiny(*FEW, "calibrate.defects=5", "rerun=true"))
+    assert asked, "other weights may have another answer"
+
+
+def test_without_an_axis_of_stops_each_projection_keeps_its_own(tiny: Any, tmp_path: Path) -> None:
+    run_job(tiny(*FEW, "~calibrate.axes.stop", "projections.eq8_adam.stop.quantile=0.5"))
+    _, content = left(tmp_path / "run")
+    assert {trial["settings"]["stop.quantile"] for trial in content["trials"]} == {0.0, 0.5}
 
 
 def test_no_test_image_has_a_say(tiny: Any, tmp_path: Path) -> None:

@@ -116,6 +116,8 @@ def test_an_interrupted_training_ends_as_an_undisturbed_one(tiny: Any, tmp_path:
         patch.setattr(AutoencoderModule, "training_step", killed)
         with pytest.raises(RuntimeError, match="power"):
             run_job(config)
+    with pytest.raises(ValueError, match=r"last.ckpt has 1 of 2 epochs: finish that training, or give checkpoint="):
+        run_job(tiny(halves, "trainer.max_epochs=2", f"model={model}", "stages=[test]"))
     run_job(config)
     ends = [read_record(tmp_path / place / "record.json") for place in ("whole", "halves")]
     assert ends[0].metrics == ends[1].metrics

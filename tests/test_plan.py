@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hydra import initialize_config_dir
@@ -12,7 +13,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-from renormal.plan import compose_jobs
+from renormal.plan import compose_jobs, folder_of
 from renormal.run import CONF
 
 
@@ -43,6 +44,21 @@ def test_every_job_is_composed_as_hydra_would(
             OmegaConf.set_struct(expected, False)
             expected.hydra.job.num, expected.hydra.job.id = number, str(number)
             assert OmegaConf.to_yaml(job) == OmegaConf.to_yaml(expected)
+
+
+@pytest.mark.parametrize("subdir", ["${hydra.job.num}/${seed}", "${hydra:job.num}/${seed}", "${hydra.job.name}${seed}"])
+def test_a_jobs_folder_may_be_named_after_what_hydra_knows(subdir: str) -> None:
+    places = [f"hydra.sweep.subdir='{subdir}'", "hydra.sweep.dir='${hydra.job.name}/x'", "hydra.job.name=a"]
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        sweep = loader.load_configuration("config", ["seed=1,2", *places], RunMode.MULTIRUN)
+        HydraConfig.instance().set_config(sweep)
+        for number, (_, job) in enumerate(compose_jobs(sweep)):
+            HydraConfig.instance().set_config(job)
+            wanted = str(job.hydra.sweep.subdir)
+            assert folder_of(job) == (wanted, Path("a/x", wanted).absolute())
+            assert "hydra" not in job
+            assert wanted.endswith(str(number + 1))
 
 
 def test_who_submits_a_sweep_does_not_load_torch() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from renormal.recipe import TEST, digest, parts
+from renormal.recipe import TEST, TRAINING, digest, parts
 
 
 def name_of(config: DictConfig) -> str:
@@ -55,3 +55,9 @@ def test_without_flips_it_is_the_recipe_from_before_there_were_any(tiny: Any) ->
 def test_other_settings_of_0_count(tiny: Any) -> None:
     config = tiny()
     assert name_of(config) != name_of(without(config, "weight"))
+
+
+@pytest.mark.parametrize("key", ["limit_train_batches", "max_steps", "accumulate_grad_batches", "limit_test_batches"])
+def test_a_shortened_trial_is_another_recipe(tiny: Any, key: str) -> None:
+    names = [digest(parts(tiny(*given), [*TRAINING, *TEST])) for given in ([f"+trainer.{key}=3"], [])]
+    assert names[0] != names[1] == digest(parts(tiny(f"+trainer.{key}=null"), [*TRAINING, *TEST]))

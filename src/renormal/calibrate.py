@@ -50,7 +50,7 @@ class Calibration:
     def __init__(self, config: DictConfig, callback: ProjectionCallback) -> None:
         self.config, self.callback = config.calibrate, callback
         self.projections = dict(callback.projections)
-        self.test, self.progress = config.test, config.progress
+        self.test, self.progress, self.rerun = config.test, config.progress, config.rerun
         self.scores, self.main = scores_of(config, callback.score)
         self.search: Search = instantiate(config.calibrate.search, _convert_="all")
         self.axes = flat(config.calibrate.axes)
@@ -67,7 +67,8 @@ class Calibration:
 
         facts: what the file is to say beside the choice; one that says the same of them is taken as it is.
         """
-        content = _finished(folder / FILE, facts) or self._chosen(trainer, module, data, facts, folder)
+        finished = {} if self.rerun else _finished(folder / FILE, facts)
+        content = finished or self._chosen(trainer, module, data, facts, folder)
         self.content = trainer.strategy.broadcast(content)
         if trainer.is_global_zero:
             write_whole(folder / FILE, json.dumps(self.content, indent=1, ensure_ascii=False))
@@ -156,14 +157,13 @@ class Trials:
         """The first projection with its constants as configured, under the config's own score. To be asked first."""
         name, descent = next(iter(self.projections.items()))
         settings = {place: setting_of(descent, place, name) for place in self.moving}
-        quantile = getattr(descent.stop, "quantile", None)
-        measured = self._measured(name, settings, [] if quantile is None else [quantile])
+        measured = self._measured(name, settings, own_quantile(descent))
         self.all = [trial for trial in measured if trial.score == score]
         return self.all[0]
 
     def best(self, name: str, settings: Settings) -> float:
         """How well this projection does with these settings at the best of all stops and scores."""
-        measured = self._measured(name, settings, self.quantiles)
+        measured = self._measured(name, settings, self.quantiles or own_quantile(self.projections[name]))
         self.all += measured
         best = max(measured, key=self.value)
         log.info("%s %s: planted %s %.3f", name, dict(settings), self.metric, self.value(best))
@@ -177,6 +177,12 @@ class Trials:
             Choice(name, one.score, {**settings, **stop}, one.metrics)
             for one, stop in zip(measured, stops, strict=True)
         ]
+
+
+def own_quantile(descent: Descent) -> list[float]:
+    """That of its threshold, none where it stops by something else."""
+    quantile = getattr(descent.stop, "quantile", None)
+    return [] if quantile is None else [quantile]
 
 
 def scores_of(config: DictConfig, own: Score) -> tuple[dict[str, Score], str]:

@@ -82,12 +82,12 @@ def folder_of(job: DictConfig) -> tuple[str, Path]:
     HydraConfig.set_config copies that part to the same end, which for sixty jobs takes seconds.
     """
     hydra = job.hydra
+    HydraConfig.instance().cfg = cast(Any, SimpleNamespace(hydra=hydra))  # its parent stays the job
+    name, sweep = str(hydra.sweep.subdir), Path(hydra.sweep.dir)  # either may name hydra.job
     with read_write(job), open_dict(job):
         del job["hydra"]
-    HydraConfig.instance().cfg = cast(Any, SimpleNamespace(hydra=hydra))  # its parent is still the job
-    name = str(hydra.sweep.subdir)
     with read_write(hydra.runtime), open_dict(hydra.runtime):
-        hydra.runtime.output_dir = str((Path(hydra.sweep.dir) / name).absolute())
+        hydra.runtime.output_dir = str((sweep / name).absolute())
     return name, Path(job.folder)
 
 

@@ -24,10 +24,13 @@ TRAINING = (
     "trainer.max_epochs",
     "trainer.gradient_clip_val",
     "trainer.gradient_clip_algorithm",
+    "trainer.accumulate_grad_batches",
+    "trainer.limit_train_batches",
+    "trainer.max_steps",
     "batch_size",
     "seed",
 )
-TEST = ("projections", "score", "test")
+TEST = ("projections", "score", "test", "trainer.limit_test_batches")
 PRECISIONS = ("bf16-mixed", "32-true")
 CHOICE = ("projections", "score", "test.stride", "test.average", "calibrate")
 RANKS = "x"  # between a training's digest and the number of its processes, where there are several
@@ -46,6 +49,10 @@ NEUTRAL = {  # keys newer than the first record: with this value they say nothin
     "crossed": False,
     "drawn": None,
     "trainer.gradient_clip_algorithm": None,
+    "trainer.accumulate_grad_batches": None,
+    "trainer.limit_train_batches": None,
+    "trainer.limit_test_batches": None,
+    "trainer.max_steps": None,
     "smooth": {"_target_": "renormal.scores.Smooth", "mean": 0, "gaussian": 0.0},
 }
 log = logging.getLogger("renormal")

@@ -58,10 +58,21 @@ def load(module: AutoencoderModule, clock: TrainingClock, config: DictConfig, fo
     found: str = content["hyper_parameters"]["fingerprint"]
     if not config.checkpoint and not same_weights(found, training_hash):
         raise ValueError(f"{path} was trained with another config: repeat that config, or give checkpoint={path}")
+    if lack := unfinished(content, config):
+        if not config.checkpoint:
+            raise ValueError(f"{path} {lack}: finish that training, or give checkpoint={path}")
+        if same_weights(found, training_hash):
+            log.warning("%s %s", path, lack)
     _fill(module, content, path, config)
     if state := content["callbacks"].get(clock.state_key):
         clock.load_state_dict(state)
     return found
+
+
+def unfinished(content: dict[str, Any], config: DictConfig) -> str:
+    """What to say of a checkpoint of fewer epochs than the config's, nothing of any other."""
+    epochs, wanted = content["epoch"] + 1, config.trainer.max_epochs or 0
+    return f"has {epochs} of {wanted} epochs" if epochs < wanted else ""
 
 
 def load_others(module: AutoencoderModule, config: DictConfig) -> list[nn.Module]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -76,3 +77,11 @@ def test_the_auroc_that_the_test_measured_comes_before_that_of_the_8_bit_map(tmp
     record.panels[1]["auroc"] = "0.100000"
     ranked = ranked_by_method(record)["eq8"]
     assert [short(item.path) for item in ranked] == ["bent/002", "bent/000", "bent/001"]
+
+
+def test_jobs_of_two_names_do_not_overwrite_each_other(tmp_path: Path) -> None:
+    found = [replace(job(tmp_path / name, [4] * 2 * COUNT), name=f"rows/{name}") for name in ("one", "two")]
+    figures = dict(extreme_figures(found))
+    assert list(figures) == [f"extremes-eq8-vae-grid-0-rows-{name}" for name in ("one", "two")]
+    titles = [figure.get_suptitle() for figure in figures.values()]
+    assert titles == ["rows/one: VAE, grid, eq8", "rows/two: VAE, grid, eq8"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -151,7 +153,7 @@ def test_of_a_repeated_job_the_longest_training_counts_and_the_table_says_so() -
     runs = [made_up(training={"images": images}, **aurocs(baseline=images / 1000)) for images in (300, 900, 100)]
     table = build_table(runs)
     assert cell(table, "grid", "vae", "baseline").value == 0.9
-    left_out = "2 records repeat a job with fewer training images and are left out of the table"
+    left_out = "2 records repeat a job with no more training images and are left out of the table"
     assert table.notes == [left_out, "grid: <made-up> & small"]
 
 
@@ -219,3 +221,28 @@ def test_records_of_other_names_that_fall_out_of_the_table_are_named() -> None:
     assert (
         "1 records repeat a job under another name and are left out, give their folder alone: rows/whole" in table.notes
     )
+
+
+def test_a_record_and_its_copy_are_one_job() -> None:
+    record = made_up("vae", "grid", **aurocs(baseline=0.9))
+    table = build_table([record, replace(record, folder=Path("copy"))])
+    assert cell(table, "grid", "vae", "baseline").value == pytest.approx(0.9)
+    assert table.notes[0].startswith("1 records repeat a job")
+
+
+def test_a_gain_is_of_the_seeds_that_have_both() -> None:
+    """Of two seeds one chose a score that f(x0) has no column of."""
+    config = {"score": {"_target_": "DSSIM"}, "calibrate": {"scores": {"error": {"_target_": "SquaredError"}}}}
+    records = [
+        made_up(
+            "l2_ae",
+            "grid",
+            seed,
+            **aurocs(baseline=0.9, calibrated=value),
+            config=config,
+            calibration={"chosen": {"score": score}},
+        )
+        for seed, (value, score) in enumerate([(0.92, "score"), (0.8, "error")])
+    ]
+    found = cell(build_table(records), "grid", "l2_ae", "calibrated")
+    assert (found.value, found.gain) == (pytest.approx(0.86), pytest.approx(0.02 / 0.9))

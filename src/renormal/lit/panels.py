@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Annotated
 
@@ -67,7 +68,7 @@ def draw(
     path, given = sample.path[row], whole.get(BASELINE)
     entry = write_panel(
         folder,
-        f"{name}-{path}",
+        f"{name}-{told_apart(path)}",
         x0=sample.image[row],
         baseline=given and given[0][row],
         projected=whole[name][0][row],
@@ -82,6 +83,14 @@ def draw(
 def plain(name: str) -> str:
     """A sample's path as a file name: test/bent/000.png → test-bent-000."""
     return "-".join(PurePosixPath(name).with_suffix("").parts)
+
+
+def told_apart(path: str) -> str:
+    """The path, with a digest in its name where another one could become the same file name: 1.jpg beside 1.png."""
+    pure = PurePosixPath(path)
+    if pure.suffix == ".png" and "-" not in path:
+        return path
+    return str(pure.with_name(f"{pure.stem}-{sha256(path.encode()).hexdigest()[:8]}.png"))
 
 
 def pixels(image: Picture) -> Pixels:

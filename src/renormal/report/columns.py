@@ -14,13 +14,13 @@ def distinct(records: Sequence[Record]) -> tuple[list[Record], list[str]]:
     for record in sorted(records, key=lambda record: record.training.get("images") or 0):
         kept[record.model, record.category, record.seed] = record
     dropped = [record for record in records if not any(record is other for other in kept.values())]
-    note = f"{len(dropped)} records repeat a job with fewer training images and are left out of the table"
+    note = f"{len(dropped)} records repeat a job with no more training images and are left out of the table"
     if others := sorted({record.name for record in dropped} - {record.name for record in kept.values()}):
         named = f"{', '.join(others[:5])}{', …' if len(others) > 5 else ''}"
         note = (
             f"{len(dropped)} records repeat a job under another name and are left out, give their folder alone: {named}"
         )
-    return [record for record in records if record not in dropped], [note] if dropped else []
+    return [record for record in records if any(record is one for one in kept.values())], [note] if dropped else []
 
 
 def further_scores(records: Iterable[Record]) -> set[str]:

@@ -12,7 +12,7 @@ from PIL import Image
 from renormal.contracts import CHOSEN
 from renormal.report.chosen import in_words, own_score
 from renormal.report.gallery import DEFECT, MAPS, Panel, by_sample
-from renormal.report.record import Record
+from renormal.report.record import Record, stem_of
 from renormal.report.strips import cut
 from renormal.report.table import MODELS
 
@@ -34,8 +34,8 @@ def extreme_figures(records: Sequence[Record]) -> Iterator[tuple[str, Figure]]:
     for record in records:
         for method, found in ranked_by_method(record).items():
             if len(found) >= 2 * COUNT:
-                name = f"extremes-{method}-{record.model}-{record.category}-{record.seed}"
-                title = f"{MODELS.get(record.model, record.model)}, {record.category}, {method}"
+                name = f"extremes-{method}-{stem_of(record, records)}"
+                title = f"{record.name}: {MODELS.get(record.model, record.model)}, {record.category}, {method}"
                 if method == CHOSEN and record.calibration:
                     title += f": {in_words(record.calibration['chosen'], own_score(record))}"
                 yield name, extremes_figure(found, title)

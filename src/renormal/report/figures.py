@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from renormal.contracts import BASELINE
 from renormal.report.columns import further_scores, searches
 from renormal.report.extremes import extreme_figures
-from renormal.report.film import stem_of, title_of, write_animation
+from renormal.report.film import title_of, write_animation
 from renormal.report.pictures import picture_figures
-from renormal.report.record import Record
+from renormal.report.record import Record, stem_of
 from renormal.report.repairs import repair_figures
 from renormal.report.strips import film_of
 from renormal.report.table import MODELS, PAPER_METRIC, Column, paper_numbers, words
@@ -131,11 +131,10 @@ def write_figures(folder: Path, records: Sequence[Record], metric: str) -> list[
     for record in records:
         for method in record.curves:
             if film := film_of(record, method):
-                stem, title = folder / stem_of(record, method), title_of(record, method)
-                written.append(write_animation(stem.with_name(f"{stem.name}.webp"), film, title))
+                path = folder / f"figure8-{stem_of(record, records)}-{method}.webp"
+                written.append(write_animation(path, film, title_of(record, method)))
         if any(curve.get(metric) for curve in record.curves.values()):
-            stem = folder / f"figure5-{record.model}-{record.category}-{record.seed}"
-            written += save(iteration_figure(record, metric), stem)
+            written += save(iteration_figure(record, metric), folder / f"figure5-{stem_of(record, records)}")
     if budget_lines(records, metric):
         written += save(budget_figure(records, metric), folder / "budget")
     return written

@@ -27,10 +27,6 @@ QUALITY = 80  # WebP
 Pixels = NDArray[np.uint8]
 
 
-def stem_of(record: Record, method: str) -> str:
-    return f"figure8-{record.model}-{record.category}-{record.seed}-{method}"
-
-
 def title_of(record: Record, method: str) -> str:
     return f"{MODELS.get(record.model, record.model)}, {record.category}, {method}"
 

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from renormal.report.film import filmstrip, show, stem_of, title_of
+from renormal.report.film import filmstrip, show, title_of
 from renormal.report.gallery import DEFECT, MAPS, Panel, by_sample
-from renormal.report.record import Record
+from renormal.report.record import Record, stem_of
 from renormal.report.strips import cut, film_of
 from renormal.report.table import MODELS, ordered_categories, ranked
 
@@ -120,7 +120,7 @@ def picture_figures(records: Sequence[Record]) -> Iterator[tuple[str, Figure]]:
     for record in records:
         for method in record.curves:
             if film := film_of(record, method):
-                yield stem_of(record, method), filmstrip(film, title_of(record, method))
+                yield f"figure8-{stem_of(record, records)}-{method}", filmstrip(film, title_of(record, method))
     found = list(examples(records))
     if not found:
         return

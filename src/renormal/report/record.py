@@ -6,7 +6,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from types import UnionType
@@ -124,6 +124,14 @@ def read_records(folder: Path) -> Records:
         except ValueError as error:
             problems.append(str(error))
     return Records(sorted(records, key=lambda record: (record.model, record.category, record.seed)), problems)
+
+
+def stem_of(record: Record, records: Sequence[Record]) -> str:
+    """model-category-seed for the name of a file, with the record's name where another of them is of the same job."""
+    job = (record.model, record.category, record.seed)
+    same = [one for one in records if (one.model, one.category, one.seed) == job]
+    name = f"-{record.name}".replace("/", "-") if len(same) > 1 else ""
+    return f"{record.model}-{record.category}-{record.seed}{name}"
 
 
 def faults(content: Any) -> Iterator[str]:

@@ -187,9 +187,10 @@ def cells(category: str, columns: list[Column], numbers: Numbers, bases: Numbers
     row = []
     for column in columns:
         place = (category, column)
-        seeds, held = (list(found.get(place, {}).values()) for found in (numbers, bases))
-        value, base = (fmean(values) if values else None for values in (seeds, held))
-        gain = (value - base) / base if base and value is not None else None
+        found, held = numbers.get(place, {}), bases.get(place, {})
+        seeds, base = list(found.values()), fmean(held.values()) if held else None
+        gain = (fmean(found[seed] for seed in held) - base) / base if base else None  # of the seeds that have both
+        value = fmean(seeds) if seeds else None
         row.append(Cell(value, stdev(seeds) if len(seeds) > 1 else None, len(seeds), paper.get(place), gain))
     return marked(row)
 
