@@ -84,8 +84,8 @@ def values_of(override: Override) -> Iterable[Any]:
 def mistyped(key: str, value: Any, recipe: DictConfig) -> str | None:
     """A number where a word is expected does no harm; the other way round it would fail after the data are read."""
     known = OmegaConf.select(recipe, key, throw_on_missing=False)
-    wanted = NULLABLE.get(key) or (None if known is None else type(known))
-    if key in FREE or value is None or wanted not in (bool, int, float) or wanted is None:
+    wanted = NULLABLE.get(key, type(known))
+    if key in FREE or value is None or wanted not in (bool, int, float):
         return None
     if isinstance(value, str) and value.startswith("${"):
         return None

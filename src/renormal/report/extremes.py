@@ -11,10 +11,10 @@ from PIL import Image
 
 from renormal.contracts import CHOSEN
 from renormal.report.chosen import in_words, own_score
+from renormal.report.film import title_of
 from renormal.report.gallery import DEFECT, MAPS, Panel, by_sample
 from renormal.report.record import Record, stem_of
 from renormal.report.strips import cut
-from renormal.report.table import MODELS
 
 COUNT = 10  # of each
 LABELS = {"truth": "$x_0$, truth", "f(x0)": "$f(x_0)$", "x_N": "$x_N$", MAPS[1]: "map of $x_N$"}
@@ -35,7 +35,7 @@ def extreme_figures(records: Sequence[Record]) -> Iterator[tuple[str, Figure]]:
         for method, found in ranked_by_method(record).items():
             if len(found) >= 2 * COUNT:
                 name = f"extremes-{method}-{stem_of(record, records)}"
-                title = f"{record.name}: {MODELS.get(record.model, record.model)}, {record.category}, {method}"
+                title = f"{record.name}: {title_of(record, method)}"
                 if method == CHOSEN and record.calibration:
                     title += f": {in_words(record.calibration['chosen'], own_score(record))}"
                 yield name, extremes_figure(found, title)
