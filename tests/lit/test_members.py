@@ -44,13 +44,15 @@ def test_maps_are_the_mean_over_the_views_that_the_category_allows(rehearsal: Pa
     assert callback.reports["eq8"]["samples"] == 4 * len(images)
 
 
-def test_what_no_category_allows_is_not_done(rehearsal: Path) -> None:
+def test_what_a_category_does_not_allow_is_not_done_and_said(rehearsal: Path, caplog: pytest.LogCaptureFixture) -> None:
     metrics = []
     for flips in (False, True):
         callback = ProjectionCallback(DESCENTS, score=DSSIM(), stride=16, flips=flips)
         after_test(data_of(rehearsal, "grid"), callback)
         metrics.append(callback.metrics)
     assert metrics[0] == metrics[1], "to the last bit"
+    (said,) = [record.getMessage() for record in caplog.records if "flips" in record.getMessage()]
+    assert said.startswith("test.flips=true changes nothing on grid")
 
 
 @pytest.mark.parametrize("name", ["baseline", "eq8"])

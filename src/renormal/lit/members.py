@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,11 +12,17 @@ import lightning as L
 import torch
 
 from renormal.contracts import Autoencoder, Images, Maps, Score
-from renormal.data import Augmentation
+from renormal.data import Source
 from renormal.functional.views import View, views
 from renormal.lit.calibration import calibrated, fitted
 from renormal.lit.datamodule import SourceData
 from renormal.projection import Descent
+
+UNTURNED = (
+    "test.flips=true changes nothing on %s, whose augmentation has no mirror and no quarter turn: where a mirrored "
+    "image of your own is still good, add data.augmentation.mirror_x=true"
+)
+log = logging.getLogger("renormal")
 
 Answer = dict[str, tuple[Images, Maps]]  # column → what the images became, and their maps
 
@@ -54,12 +61,15 @@ def members_of(
     return members
 
 
-def views_of(augmentation: Augmentation, *, flips: bool) -> list[View]:
+def views_of(source: Source, *, flips: bool) -> list[View]:
     """The image itself; with flips, also every mirror and quarter turn after which a good image is still good."""
     if not flips:
         return [View()]
-    moves = augmentation
-    return views(mirror_x=moves.mirror_x, mirror_y=moves.mirror_y, rotate=moves.rotate)
+    moves = source.augmentation
+    found = views(mirror_x=moves.mirror_x, mirror_y=moves.mirror_y, rotate=moves.rotate)
+    if len(found) == 1:
+        log.warning(UNTURNED, source.name)
+    return found
 
 
 def averaged(answers: Iterable[Answer]) -> Answer:

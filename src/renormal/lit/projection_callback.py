@@ -106,7 +106,7 @@ class ProjectionCallback(L.Callback):
         own |= {name: score for name, (_, score) in self.further.items()}
         every = (model, *self.others)
         self.members = members_of(every, self.projections, own, trainer, data, samples=samples)
-        self.views = views_of(data.source.augmentation, flips=self.flips)
+        self.views = views_of(data.source, flips=self.flips)
         methods = dict.fromkeys((*given, *self.scores, *self.projections, *self.further))
         self.counters = {name: AnomalyMetrics().to(pl_module.device) for name in methods}
         self.filmed = first_anomalous(data.test.defects, data.test.paths) if self.path and self.folder else None
