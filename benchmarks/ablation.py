@@ -18,7 +18,7 @@ from renormal.metrics import METRICS
 from renormal.report.record import Record, read_records
 
 OWN = "score"  # the config's own score among those of the stage calibrate: DSSIM, 9 × 9 mean
-SAME = "one_pass"  # f(x0) as a projection
+ONE_PASS = "one_pass"  # f(x0) as a projection
 WHOLE = "whole"  # the row that leaves nothing out
 SCORES = {OWN: "DSSIM, 9 × 9", "dssim_plain": "DSSIM", "msgms": "MSGMS, 9 × 9", "squared_error": "error², 9 × 9"}
 Lines = list[list[str]]
@@ -27,7 +27,7 @@ Lines = list[list[str]]
 def ways(records: Iterable[Record]) -> list[str]:
     """f(x0), then the projections as configured."""
     held = dict.fromkeys([BASELINE, *(name for record in records for name in record.projections)])
-    return [way for way in held if way not in (SAME, CHOSEN)]
+    return [way for way in held if way not in (ONE_PASS, CHOSEN)]
 
 
 def planted(record: Record, way: str, score: str, metric: str) -> float:
@@ -55,7 +55,7 @@ def cost(record: Record, way: str) -> float:
     """Seconds for each image of the test set, with all of its tiles. f(x0): half of one_pass, which needs f(x1)."""
     images = record.data["test_good"] + record.data["test_defective"]
     if way == BASELINE:
-        return cost(record, SAME) / 2
+        return cost(record, ONE_PASS) / 2
     return float(record.projections[way]["seconds"] or 0) / images
 
 
