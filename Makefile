@@ -17,7 +17,7 @@ install: .venv/.installed  ## .venv with everything that pyproject.toml asks for
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $@
 
-demo: install    ## drawn images, four autoencoders, 7 minutes: a table and a page under outputs/demo
+demo: install    ## drawn images, four autoencoders, 10 minutes: a table and a page under outputs/demo
 	$(BIN)/renormal experiment=demo sweep=demo
 	$(BIN)/renormal-report outputs/demo
 
