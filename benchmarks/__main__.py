@@ -19,7 +19,7 @@ from rich.table import Table
 from benchmarks import projection, trained
 from benchmarks.contest import Contender, Outcome, contest, with_threads
 from renormal.functional.precision import has_bfloat16
-from renormal.machine import commit, device_name, versions
+from renormal.job.environment import commit, device_name, versions
 
 THREADS = (1, 2)
 Rows = list[tuple[str, str, float, str]]  # key, what, value, target

@@ -17,7 +17,7 @@ from renormal.contracts import BASELINE, CHOSEN
 from renormal.metrics import METRICS
 from renormal.report.record import Record, read_records
 
-OWN = "score"  # the config's own score among those of the stage calibrate: DSSIM, 9 × 9 mean
+OWN = "score"  # the config's own score among those of the stage choose: DSSIM, 9 × 9 mean
 ONE_PASS = "one_pass"  # f(x0) as a projection
 WHOLE = "whole"  # the row that leaves nothing out
 SCORES = {OWN: "DSSIM, 9 × 9", "dssim_plain": "DSSIM", "msgms": "MSGMS, 9 × 9", "squared_error": "error², 9 × 9"}
@@ -32,12 +32,12 @@ def ways(records: Iterable[Record]) -> list[str]:
 
 def planted(record: Record, way: str, score: str, metric: str) -> float:
     """On planted defects, on images that the network has not seen."""
-    held = record.calibration
+    held = record.choice
     if way == BASELINE:
         return float(held["baseline"][score][metric])
     found = {key(one): one["metrics"] for one in held["trials"] if (one["projection"], one["score"]) == (way, score)}
     if len(found) != 1:
-        sys.exit(f"{record.folder}: {len(found)} settings of {way} were tried, search=as_configured tries one")
+        sys.exit(f"{record.folder}: {len(found)} settings of {way} were tried, choose=as_configured tries one")
     return float(*(metrics[metric] for metrics in found.values()))
 
 
@@ -106,7 +106,7 @@ def main() -> None:
     found = read_records(Path(sys.argv[1]))
     for problem in found.problems:
         print(problem, file=sys.stderr)
-    records = [record for record in found.records if record.config.get("row") and record.calibration]
+    records = [record for record in found.records if record.config.get("row") and record.choice]
     if not records:
         sys.exit(f"{sys.argv[1]}: no record of experiment=repair_ablation below")
     columns = ["seeds", *map(shown, ways(records))]

@@ -44,7 +44,7 @@ class Outcome:
 def _serve(pipe: Connection, contender: Contender) -> None:
     import torch
 
-    from renormal.machine import keep_freed_memory
+    from renormal.job.environment import keep_freed_memory
 
     torch.set_num_threads(contender.threads)
     keep_freed_memory()

@@ -16,11 +16,11 @@ from omegaconf import OmegaConf
 from tabulate import tabulate
 
 from renormal.functional.holes import psnr, square_holes
-from renormal.inpaint import descent_of, load_model, sides
+from renormal.inspect.inpaint import descent_of, load_model, sides
+from renormal.job.fingerprints import source_of
 from renormal.lit.datamodule import SourceData
-from renormal.lit.inpainting import damage
+from renormal.lit.inpaint import damage
 from renormal.projection import Adam, Gradient, known_mask, project
-from renormal.recipe import source_of
 from renormal.report.record import read_record
 
 SEED = 1  # not that of the table

@@ -108,7 +108,7 @@ def made(folder: Path) -> Path:
 
 def busy(folder: Path) -> list[int]:
     """The processes that hold a job's lock: those in the middle of a job."""
-    from renormal.state import holder
+    from renormal.job.lock import holder
 
     names = [name for lock in folder.rglob("[0-9]/.lock") if (name := holder(lock.parent))]
     return [int(name.removeprefix("process ")) for name in names if name.startswith("process ")]

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from benchmarks.restoration import given
-from renormal.lit.traces import traced
+from renormal.boards.traces import traced
 from renormal.projection import LatentEnergy, Never
-from renormal.projection.start import has_prior
+from renormal.projection.latent_start import has_prior
 
 STEP_SIZES = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)  # ours
 SHOWN = (0, 10, 20, 50, 100)

@@ -17,17 +17,17 @@ from omegaconf import DictConfig
 from tabulate import tabulate
 from torch import Tensor
 
-from renormal.build import build_data, build_module
+from renormal.choose.planted_set import planted_set
 from renormal.contracts import Images
 from renormal.functional.tiles import cut
+from renormal.job.build import build_data, build_module
+from renormal.job.environment import sum_alike
+from renormal.job.fingerprints import source_of
 from renormal.lit.batches import channels_last, in_batches
 from renormal.lit.datamodule import SourceData
-from renormal.lit.planted_set import planted_set
 from renormal.lit.scoring import Scoring
-from renormal.machine import sum_alike
 from renormal.metrics import AnomalyMetrics
 from renormal.models import RepairAE
-from renormal.recipe import source_of
 from renormal.run import CONF
 from renormal.scores import DSSIM, MSGMS, Smooth, SquaredError
 
@@ -83,7 +83,7 @@ def errors(model: RepairAE, spare: Images) -> tuple[float, float]:
 
 def planted(model: RepairAE, data: SourceData, config: DictConfig) -> list[float]:
     """Pixel AUROC of f(x0) on planted defects, by each score."""
-    samples = planted_set(data, defects=config.calibrate.defects, seed=config.calibrate.seed)
+    samples = planted_set(data, defects=config.choose.defects, seed=config.choose.seed)
     tiled = samples.image.shape[-1] != data.patch_size
     tiles: Tensor = cut(samples.image, data.patch_size, config.test.stride) if tiled else samples.image
     ends = in_batches(model, channels_last(tiles, torch.device("cpu")), size=16)

@@ -15,14 +15,14 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from torch import Tensor
 
-from renormal.build import build_data, build_module
 from renormal.contracts import Images
 from renormal.functional.norms import l1_distance
+from renormal.job.build import build_data, build_module
+from renormal.job.checkpoints import read_checkpoint
 from renormal.lit.batches import channels_last
 from renormal.models import ConvAutoencoder
 from renormal.projection import Descent, Energy, energies, project
 from renormal.run import CONF
-from renormal.weights import read_checkpoint
 
 WEIGHTS = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.2)  # ours; the authors' grid is 0, 0.2, … 3.8
 IMAGES = 32  # of the training set, from its start

@@ -24,17 +24,17 @@ from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.trained import DATA, ROOT
 from renormal.data import stand_in
-from renormal.job import perform
+from renormal.job.environment import quieten
+from renormal.job.fingerprints import fingerprints
+from renormal.job.job import perform
+from renormal.job.state import working
 from renormal.lit.datamodule import SourceData
 from renormal.lit.heartbeat import Heartbeat
 from renormal.lit.module import AutoencoderModule
 from renormal.lit.progress import Progress
 from renormal.lit.training_clock import TrainingClock
-from renormal.machine import quieten
 from renormal.models import DSAE, L2AE
-from renormal.recipe import fingerprints
 from renormal.run import CONF
-from renormal.state import working
 
 Run = Callable[[], dict[str, Any]]
 MODELS = {"l2_ae": L2AE, "dsae": DSAE}

@@ -10,7 +10,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from renormal.machine import sum_alike
+from renormal.job.environment import sum_alike
 from renormal.run import CONF
 from several import SMALL
 

@@ -26,7 +26,7 @@ Overrides = Sequence[Sequence[str]]
 
 def numbered(context: HydraContext, overrides: Overrides, first: int) -> list[tuple[int, list[str]]]:
     """The jobs that have no record of their config yet."""
-    from renormal.sweep import planned
+    from renormal.sweep.callback import planned
 
     jobs = planned(context)
     left = [
@@ -47,7 +47,7 @@ class OwnJoblib(SearchPathPlugin):
 
 
 class Combinations(BasicSweeper):
-    """Hydra's own, without composing every job a second time: renormal.sweep has looked at each of them by then."""
+    """Hydra's own sweeper, which composes no job a second time: the sweep's callback has composed each of them."""
 
     def validate_batch_is_legal(self, batch: Overrides) -> None:
         pass
@@ -59,9 +59,9 @@ class Joblib(JoblibLauncher):
     def launch(self, job_overrides: Overrides, initial_job_idx: int) -> Sequence[JobReturn]:
         from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-        from renormal.beside import side_by_side
-        from renormal.plan import complaint
-        from renormal.sweep import planned
+        from renormal.sweep.callback import planned
+        from renormal.sweep.plan import complaint
+        from renormal.sweep.workers import side_by_side
 
         left = [job for _, job in numbered(self.hydra_context, job_overrides, initial_job_idx)]
         with side_by_side(self.joblib["n_jobs"]) as self.joblib["n_jobs"]:
@@ -86,7 +86,7 @@ class Local(BaseSubmititLauncher):
     def launch(self, job_overrides: Overrides, initial_job_idx: int) -> Sequence[JobReturn]:
         import submitit
 
-        from renormal.beside import side_by_side
+        from renormal.sweep.workers import side_by_side
 
         left = deque(numbered(self.hydra_context, job_overrides, initial_job_idx))
         executor = submitit.LocalExecutor(folder=self.params["submitit_folder"])
@@ -111,8 +111,8 @@ class Slurm(BaseSubmititLauncher):
     _EXECUTOR = "slurm"
 
     def launch(self, job_overrides: Overrides, initial_job_idx: int) -> Sequence[JobReturn]:
-        from renormal.cluster import executor, watch
-        from renormal.sweep import planned
+        from renormal.sweep.callback import planned
+        from renormal.sweep.slurm import executor, watch
 
         left = numbered(self.hydra_context, job_overrides, initial_job_idx)
         if not left:

@@ -15,7 +15,7 @@ PerSample: TypeAlias = Annotated[Tensor, "(B,)"]
 Regions: TypeAlias = Annotated[Tensor, "(B, H, W), integer, 0 = normal, k = k-th connected defect of its image"]
 
 BASELINE = "baseline"  # the column of f(x0)
-CHOSEN = "calibrated"  # the column of what the stage calibrate took
+CHOSEN = "chosen"  # the column of what the stage choose took
 
 
 class Reconstruction:
@@ -123,7 +123,7 @@ class Projection(NamedTuple):
     stopped: PerSample  # False where max_steps ran out first, or where the energy stopped being finite
 
 
-class Sample(NamedTuple):
+class Batch(NamedTuple):
     """Test images as the loader batches them. `path` is relative to the data root and names the sample everywhere."""
 
     image: Images

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -14,8 +13,11 @@ from hydra.errors import InstantiationException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from renormal.beside import own_slot
-from renormal.state import BusyError, forget, in_one_line, working
+from renormal.job.errors import in_one_line
+from renormal.job.lock import BusyError
+from renormal.job.rank import rank
+from renormal.job.state import forget, working
+from renormal.sweep.workers import own_slot
 
 PACKAGE = Path(__file__).parent
 CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parents[1] / "conf"  # a wheel carries its own
@@ -44,9 +46,8 @@ def main(config: DictConfig) -> None:
 def work(config: DictConfig, folder: Path) -> None:
     """The job in its folder, which no other process may use meanwhile; ranks beside the first look on."""
     line = own_slot()  # before torch loads: with it comes the device
-    rank = int(os.environ.get("LOCAL_RANK") or os.environ.get("SLURM_PROCID") or 0)
-    with working(folder, config.trainer.max_epochs) if rank == 0 else nullcontext() as journal:
-        from renormal.job import run_job  # torch and Lightning load here, so that --help does not wait for them
+    with working(folder, config.trainer.max_epochs) if rank() == 0 else nullcontext() as journal:
+        from renormal.job.job import run_job  # torch and Lightning load here, so that --help does not wait for them
 
         run_job(config, line=line, tell=journal.tell if journal else None)
 

@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
 from renormal.run import CONF
-from renormal.sweep import shared_folder, swept
+from renormal.sweep.callback import shared_folder, swept
 
 
 def composed(*overrides: str) -> DictConfig:
@@ -31,7 +31,7 @@ def names(group: str) -> list[str]:
 
 @pytest.mark.parametrize(
     "group",
-    ["model", "data", "projection", "score", "search", "trainer", "logger", "hydra/launcher", "experiment", "sweep"],
+    ["model", "data", "projection", "score", "choose", "trainer", "logger", "hydra/launcher", "experiment", "sweep"],
 )
 def test_every_file_of_a_group_composes(group: str) -> None:
     assert names(group)

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from renormal.functional.corruption import Corrupted, Corruption, Dice, shapes
-from renormal.functional.patches import FILLS, coloured, missing, moved, painted, warped
+from renormal.functional.corruption import Corrupted, Corruption, shapes
+from renormal.functional.draws import Draws
+from renormal.functional.fills import FILLS, coloured, missing, moved, painted, warped
 
 QUIET = {"noise": 0.0, "clean": 0.0}
 
@@ -16,8 +17,8 @@ def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def dice(seed: int = 0) -> Dice:
-    return Dice(torch.device("cpu"), generator(seed))
+def dice(seed: int = 0) -> Draws:
+    return Draws(torch.device("cpu"), generator(seed))
 
 
 @pytest.fixture

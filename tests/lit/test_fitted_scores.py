@@ -9,7 +9,7 @@ import pytest
 import torch
 from test_projection_callback import DESCENTS, after_test, data_of
 
-from renormal.job import run_job
+from renormal.job.job import run_job
 from renormal.lit.projection_callback import ProjectionCallback
 from renormal.metrics import AnomalyMetrics
 from renormal.report.record import read_record
@@ -66,13 +66,13 @@ def test_numbers_do_not_depend_on_which_images_are_tested_together(rehearsal: Pa
 
 
 def test_a_whole_job_with_it_and_a_choice_of_it(tiny: Any, tmp_path: Path) -> None:
-    more = ["+score@calibrate.scores.combined=combined", "calibrate.scores.combined.parts.msgms.scales=2"]
-    axes = ["calibrate.axes={step_size:[0.5]}", "projection=[eq8]", "calibrate.defects=2", "calibrate.holdout=3"]
+    more = ["+score@choose.scores.combined=combined", "choose.scores.combined.parts.msgms.scales=2"]
+    axes = ["choose.axes={step_size:[0.5]}", "projection=[eq8]", "choose.defects=2", "choose.holdout=3"]
     msgms = ["score=combined", "score.parts.msgms.scales=2", "score.parts.dssim.smooth.mean=3"]
-    run_job(tiny(*msgms, *more, *axes, "stages=[train,calibrate,test]"))
+    run_job(tiny(*msgms, *more, *axes, "stages=[train,choose,test]"))
     record = read_record(tmp_path / "run" / "record.json")
-    assert {"baseline/pixel_auroc", "eq8/pixel_auroc", "calibrated/pixel_auroc"} <= record.metrics.keys()
-    assert {trial["score"] for trial in record.calibration["trials"]} == {"score", "combined"}
+    assert {"baseline/pixel_auroc", "eq8/pixel_auroc", "chosen/pixel_auroc"} <= record.metrics.keys()
+    assert {trial["score"] for trial in record.choice["trials"]} == {"score", "combined"}
 
 
 def test_without_f_it_is_refused_before_the_training(tiny: Any) -> None:

@@ -11,7 +11,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from renormal.contracts import EnergyTerms, Projection
-from renormal.job import run_job
+from renormal.job.job import run_job
 from renormal.lit.samples import add_descent, add_scores, open_rows, tile_with_most_defect, write_samples
 from renormal.report.record import read_record
 

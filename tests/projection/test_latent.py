@@ -160,9 +160,9 @@ def test_the_encoded_start_is_the_baseline_and_its_losses_make_the_threshold() -
     descent = replace(COMMON, energy=LatentEnergy(), stop=Threshold())
     losses = reconstruction_losses(model, x0, descent)
     assert torch.allclose(losses, (x0 - model.reconstruct(x0).image).abs().sum(dim=(1, 2, 3)))
-    strict = replace(descent, stop=descent.stop.calibrated(losses))
+    strict = replace(descent, stop=descent.stop.fitted(losses))
     assert (project(model, x0, strict).steps > 0).all()
-    lenient = replace(descent, stop=Threshold(quantile=1).calibrated(losses + 1))
+    lenient = replace(descent, stop=Threshold(quantile=1).fitted(losses + 1))
     result = project(model, x0, lenient)
     assert result.steps.tolist() == [0] * 11
     assert torch.allclose(result.x, model.reconstruct(x0).image, atol=1e-6)

@@ -59,9 +59,9 @@ def test_it_builds_and_takes_a_step(name: str, model: str) -> None:
     descent, net = build(name, model)
     x0 = torch.rand(3, 1, 64, 64, generator=torch.Generator().manual_seed(0))
     losses = reconstruction_losses(net, x0, descent)
-    calibrated = replace(descent, max_steps=1, stop=descent.stop.calibrated(0.9 * losses))
+    fitted = replace(descent, max_steps=1, stop=descent.stop.fitted(0.9 * losses))
     omega = None if isinstance(descent.energy, LatentSearch) else torch.ones(3, 1, 64, 64)
-    result = project(net, x0, calibrated, omega=omega)
+    result = project(net, x0, fitted, omega=omega)
     assert losses.shape == (3,)
     assert result.steps.tolist() == [1, 1, 1]
     assert (result.x != x0).flatten(1).any(dim=1).all()

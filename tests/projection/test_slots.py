@@ -214,7 +214,7 @@ def test_losses_for_the_threshold_are_those_of_the_descent() -> None:
     x0, descent = images(), DESCENTS["eq8_adam"]
     losses = reconstruction_losses(Net(), x0, descent)
     assert torch.equal(losses[:4], project(Net(), x0[:4], unstopped(descent, 0)).terms.reconstruction)
-    stopped = project(Net(), x0, replace(descent, stop=Threshold(quantile=1).calibrated(losses))).stopped
+    stopped = project(Net(), x0, replace(descent, stop=Threshold(quantile=1).fitted(losses))).stopped
     assert stopped.all()
 
 

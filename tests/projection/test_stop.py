@@ -71,22 +71,22 @@ def test_never() -> None:
 
 @pytest.mark.parametrize("quantile", [0.0, 0.05, 0.3, 0.5, 0.99, 1.0])
 @pytest.mark.parametrize("count", [1, 2, 7, 1000])
-def test_calibrated_equals_numpy(quantile: float, count: int) -> None:
+def test_fitted_equals_numpy(quantile: float, count: int) -> None:
     losses = 100 * torch.rand(count, generator=torch.Generator().manual_seed(count))
-    criterion = Threshold(quantile=quantile).calibrated(losses)
+    criterion = Threshold(quantile=quantile).fitted(losses)
     assert criterion.value == pytest.approx(np.quantile(losses.double().numpy(), quantile), rel=1e-12)
 
 
-def test_calibrated_at_the_ends_is_exact() -> None:
+def test_fitted_at_the_ends_is_exact() -> None:
     losses = torch.rand(50, generator=torch.Generator().manual_seed(0))
-    assert Threshold(quantile=0).calibrated(losses).value == losses.min().item()
-    assert Threshold(quantile=1).calibrated(losses).value == losses.max().item()
+    assert Threshold(quantile=0).fitted(losses).value == losses.min().item()
+    assert Threshold(quantile=1).fitted(losses).value == losses.max().item()
     assert Threshold().quantile == 0  # section 4.1: the minimum
 
 
-def test_calibrated_reaches_into_a_composition_and_leaves_what_is_given() -> None:
+def test_fitted_reaches_into_a_composition_and_leaves_what_is_given() -> None:
     losses = torch.tensor([3.0, 1.0, 2.0])
-    composed = (Threshold(quantile=1) | Threshold(value=7.0) | Plateau() | Never()).calibrated(losses)
+    composed = (Threshold(quantile=1) | Threshold(value=7.0) | Plateau() | Never()).fitted(losses)
     ((inner, plateau), never) = (composed.criteria[0].criteria, composed.criteria[1])
     assert inner.criteria == (Threshold(value=3.0, quantile=1), Threshold(value=7.0))
     assert (plateau, never) == (Plateau(), Never())
@@ -98,7 +98,7 @@ def test_calibrated_reaches_into_a_composition_and_leaves_what_is_given() -> Non
 )
 def test_a_threshold_needs_finite_losses(losses: Tensor, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Threshold().calibrated(losses)
+        Threshold().fitted(losses)
 
 
 @pytest.mark.parametrize("quantile", [-0.1, 1.1, float("nan")])

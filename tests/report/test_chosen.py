@@ -25,7 +25,7 @@ def chose(category: str, real: tuple[float, float], *values: float, held_out: bo
     """values: on planted defects, of the constants (α 0.5) and of α 1, 2, 3."""
     trials = [trial("eq8_adam", 0.5, values[0])]
     trials += [trial("eq8", alpha, value) for alpha, value in enumerate(values[1:], 1)]
-    calibration = {
+    choice = {
         "schema": 1,
         "model": "vae",
         "category": category,
@@ -37,8 +37,8 @@ def chose(category: str, real: tuple[float, float], *values: float, held_out: bo
         "baseline": {"dssim": {"pixel_auroc": 0.7}, "squared_error": {"pixel_auroc": 0.6}},
         "trials": trials,
     }
-    metrics = {"baseline/pixel_auroc": 0.8, "eq8_adam/pixel_auroc": real[0], "calibrated/pixel_auroc": real[1]}
-    return made_up("vae", category, metrics=metrics, calibration=calibration)
+    metrics = {"baseline/pixel_auroc": 0.8, "eq8_adam/pixel_auroc": real[0], "chosen/pixel_auroc": real[1]}
+    return made_up("vae", category, metrics=metrics, choice=choice)
 
 
 GRID = chose("grid", (0.90, 0.92), 0.80, 0.85, 0.90, 0.84)
@@ -60,7 +60,7 @@ def test_the_table_says_what_was_gained_and_what_was_seen() -> None:
     assert "chosen on +0.095" in first
     assert leak.startswith("1 of 2 choices were made on images that the weights may have been trained on")
     table = build_table([GRID], "pixel_auroc")
-    assert with_gains(table, gains([GRID], "pixel_auroc")).notes[-1].startswith("calibrated, chosen without labels")
+    assert with_gains(table, gains([GRID], "pixel_auroc")).notes[-1].startswith("chosen, chosen without labels")
     assert with_gains(table, []) == table
 
 
@@ -78,7 +78,7 @@ def test_one_for_all_is_best_on_average_and_can_be_taken() -> None:
     assert content["reference"]["metrics"]["pixel_auroc"] == pytest.approx(0.80)
     assert content["jobs"] == ["vae/grid/0", "vae/bottle/0"]
     assert not content["held_out"]
-    given = made_up("vae", "pill", metrics=GRID.metrics, calibration=content)
+    given = made_up("vae", "pill", metrics=GRID.metrics, choice=content)
     assert gains([given], "pixel_auroc")[0].planted == pytest.approx((0.80, 0.87))
 
 
@@ -94,7 +94,7 @@ def test_the_command_writes_one_for_all(tmp_path: Path, capsys: pytest.CaptureFi
     ("records", "line"),
     [
         ([made_up()], "no record has chosen its settings"),
-        ([GRID, chose("pill", (0.9, 0.9), 0.8)], "choose with search=grid"),
+        ([GRID, chose("pill", (0.9, 0.9), 0.8)], "choose with choose=grid"),
     ],
 )
 def test_what_cannot_be_one_for_all_says_so(
@@ -108,9 +108,9 @@ def test_what_cannot_be_one_for_all_says_so(
 
 
 def test_the_configs_own_score_is_shown_by_its_name() -> None:
-    content = {**GRID.calibration, "chosen": {**GRID.calibration["chosen"], "score": "score"}}
+    content = {**GRID.choice, "chosen": {**GRID.choice["chosen"], "score": "score"}}
     config = GRID.config | {"score": {"_target_": "renormal.scores.DSSIM"}}
-    assert gain_of(replace(GRID, calibration=content, config=config), "pixel_auroc").settings.endswith(", dssim")
+    assert gain_of(replace(GRID, choice=content, config=config), "pixel_auroc").settings.endswith(", dssim")
 
 
 def test_page_and_files_show_each_choice(tmp_path: Path) -> None:

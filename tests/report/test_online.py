@@ -70,7 +70,7 @@ def test_where_to_send_it_is_said(folder: Path, tmp_path: Path, monkeypatch: pyt
     monkeypatch.chdir(tmp_path)
     with pytest.MonkeyPatch.context() as patch:
         lines: list[str] = []
-        patch.setattr("renormal.wandb_run.log.info", lambda line, *values: lines.append(line % values))
+        patch.setattr("renormal.boards.wandb_run.log.info", lambda line, *values: lines.append(line % values))
         main([str(folder), "--wandb"])
     assert len(lines) == 1
     assert "wandb sync wandb/offline-run-" in lines[0]

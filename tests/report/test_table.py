@@ -205,13 +205,13 @@ def test_a_crossed_column_is_held_to_its_own_score_and_to_no_number_of_the_paper
 def test_what_was_chosen_is_held_to_the_score_that_was_chosen_with_it() -> None:
     """Otherwise the gain of a better score would count as the projection's."""
     scores = {"msgms": {"_target_": "MSGMS"}, "error": {"_target_": "SquaredError"}}
-    config = {"score": {"_target_": "DSSIM"}, "scores": scores, "calibrate": {"scores": {"m": scores["msgms"]}}}
-    values = {"baseline": 0.8, "msgms": 0.9, "calibrated": 0.91}
+    config = {"score": {"_target_": "DSSIM"}, "scores": scores, "choose": {"scores": {"m": scores["msgms"]}}}
+    values = {"baseline": 0.8, "msgms": 0.9, "chosen": 0.91}
     gains = []
     for score in ("m", "score"):
-        calibration = {"chosen": {"score": score}}
-        record = made_up("l2_ae", "grid", **aurocs(**values), config=config, calibration=calibration)
-        gains.append(cell(build_table([record]), "grid", "l2_ae", "calibrated").gain)
+        choice = {"chosen": {"score": score}}
+        record = made_up("l2_ae", "grid", **aurocs(**values), config=config, choice=choice)
+        gains.append(cell(build_table([record]), "grid", "l2_ae", "chosen").gain)
     assert gains == pytest.approx([0.01 / 0.9, 0.11 / 0.8])
 
 
@@ -232,17 +232,17 @@ def test_a_record_and_its_copy_are_one_job() -> None:
 
 def test_a_gain_is_of_the_seeds_that_have_both() -> None:
     """Of two seeds one chose a score that f(x0) has no column of."""
-    config = {"score": {"_target_": "DSSIM"}, "calibrate": {"scores": {"error": {"_target_": "SquaredError"}}}}
+    config = {"score": {"_target_": "DSSIM"}, "choose": {"scores": {"error": {"_target_": "SquaredError"}}}}
     records = [
         made_up(
             "l2_ae",
             "grid",
             seed,
-            **aurocs(baseline=0.9, calibrated=value),
+            **aurocs(baseline=0.9, chosen=value),
             config=config,
-            calibration={"chosen": {"score": score}},
+            choice={"chosen": {"score": score}},
         )
         for seed, (value, score) in enumerate([(0.92, "score"), (0.8, "error")])
     ]
-    found = cell(build_table(records), "grid", "l2_ae", "calibrated")
+    found = cell(build_table(records), "grid", "l2_ae", "chosen")
     assert (found.value, found.gain) == (pytest.approx(0.86), pytest.approx(0.02 / 0.9))

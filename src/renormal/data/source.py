@@ -81,10 +81,10 @@ class Source:
 def hold_out(source: Source, every: int) -> Source:
     """Every so many-th training image becomes a spare one, by name, and at least the last; 0 keeps them all."""
     if every < 0 or every == 1:
-        raise DataError(f"calibrate.holdout must be 0 (none) or at least 2, got {every}")
+        raise DataError(f"choose.holdout must be 0 (none) or at least 2, got {every}")
     if not every:
         return source
     if len(source.train) < 2:
-        raise DataError(f"{source.root}: {source.name} has one training image, none to spare: set calibrate.holdout=0")
+        raise DataError(f"{source.root}: {source.name} has one training image, none to spare: set choose.holdout=0")
     spare = source.train[every - 1 :: every] or source.train[-1:]
     return replace(source, train=tuple(item for item in source.train if item not in spare), spare=spare)

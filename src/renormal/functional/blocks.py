@@ -16,6 +16,6 @@ def blocks(images: Tensor) -> list[slice]:
     return [slice(start, min(start + rows, samples)) for start in range(0, samples, rows)]
 
 
-def beside(values: PerSample, rows: Tensor) -> Tensor:
+def per_row(values: PerSample, rows: Tensor) -> Tensor:
     """(B,) → (B, 1, …): a number for each of the rows, whatever their shape."""
     return values.view(-1, *(1,) * (rows.ndim - 1))

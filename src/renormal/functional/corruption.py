@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor
 
 from renormal.contracts import Images, Mask
-from renormal.functional.patches import FILLS, Fill, painted
+from renormal.functional.draws import Draws
+from renormal.functional.fills import FILLS, Fill, painted
 
 BLOT, BAND = 0.75, 0.25  # shares of shapes: smooth blots, thin bent scratches; ours
 
@@ -63,7 +62,7 @@ class Corruption:
 
         generator: on x's device; None: torch's own.
         """
-        draw = Dice(x.device, generator)
+        draw = Draws(x.device, generator)
         count = torch.floor(draw.uniform(len(x)) * self.patches) + 1  # of patches of each image
         count = count * (draw.uniform(len(x)) >= self.clean)
         image, cover = x, torch.zeros_like(x[:, :1])
@@ -80,25 +79,7 @@ class Corruption:
         return Corrupted((image + noise).clamp(0, 1), target.clamp(0, 1), cover)
 
 
-class Dice:
-    """Numbers from one generator on one device."""
-
-    def __init__(self, device: torch.device, generator: torch.Generator | None) -> None:
-        self.device, self.generator = device, generator
-
-    def uniform(self, *shape: int) -> Tensor:
-        return torch.rand(shape, device=self.device, generator=self.generator)
-
-    def normal(self, *shape: int) -> Tensor:
-        return torch.randn(shape, device=self.device, generator=self.generator)
-
-    def field(self, count: int, cells: int, height: int, width: int, *, channels: int = 1) -> Tensor:
-        """Smooth noise of about unit variance, (B, channels, H, W)."""
-        coarse = self.normal(count, channels, cells, cells)
-        return F.interpolate(coarse, (height, width), mode="bicubic", align_corners=True)
-
-
-def shapes(x: Images, sizes: tuple[float, float], draw: Dice) -> Mask:
+def shapes(x: Images, sizes: tuple[float, float], draw: Draws) -> Mask:
     """m in [0, 1], (B, 1, H, W): a blot whose border is a level set of noise, or a scratch along one."""
     count, height, width = len(x), *x.shape[-2:]
     size = sizes[0] * (sizes[1] / sizes[0]) ** draw.uniform(count, 1, 1)  # as many small as large ones

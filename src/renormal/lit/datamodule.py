@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from renormal.contracts import Images, Sample
+from renormal.contracts import Batch, Images
 from renormal.data import Source
 from renormal.data.memory import Labelled, channels_of, load_spare, load_test, load_training
 from renormal.data.transforms import TrainingBatches
@@ -86,7 +86,7 @@ class SourceData(L.LightningDataModule):
             world_size=self.trainer.world_size if self.trainer else 1,
         )
 
-    def test_dataloader(self) -> DataLoader[Sample]:
+    def test_dataloader(self) -> DataLoader[Batch]:
         """Each image once: ranks take turns, and none repeats an image to fill its share.
 
         A rank without images has one batch of none: without any, Lightning would skip its part of the test's end.
@@ -96,8 +96,8 @@ class SourceData(L.LightningDataModule):
         batches = [own[start : start + self.test_images] for start in range(0, len(own), self.test_images)]
         return DataLoader(batches or [[]], batch_size=None, collate_fn=self._samples)  # type: ignore[arg-type]
 
-    def _samples(self, index: list[int]) -> Sample:
-        return Sample(
+    def _samples(self, index: list[int]) -> Batch:
+        return Batch(
             image=self.test.images[index].float() / 255,
             regions=self.test.regions[index],
             defect=[self.test.defects[i] for i in index],
@@ -112,7 +112,7 @@ class SourceData(L.LightningDataModule):
         for part in torch.split(images, count):
             yield part.float() / 255
 
-    def on_after_batch_transfer(self, batch: Images | Sample, dataloader_idx: int) -> Images | Sample:
+    def on_after_batch_transfer(self, batch: Images | Batch, dataloader_idx: int) -> Images | Batch:
         """Channels last: the convolutions run about twice as fast."""
         return batch.contiguous(memory_format=torch.channels_last) if isinstance(batch, Tensor) else batch
 

@@ -13,7 +13,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torch.optim.lr_scheduler import LRScheduler
 
-from renormal.contracts import Images, Sample
+from renormal.contracts import Batch, Images
 from renormal.models import ConvAutoencoder, TrainingLoss
 
 OptimizerFactory = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
@@ -91,7 +91,7 @@ class AutoencoderModule(L.LightningModule):
             self.lowest = math.inf  # said once
         self.lowest = min(self.lowest, mean)
 
-    def test_step(self, batch: Sample, batch_idx: int) -> None:
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
         """The projection callback does the work."""
 
     def configure_optimizers(self) -> OptimizerLRScheduler:

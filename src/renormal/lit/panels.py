@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from renormal.contracts import BASELINE, Images, Maps, Sample
+from renormal.contracts import BASELINE, Batch, Images, Maps
 from renormal.metrics import image_pixel_auroc
 
 TILES = ("x0", "f(x0)", "x_N", "map of f(x0)", "map of x_N", "truth")
@@ -62,7 +62,7 @@ def write_panel(
 
 
 def draw(
-    folder: Path, name: str, sample: Sample, row: int, whole: Mapping[str, tuple[Images, Maps]], *, limit: float
+    folder: Path, name: str, sample: Batch, row: int, whole: Mapping[str, tuple[Images, Maps]], *, limit: float
 ) -> dict[str, str]:
     """The panel of one image of a batch. name: of the projection, whose answer for the batch `whole` holds."""
     path, given = sample.path[row], whole.get(BASELINE)

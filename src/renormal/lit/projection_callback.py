@@ -14,7 +14,7 @@ import lightning as L
 import torch
 from torch import Tensor
 
-from renormal.contracts import BASELINE, Autoencoder, Images, Maps, Sample, Score
+from renormal.contracts import BASELINE, Autoencoder, Batch, Images, Maps, Score
 from renormal.functional.tiles import cut, tiles
 from renormal.functional.views import View
 from renormal.lit.batches import channels_last, in_batches, project_filled, without_diverged
@@ -22,9 +22,9 @@ from renormal.lit.columns import check_columns, further_columns
 from renormal.lit.curves import Curve
 from renormal.lit.datamodule import SourceData
 from renormal.lit.descent_report import DescentReport
+from renormal.lit.ensemble import Answer, Member, averaged, members_of, views_of
 from renormal.lit.film import film_of, first_anomalous, together
 from renormal.lit.gathering import gathered
-from renormal.lit.members import Answer, Member, averaged, members_of, views_of
 from renormal.lit.module import AutoencoderModule
 from renormal.lit.panels import draw, first_of_each_defect, in_order
 from renormal.lit.samples import Row, add_descent, add_scores, open_rows
@@ -122,7 +122,7 @@ class ProjectionCallback(L.Callback):
         trainer: L.Trainer,
         pl_module: L.LightningModule,
         outputs: Any,
-        batch: Sample,
+        batch: Batch,
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
@@ -139,7 +139,7 @@ class ProjectionCallback(L.Callback):
         self.rows += rows
         self._draw(batch, whole)
 
-    def _pass(self, member: Member, view: View, data: SourceData, batch: Sample, rows: list[Row]) -> Answer:
+    def _pass(self, member: Member, view: View, data: SourceData, batch: Batch, rows: list[Row]) -> Answer:
         """What one member makes of one view, turned back."""
         model, image = member.model, view(batch.image)
         tiled = partial(cut, size=data.patch_size, stride=self.stride) if data.size != data.patch_size else lambda x: x
@@ -190,7 +190,7 @@ class ProjectionCallback(L.Callback):
         name: str,
         descent: Descent,
         own: tuple[Autoencoder, Images, Tensor, Images],
-        batch: Sample,
+        batch: Batch,
         rows: list[Row],
         *,
         watched: bool,
@@ -222,7 +222,7 @@ class ProjectionCallback(L.Callback):
     def _scored(self, score: Score, model: Autoencoder, x0: Images, end: Images, size: int) -> Maps:
         return in_batches(partial(score, model), x0, end, size=size)
 
-    def _draw(self, batch: Sample, whole: Mapping[str, tuple[Images, Maps]]) -> None:
+    def _draw(self, batch: Batch, whole: Mapping[str, tuple[Images, Maps]]) -> None:
         if self.folder is None:
             return
         shown = [(row, path) for row, path in enumerate(batch.path) if path in self.wanted]

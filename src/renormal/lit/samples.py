@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
-import os
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
 from renormal.contracts import PerSample, Projection
+from renormal.files import write_whole
 
 FILE = "samples.csv"
 COLUMNS = ("score", "steps", "stopped", "energy_start", "energy_end", "seconds")  # of each method that has them
@@ -62,18 +63,13 @@ def tile_with_most_defect(regions: torch.Tensor, images: int) -> torch.Tensor:
 
 def write_samples(folder: Path, rows: Sequence[Row]) -> Path:
     """`folder/samples.csv`, whole or not at all, in the order of the paths. Numbers have six digits."""
-    folder.mkdir(parents=True, exist_ok=True)
-    target, draft = folder / FILE, folder / f".{FILE}.{os.getpid()}"
     ordered = sorted(rows, key=lambda row: str(row["path"]))
-    try:
-        with draft.open("w", encoding="utf-8", newline="") as file:
-            table = csv.DictWriter(file, columns_of(rows), lineterminator="\n")
-            table.writeheader()
-            table.writerows({column: written(value) for column, value in row.items()} for row in ordered)
-        draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)
-    return target
+    text = io.StringIO()
+    table = csv.DictWriter(text, columns_of(rows), lineterminator="\n")
+    table.writeheader()
+    table.writerows({column: written(value) for column, value in row.items()} for row in ordered)
+    write_whole(folder / FILE, text.getvalue().removesuffix("\n"))
+    return folder / FILE
 
 
 def written(value: str | float | bool) -> str:

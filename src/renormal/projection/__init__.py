@@ -9,10 +9,10 @@ from renormal.projection.anogan import AnoGANEnergy
 from renormal.projection.direction import Adam, Gradient
 from renormal.projection.energy import L1, Energy, dssim, model_loss, squared_error
 from renormal.projection.latent import LatentEnergy
+from renormal.projection.latent_start import Drawn, Encoded, LatentSearch, Start
 from renormal.projection.map_tv import ClippedGradient, TotalVariation
 from renormal.projection.mask import error_mask, known_mask, no_mask
 from renormal.projection.project import Descent, energies, project, reconstruction_losses, settle
-from renormal.projection.start import Drawn, Encoded, LatentSearch, Start
 from renormal.projection.stop import AnyOf, Never, Plateau, Threshold
 
 __all__ = [

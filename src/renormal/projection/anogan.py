@@ -9,7 +9,7 @@ import torch
 
 from renormal.contracts import Adversarial, EnergyTerms, Images, Latents
 from renormal.functional.norms import l1_distance
-from renormal.projection.start import Drawn, Start, check_decoder
+from renormal.projection.latent_start import Drawn, Start, check_decoder
 
 
 @dataclass(frozen=True)

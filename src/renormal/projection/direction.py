@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from renormal.contracts import PerSample
-from renormal.functional.blocks import beside
+from renormal.functional.blocks import per_row
 
 
 class Direction(Protocol):
@@ -54,7 +54,7 @@ class Adam:
     def __call__(self, gradient: Tensor, state: Moments, t: PerSample) -> tuple[Tensor, Moments]:
         first = state.first.lerp_(gradient, 1 - self.beta1)
         second = state.second.mul_(self.beta2).addcmul_(gradient, gradient, value=1 - self.beta2)
-        age = beside(t, gradient)
+        age = per_row(t, gradient)
         bias1, bias2 = 1 - self.beta1**age, (1 - self.beta2**age).sqrt()
         spread = second.sqrt().mul_(bias1 / bias2).add_(self.epsilon * bias1)  # (√v̂ + ε)(1 − β₁ᵗ)
         return torch.div(first, spread, out=spread), state

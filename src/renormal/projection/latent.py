@@ -8,7 +8,7 @@ from typing import Any
 from renormal.contracts import EnergyTerms, Generator, Images, Latents
 from renormal.functional.gaussian import nll
 from renormal.functional.norms import l1_distance
-from renormal.projection.start import Encoded, Start, check_decoder, has_prior
+from renormal.projection.latent_start import Encoded, Start, check_decoder, has_prior
 
 
 @dataclass(frozen=True)

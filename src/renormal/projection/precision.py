@@ -9,7 +9,7 @@ import torch
 
 from renormal.contracts import Autoencoder, EnergyTerms, Images
 from renormal.functional.precision import has_bfloat16
-from renormal.projection.start import starting_point
+from renormal.projection.latent_start import starting_point
 
 PRECISIONS = ("float32", "bfloat16", "auto")
 TOLERANCE = 0.05  # ours: the twelve networks of RESULTS.md stay within 0.02 of L_r

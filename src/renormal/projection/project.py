@@ -11,17 +11,17 @@ import torch
 from torch import Tensor
 
 from renormal.contracts import Autoencoder, EnergyTerms, Images, Mask, PerSample, Projection
-from renormal.functional.blocks import beside, blocks
+from renormal.functional.blocks import blocks, per_row
+from renormal.projection.checks import check_fit, check_images, check_search
 from renormal.projection.direction import Adam, Direction
-from renormal.projection.door import check_fit, check_images, check_search
 from renormal.projection.energy import Energy, Slope
 from renormal.projection.graph import Step, replayed
-from renormal.projection.lanes import lanes_of, side_by_side, threads_of
+from renormal.projection.latent_start import LatentSearch, starting_point
 from renormal.projection.mask import UpdateMask, error_mask
 from renormal.projection.precision import PRECISIONS, computing, settled
 from renormal.projection.slots import Queue, Slots, combine
-from renormal.projection.start import LatentSearch, starting_point
 from renormal.projection.stop import StopCriterion, Threshold
+from renormal.projection.threads import lanes_of, side_by_side, threads_of
 
 EnergyFunction = Callable[[Any, Tensor, Images], EnergyTerms]  # (model, x, x0) → terms at x; of z, a LatentSearch
 SLOTS = {"cpu": 16, "cuda": 256}  # ours; `make benchmark-scaling` compares them on a CPU
@@ -208,11 +208,11 @@ def _move(descent: Descent, slots: Slots, slope: Slope, accepted: Tensor | None)
     for rows in blocks(slots.kept):
         move = _way(descent, slots, rows, slope(rows), clock[rows], accepted)
         kept, end = slots.kept[rows], slots.spare[rows]
-        torch.addcmul(kept, move, beside(slots.step_size[rows], kept), value=-1, out=end)
+        torch.addcmul(kept, move, per_row(slots.step_size[rows], kept), value=-1, out=end)
         if descent.clamp is not None:
             end.clamp_(*descent.clamp)
         if not everyone:
-            end.copy_(torch.where(beside(moving[rows], kept), end, kept))
+            end.copy_(torch.where(per_row(moving[rows], kept), end, kept))
     slots.x = slots.spare
     slots.steps = slots.steps + moving
     slots.clock = slots.clock + (moving if accepted is None else moving & accepted)
@@ -240,4 +240,4 @@ def _choose(accepted: Tensor | None, new: Any, old: Any) -> Any:
     """`new` in the accepted rows, `old` in the others, through nested tuples."""
     if accepted is None:
         return new
-    return combine(lambda one, other: torch.where(beside(accepted, one), one, other), new, old)
+    return combine(lambda one, other: torch.where(per_row(accepted, one), one, other), new, old)

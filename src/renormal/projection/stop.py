@@ -12,15 +12,15 @@ from renormal.contracts import EnergyTerms, PerSample
 
 
 class StopCriterion(Protocol):
-    """(terms, state) → (stopped, state), all per sample; `calibrated` fits it to the losses of normal images."""
+    """(terms, state) → (stopped, state), all per sample; `fitted` fits it to the losses of normal images."""
 
     def start(self, samples: int, device: torch.device) -> Any: ...
     def __call__(self, terms: EnergyTerms, state: Any) -> tuple[PerSample, Any]: ...
-    def calibrated(self, losses: PerSample) -> StopCriterion: ...
+    def fitted(self, losses: PerSample) -> StopCriterion: ...
 
 
 class _Composable:
-    def calibrated(self, losses: PerSample) -> Any:
+    def fitted(self, losses: PerSample) -> Any:
         return self
 
     def __or__(self, other: StopCriterion) -> AnyOf:
@@ -53,7 +53,7 @@ class Threshold(_Composable):
         if not 0 <= self.quantile <= 1:
             raise ValueError(f"a quantile lies in [0, 1], got {self.quantile}")
 
-    def calibrated(self, losses: PerSample) -> Threshold:
+    def fitted(self, losses: PerSample) -> Threshold:
         """T where it was not given."""
         if self.value is not None:
             return self
@@ -67,7 +67,7 @@ class Threshold(_Composable):
 
     def start(self, samples: int, device: torch.device) -> tuple[()]:
         if self.value is None:
-            raise ValueError("the stop threshold has no value: give Threshold(value=...) or call .calibrated(losses)")
+            raise ValueError("the stop threshold has no value: give Threshold(value=...) or call .fitted(losses)")
         return ()
 
     def __call__(self, terms: EnergyTerms, state: tuple[()]) -> tuple[PerSample, tuple[()]]:
@@ -104,8 +104,8 @@ class AnyOf(_Composable):
 
     criteria: tuple[StopCriterion, ...]
 
-    def calibrated(self, losses: PerSample) -> AnyOf:
-        return AnyOf(tuple(criterion.calibrated(losses) for criterion in self.criteria))
+    def fitted(self, losses: PerSample) -> AnyOf:
+        return AnyOf(tuple(criterion.fitted(losses) for criterion in self.criteria))
 
     def start(self, samples: int, device: torch.device) -> tuple[Any, ...]:
         return tuple(criterion.start(samples, device) for criterion in self.criteria)

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 
 from tabulate import tabulate
 
-from renormal.contracts import CHOSEN
 from renormal.report.columns import distinct
+from renormal.report.former_names import CHOSEN
 from renormal.report.record import Record
 from renormal.report.table import MODELS, Table, words
 
-OWN = "score"  # what the stage calibrate calls the config's own score
+OWN = "score"  # what the stage choose calls the config's own score
 SYMBOLS = {"step_size": "α", "energy.weight": "λ", "stop.quantile": "T quantile"}
 HEADERS = ("", "model", "chosen", "planted, as configured", "chosen", "f(x₀)", "test, as configured", "chosen", "gain")
 
@@ -27,6 +27,7 @@ class Gain(NamedTuple):
     model: str
     settings: str  # in words
     projection: str  # that stands for the configured constants
+    column: str  # of the chosen settings
     planted: tuple[float, float]
     baseline: float | None  # f(x0) on planted defects, under the better score
     test: tuple[float, float] | None  # None where nothing could be scored
@@ -45,13 +46,14 @@ class Gain(NamedTuple):
 
 def gains(records: Sequence[Record], metric: str) -> list[Gain]:
     """One for each record that chose its settings, or was given some."""
-    return [gain_of(record, metric) for record in distinct(records)[0] if record.calibration]
+    return [gain_of(record, metric) for record in distinct(records)[0] if record.choice]
 
 
 def gain_of(record: Record, metric: str) -> Gain:
-    held = record.calibration
+    held = record.choice
     chosen, before, judged = held["chosen"], held["reference"], held["metric"]
-    keys = f"{before['projection']}/{metric}", f"{CHOSEN}/{metric}"
+    column = next((name for name in CHOSEN if f"{name}/{metric}" in record.metrics), CHOSEN[0])
+    keys = f"{before['projection']}/{metric}", f"{column}/{metric}"
     values = [record.metrics[key] for key in keys if key in record.metrics]
     plain = [metrics[judged] for metrics in held["baseline"].values()]
     return Gain(
@@ -59,6 +61,7 @@ def gain_of(record: Record, metric: str) -> Gain:
         model=MODELS.get(record.model, record.model),
         settings=in_words(chosen, own_score(record)),
         projection=before["projection"],
+        column=column,
         planted=(before["metrics"][judged], chosen["metrics"][judged]),
         baseline=max(plain, default=None),
         test=(values[0], values[1]) if len(values) == len(keys) else None,
@@ -92,7 +95,8 @@ def summary(found: Sequence[Gain], metric: str) -> list[str]:
         real = [gain.difference or 0.0 for gain in scored]
         planted = fmean(gain.planted[1] - gain.planted[0] for gain in scored)
         better = sum(value > 0 for value in real)
-        count = f"{CHOSEN}, chosen without labels, is better than {name} as configured in {better} of {len(real)} cells"
+        column, cells = scored[0].column, f"{better} of {len(real)} cells"
+        count = f"{column}, chosen without labels, is better than {name} as configured in {cells}"
         where = f"(on the planted defects that it was chosen on {signed(planted)})"
         lines.append(f"{count}, mean {words(metric)} {signed(fmean(real))} {where}")
     if leaks := sum(not gain.held_out for gain in found):
@@ -113,20 +117,20 @@ def markdown(found: Sequence[Gain]) -> str:
 
 
 def one_for_all(records: Sequence[Record]) -> dict[str, Any]:
-    """The settings that do best on the planted defects of all jobs together, as calibrate.settings takes them.
+    """The settings that do best on the planted defects of all jobs together, as choose.settings takes them.
 
     Raises ValueError where the jobs did not try the same settings.
     """
-    held = [record.calibration for record in records if record.calibration.get("trials")]
+    held = [record.choice for record in records if record.choice.get("trials")]
     if not held:
-        raise ValueError("no record has chosen its settings: run experiment=calibrate first")
+        raise ValueError("no record has chosen its settings: run experiment=choose first")
     if len(metrics := {one["metric"] for one in held}) > 1:
         raise ValueError(f"the jobs were judged by different metrics: {', '.join(sorted(metrics))}")
     (metric,) = metrics
     tables = [{key_of(trial): trial["metrics"][metric] for trial in one["trials"]} for one in held]
     common = [key for key in tables[0] if all(key in table for table in tables)]
     if len(common) < 2:
-        raise ValueError("the jobs have tried no settings in common: choose with search=grid")
+        raise ValueError("the jobs have tried no settings in common: choose with choose=grid")
     best = max(common, key=lambda key: fmean(table[key] for table in tables))
     constants = fmean(one["reference"]["metrics"][metric] for one in held)
     baseline = fmean(max(metrics[metric] for metrics in one["baseline"].values()) for one in held)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from renormal.contracts import BASELINE, CHOSEN
+from renormal.contracts import BASELINE
+from renormal.report.former_names import CHOSEN
 from renormal.report.record import Record
 
 
@@ -44,9 +45,9 @@ def held_to(record: Record, method: str) -> str | None:
     further = record.config.get("scores") or {}
     if method == BASELINE or method in further:
         return None
-    name, calibrate = record.calibration.get("chosen", {}).get("score"), record.config.get("calibrate", {})
-    score = (calibrate.get("scores") or {}).get(name)
-    if method != CHOSEN or score in (None, record.config.get("score")):
+    name, choose = record.choice.get("chosen", {}).get("score"), record.config.get("choose", {})
+    score = (choose.get("scores") or {}).get(name)
+    if method not in CHOSEN or score in (None, record.config.get("score")):
         return crossed([record]).get(method, BASELINE)
     return next((column for column, own in further.items() if own == score), None)
 

@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from renormal.contracts import CHOSEN
 from renormal.report.chosen import in_words, own_score
 from renormal.report.film import title_of
+from renormal.report.former_names import CHOSEN
 from renormal.report.gallery import DEFECT, MAPS, Panel, by_sample
 from renormal.report.record import Record, stem_of
 from renormal.report.strips import cut
@@ -36,8 +36,8 @@ def extreme_figures(records: Sequence[Record]) -> Iterator[tuple[str, Figure]]:
             if len(found) >= 2 * COUNT:
                 name = f"extremes-{method}-{stem_of(record, records)}"
                 title = f"{record.name}: {title_of(record, method)}"
-                if method == CHOSEN and record.calibration:
-                    title += f": {in_words(record.calibration['chosen'], own_score(record))}"
+                if method in CHOSEN and record.choice:
+                    title += f": {in_words(record.choice['chosen'], own_score(record))}"
                 yield name, extremes_figure(found, title)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from renormal import wandb_run
+from renormal.boards import wandb_run
 from renormal.report.record import Record
 from renormal.report.table import Column, Row, Table, words
 

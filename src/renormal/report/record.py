@@ -12,6 +12,9 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
+from renormal.files import write_whole
+from renormal.report.former_names import renewed
+
 SCHEMA = 1
 FILE = "record.json"
 
@@ -38,7 +41,7 @@ class Record:
     curves: dict[str, dict[str, Any]] = field(
         default_factory=dict
     )  # by projection: values by iteration, samples by steps
-    calibration: dict[str, Any] = field(default_factory=dict)  # settings chosen on planted defects, all that were tried
+    choice: dict[str, Any] = field(default_factory=dict)  # settings chosen on planted defects, all that were tried
     panels: list[dict[str, str]] = field(default_factory=list)  # file (beside the record), tiles, path, defect, …
     schema: int = SCHEMA
     folder: Path | None = field(default=None, compare=False)  # where it was read from; not written
@@ -58,18 +61,8 @@ def write_record(folder: Path, record: Record) -> Path:
     content = portable(content)
     if fault := next(faults(content), None):
         raise ValueError(f"{folder / FILE}: {fault}")
-    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-    folder.mkdir(parents=True, exist_ok=True)
-    target, draft = folder / FILE, folder / f".{FILE}.{os.getpid()}"
-    try:
-        with draft.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)
-    return target
+    write_whole(folder / FILE, json.dumps(content, indent=1, ensure_ascii=False))
+    return folder / FILE
 
 
 def portable(value: Any, where: str = "record") -> Any:
@@ -110,6 +103,7 @@ def read_record(path: Path) -> Record:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ValueError(f"{path}: not a readable record ({error})") from error
+    content = renewed(content) if isinstance(content, dict) else content
     if fault := next(faults(content), None):
         raise ValueError(f"{path}: {fault}")
     return replace(Record(**content), folder=path.parent)

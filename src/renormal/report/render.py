@@ -60,8 +60,8 @@ def breakable(name: str) -> str:
 def rich_cell(cell: Cell) -> Text:
     """Our number above the paper's."""
     text = Text(cell.main if cell.arrow else f"{cell.main}  ", style="bold" if cell.best else "")  # digits below digits
-    if cell.beside:
-        text.append(f"\n{cell.beside}  ", style="not bold dim")
+    if cell.comparison:
+        text.append(f"\n{cell.comparison}  ", style="not bold dim")
     return text
 
 
@@ -89,7 +89,7 @@ def markdown(table: Table) -> str:
 
 def markdown_cell(cell: Cell) -> str:
     main = f"**{cell.main}**" if cell.best else cell.main
-    return f"{main}<br>{cell.beside}" if cell.beside else main
+    return f"{main}<br>{cell.comparison}" if cell.comparison else main
 
 
 def legend(table: Table) -> str:

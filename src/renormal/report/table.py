@@ -63,7 +63,7 @@ class Cell(NamedTuple):
         return f"{self.value:.3f}{spread} {self.arrow}".rstrip()
 
     @property
-    def beside(self) -> str:
+    def comparison(self) -> str:
         if self.paper is None:
             return ""
         return f"{self.paper:.3f}" + ("" if self.delta is None else f" {self.delta:+.3f}".replace("-", "−"))

@@ -1,0 +1,1 @@
+"""wandb and TensorBoard: what they are shown of a job."""

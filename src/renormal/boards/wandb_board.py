@@ -1,0 +1,118 @@
+"""A wandb run of its own for each job."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from lightning.fabric.loggers.logger import rank_zero_experiment
+from lightning.pytorch.loggers import WandbLogger
+from lightning.pytorch.utilities import rank_zero_only
+
+from renormal.boards import wandb_run
+from renormal.boards.board import Best, Board, Overlay
+from renormal.lit.panels import Pixels
+from renormal.lit.samples import Row, columns_of
+
+EXIT_CODES = {"finished": 0, "failed": 1, "aborted": 130}  # Lightning's "success" ends a stage, not the job
+BINS = 100  # ours; wandb takes 512
+CLASSES = {"truth": {1: "defect"}, "found": {1: "found"}}
+
+
+class WandbBoard(WandbLogger, Board):
+    """Lightning's logger on a run that `wandb_run` opened at the first thing to log.
+
+    id: of the run; the same id goes on in the same run. mode: see `wandb_run.begin`. pictures_in_rows: show panels
+    inside the table of samples. wandb stages such tables in the home folder and writes that path into the run's file.
+    """
+
+    def __init__(
+        self,
+        *,
+        save_dir: str | Path,
+        project: str,
+        name: str,
+        group: str | None = None,
+        tags: Sequence[str] = (),
+        entity: str | None = None,
+        id: str | None = None,  # noqa: A002, wandb's own word
+        mode: str = "auto",
+        pictures_in_rows: bool = False,
+    ) -> None:
+        super().__init__(name=name, save_dir=save_dir, project=project, version=id)
+        self.run = {"project": project, "name": name, "group": group, "tags": list(tags), "entity": entity, "id": id}
+        self.mode, self.pictures_in_rows, self.closed = mode, pictures_in_rows, False
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> Any:
+        if self._experiment is None:
+            self._experiment = wandb_run.begin(Path(os.fspath(self.save_dir or ".")), mode=self.mode, **self.run)
+            self._experiment.define_metric("epoch", hidden=True)
+            self._experiment.define_metric("iteration", hidden=True)
+            self._experiment.define_metric("train/*", step_metric="epoch")
+        return self._experiment
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        """Close the run when the job has ended; the end of a stage is none."""
+        if self._experiment is not None and status in EXIT_CODES and not self.closed:
+            wandb_run.end(self._experiment, exit_code=EXIT_CODES[status])
+            self.closed = True
+
+    def rank_by(self, names: Mapping[str, Best]) -> None:
+        for name, best in names.items():
+            axis = {"step_metric": "epoch"} if name.startswith("train/") else {}
+            self.experiment.define_metric(name, summary=best, **axis)
+
+    def show_image(self, name: str, image: Pixels, *, step: int, caption: str) -> None:
+        import wandb
+
+        self.experiment.log({name: [wandb.Image(image, caption=caption)], "epoch": step})
+
+    def show_overlays(self, name: str, overlays: Sequence[Overlay]) -> None:
+        self.log_image(
+            name,
+            [overlay.image for overlay in overlays],
+            caption=[overlay.caption for overlay in overlays],
+            masks=[
+                {key: {"mask_data": getattr(overlay, key), "class_labels": labels} for key, labels in CLASSES.items()}
+                for overlay in overlays
+            ],
+        )
+
+    def show_histogram(self, name: str, values: Sequence[float]) -> None:
+        import wandb
+
+        top = int(max(values)) + 1
+        counts = np.histogram(values, bins=min(top, BINS), range=(0, top))  # whole steps where they fit
+        self.experiment.log({name: wandb.Histogram(np_histogram=counts)})
+
+    def show_rows(self, name: str, rows: Sequence[Row], pictures: Mapping[str, Mapping[str, Path]]) -> None:
+        import wandb
+
+        columns, data = columns_of(rows), []
+        for row in rows:
+            found = [files.get(str(row["path"])) for files in pictures.values()]
+            data.append([*(row[column] for column in columns), *map(self._cell, found)])
+        table = wandb.Table(columns=[*columns, *pictures], data=data, allow_mixed_types=True)
+        if not self.pictures_in_rows:
+            wandb_run.keep_in_run(table, self.experiment, name)
+        self.experiment.log({name: table})
+
+    def _cell(self, picture: Path | None) -> Any:
+        import wandb
+
+        if picture is None:
+            return None
+        return wandb.Image(str(picture)) if self.pictures_in_rows else picture.name
+
+    def show_curves(self, curves: Mapping[str, Sequence[float]]) -> None:
+        for name in curves:
+            self.experiment.define_metric(name, step_metric="iteration", summary="last")
+        for iteration in range(max(map(len, curves.values()), default=0)):
+            row = {name: values[min(iteration, len(values) - 1)] for name, values in curves.items()}
+            self.experiment.log({**row, "iteration": iteration})

@@ -1,0 +1,1 @@
+"""Settings of the projection, chosen on planted defects without a label."""

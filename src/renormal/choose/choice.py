@@ -1,0 +1,77 @@
+"""Settings that were chosen: a projection, a score and numbers by their place; choice.json and what reads it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from renormal.projection import Descent
+
+SCHEMA = 1
+FILE = "choice.json"
+T = TypeVar("T")
+
+
+class Choice(NamedTuple):
+    """One candidate, and how it did on planted defects."""
+
+    projection: str
+    score: str
+    settings: dict[str, float]  # "energy.weight" → λ
+    metrics: dict[str, float]
+
+    @property
+    def line(self) -> str:
+        """What sets the same on the command line. The score's name is that of its yaml."""
+        score = "" if self.score == "score" else f" score={self.score}"
+        settings = [f"projections.{self.projection}.{place}={value!r}" for place, value in self.settings.items()]
+        return f"projection=[{self.projection}] {' '.join(settings)}{score}"
+
+
+def changed(descent: Descent, settings: Mapping[str, float], name: str) -> Descent:
+    """The descent with other numbers at some places. name: how a user knows it."""
+    for place, value in settings.items():
+        descent = _with(descent, place.split("."), value, f"projections.{name}.{place}")
+    return descent
+
+
+def setting_of(descent: Descent, place: str, name: str) -> float:
+    """The number at a place."""
+    value: Any = descent
+    for part in place.split("."):
+        value = getattr(value, _part(value, part, f"projections.{name}.{place}"))
+    return float(value)
+
+
+def _with(node: T, path: list[str], value: float, whole: str) -> T:
+    head = _part(node, path[0], whole)
+    inner = _with(getattr(node, head), path[1:], value, whole) if len(path) > 1 else value
+    return replace(node, **{head: inner})  # type: ignore[type-var]
+
+
+def _part(node: Any, head: str, whole: str) -> str:
+    if not is_dataclass(node) or head not in {item.name for item in fields(node)}:
+        raise ValueError(f"{whole} does not exist: {type(node).__name__} has no {head}, take it out of choose.axes")
+    return head
+
+
+def read_choice(path: Path, projections: Collection[str], scores: Collection[str]) -> tuple[Choice, dict[str, Any]]:
+    """What a file of settings chose, and the whole of the file. It holds names and numbers: no code comes with it."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        chosen = Choice(**content["chosen"])
+        numbers = {str(place): float(value) for place, value in chosen.settings.items()}
+    except FileNotFoundError as error:
+        raise ValueError(f"choose.settings={path} does not exist") from error
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"{path} is no file of chosen settings, or damaged: stages=[choose] writes one") from error
+    if content.get("schema") != SCHEMA:
+        raise ValueError(f"{path}: schema {SCHEMA} expected, got {content.get('schema')!r}")
+    if chosen.projection not in projections:
+        raise ValueError(f"{path} chose {chosen.projection}: add it to projection=[{','.join(projections)}]")
+    if chosen.score not in scores:
+        raise ValueError(f"{path} chose the score {chosen.score}, choose.scores has {', '.join(scores)}")
+    return chosen._replace(settings=numbers), content

@@ -1,0 +1,101 @@
+"""How well a descent finds planted defects, for several stops and scores at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from renormal.contracts import Autoencoder, Batch, EnergyTerms, Images, PerSample, Score
+from renormal.functional.tiles import cut
+from renormal.lit.batches import channels_last, in_batches, project_filled, without_diverged
+from renormal.lit.scoring import Scoring
+from renormal.metrics import AnomalyMetrics
+from renormal.models import ConvAutoencoder
+from renormal.projection import Descent, Threshold
+
+
+class Measured(NamedTuple):
+    """One descent under one stop and one score."""
+
+    quantile: float | None  # of the stop's threshold; None: the descent's own stop
+    score: str
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True)
+class PlantedTest:
+    """Measures descents on labelled samples. ready: settles a descent, and answers with L_r of normal images under it,
+    which set its thresholds."""
+
+    model: ConvAutoencoder
+    samples: Sequence[Batch]
+    device: torch.device
+    patch_size: int
+    scores: Mapping[str, Score]
+    scoring: Scoring
+    ready: Callable[[Descent], tuple[Descent, PerSample]]
+
+    def measure(self, descent: Descent, quantiles: Sequence[float]) -> list[Measured]:
+        """Every metric for each stop and each score. A descent whose stop is not a quantile keeps its own."""
+        descent, losses = self.ready(descent)
+        stops = _stops(descent, quantiles, losses)
+        return self._metrics(list(stops), lambda x0, f: ends(self.model, x0, f, descent, list(stops.values())))
+
+    def baseline(self) -> list[Measured]:
+        """The same of f(x0): what a descent has to beat."""
+        return self._metrics([None], lambda x0, f: [f])
+
+    @torch.no_grad()
+    def _metrics(self, names: list[float | None], moved: Callable[[Images, Images], list[Images]]) -> list[Measured]:
+        counters = {(at, name): AnomalyMetrics() for at in range(len(names)) for name in self.scores}
+        for sample in self.samples:
+            x0 = channels_last(self._tiles(sample.image), self.device)
+            f = in_batches(lambda rows: self.model.reconstruct(rows).image, x0, size=self.scoring.size)
+            for at, end in enumerate(moved(x0, f)):
+                for name, score in self.scores.items():
+                    _, maps = self.scoring(score, self.model, x0, end, sample.image)
+                    counters[at, name].update(maps.cpu(), sample.regions)
+        return [
+            Measured(names[at], name, {metric: value.item() for metric, value in counter.compute().items()})
+            for (at, name), counter in counters.items()
+        ]
+
+    def _tiles(self, images: Images) -> Images:
+        tiled = images.shape[-1] != self.patch_size
+        return cut(images, self.patch_size, self.scoring.stride) if tiled else images
+
+
+def _stops(descent: Descent, quantiles: Sequence[float], losses: PerSample) -> dict[float | None, Descent]:
+    """The descents that differ in nothing but where they stop."""
+    if not isinstance(descent.stop, Threshold) or descent.stop.value is not None:
+        return {None: replace(descent, stop=descent.stop.fitted(losses))}
+    stops = {quantile: Threshold(quantile=quantile).fitted(losses) for quantile in quantiles}
+    return {quantile: replace(descent, stop=stop) for quantile, stop in stops.items()}
+
+
+def ends(model: Autoencoder, x0: Images, baseline: Images, descent: Descent, stops: Sequence[Descent]) -> list[Images]:
+    """Where each stop would have ended, from one descent to the lowest threshold: the way there is the same for all.
+
+    With a safeguard, where a point that was looked at may be refused, each stop has a descent of its own.
+    """
+    if len(stops) == 1 or descent.safeguard:
+        results = [project_filled(model, x0, stop) for stop in stops]
+        return [without_diverged(result, baseline).x for result in results]
+    thresholds = [stop.stop.value for stop in stops if isinstance(stop.stop, Threshold) and stop.stop.value is not None]
+    passed = [torch.zeros(len(x0), dtype=torch.bool, device=x0.device) for _ in stops]
+    held = [x0.clone() for _ in stops]
+
+    def observe(sample: Tensor, t: Tensor, x: Images, terms: EnergyTerms) -> None:
+        for value, done, end in zip(thresholds, passed, held, strict=True):
+            rows = (terms.reconstruction < value) & terms.total.isfinite() & ~done[sample]
+            end[sample[rows]] = x[rows]
+            done[sample[rows]] = True
+
+    result = project_filled(model, x0, stops[thresholds.index(min(thresholds))], observe=observe)
+    for done, end in zip(passed, held, strict=True):
+        end[~done] = result.x[~done]
+    return [without_diverged(result._replace(x=end), baseline).x for end in held]

@@ -1,0 +1,59 @@
+"""A test set without labels: planted defects, and good images as they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from renormal.contracts import Batch, Regions
+from renormal.data.planted import plant
+from renormal.lit.datamodule import SourceData
+
+
+def planted_set(data: SourceData, *, defects: int, seed: int) -> Batch:
+    """`defects` planted on the spare images, or on the training images where none are spare, and good ones beside them,
+    half as many or all. Of a texture a piece of two tiles a side around each defect: the whole would cost more than it
+    tells."""
+    if defects < 1:
+        raise ValueError(f"choose.defects must be at least 1, got {defects}")
+    good = data.spare if data.source.spare else data.training
+    planted = plant(good, range(defects), seed=seed)
+    plain = good[:: max(1, 2 * len(good) // defects)]
+    images = torch.cat([planted.images, plain])
+    regions = torch.cat([planted.regions, planted.regions.new_zeros(len(plain), *plain.shape[-2:])])
+    if data.size != data.patch_size:
+        images, regions = _pieces(images, regions, min(data.size, 2 * data.patch_size))
+    paths = [*planted.paths, *(f"good/{row:04d}" for row in range(len(plain)))]
+    return Batch(images.float() / 255, regions, [*planted.defects, *["good"] * len(plain)], paths)
+
+
+def write_sheet(path: Path, samples: Batch, *, count: int = 24, across: int = 4) -> Path:
+    """The first defects side by side, each beside itself with its outline in red: is this what a defect looks like?"""
+    planted = [row for row, defect in enumerate(samples.defect) if defect != "good"][:count]
+    images = samples.image[planted].expand(-1, 3, -1, -1)
+    inside = (samples.regions[planted] > 0).float()[:, None]
+    edge = (torch.nn.functional.max_pool2d(inside, 3, stride=1, padding=1) - inside).expand(-1, 3, -1, -1) > 0
+    red = torch.tensor([1.0, 0.0, 0.0])[:, None, None].expand_as(images)
+    pairs = torch.cat([images, torch.where(edge, red, images)], dim=-1)  # (B, 3, H, W) → (B, 3, H, 2 W)
+    rows = [torch.cat(list(part), dim=-1) for part in torch.split(pairs, across)]
+    whole = torch.cat([torch.nn.functional.pad(row, (0, rows[0].shape[-1] - row.shape[-1])) for row in rows], dim=-2)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray((whole * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()).save(path)
+    return path
+
+
+def _pieces(images: Tensor, regions: Regions, side: int) -> tuple[Tensor, Regions]:
+    """Squares around the middle of each image's defects, or of the image where there are none."""
+    parts = []
+    for image, region in zip(images, regions, strict=True):
+        place = (region > 0).nonzero() if (region > 0).any() else torch.ones_like(region).nonzero()
+        top, left = (
+            min(max(0, int(middle) - side // 2), length - side)
+            for middle, length in zip(place.float().mean(dim=0), region.shape, strict=True)
+        )
+        window = slice(top, top + side), slice(left, left + side)
+        parts.append((image[:, *window], region[window]))
+    return torch.stack([image for image, _ in parts]), torch.stack([region for _, region in parts])

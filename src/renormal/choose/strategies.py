@@ -1,0 +1,61 @@
+"""Which settings are tried on planted defects: all of a grid, or those that Optuna proposes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Protocol
+
+Settings = Mapping[str, float]  # "energy.weight" → λ: a place in a projection's own yaml
+Measure = Callable[[str, Settings], float]  # a projection with these settings → how well it does at its best stop
+Axes = Mapping[str, Sequence[float]]
+log = logging.getLogger("renormal")
+
+
+class Strategy(Protocol):
+    """Asks `measure` about as many settings as it likes; what was measured is remembered elsewhere."""
+
+    def __call__(self, measure: Measure, projections: Sequence[str], axes: Axes) -> None: ...
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Every combination of the axes, for each projection."""
+
+    def __call__(self, measure: Measure, projections: Sequence[str], axes: Axes) -> None:
+        for name in projections:
+            for values in product(*axes.values()):
+                measure(name, dict(zip(axes, values, strict=True)))
+
+
+@dataclass(frozen=True)
+class Optuna:
+    """Optuna's TPE sampler (Akiba et al., arXiv 1907.10902) between the ends of each axis; a range above 0 is searched
+    by its logarithm. Needs the extra renormal[optuna]."""
+
+    trials: int = 30
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.trials < 1:
+            raise ValueError(f"choose.strategy.trials must be at least 1, got {self.trials}")
+        try:
+            import optuna  # noqa: F401
+        except ImportError as error:
+            raise ValueError("choose=optuna needs Optuna: pip install 'renormal[optuna]'") from error
+
+    def __call__(self, measure: Measure, projections: Sequence[str], axes: Axes) -> None:
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=self.seed))
+
+        def objective(trial: optuna.Trial) -> float:
+            name = trial.suggest_categorical("projection", list(projections))
+            ranges = {axis: (min(values), max(values)) for axis, values in axes.items()}
+            settings = {a: trial.suggest_float(a, low, high, log=low > 0) for a, (low, high) in ranges.items()}
+            return measure(name, settings)
+
+        study.optimize(objective, n_trials=self.trials)

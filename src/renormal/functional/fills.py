@@ -1,0 +1,110 @@
+"""What a patch of damage is filled with: one function a kind, (image, good, shape, draw) → what would be there."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from renormal.contracts import Images, Mask
+from renormal.functional.draws import Draws
+
+Fill: TypeAlias = Callable[[Images, Images, Mask, Draws], Images]
+
+
+def painted(image: Images, good: Images, shape: Mask, kinds: Sequence[Fill], draw: Draws) -> Images:
+    """One kind for each image, drawn anew; only the images of a kind are handed to it."""
+    choice = (draw.uniform(len(image)) * len(kinds)).long().clamp(max=len(kinds) - 1)
+    result = image.clone()
+    for number, kind in enumerate(kinds):
+        rows = (choice == number).nonzero()[:, 0]
+        if len(rows):
+            result[rows] = kind(image[rows], good.roll(1, 0)[rows], shape[rows], draw).to(image)
+    return result
+
+
+def moved(image: Images, other: Images, shape: Mask, draw: Draws) -> Images:
+    """The image itself, turned and shifted: CutPaste (arXiv 2104.04015) in smooth shapes, ours."""
+    return warped(image, draw, turn=math.pi, shift=1.0, bend=0.0)
+
+
+def grafted(image: Images, other: Images, shape: Mask, draw: Draws) -> Images:
+    """The next good image of the batch (of one: itself) from elsewhere, its brightness jittered.
+
+    NSA (arXiv 2109.15222) without Poisson's equation.
+    """
+    jitter = 0.2 * (draw.uniform(len(image), 1, 1, 1) - 0.5)
+    return (warped(other, draw, turn=math.pi, shift=0.5, bend=0.0) + jitter).clamp(0, 1)
+
+
+def bent(image: Images, other: Images, shape: Mask, draw: Draws) -> Images:
+    """The image under a smooth displacement, ours."""
+    return warped(image, draw, turn=0.1, shift=0.06, bend=0.05)
+
+
+def coloured(image: Images, other: Images, shape: Mask, draw: Draws) -> Images:
+    """One colour."""
+    return draw.uniform(len(image), image.shape[1], 1, 1).expand_as(image)
+
+
+def tinted(image: Images, other: Images, shape: Mask, draw: Draws) -> Images:
+    """Brighter, darker, or of another contrast; each channel a little on its own."""
+    count, channels = image.shape[:2]
+    gain = 1 + 1.2 * (draw.uniform(count, 1, 1, 1) - 0.5)
+    offset = 0.6 * (draw.uniform(count, 1, 1, 1) - 0.5) + 0.2 * (draw.uniform(count, channels, 1, 1) - 0.5)
+    return (image * gain + offset).clamp(0, 1)
+
+
+def textured(image: Images, other: Images, shape: Mask, draw: Draws) -> Images:
+    """Noise of any coarseness around a level, or a stripe pattern: another material."""
+    count, channels, height, width = image.shape
+    cells = int(2 ** (2 + 4 * float(draw.uniform(1))))
+    noise = draw.field(count, cells, height, width, channels=1 + (channels - 1) * int(float(draw.uniform(1)) < 0.5))
+    angle, pitch = math.pi * draw.uniform(count, 1, 1, 1), 4 + 20 * draw.uniform(count, 1, 1, 1)
+    rows = torch.arange(height, device=image.device)[:, None] * angle.sin()
+    columns = torch.arange(width, device=image.device) * angle.cos()
+    stripes = torch.sin(2 * math.pi * (rows + columns) / pitch + noise)
+    pattern = torch.where(draw.uniform(count, 1, 1, 1) < 0.3, stripes, noise)
+    level, contrast = draw.uniform(count, channels, 1, 1), 0.05 + 0.4 * draw.uniform(count, 1, 1, 1)
+    return (level + contrast * pattern).clamp(0, 1)
+
+
+def blurred(image: Images, other: Images, shape: Mask, draw: Draws) -> Images:
+    """Without its fine structure: the mean of 5 to 17 pixels around, twice."""
+    side = 2 * int(2 + 7 * float(draw.uniform(1))) + 1
+    smooth = image
+    for window in ((side, 1), (1, side)) * 2:  # rows, then columns: side + side sums a pixel in place of side²
+        padding = (window[0] // 2, window[1] // 2)
+        smooth = F.avg_pool2d(smooth, window, 1, padding, count_include_pad=False)
+    return smooth
+
+
+def missing(image: Images, other: Images, shape: Mask, draw: Draws) -> Images:
+    """Gone: the colour of a random pixel of the border of the image, where the backdrop lies."""
+    edges = torch.cat([image[:, :, 0], image[:, :, -1], image[:, :, :, 0], image[:, :, :, -1]], dim=2)
+    pixel = (draw.uniform(len(image)) * edges.shape[2]).long().clamp(max=edges.shape[2] - 1)
+    colour = edges[torch.arange(len(image), device=image.device), :, pixel]
+    return colour[:, :, None, None].expand_as(image)
+
+
+FILLS: dict[str, Fill] = {
+    kind.__name__: kind for kind in (moved, grafted, bent, coloured, tinted, textured, blurred, missing)
+}
+
+
+def warped(image: Images, draw: Draws, *, turn: float, shift: float, bend: float) -> Images:
+    """Turned by ± turn radians, shifted by ± shift half sides, bent by a smooth field; reflected at the borders."""
+    count, _, height, width = image.shape
+    angle = turn * (2 * draw.uniform(count) - 1)
+    move = shift * (2 * draw.uniform(count, 2) - 1)
+    rows = [angle.cos(), -angle.sin(), move[:, 0], angle.sin(), angle.cos(), move[:, 1]]
+    matrix = torch.stack(rows, dim=1).view(count, 2, 3)
+    grid = F.affine_grid(matrix, [count, 1, height, width], align_corners=False)
+    if bend:
+        grid = grid + bend * draw.field(count, 5, height, width, channels=2).permute(0, 2, 3, 1)
+    result: Tensor = F.grid_sample(image, grid.to(image), padding_mode="reflection", align_corners=False)
+    return result

@@ -1,0 +1,1 @@
+"""One job, from a resolved config to its record."""

@@ -1,0 +1,99 @@
+"""Weights on disk: where a training goes on from, and what a test alone reads."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+from torch import nn
+
+from renormal.job.fingerprints import same_weights
+from renormal.lit.module import AutoencoderModule
+from renormal.lit.training_clock import TrainingClock
+
+log = logging.getLogger("renormal")
+
+
+def checkpoint_of(folder: Path) -> Path:
+    return folder / "checkpoints" / "last.ckpt"
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """A checkpoint of ours. Raises ValueError with one line that names the file."""
+    try:
+        content: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+        _ = content["state_dict"], content["hyper_parameters"]["fingerprint"]
+    except (OSError, EOFError, RuntimeError, KeyError, TypeError, pickle.UnpicklingError) as error:
+        raise ValueError(f"{path} is no checkpoint of renormal, or damaged: delete it and train again") from error
+    return content
+
+
+def resume_from(config: DictConfig, folder: Path, hashes: dict[str, str]) -> Path | None:
+    """The checkpoint of an interrupted run of the same recipe. One of another recipe is kept under another name."""
+    path = checkpoint_of(folder)
+    if config.rerun or not path.is_file():
+        return None
+    content = read_checkpoint(path)
+    found = content["hyper_parameters"]["fingerprint"]
+    if found == hashes["training"]:
+        log.info("going on after %d epochs of %s", content["epoch"] + 1, path)
+        return path
+    aside = path.with_name(f"other-{found[:8]}.ckpt")
+    path.replace(aside)
+    log.warning("the checkpoint there belongs to another config: kept as %s, training starts anew", aside)
+    return None
+
+
+def load(module: AutoencoderModule, clock: TrainingClock, config: DictConfig, folder: Path, training_hash: str) -> str:
+    """The weights and the clock of an earlier training, and the hash of its recipe."""
+    path = given(config)[0] if config.checkpoint else checkpoint_of(folder)
+    if not path.is_file():
+        raise ValueError(f"{path} does not exist: train first (stages=[train,test]), or give checkpoint=/path/to/it")
+    content = read_checkpoint(path)
+    found: str = content["hyper_parameters"]["fingerprint"]
+    if not config.checkpoint and not same_weights(found, training_hash):
+        raise ValueError(f"{path} was trained with another config: repeat that config, or give checkpoint={path}")
+    if lack := unfinished(content, config):
+        if not config.checkpoint:
+            raise ValueError(f"{path} {lack}: finish that training, or give checkpoint={path}")
+        if same_weights(found, training_hash):
+            log.warning("%s %s", path, lack)
+    _fill(module, content, path, config)
+    if state := content["callbacks"].get(clock.state_key):
+        clock.load_state_dict(state)
+    return found
+
+
+def unfinished(content: dict[str, Any], config: DictConfig) -> str:
+    """What to say of a checkpoint of fewer epochs than the config's, nothing of any other."""
+    epochs, wanted = content["epoch"] + 1, config.trainer.max_epochs or 0
+    return f"has {epochs} of {wanted} epochs" if epochs < wanted else ""
+
+
+def load_others(module: AutoencoderModule, config: DictConfig) -> list[nn.Module]:
+    """Models like the module's, with the weights of the second checkpoint and of those after it."""
+    others: list[nn.Module] = []
+    for path in given(config)[1:]:
+        other = deepcopy(module)
+        _fill(other, read_checkpoint(path), path, config)
+        others.append(other.model)
+    return others
+
+
+def given(config: DictConfig) -> list[Path]:
+    """checkpoint=, which is a path, several, or none."""
+    paths = config.checkpoint if OmegaConf.is_list(config.checkpoint) else [config.checkpoint]
+    return [Path(path) for path in paths if path]
+
+
+def _fill(module: AutoencoderModule, content: dict[str, Any], path: Path, config: DictConfig) -> None:
+    try:
+        module.load_state_dict(content["state_dict"])
+    except RuntimeError as error:
+        first = str(error).splitlines()[1].strip()
+        raise ValueError(f"{path} does not fit model={config.model.name} on {config.data.category}: {first}") from error

@@ -1,0 +1,86 @@
+"""The machine that a job runs on: its names for the record, and what makes it quiet and quick."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import platform
+import subprocess
+import warnings
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from omegaconf import DictConfig
+
+from renormal.functional.precision import has_bfloat16
+from renormal.job.rank import rank
+
+PACKAGES = ("renormal", "torch", "lightning", "torchmetrics", "kornia", "hydra-core", "numpy")
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
+
+
+def versions() -> dict[str, str]:
+    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+
+
+def device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def commit() -> str:
+    """The checkout's commit, with + where files differ from it; empty where this file is in no checkout."""
+    git = ["git", "-C", str(Path(__file__).parent)]
+    try:
+        for command in (["ls-files", "--error-unmatch", Path(__file__).name], ["describe", "--always"]):
+            options = ["--abbrev=12", "--dirty=+", "--exclude=*"] if command[0] == "describe" else []
+            answer = subprocess.run([*git, *command, *options], capture_output=True, text=True, check=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return answer.stdout.strip()
+
+
+def precision_of(config: DictConfig) -> str:
+    """trainer.precision, where auto is bfloat16 if the device has it."""
+    if config.trainer.precision != "auto":
+        return str(config.trainer.precision)
+    cuda = torch.cuda.is_available() and config.trainer.accelerator in ("auto", "gpu", "cuda")
+    return "bf16-mixed" if has_bfloat16(torch.device("cuda" if cuda else "cpu")) else "32-true"
+
+
+def keep_freed_memory() -> None:
+    """glibc hands large blocks back and faults them in anew at every step, which costs a training step a fifth."""
+    if platform.libc_ver()[0] == "glibc":
+        libc = ctypes.CDLL(None)
+        libc.mallopt(M_MMAP_THRESHOLD, 32 * 2**20)  # the largest value that glibc takes
+        libc.mallopt(M_TRIM_THRESHOLD, 2**30)
+
+
+def sum_alike() -> None:
+    """MKL's matrix products on some processors add up differently from row to row: then a sample's place has a say.
+
+    Reproducible kernels cost nothing measurable. MKL reads the variable at its first product.
+    """
+    os.environ.setdefault("MKL_CBWR", "AUTO")
+
+
+def quieten() -> None:
+    """Lightning's remarks would stand twice on the screen, once by its own handler and once by Hydra's.
+
+    Ranks other than the first say nothing but what ends them.
+    """
+    if rank():
+        logging.getLogger("renormal").setLevel(logging.CRITICAL)
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # batches come from memory
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)  # Lightning 2.6 under torch 2.13
+    warnings.filterwarnings("ignore", message=".*srun.*")  # a login node
+    warnings.filterwarnings("ignore", message="The number of training batches .* is smaller")  # a short trial
+    warnings.filterwarnings("ignore", message="Checkpoint directory .* exists")  # that of a training to go on with

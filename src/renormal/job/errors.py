@@ -1,0 +1,22 @@
+"""An error as one line for people."""
+
+from __future__ import annotations
+
+
+def in_one_line(error: BaseException) -> str:
+    """What happened, without a traceback: an error for the user says it all, others need their type."""
+    error = first_cause(error)
+    text = " ".join(str(error).split())
+    return text if is_for_the_user(error) else f"{type(error).__name__}: {text}"
+
+
+def first_cause(error: BaseException) -> BaseException:
+    while error.__cause__ is not None and type(error).__name__ == "InstantiationException":
+        error = error.__cause__
+    return error
+
+
+def is_for_the_user(error: BaseException) -> bool:
+    """Whether it was raised to be read: those of Python's own kinds of ValueError are mistakes of the program."""
+    kind = type(first_cause(error))
+    return kind is ValueError or (issubclass(kind, ValueError) and kind.__module__.startswith("renormal."))

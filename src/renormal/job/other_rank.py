@@ -1,0 +1,42 @@
+"""A job's process that is not its first: it reads the config from rank 0, and ends when rank 0 does."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+
+from hydra.errors import InstantiationException
+from omegaconf import OmegaConf
+
+from renormal.job.job import run_job
+from renormal.job.processes import NAME
+
+
+def main() -> None:
+    """What each of the others does: the same job, as a rank that says nothing."""
+    config = OmegaConf.create(json.loads(sys.stdin.readline()))
+    OmegaConf.set_readonly(config, True)
+    threading.Thread(target=end_with_rank_zero, daemon=True).start()
+    try:
+        run_job(config)
+    except (ValueError, InstantiationException) as error:
+        sys.exit(f"{NAME}{error.__cause__ if isinstance(error, InstantiationException) else error}")
+    leave()
+
+
+def leave() -> None:
+    """At once: threads of the group that are torn down with the interpreter abort the process now and then."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def end_with_rank_zero() -> None:
+    os.read(0, 1)  # answers when the pipe breaks
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,193 @@
+"""Several processes for one job: who starts them, and how they end together.
+
+Rank 0 is the command itself. srun and torchrun start the other ranks themselves. Where neither is at work, rank 0
+starts `other_rank` once for each and hands over the resolved config through a pipe: no command line is parsed again.
+Each of them lives as long as its pipe.
+"""
+
+from __future__ import annotations
+
+import _thread
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from omegaconf import DictConfig, OmegaConf
+
+from renormal.report.record import portable
+
+if TYPE_CHECKING:
+    from lightning import Trainer
+
+COMMAND = (sys.executable, "-P", "-m", "renormal.job.other_rank")  # P: no modules of the working directory
+NOTICE = 5.0  # seconds between the end of a connection and that of the process at its other end, ours
+PATIENCE = 30.0  # seconds that rank 0 has to end by itself once another has failed, ours: a GPU may wait for ever
+T = TypeVar("T")
+NAME = "renormal: "  # how a line for people begins
+
+
+def processes(config: DictConfig) -> int:
+    """How many take part in one training: it is part of the recipe."""
+    devices, nodes = config.trainer.devices, OmegaConf.select(config, "trainer.num_nodes") or 1
+    count = len(devices) if OmegaConf.is_list(devices) else devices
+    if not isinstance(count, int) or count < 1:
+        raise ValueError(f"trainer.devices must be a number or a list of devices, got {devices!r}: it is in the recipe")
+    return count * int(nodes)
+
+
+def started_elsewhere() -> bool:
+    """Whether something else starts one process a device."""
+    from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+
+    return "LOCAL_RANK" in os.environ or SLURMEnvironment.detect()
+
+
+class Other:
+    """One of the other processes. What it prints is kept until it fails."""
+
+    def __init__(self, number: int, config: str, environment: Mapping[str, str]) -> None:
+        self.number = number
+        self.output = tempfile.TemporaryFile()  # noqa: SIM115 it is open as long as the process lives
+        self.process = subprocess.Popen(
+            COMMAND,
+            stdin=subprocess.PIPE,
+            stdout=self.output,
+            stderr=self.output,
+            env={**os.environ, **environment, "LOCAL_RANK": str(number)},
+            start_new_session=True,  # Ctrl-C is for rank 0, which ends the others
+        )
+        assert self.process.stdin is not None
+        self.process.stdin.write(config.encode() + b"\n")
+        self.process.stdin.flush()
+
+    @property
+    def failed(self) -> bool:
+        return self.process.poll() not in (None, 0)
+
+    def why(self, folder: Path) -> str:
+        """In one line; a traceback is kept in a file."""
+        self.output.seek(0)
+        text = self.output.read().decode(errors="replace").strip()
+        code, last = self.process.returncode, (text.splitlines() or [""])[-1]
+        if last.startswith(NAME):
+            return f"rank {self.number}: {last.removeprefix(NAME)}"
+        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"failed with exit code {code}"
+        if not text:
+            return f"rank {self.number} {how}"
+        path = folder / f"rank-{self.number}.log"
+        path.write_text(portable(text) + "\n", encoding="utf-8")
+        return f"rank {self.number} {how}, {path} has its last words: {portable(last)}"
+
+    def end(self) -> None:
+        """Now, whatever it is doing."""
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.output.close()
+
+
+def said_by_first(trainer: Trainer, answer: Callable[[], T]) -> T:
+    """Rank 0's answer, on every rank: two that look at one folder may see it before and after a change."""
+    own = answer() if trainer.is_global_zero else None
+    whole: T = trainer.strategy.broadcast(own)  # type: ignore[assignment]
+    return whole
+
+
+@contextmanager
+def started(config: DictConfig) -> Iterator[None]:
+    """The other processes of this job, from here on until it ends; nothing where they run already or none is needed.
+
+    One that fails ends the job: ValueError says in one line which, and why.
+    """
+    count = processes(config)
+    if count == 1 or started_elsewhere():
+        yield
+        return
+    if (OmegaConf.select(config, "trainer.num_nodes") or 1) > 1:
+        raise ValueError("trainer.num_nodes > 1 needs a process for each device on every node: start it with srun")
+    folder, text = Path(config.folder), json.dumps(OmegaConf.to_container(config, resolve=True))
+    meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "NODE_RANK": "0"}
+    if sys.platform == "linux":
+        meeting["GLOO_SOCKET_IFNAME"] = "lo"  # else the network that the host's name belongs to
+    with environment({**meeting, "LOCAL_RANK": "0"}):
+        others = [Other(number, text, meeting) for number in range(1, count)]
+        over = threading.Event()
+        threading.Thread(target=watch, args=(others, over, folder), daemon=True).start()
+        try:
+            yield
+            part(others)
+        except (RuntimeError, SystemExit, KeyboardInterrupt) as error:
+            if lost := first_lost(others, NOTICE if isinstance(error, RuntimeError) else 0.0):
+                raise ValueError(lost.why(folder)) from error
+            raise
+        finally:
+            over.set()
+            for other in others:
+                other.end()
+
+
+def part(others: list[Other]) -> None:
+    """Everybody has done their share: leave the group, and wait for the others' last lines."""
+    import torch.distributed
+
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+    for other in others:
+        with suppress(subprocess.TimeoutExpired):
+            other.process.wait(PATIENCE)
+        if other.failed:
+            raise RuntimeError("a rank failed after its work was done")
+
+
+def first_lost(others: list[Other], seconds: float) -> Other | None:
+    """The first that has failed within so many seconds."""
+    end = time.monotonic() + seconds
+    while True:
+        lost = next((other for other in others if other.failed), None)
+        if lost or time.monotonic() >= end:
+            return lost
+        time.sleep(0.1)
+
+
+def watch(others: list[Other], over: threading.Event, folder: Path) -> None:
+    """Rank 0 would go on with its own share of a test, or wait on a GPU for ever, when another is gone."""
+    while not over.wait(1.0):
+        lost = first_lost(others, 0.0)
+        if lost is None or over.wait(NOTICE):
+            continue
+        _thread.interrupt_main()
+        if not over.wait(PATIENCE):
+            print(f"{NAME}{lost.why(folder)}", file=sys.stderr, flush=True)
+            os._exit(1)
+
+
+@contextmanager
+def environment(names: Mapping[str, str]) -> Iterator[None]:
+    """These variables set, and afterwards as they were."""
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(names)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+
+def free_port() -> int:
+    with socket.socket() as candidate:
+        candidate.bind(("127.0.0.1", 0))
+        port: int = candidate.getsockname()[1]
+        return port

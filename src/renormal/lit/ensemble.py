@@ -1,0 +1,82 @@
+"""Who says how anomalous a pixel is: one autoencoder, or several, each on its own views of the image."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import lightning as L
+import torch
+
+from renormal.contracts import Autoencoder, Images, Maps, Score
+from renormal.data import Source
+from renormal.functional.views import View, views
+from renormal.lit.datamodule import SourceData
+from renormal.lit.thresholds import fitted, with_thresholds
+from renormal.projection import Descent
+
+UNTURNED = (
+    "test.flips=true changes nothing on %s, whose augmentation has no mirror and no quarter turn: where a mirrored "
+    "image of your own is still good, add data.augmentation.mirror_x=true"
+)
+log = logging.getLogger("renormal")
+
+Answer = dict[str, tuple[Images, Maps]]  # column → what the images became, and their maps
+
+
+@dataclass(frozen=True)
+class Member:
+    """An autoencoder with the descents and the scores that normal images settled for it."""
+
+    model: Any
+    device: torch.device
+    descents: Mapping[str, Descent]
+    scores: Mapping[str, Score]  # by column
+
+    @property
+    def reconstructs(self) -> bool:
+        return isinstance(self.model, Autoencoder)
+
+
+def members_of(
+    models: Sequence[Any],
+    projections: Mapping[str, Descent],
+    scores: Mapping[str, Score],
+    trainer: L.Trainer,
+    data: SourceData,
+    *,
+    samples: int,
+) -> list[Member]:
+    """Frozen, on the device, each settled for itself. scores: by column. samples: of the whole test set."""
+    device, members = trainer.strategy.root_device, []
+    for model in models:
+        model.to(device).eval().requires_grad_(False)
+        ready = partial(fitted, data=data, model=model, device=device)
+        once = {id(score): ready(score) for score in scores.values()}  # columns share scores
+        descents = with_thresholds(projections, trainer, data, model, samples=samples)
+        members.append(Member(model, device, descents, {name: once[id(score)] for name, score in scores.items()}))
+    return members
+
+
+def views_of(source: Source, *, flips: bool) -> list[View]:
+    """The image itself; with flips, also every mirror and quarter turn after which a good image is still good."""
+    if not flips:
+        return [View()]
+    moves = source.augmentation
+    found = views(mirror_x=moves.mirror_x, mirror_y=moves.mirror_y, rotate=moves.rotate)
+    if len(found) == 1:
+        log.warning(UNTURNED, source.name)
+    return found
+
+
+def averaged(answers: Iterable[Answer]) -> Answer:
+    """The mean of all maps beside the images of the first; no other answer outlives the next."""
+    every = iter(answers)
+    first, count = next(every), 1
+    sums = {name: maps for name, (_, maps) in first.items()}
+    for answer in every:
+        sums, count = {name: total + answer[name][1] for name, total in sums.items()}, count + 1
+    return {name: (end, sums[name] / count) for name, (end, _) in first.items()}

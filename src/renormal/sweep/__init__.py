@@ -1,0 +1,1 @@
+"""Many jobs: what runs, where, and what became of each."""

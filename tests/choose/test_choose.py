@@ -1,0 +1,171 @@
+"""The stage choose: what it leaves, what it repeats, what it refuses, and that no test label has a say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra.errors import InstantiationException
+
+from renormal.choose.measure import PlantedTest
+from renormal.job.job import run_job
+from renormal.report.record import Record, read_record
+
+FEW = [
+    "experiment=choose",
+    "choose.defects=4",
+    "choose.holdout=3",
+    "choose.axes.step_size=[0.5,2.0]",
+    "choose.axes.energy.weight=[0.05]",
+    "choose.axes.stop.quantile=[0.0,0.5]",
+]
+
+
+def left(folder: Path) -> tuple[Record, dict[str, Any]]:
+    return read_record(folder / "record.json"), json.loads((folder / "choice.json").read_text())
+
+
+def test_a_job_chooses_and_tests_what_it_chose(tiny: Any) -> None:
+    config = tiny(*FEW)
+    run_job(config)
+    record, content = left(Path(config.folder))
+    assert record.choice == content
+    assert record.data["train_images"] == 4, "two of six are spare"
+    assert content["held_out"]
+    assert {"choose", "train", "test", "data"} == record.seconds.keys()
+    assert len(content["trials"]) == 1 + 2 * 2 * 2 * 2  # the constants; projections, α, stops, scores
+    best = max(trial["metrics"]["pixel_auroc"] for trial in content["trials"])
+    assert content["chosen"]["metrics"]["pixel_auroc"] == best
+    reference = content["reference"]
+    assert reference["settings"] == {"step_size": 0.5, "energy.weight": 0.05, "stop.quantile": 0.0}
+    assert (reference["projection"], reference["score"]) == ("eq8_adam", "dssim")
+    assert {"chosen/pixel_auroc", "eq8_adam/pixel_auroc"} <= record.metrics.keys()
+    assert (Path(config.folder) / "planted.png").is_file()
+
+
+def test_the_column_is_what_the_line_sets(tiny: Any, tmp_path: Path) -> None:
+    run_job(tiny(*FEW))
+    record, content = left(tmp_path / "run")
+    checkpoint = f"checkpoint={tmp_path / 'run' / 'checkpoints' / 'last.ckpt'}"
+    again = tiny("choose.holdout=3", "stages=[test]", checkpoint, f"folder={tmp_path / 'x'}", *content["line"].split())
+    run_job(again)
+    name = content["chosen"]["projection"]
+    metrics = read_record(tmp_path / "x" / "record.json").metrics
+    assert metrics[f"{name}/pixel_auroc"] == record.metrics["chosen/pixel_auroc"]
+    assert metrics[f"{name}/aupro"] == record.metrics["chosen/aupro"]
+
+
+def test_a_file_of_settings_is_taken_by_a_later_run(tiny: Any, tmp_path: Path) -> None:
+    run_job(tiny(*FEW))
+    record, content = left(tmp_path / "run")
+    checkpoint = f"checkpoint={tmp_path / 'run' / 'checkpoints' / 'last.ckpt'}"
+    later = [*FEW[:1], "choose.holdout=3", "stages=[test]", checkpoint, f"folder={tmp_path / 'later'}"]
+    path = tmp_path / "run" / "choice.json"
+    run_job(tiny(*later, f"choose.settings={path}"))
+    given = read_record(tmp_path / "later" / "record.json")
+    assert given.metrics == record.metrics
+    assert given.choice == content
+    path.write_text(
+        path.read_text().replace(f'"projection": "{content["chosen"]["projection"]}"', '"projection": "eq7"')
+    )
+    with pytest.raises(ValueError, match=r"chose eq7: add it to projection=\[eq8_adam,eq8\]"):
+        run_job(tiny(*later, f"choose.settings={path}"))
+
+
+def test_an_interrupted_job_does_not_choose_again(tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_job(tiny(*FEW, "stages=[train,choose]"))
+    _, measure = (tmp_path / "run" / "choice.json").read_text(), PlantedTest.measure
+    asked: list[Any] = []
+    monkeypatch.setattr(PlantedTest, "measure", lambda self, *rest: asked.append(rest) or measure(self, *rest))
+    run_job(tiny(*FEW))
+    assert not asked
+    assert "chosen/pixel_auroc" in read_record(tmp_path / "run" / "record.json").metrics
+    run_job(tiny(*FEW, "choose.defects=5"))
+    assert asked, "another question has another answer"
+    asked.clear()
+    run_job(tiny(*FEW, "choose.defects=5", "rerun=true"))
+    assert asked, "other weights may have another answer"
+
+
+def test_without_an_axis_of_stops_each_projection_keeps_its_own(tiny: Any, tmp_path: Path) -> None:
+    run_job(tiny(*FEW, "~choose.axes.stop", "projections.eq8_adam.stop.quantile=0.5"))
+    _, content = left(tmp_path / "run")
+    assert {trial["settings"]["stop.quantile"] for trial in content["trials"]} == {0.0, 0.5}
+
+
+def test_no_test_image_has_a_say(tiny: Any, tmp_path: Path) -> None:
+    chosen = []
+    for place, defective in (("a", 1), ("b", 2)):
+        root = f"data.root={tmp_path / place}"
+        run_job(tiny(*FEW, f"data.defective={defective}", root, f"folder={tmp_path / place / 'run'}"))
+        record, content = left(tmp_path / place / "run")
+        chosen.append((content["chosen"], content["trials"], record.data["test_defective"]))
+    assert chosen[0][:2] == chosen[1][:2]
+    assert chosen[0][2] != chosen[1][2]
+
+
+def test_weights_that_may_know_the_images_are_named(
+    tiny: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_job(tiny("stages=[train]"))
+    checkpoint = f"checkpoint={tmp_path / 'run' / 'checkpoints' / 'last.ckpt'}"
+    run_job(tiny(*FEW, "stages=[choose]", checkpoint, f"folder={tmp_path / 'x'}"))
+    assert json.loads((tmp_path / "x" / "choice.json").read_text())["held_out"] is False
+    assert "the weights may know the images on which defects are planted" in caplog.text
+    run_job(tiny(*FEW, "choose.holdout=0", f"folder={tmp_path / 'y'}"))
+    assert left(tmp_path / "y")[1]["held_out"] is False
+
+
+def test_photographs_without_any_label_are_enough(tiny: Any, tmp_path: Path) -> None:
+    from PIL import Image
+
+    for index in range(8):
+        (tmp_path / "hinge").mkdir(exist_ok=True)
+        Image.effect_noise((40 + index, 32), 60).save(tmp_path / "hinge" / f"{index}.png")
+    run_job(tiny(*FEW, "data=folder", f"data.root={tmp_path / 'hinge'}"))
+    record, content = left(tmp_path / "run")
+    assert "chosen/pixel_auroc" not in record.metrics
+    assert content["chosen"]["metrics"]["pixel_auroc"] > 0
+
+
+def test_textures_are_chosen_for_too(tiny: Any, tmp_path: Path) -> None:
+    run_job(tiny(*FEW, "category=grid", "data.texture_size=96", "stages=[train,choose]"))
+    assert json.loads((tmp_path / "run" / "choice.json").read_text())["category"] == "grid"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["choose.metric=auc"], "choose.metric must be one of pixel_auroc"),
+        (["choose.settings=x.json"], "leave choose out of the stages"),
+        (["choose.settings=x.json", "stages=[train,test]"], "choose.settings=x.json does not exist"),
+        (["choose.holdout=1"], "choose.holdout must be 0"),
+        (["+choose.axes.energy.wait=[1.0]"], "projections.eq8_adam.energy.wait does not exist"),
+        (["choose.axes.step_size=[0.0]"], "step_size must be positive"),
+        (["choose.axes.step_size=[]"], "choose.axes.step_size must be a list of numbers"),
+        (["choose.axes.step_size=0.5"], "choose.axes.step_size must be a list of numbers, got 0.5"),
+        (["+projection@projections.chosen=eq5"], "none called chosen"),
+        (["choose=optuna", "choose.strategy.trials=0"], "choose.strategy.trials must be at least 1"),
+    ],
+)
+def test_what_cannot_be_chosen_says_so_before_training(tiny: Any, overrides: list[str], message: str) -> None:
+    with pytest.raises((ValueError, InstantiationException), match=message):
+        run_job(tiny(*FEW, *overrides))
+    assert not list(Path(tiny().folder).rglob("*.ckpt"))
+
+
+def test_a_config_that_chooses_nothing_has_the_digest_that_it_always_had(tiny: Any) -> None:
+    from renormal.job.fingerprints import chosen, source_of
+
+    config = tiny("choose.defects=7", "choose=optuna")
+    assert chosen(config, source_of(config)) == []
+
+
+def test_every_projection_that_it_tries_is_a_sign_of_life(tiny: Any) -> None:
+    """Else the status of a sweep takes a job that chooses for twenty minutes to be dead."""
+    heard: list[str] = []
+    few = ["choose.holdout=2", "choose.defects=2", "descent.max_steps=2"]
+    run_job(tiny("stages=[train,choose]", *few), tell=lambda stage, _: heard.append(stage))
+    assert heard.count("choose") > 1

@@ -1,0 +1,244 @@
+"""One job from the real config: what it leaves, what it repeats, what it refuses."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from PIL import Image
+
+from renormal.job.fingerprints import digest, fingerprints, listing, parts
+from renormal.job.job import run_job
+from renormal.lit.module import AutoencoderModule
+from renormal.report.record import read_record
+
+
+@pytest.mark.parametrize("model", ["l2_ae", "dsae", "vae", "gamma_vae"])
+def test_a_run_leaves_record_checkpoint_and_panels(tiny: Any, model: str) -> None:
+    config = tiny(f"model={model}")
+    run_job(config)
+    folder = Path(config.folder)
+    record = read_record(folder / "record.json")
+    assert (record.model, record.category, record.seed, record.kind) == (model, "bottle", 0, "object")
+    for method in ("baseline", "eq8_adam", "eq8"):
+        assert {f"{method}/{name}" for name in ("pixel_auroc", "aupro", "image_auroc")} <= record.metrics.keys()
+    assert record.training["images"] == 8
+    assert record.training["images_per_second"] > 0
+    assert record.projections["eq8"]["images_per_second"] > 0
+    assert record.data["test_good"] == 2
+    assert {"data", "train", "test"} == record.seconds.keys()
+    assert len(record.panels) == 4  # two samples, two projections
+    assert all((folder / panel["file"]).is_file() for panel in record.panels)
+    torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+
+
+def test_textures_in_bfloat16(tiny: Any) -> None:
+    config = tiny("category=grid", "trainer.precision=bf16-mixed", "projections.eq8.precision=bfloat16", "model=dsae")
+    run_job(config)
+    assert read_record(Path(config.folder) / "record.json").data["channels"] == 1
+
+
+def test_a_job_has_every_column_of_table_2(tiny: Any) -> None:
+    config = tiny("experiment=table2", "data=rehearsal")
+    run_job(config)
+    record = read_record(Path(config.folder) / "record.json")
+    methods = list(dict.fromkeys(name.partition("/")[0] for name in record.metrics))
+    assert methods == ["baseline", *config.scores, "eq8_adam"]
+    assert set(record.projections) == {"eq8_adam"}
+    header, row, *_ = (Path(config.folder) / "samples.csv").read_text().splitlines()
+    assert {f"{name}/score" for name in methods} <= set(header.split(","))
+    assert len(row.split(",")) == len(header.split(","))
+
+
+def test_a_further_score_is_another_recipe_and_none_is_the_old_one(tiny: Any) -> None:
+    config = tiny("model=vae")
+    source = instantiate(config.data.source, _convert_="all")
+    plain = fingerprints(config, source, "32-true")
+    more = fingerprints(tiny("model=vae", "+score@scores.kl=kl_gradient"), source, "32-true")
+    assert plain["training"] == more["training"], "one training serves all scores"
+    assert plain["test"] != more["test"]
+    listed = listing(source, source.test)
+    assert plain["test"] == digest([parts(config, ("projections", "score", "test")), listed, None])
+
+
+def test_same_seed_same_numbers_and_another_seed_others(tiny: Any, tmp_path: Path) -> None:
+    metrics = []
+    for place, seed in (("a", 0), ("b", 0), ("c", 1)):
+        config = tiny(f"folder={tmp_path / place}", f"seed={seed}")
+        run_job(config)
+        metrics.append(read_record(tmp_path / place / "record.json").metrics)
+    assert metrics[0] == metrics[1] != metrics[2]
+
+
+def test_a_finished_run_is_not_repeated_unless_its_config_changes(tiny: Any) -> None:
+    run_job(tiny())
+    path = Path(tiny().folder) / "record.json"
+    written = path.stat().st_mtime_ns
+    run_job(tiny("progress=true"))
+    assert path.stat().st_mtime_ns == written
+    first = read_record(path)
+    run_job(tiny("projections.eq8.step_size=0.1"))
+    assert path.stat().st_mtime_ns > written
+    assert read_record(path).training == first.training, "the training was not repeated, its numbers stay"
+
+
+def test_a_checkpoint_is_tested_again_without_training(tiny: Any) -> None:
+    run_job(tiny())
+    path = Path(tiny().folder) / "record.json"
+    first = read_record(path)
+    run_job(tiny("stages=[test]", "rerun=true"))
+    again = read_record(path)
+    assert again.metrics == first.metrics
+    assert again.training == first.training
+
+
+@pytest.mark.parametrize("model", ["l2_ae", "vae"])
+def test_an_interrupted_training_ends_as_an_undisturbed_one(tiny: Any, tmp_path: Path, model: str) -> None:
+    whole, halves = f"folder={tmp_path / 'whole'}", f"folder={tmp_path / 'halves'}"
+    run_job(tiny(whole, "trainer.max_epochs=2", f"model={model}"))
+    config = tiny(halves, "trainer.max_epochs=2", f"model={model}")
+    step = AutoencoderModule.training_step
+    seen: list[int] = []
+
+    def killed(self: AutoencoderModule, batch: torch.Tensor, batch_idx: int) -> torch.Tensor:
+        seen.append(batch_idx)
+        if len(seen) == 4:
+            raise RuntimeError("the power went")
+        return step(self, batch, batch_idx)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(AutoencoderModule, "training_step", killed)
+        with pytest.raises(RuntimeError, match="power"):
+            run_job(config)
+    with pytest.raises(ValueError, match=r"last.ckpt has 1 of 2 epochs: finish that training, or give checkpoint="):
+        run_job(tiny(halves, "trainer.max_epochs=2", f"model={model}", "stages=[test]"))
+    run_job(config)
+    ends = [read_record(tmp_path / place / "record.json") for place in ("whole", "halves")]
+    assert ends[0].metrics == ends[1].metrics
+    assert ends[0].training["images"] == ends[1].training["images"] == 16
+    assert ends[0].training["final_loss"] == ends[1].training["final_loss"]
+
+
+def test_other_images_are_another_run(tiny: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def photographs(place: str, count: int) -> str:
+        for kind, number in (("good", 6), ("scratched", count)):
+            folder = tmp_path / place / "hinge" / kind
+            folder.mkdir(parents=True)
+            for index in range(number):
+                noise = Image.effect_noise((40 + index, 32), 60)
+                noise.save(folder / f"{index}.png")
+        return f"data.root={tmp_path / place / 'hinge'}"
+
+    run_job(tiny("data=folder", photographs("a", 2)))
+    assert (
+        "pixel_auroc, average_precision, aupro, best_f1 not defined: no defective pixel with a known mask"
+        in caplog.text
+    )
+    path = Path(tiny().folder) / "record.json"
+    assert read_record(path).category == "hinge"
+    assert "baseline/image_auroc" in read_record(path).metrics
+    assert "baseline/pixel_auroc" not in read_record(path).metrics
+    run_job(tiny("data=folder", photographs("b", 3)))
+    assert read_record(path).data["test_defective"] == 3
+
+
+def test_weights_given_by_hand_are_named_in_the_record(tiny: Any, tmp_path: Path) -> None:
+    run_job(tiny(f"folder={tmp_path / 'a'}"))
+    run_job(tiny(f"folder={tmp_path / 'b'}", "seed=1"))
+    other = tmp_path / "b" / "checkpoints" / "last.ckpt"
+    run_job(tiny(f"folder={tmp_path / 'a'}", "stages=[test]", f"checkpoint={other}"))
+    mixed, source = (read_record(tmp_path / place / "record.json") for place in ("a", "b"))
+    assert mixed.hashes["training"] == source.hashes["training"]
+    assert mixed.training == source.training
+    assert mixed.metrics == source.metrics
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["stages=[test]"], "last.ckpt does not exist: train first"),
+        (["stages=[trian]"], r"stages has \['trian'\], it may hold train, choose, test, inpaint and sample"),
+        (["checkpoint=/nowhere.ckpt"], "add stages=\\[test\\]"),
+        (["stages=[test]", "checkpoint=/nowhere.ckpt"], "checkpoint=/nowhere.ckpt does not exist"),
+        (["category=grid", "test.stride=48"], "textures need 0 < test.stride <= data.patch_size <= .* test.stride=48"),
+        (["stages=test"], r"write stages=\[test\]"),
+        (["test.samples=0"], "test.samples must be at least 1, got 0"),
+        (["test.curves=[eq9]"], r"test.curves names \['eq9'\], projection has"),
+        (["test.limit=0"], "test.limit must be positive"),
+        (["score.window=12"], "window must be odd"),
+        (["score=kl_gradient"], "needs a variational model, as model=vae is, got L2AE"),
+        (["+score@scores.kl=kl_gradient"], "needs a variational model, as model=vae is, got L2AE"),
+        (["+scores.kl.sigma=3"], r"scores.kl is no score: add it with '\+score@scores.kl="),
+        (["model=vae", "+score@scores.eq8=kl_gradient"], "eq8: a score and a projection cannot share a column's name"),
+        (
+            ["model=vae", "+score@scores.kl=kl_gradient", "category=grid", "test.average=pixels"],
+            "sees 32 px and not 64: test.average=maps",
+        ),
+        (["score.window=99"], "must be odd and fit the image"),
+        (["+projections.eq9.precision=float32"], "projections.eq9 is no descent: add it to projection"),
+    ],
+)
+def test_what_cannot_run_says_so(tiny: Any, overrides: list[str], message: str) -> None:
+    with pytest.raises((ValueError, InstantiationException), match=message):
+        run_job(tiny(*overrides))
+    assert not list(Path(tiny().folder).rglob("*.ckpt")), "it said so before training"
+
+
+def test_weights_of_another_recipe_are_refused(tiny: Any) -> None:
+    run_job(tiny("stages=[train]"))
+    with pytest.raises(ValueError, match="was trained with another config"):
+        run_job(tiny("stages=[test]", "model.net.latent=50"))
+    checkpoint = Path(tiny().folder) / "checkpoints" / "last.ckpt"
+    with pytest.raises(ValueError, match="does not fit model=l2_ae on bottle"):
+        run_job(tiny("stages=[test]", "model.net.latent=50", f"checkpoint={checkpoint}"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["data=mvtec"], "renormal: MVTec AD has no folder yet: give data.root="),
+        (["data=mvtec", "data.root=/nowhere"], "renormal: data.root=/nowhere is not a folder"),
+        (["category=botle"], "renormal: category must be one of carpet, grid"),
+        (["data=folder", "data.root=photos"], "renormal: photos/broken.png: "),
+    ],
+)
+def test_the_command_ends_in_one_line(tmp_path: Path, arguments: list[str], line: str) -> None:
+    (tmp_path / "photos").mkdir()
+    for index in range(3):
+        Image.new("L", (32, 32)).save(tmp_path / "photos" / f"{index}.png")
+    whole = (tmp_path / "photos" / "0.png").read_bytes()
+    (tmp_path / "photos" / "broken.png").write_bytes(whole[: len(whole) // 2])
+    command = [sys.executable, "-m", "renormal.run", *arguments]
+    end = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False, timeout=120)
+    assert end.returncode == 1
+    assert end.stderr.strip().startswith(line)
+    assert len(end.stderr.strip().splitlines()) == 1
+
+
+def test_an_energy_that_the_model_cannot_answer_ends_the_job_before_its_training(tiny: Any) -> None:
+    config = tiny("model=l2_ae", "projection=[eq8,map_tv]")
+    with pytest.raises(ValueError, match=r"^projections.map_tv.energy: kl_weight=1, but L2AE has no KL term: take a"):
+        run_job(config)
+    assert not (Path(config.folder) / "checkpoints").exists()
+
+
+def test_map_restoration_and_a_kl_term_in_eq_8(tiny: Any) -> None:
+    config = tiny(
+        "model=vae", "projection=[eq8,map_tv]", "projections.map_tv.max_steps=3", "projections.eq8.energy.kl_weight=0.1"
+    )
+    run_job(config)
+    report = read_record(Path(config.folder) / "record.json").projections
+    assert (report["map_tv"]["steps_mean"], report["map_tv"]["threshold"]) == (3, None)
+
+
+def test_a_grey_autoencoder_at_256_pixels(tiny: Any) -> None:
+    config = tiny("model=ae_ssim", "data.channels=1", "data.object_size=256", "data.epoch_images=4")
+    run_job(config)
+    record = read_record(Path(config.folder) / "record.json")
+    assert (record.data["size"], record.data["channels"]) == (256, 1)

@@ -1,0 +1,182 @@
+"""Several processes for one job: one result, that of one process, whoever starts them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hydra.utils import instantiate
+
+from renormal.job import job, processes
+from renormal.job.job import run_job
+from renormal.lit.module import AutoencoderModule
+from renormal.report.record import Record, read_record
+from several import TWO, as_ranks, command, config_of, ended, folder_of, free_port
+
+QUOTED = """name='it"s, two=2'"""  # Hydra's own quotes around a quote, a comma and an equals sign
+NAME = 'it"s, two=2'
+SPEED = {"seconds", "images_per_second", "image_steps_per_second"}
+
+
+def numbers(record: Record) -> tuple[Any, ...]:
+    """All that must not depend on how many processes there were."""
+    reports = {
+        name: {key: value for key, value in report.items() if key not in SPEED}
+        for name, report in record.projections.items()
+    }
+    return record.metrics, reports, record.curves, record.panels
+
+
+def under_slurm(place: Path, *arguments: str) -> list[tuple[int, str, str]]:
+    """The command as srun starts it: once for each task."""
+    job = {"SLURM_JOB_ID": "1", "SLURM_JOB_NAME": "renormal", "SLURM_NODEID": "0", "SLURM_NNODES": "1"}
+    job |= {"SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "2", "MASTER_ADDR": "127.0.0.1"}
+    job["MASTER_PORT"] = str(free_port())
+    tasks = [command(place, *arguments, SLURM_PROCID=task, SLURM_LOCALID=task, **job) for task in "01"]
+    return [ended(task) for task in tasks]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the command has trained and tested on two processes."""
+    place = tmp_path_factory.mktemp("place")
+    code, out, err = ended(command(place, QUOTED))
+    assert (code, err) == (0, ""), (out, err)
+    return place
+
+
+def test_two_processes_leave_one_of_everything(place: Path) -> None:
+    folder = folder_of(place, NAME)
+    record = read_record(folder / "record.json")
+    files = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+    log = (folder / "run.log").read_text()
+    assert (log.count("posterior has collapsed"), log.count("pixel AUROC"), log.count("\n")) == (1, 1, 2)
+    assert sorted(name for name in files if not name.startswith(("panels/", "log/version_0/"))) == [
+        ".hydra/config.yaml",
+        ".hydra/hydra.yaml",
+        ".hydra/overrides.yaml",
+        ".lock",
+        "checkpoints/last.ckpt",
+        "record.json",
+        "run.log",
+        "samples.csv",
+        "state.json",
+    ]
+    assert record.config["name"] == NAME
+    assert record.device["count"] == 2
+    assert record.training["images"] == 8, "of both"
+    assert len(record.panels) == 4
+
+
+def test_one_process_tests_the_same_checkpoint_with_the_same_numbers(place: Path, tmp_path: Path) -> None:
+    weights = shutil.copy(folder_of(place, NAME) / "checkpoints" / "last.ckpt", tmp_path)
+    whole = read_record(folder_of(place, NAME) / "record.json")
+    run_job(config_of(place, "stages=[test]", f"folder={tmp_path}", f"checkpoint={weights}"))
+    assert numbers(read_record(tmp_path / "record.json")) == numbers(whole)
+
+
+def test_a_test_alone_does_not_ask_how_many_trained(place: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder_of(place, NAME), tmp_path / "run")
+    before = (tmp_path / "run" / "record.json").stat().st_mtime_ns
+    run_job(config_of(place, f"folder={tmp_path / 'run'}", "stages=[test]"))
+    assert (tmp_path / "run" / "record.json").stat().st_mtime_ns == before, "answered"
+    run_job(config_of(place, f"folder={tmp_path / 'run'}", "stages=[test]", "rerun=true"))
+    assert numbers(read_record(tmp_path / "run" / "record.json")) == numbers(
+        read_record(folder_of(place, NAME) / "record.json")
+    )
+
+
+def test_a_training_on_two_is_not_one_on_one(place: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder_of(place, NAME), tmp_path / "run")
+    run_job(config_of(place, f"folder={tmp_path / 'run'}"))
+    record = read_record(tmp_path / "run" / "record.json")
+    assert record.device["count"] == 1
+    assert len(list((tmp_path / "run" / "checkpoints").glob("other-*.ckpt"))) == 1
+
+
+def test_under_slurm_each_task_is_a_rank(place: Path) -> None:
+    """In a folder with weights of another recipe, which one rank alone may put aside; and again when all is done."""
+    folder = folder_of(place, "slurm")
+    (folder / "checkpoints").mkdir(parents=True)
+    run_job(config_of(place, f"folder={folder}", "stages=[train]", "seed=7", "logger=none"))
+    first, second = under_slurm(place, "name=slurm")
+    assert (first[0], second) == (0, (0, "", "")), "the second rank says nothing"
+    assert numbers(read_record(folder / "record.json")) == numbers(read_record(folder_of(place, NAME) / "record.json"))
+    assert len(list((folder / "checkpoints").glob("other-*.ckpt"))) == 1
+    lines = (folder / "run.log").read_text().splitlines()
+    assert [line.split(" - ")[1].split()[1] for line in lines] == ["checkpoint", "posterior", "pixel"], "each once"
+    written = (folder / "record.json").stat().st_mtime_ns
+    assert [end[0] for end in under_slurm(place, "name=slurm")] == [0, 0]
+    assert (folder / "record.json").stat().st_mtime_ns == written
+
+
+def halves_rank(rank: int, place: Path) -> None:
+    """An undisturbed training of two epochs, and one whose power goes in the second."""
+    several = [*TWO, "trainer.max_epochs=2"]
+    run_job(config_of(place, *several, f"folder={place / 'whole'}"))
+    step = AutoencoderModule.training_step
+
+    def killed(self: AutoencoderModule, batch: Any, batch_idx: int) -> Any:
+        if self.current_epoch == 1:
+            raise RuntimeError("the power went")
+        return step(self, batch, batch_idx)
+
+    AutoencoderModule.training_step = killed  # type: ignore[method-assign]
+    try:
+        run_job(config_of(place, *several, f"folder={place / 'halves'}"))
+    except RuntimeError as error:
+        (place / f"power-{rank}").write_text(str(error))
+    AutoencoderModule.training_step = step  # type: ignore[method-assign]
+    run_job(config_of(place, *several, f"folder={place / 'halves'}"))
+
+
+def test_an_interrupted_training_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
+    instantiate(config_of(tmp_path).data.source)  # draws the images
+    as_ranks(2, halves_rank, tmp_path)
+    whole, halves = (read_record(tmp_path / part / "record.json") for part in ("whole", "halves"))
+    assert (tmp_path / "power-0").read_text() == (tmp_path / "power-1").read_text() == "the power went"
+    assert numbers(halves) == numbers(whole)
+    assert halves.training["final_loss"] == whole.training["final_loss"]
+    assert halves.training["images"] == whole.training["images"] == 16
+
+
+def judging_rank(rank: int, place: Path) -> None:
+    """Two ranks that do not agree on whether the job is done."""
+    config, record = config_of(place, *TWO, f"folder={place / 'run'}"), place / "run" / "record.json"
+    for seeing in (None, 1, 0):
+        job.answered = lambda *_, seeing=seeing: rank == seeing  # type: ignore[misc]
+        run_job(config)
+        torch.distributed.barrier()
+        (place / f"{rank}-{seeing}").write_text(str(record.stat().st_mtime_ns))
+        torch.distributed.barrier()
+
+
+def test_rank_0_judges_for_all(tmp_path: Path) -> None:
+    instantiate(config_of(tmp_path).data.source)  # draws the images
+    as_ranks(2, judging_rank, tmp_path)
+    first, repeated, left = ((tmp_path / f"1-{seeing}").read_text() for seeing in (None, 1, 0))
+    assert first != repeated == left
+
+
+@pytest.mark.parametrize(
+    ("overrides", "count"),
+    [(["trainer=single"], 1), (TWO, 2), ([*TWO, "trainer.num_nodes=3"], 6), (["trainer.devices=[0,2]"], 2)],
+)
+def test_how_many_take_part(tmp_path: Path, overrides: list[str], count: int) -> None:
+    assert processes.processes(config_of(tmp_path, *overrides)) == count
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["trainer.devices=auto"], "must be a number or a list of devices, got 'auto'"),
+        (["trainer.devices=-1"], "must be a number or a list of devices, got -1"),
+        ([*TWO, "trainer.num_nodes=2"], "start it with srun"),
+    ],
+)
+def test_what_no_recipe_can_hold_is_refused(tmp_path: Path, overrides: list[str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        run_job(config_of(tmp_path, *overrides, f"folder={tmp_path}"))

@@ -1,0 +1,114 @@
+"""Several processes for one job: when one of them ends before the others, all do, in one line that names it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from omegaconf import DictConfig, OmegaConf
+
+from renormal.job import processes
+from several import TWO, command, config_of, ended, folder_of, free_port
+
+
+@pytest.mark.parametrize(
+    ("whom", "number", "code", "line"),
+    [
+        (1, signal.SIGKILL, 1, "renormal: rank 1 was ended by SIGKILL"),
+        (0, signal.SIGKILL, -9, None),
+        (0, signal.SIGTERM, 143, None),
+    ],
+)
+def test_when_one_is_killed_all_end(tmp_path: Path, whom: int, number: signal.Signals, code: int, line: str) -> None:
+    process = command(tmp_path, "name=long", "trainer.max_epochs=100000")
+    checkpoint = folder_of(tmp_path, "long") / "checkpoints" / "last.ckpt"
+    while not checkpoint.is_file():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.1)
+    other = int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0])
+    os.kill((process.pid, other)[whom], number)
+    returned, _, err = ended(process)
+    assert returned == code
+    assert err.strip().splitlines() == ([line] if line else [])
+    end = time.monotonic() + 20
+    while Path(f"/proc/{other}").exists():
+        assert time.monotonic() < end, "rank 1 lives on"
+        time.sleep(0.1)
+
+
+def test_the_others_end_with_rank_0_whatever_they_wait_for(tmp_path: Path) -> None:
+    """Here for a rank 0 that never comes to meet them."""
+    config = json.dumps(OmegaConf.to_container(config_of(tmp_path, *TWO)))
+    meeting = {"LOCAL_RANK": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    other = subprocess.Popen(processes.COMMAND, stdin=subprocess.PIPE, env=os.environ | meeting, text=True)
+    assert other.stdin is not None
+    other.stdin.write(config + "\n")
+    other.stdin.flush()
+    try:
+        with pytest.raises(subprocess.TimeoutExpired):
+            other.wait(timeout=15)
+        other.stdin.close()
+        assert other.wait(timeout=15) == 1
+    finally:
+        other.kill()
+
+
+def beside(script: str, config: DictConfig, own: Callable[[], None], patch: pytest.MonkeyPatch) -> None:
+    """Rank 0 does its own while rank 1 does what the script says."""
+    patch.setattr(processes, "COMMAND", (sys.executable, "-c", f"import sys; sys.stdin.readline(); {script}"))
+    with processes.started(config):
+        own()
+
+
+def cut_off() -> None:
+    """A connection ends before the process at its other end."""
+    raise RuntimeError("Connection closed by peer")
+
+
+def busy() -> None:
+    """With hours of its own images to project."""
+    for _ in range(400):
+        time.sleep(0.05)
+
+
+def refuse() -> None:
+    assert os.environ["LOCAL_RANK"] == "0"
+    raise ValueError("photos/0.png: empty file")
+
+
+@pytest.mark.parametrize("own", [cut_off, busy])
+@pytest.mark.parametrize(
+    ("script", "line"),
+    [
+        ("sys.exit('renormal: photos/3.png: empty file')", r"^rank 1: photos/3.png: empty file$"),
+        ("1 / 0", r"^rank 1 failed with exit code 1, .*rank-1.log has its last words: ZeroDivisionError: .*$"),
+        ("import os; os.kill(os.getpid(), 11)", r"^rank 1 was ended by SIGSEGV$"),
+    ],
+)
+def test_a_rank_that_fails_ends_the_job_and_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, own: Callable[[], None], script: str, line: str
+) -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a shell runs in its background
+    monkeypatch.setattr(processes, "NOTICE", 1.0)
+    begin = time.monotonic()
+    try:
+        with pytest.raises(ValueError, match=line):
+            beside(script, config_of(tmp_path, *TWO, f"folder={tmp_path}"), own, monkeypatch)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert time.monotonic() - begin < 15
+    assert (tmp_path / "rank-1.log").is_file() == ("1 / 0" in script)
+
+
+def test_rank_0_s_own_failure_is_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    before = dict(os.environ)
+    with pytest.raises(ValueError, match=r"^photos/0.png: empty file$"):
+        beside("import time; time.sleep(99)", config_of(tmp_path, *TWO, f"folder={tmp_path}"), refuse, monkeypatch)
+    assert dict(os.environ) == before

@@ -1,0 +1,201 @@
+"""What a job says of itself, the lock on its folder, and files that are whole or not there."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import IO
+
+import pytest
+import torch
+from hydra.errors import InstantiationException
+
+from renormal.files import write_whole
+from renormal.job.errors import in_one_line
+from renormal.job.lock import BusyError, holder, locked
+from renormal.job.state import forget, read_state, working
+from renormal.lit.whole_file import WholeFile
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from renormal.job.state import working
+with working(Path(sys.argv[1]), 3) as journal:
+    journal.tell("train", 1)
+    print("ready", flush=True)
+    time.sleep(60)
+"""
+
+
+def content(folder: Path) -> dict[str, object]:
+    return dict(json.loads((folder / "state.json").read_text()))
+
+
+def test_a_job_says_where_it_stands_and_how_it_ended(tmp_path: Path) -> None:
+    with working(tmp_path, 7) as journal:
+        assert read_state(tmp_path) is None, "nothing is said before the first word"
+        journal.tell("train", 3)
+        said = content(tmp_path)
+        assert (said["state"], said["stage"], said["epoch"], said["epochs"]) == ("running", "train", 3, 7)
+        assert said["log"] == "run.log"
+        journal.tell("test")
+    assert content(tmp_path)["state"] == "done"
+    assert content(tmp_path)["epoch"] == 3
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "line"),
+    [
+        (ValueError("the loss is\nnot finite"), "failed", "the loss is not finite"),
+        (RuntimeError("out of memory"), "failed", "RuntimeError: out of memory"),
+        (KeyboardInterrupt(), "interrupted", ""),
+        (SystemExit(1), "interrupted", ""),
+    ],
+)
+def test_an_end_before_time_is_named(tmp_path: Path, error: BaseException, state: str, line: str) -> None:
+    def ends() -> None:
+        with working(tmp_path, 1) as journal:
+            journal.tell("data")
+            raise error
+
+    with pytest.raises(type(error)):
+        ends()
+    assert (content(tmp_path)["state"], content(tmp_path)["error"]) == (state, line)
+
+
+def test_the_time_that_an_interrupted_job_stood_still_does_not_count(tmp_path: Path) -> None:
+    before = {"state": "interrupted", "stage": "train", "epoch": 2, "epochs": 4, "started": 1000.0, "updated": 1600.0}
+    (tmp_path / "state.json").write_text(json.dumps(before))
+    with working(tmp_path, 4) as journal:
+        journal.tell("train", 2)
+        state = read_state(tmp_path)
+        assert state is not None
+        assert state.updated - state.started == pytest.approx(600, abs=5)
+
+
+def test_a_job_that_had_nothing_to_do_leaves_the_word_of_the_one_before(tmp_path: Path) -> None:
+    with working(tmp_path, 1) as journal:
+        journal.tell("test", 1)
+    before = content(tmp_path)
+    with working(tmp_path, 1):
+        pass
+    assert content(tmp_path) == before
+
+
+def test_a_second_process_is_told_who_works_there_until_that_is_killed(tmp_path: Path) -> None:
+    first = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert first.stdout is not None
+    with first, first.stdout:
+        assert first.stdout.readline() == "ready\n"
+        assert holder(tmp_path) == f"process {first.pid}"
+        told = pytest.raises(BusyError, match=f"is being worked on by process {first.pid}")
+        with told, locked(tmp_path / ".lock", patience=0.2):
+            pytest.fail("two in one folder")
+        assert content(tmp_path)["state"] == "running", "the second left the first's word alone"
+        first.send_signal(signal.SIGKILL)
+    assert holder(tmp_path) is None, "a lock ends with its process"
+    with working(tmp_path, 3) as journal:
+        journal.tell("train", 2)
+
+
+def test_a_slurm_job_is_named_as_squeue_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("ARRAY_JOB_ID", "12"), ("ARRAY_TASK_ID", "3"), ("JOB_ID", "15")):
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    with (
+        working(tmp_path, 1),
+        pytest.raises(BusyError, match="SLURM job 12_3"),
+        locked(tmp_path / ".lock", patience=0.0),
+    ):
+        pytest.fail("two in one folder")
+
+
+def test_an_error_in_one_line_is_its_first_cause() -> None:
+    error = InstantiationException("Error in call to target 'DSSIM'")
+    error.__cause__ = ValueError("window must be odd")
+    assert in_one_line(error) == "window must be odd"
+
+
+@pytest.mark.parametrize("kind", ["text", "checkpoint"])
+def test_a_kill_at_any_moment_leaves_the_old_file_or_the_new_one(tmp_path: Path, kind: str) -> None:
+    """The same file written over and over by a process that is killed at twelve moments."""
+    path = tmp_path / "file"
+    body = {
+        "text": "write_whole(path, str(k) * 2_000_000)",
+        "checkpoint": "WholeFile().save_checkpoint({'k': torch.full((500_000,), k)}, path)",
+    }[kind]
+    needs = "import torch; from renormal.lit.whole_file import WholeFile" if kind == "checkpoint" else ""
+    code = (
+        f"from pathlib import Path; from renormal.job.state import write_whole; {needs}\npath = Path({str(path)!r})\n"
+    )
+    code += f"k = 0\nwhile True:\n    k = (k + 1) % 10\n    {body}\n    print(flush=True)"
+    rounds = 12 if kind == "text" else 3
+    for moment in range(rounds):
+        with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as writer:
+            assert writer.stdout is not None
+            writer.stdout.readline()
+            time.sleep(0.003 * moment)
+            writer.kill()
+        if kind == "text":
+            text = path.read_text().strip()
+            assert len(text) == 2_000_000
+            assert len(set(text)) == 1
+        else:
+            values = torch.load(path, weights_only=True)["k"]
+            assert len(values) == 500_000
+            assert values.unique().numel() == 1
+
+
+def test_a_signal_waits_for_the_end_of_a_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job that is preempted while it writes one ends as preempted, and its checkpoint is whole."""
+
+    class Preempted(BaseException):
+        pass
+
+    def preempt(*_: object) -> None:
+        raise Preempted
+
+    def save(checkpoint: dict[str, int], file: IO[bytes]) -> None:
+        file.write(b"first ")
+        signal.raise_signal(signal.SIGUSR2)
+        file.write(b"last")
+
+    monkeypatch.setattr(torch, "save", save)
+    before = signal.signal(signal.SIGUSR2, preempt)
+    try:
+        with pytest.raises(Preempted):
+            WholeFile().save_checkpoint({"a": 1}, tmp_path / "last.ckpt")
+        assert signal.getsignal(signal.SIGUSR2) is preempt
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+    assert (tmp_path / "last.ckpt").read_bytes() == b"first last"
+
+
+def test_a_checkpoint_is_written_beside_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing passes through the system's temporary folder, which may be another disk."""
+    replaced: list[tuple[str, str]] = []
+    rename = os.replace
+    monkeypatch.setattr(
+        Path, "replace", lambda self, target: (replaced.append((str(self), str(target))), rename(self, target))
+    )
+    WholeFile().save_checkpoint({"a": 1}, tmp_path / "checkpoints" / "last.ckpt")
+    folder = tmp_path / "checkpoints"
+    assert replaced == [(str(folder / ".last.ckpt.draft"), str(folder / "last.ckpt"))]
+    assert [path.name for path in folder.iterdir()] == ["last.ckpt"]
+
+
+def test_the_folder_of_a_job_that_never_began_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    empty, full = tmp_path / "outputs/try/vae/botle/0", tmp_path / "outputs/try/vae/bottle/0"
+    for folder in (empty, full):
+        (folder / ".hydra").mkdir(parents=True)
+        write_whole(folder / "state.json", "{}")
+    (full / "checkpoints").mkdir()
+    forget(empty)
+    forget(full)
+    assert not empty.parent.exists()
+    assert (full / "state.json").is_file()

@@ -1,0 +1,56 @@
+"""Keys that nobody reads and values of the wrong type, found from the recipe itself."""
+
+from __future__ import annotations
+
+import pytest
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
+
+from renormal.run import CONF
+from renormal.sweep.overrides import complaints
+
+
+def said(*overrides: str) -> list[str]:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        return complaints(loader.load_configuration("config", list(overrides), run_mode=RunMode.MULTIRUN))
+
+
+@pytest.mark.parametrize(
+    ("override", "line"),
+    [
+        ("batch_size=abc", "batch_size must be a whole number, got abc"),
+        ("batch_size=1.5", "batch_size must be a whole number, got 1.5"),
+        ("batch_size=true", "batch_size must be a whole number, got True"),
+        ("batch_size=8,16,x", "batch_size must be a whole number, got x"),
+        ("threads=all", "threads must be a whole number, got all"),
+        ("test.limit=high", "test.limit must be a number, got high"),
+        ("rerun=yes_please", "rerun must be true or false, got yes_please"),
+        ("data.augmentation.rotate=much", "data.augmentation.rotate must be a number, got much"),
+        ("+descent.max_step=3", "nobody reads descent.max_step: descent.max_steps was meant?"),
+        ("++descent.max_step=3", "nobody reads descent.max_step: descent.max_steps was meant?"),
+        ("+colour=red", "nobody reads colour"),
+    ],
+)
+def test_what_nobody_can_use_is_named(override: str, line: str) -> None:
+    data = ["data=folder"] if override.startswith("data.aug") else []
+    assert said(*data, override) == [line]
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["batch_size=16,32", "test.limit=1", "threads=null", "name=7", "checkpoint=a.ckpt"],
+        ["trainer.devices=auto", "trainer.deterministic=warn", "trainer.precision=16"],
+        ["+trainer.limit_train_batches=3"],  # Lightning judges what it is built with
+        ["++batch_size=3"],
+        ["experiment=repair_cpu", "trainer.gradient_clip_val=250.5"],  # a whole number in the recipe
+        ["+projections.mine.step_size=0.1"],  # the projections are judged one by one
+        ["experiment=demo", "sweep=demo", "trainer.max_epochs=3", "hydra.launcher.n_jobs=2"],
+        ["experiment=table1_cpu", "sweep=table1_cpu", "budget.vae=3", "trainer.max_epochs=${budget.vae}"],
+        ["stages=[test]", "projection=eq5", "~score.sigma"],
+    ],
+)
+def test_what_somebody_uses_passes(overrides: list[str]) -> None:
+    assert said(*overrides) == []

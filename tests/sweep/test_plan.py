@@ -1,0 +1,70 @@
+"""The configs that a sweep is checked with are those that its jobs will run with."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import OmegaConf
+
+from renormal.run import CONF
+from renormal.sweep.plan import compose_jobs, folder_of
+
+
+@pytest.mark.parametrize(
+    ("overrides", "count", "compositions"),
+    [
+        (["model=l2_ae,vae", "category=grid,bottle", "seed=1,2"], 8, 2),
+        (["experiment=rehearsal", "sweep=rehearsal"], 60, 4),
+        (["+score@scores.kl_gradient=kl_gradient", "projection=[eq8],[eq5]", "seed=1,2"], 4, 2),
+        (["+data.extra=1", "~test.limit", "seed=1,2"], 2, 1),
+        (["hydra.job.name=a", "descent={max_steps: 7}", "name='x,y',z"], 2, 1),
+        (["hydra/launcher=slurm", "hydra.launcher.mem_gb=2", "seed=1,2"], 2, 1),
+    ],
+)
+def test_every_job_is_composed_as_hydra_would(
+    monkeypatch: pytest.MonkeyPatch, overrides: list[str], count: int, compositions: int
+) -> None:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        sweep = loader.load_configuration("config", overrides, RunMode.MULTIRUN)
+        HydraConfig.instance().set_config(sweep)
+        whole, asked = loader.load_sweep_config, []
+        monkeypatch.setattr(loader, "load_sweep_config", lambda *given: asked.append(given) or whole(*given))
+        jobs = compose_jobs(sweep)
+        assert (len(jobs), len(asked)) == (count, compositions)
+        for number, (combination, job) in enumerate(jobs):
+            expected = whole(sweep, list(combination))
+            OmegaConf.set_struct(expected, False)
+            expected.hydra.job.num, expected.hydra.job.id = number, str(number)
+            assert OmegaConf.to_yaml(job) == OmegaConf.to_yaml(expected)
+
+
+@pytest.mark.parametrize("subdir", ["${hydra.job.num}/${seed}", "${hydra:job.num}/${seed}", "${hydra.job.name}${seed}"])
+def test_a_jobs_folder_may_be_named_after_what_hydra_knows(subdir: str) -> None:
+    places = [f"hydra.sweep.subdir='{subdir}'", "hydra.sweep.dir='${hydra.job.name}/x'", "hydra.job.name=a"]
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        sweep = loader.load_configuration("config", ["seed=1,2", *places], RunMode.MULTIRUN)
+        HydraConfig.instance().set_config(sweep)
+        for number, (_, job) in enumerate(compose_jobs(sweep)):
+            HydraConfig.instance().set_config(job)
+            wanted = str(job.hydra.sweep.subdir)
+            assert folder_of(job) == (wanted, Path("a/x", wanted).absolute())
+            assert "hydra" not in job
+            assert wanted.endswith(str(number + 1))
+
+
+def test_who_submits_a_sweep_does_not_load_torch() -> None:
+    code = (
+        "import sys, renormal.run, renormal.sweep.callback, renormal.job.fingerprints, hydra_plugins.renormal_plugins;"
+        "print(*{'torch', 'lightning', 'torchmetrics', 'kornia'} & sys.modules.keys())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "\n"

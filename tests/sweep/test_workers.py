@@ -1,0 +1,107 @@
+"""Jobs side by side: a device and a slot for each, the cores divided, and none that outlives its sweep."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from renormal.sweep.workers import cores, how_many, own_slot, side_by_side
+
+JOB = """
+import os
+from renormal.sweep.workers import own_slot
+print(own_slot(), os.environ.get("CUDA_VISIBLE_DEVICES"), os.environ["OMP_NUM_THREADS"], flush=True)
+input()
+"""
+
+
+def job() -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, "-c", JOB], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def said(process: subprocess.Popen[str]) -> list[str]:
+    assert process.stdout is not None
+    return process.stdout.readline().split()
+
+
+def test_jobs_at_the_same_time_have_devices_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that the user gave, in any number; one that ends hands its device to the next."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
+    with side_by_side(None) as count:
+        assert count == 2
+        with job() as first, job() as second:
+            both = sorted([said(first), said(second)])
+            threads = str(max(1, cores() // 2))
+            assert both == [["0", "2", threads], ["1", "5", threads]]
+            with job() as third:
+                time.sleep(0.5)
+                second.communicate("\n")
+                assert said(third) in both, "the place that became free"
+                third.communicate("\n")
+            first.communicate("\n")
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "2,5"
+    assert "RENORMAL_SLOTS" not in os.environ
+
+
+def test_more_jobs_than_devices_share_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
+    with side_by_side(2), job() as first, job() as second:
+        assert sorted([said(first)[:2], said(second)[:2]]) == [["0", "7"], ["1", "7"]]
+        first.communicate("\n")
+        second.communicate("\n")
+
+
+def test_without_a_device_there_is_a_job_for_each_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    with side_by_side(None) as count, job() as one:
+        assert count == cores()
+        assert said(one) == ["0", "1"], "no device is named"
+        one.communicate("\n")
+
+
+@pytest.mark.parametrize(
+    ("jobs", "devices", "cores", "count"),
+    [(None, 0, 8, 8), (None, 4, 8, 4), (3, 4, 8, 3), (-1, 0, 8, 8), (-2, 0, 8, 7), (16, 0, 8, 16)],
+)
+def test_how_many_run_at_a_time(jobs: int | None, devices: int, cores: int, count: int) -> None:
+    assert how_many(jobs, devices, cores) == count
+
+
+@pytest.mark.parametrize("jobs", [0, -9])
+def test_no_job_at_a_time_is_refused(jobs: int) -> None:
+    with pytest.raises(ValueError, match=f"n_jobs must be at least 1, or null, got {jobs}"):
+        how_many(jobs, 0, 8)
+
+
+def test_a_job_alone_has_the_first_line_and_keeps_its_environment() -> None:
+    before = dict(os.environ)
+    assert own_slot() == 0
+    assert dict(os.environ) == before
+
+
+def lives(process: str) -> bool:
+    """Of Linux's /proc; what has ended may stand there as a zombie."""
+    stat = Path(f"/proc/{process}/stat")
+    return stat.exists() and stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+
+
+def test_a_job_ends_with_its_sweep(tmp_path: Path) -> None:
+    """Even if the sweep was killed and could say nothing."""
+    sleeps = JOB.replace("input()", "import time; time.sleep(60)")
+    code = "import subprocess, sys; from renormal.sweep.workers import side_by_side\nwith side_by_side(1):\n"
+    code += f"    subprocess.run([sys.executable, '-c', {sleeps!r}])"
+    sweep = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    with sweep:
+        assert said(sweep)[0] == "0"
+        children = Path(f"/proc/{sweep.pid}/task/{sweep.pid}/children").read_text().split()
+        assert len(children) == 1
+        sweep.kill()
+        deadline = time.monotonic() + 15
+        while lives(children[0]) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert not lives(children[0])
