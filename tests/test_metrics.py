@@ -11,7 +11,8 @@ import torch.multiprocessing
 from sklearn.metrics import average_precision_score, f1_score, precision_recall_curve, roc_auc_score
 from torch import Tensor
 
-from renormal.metrics import METRICS, PIXEL_METRICS, AnomalyMetrics, aupro, best_bin, score_bins, shares
+from renormal.functional.bins import fine_bins
+from renormal.metrics import METRICS, PIXEL_METRICS, AnomalyMetrics, aupro, best_bin, shares
 
 
 def blobs(images: int = 24, size: int = 40) -> Tensor:
@@ -63,7 +64,7 @@ def test_equal_to_scikit_learn_on_scores_of_any_range(name: str) -> None:
 def test_the_bin_of_the_best_f1_is_a_threshold_that_reaches_it(name: str) -> None:
     metrics = AnomalyMetrics()
     metrics.update(MAPS[name], REGIONS)
-    found = score_bins(MAPS[name]) >= best_bin(*metrics.counts)
+    found = fine_bins(MAPS[name]) >= best_bin(*metrics.counts)
     reached = f1_score((REGIONS > 0).flatten().numpy(), found.flatten().numpy())
     assert reached == pytest.approx(metrics.compute()["best_f1"].item(), abs=1e-12)
 
@@ -118,13 +119,6 @@ def test_any_partition_and_order_give_identical_results(size: int) -> None:
     whole = measured(maps, REGIONS)
     order = torch.randperm(len(maps), generator=torch.Generator().manual_seed(size))
     assert measured(maps, REGIONS, list(order.split(size))) == whole  # to the last bit
-
-
-def test_bins_are_monotone() -> None:
-    exponents = torch.arange(-45, 38.0, 0.001)
-    scores = torch.cat([torch.zeros(1), 10**exponents, torch.tensor([torch.finfo().max])])
-    assert (score_bins(scores).diff() >= 0).all()
-    assert score_bins(torch.tensor([-0.0])) == 0
 
 
 def test_a_defect_without_mask_counts_only_as_an_image() -> None:

@@ -10,22 +10,14 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from renormal.contracts import Maps, PerSample, Regions
+from renormal.functional.bins import BINS, fine_bins
 
 PIXEL_METRICS = ("pixel_auroc", "average_precision", "aupro", "best_f1")
 METRICS = (*PIXEL_METRICS, "image_auroc")
-COARSE, FINE = 11, 15  # mantissa bits kept of float32's 23: scores closer than 5e-4 tie; within the fine range, 3e-5
-FINE_FROM, FINE_TO = (127 - 5) << 23, (127 + 1) << 23  # bit patterns of 1/32 and 2: where the maximum of DSSIM lies
-BINS = 2 ** (8 + COARSE) + ((FINE_TO - FINE_FROM) >> (23 - FINE))  # 8 exponent bits; the sign is always +
 REGION = 2**40  # a region's whole weight, shared by its pixels as integers: their sums are exact in any order
 FPR_LIMIT = 0.3  # Bergmann et al. 2019, section 5.2
 
 NORMAL, DEFECTIVE, UNKNOWN = 0, 1, 2
-
-
-def score_bins(maps: Tensor) -> Tensor:
-    """A float32 >= 0 has a monotone bit pattern: its leading bits, plus finer ones between 1/32 and 2, are the bin."""
-    bits = maps.float().abs().view(torch.int32)  # abs: −0.0 has its sign bit set
-    return (bits >> (23 - COARSE)) + ((bits.clamp(FINE_FROM, FINE_TO) - FINE_FROM) >> (23 - FINE))
 
 
 def total(values: Tensor) -> Tensor:
@@ -41,7 +33,7 @@ def auroc(negatives: Tensor, positives: Tensor) -> Tensor:
 
 def image_pixel_auroc(maps: Tensor, regions: Tensor) -> float | None:
     """The AUROC of one image's pixels among themselves, (H, W) both; None where they are all of one kind."""
-    bins = score_bins(maps)
+    bins = fine_bins(maps)
     negatives, positives = (torch.bincount(bins[chosen], minlength=BINS) for chosen in (regions == 0, regions > 0))
     return float(auroc(negatives, positives)) if negatives.any() and positives.any() else None
 
@@ -138,7 +130,7 @@ class AnomalyMetrics(Metric):
         """Count one batch. Pixels of region −1 (a defect without a mask) count only towards their image's label."""
         check(maps, regions)
         regions = regions.long()
-        bins = score_bins(maps)
+        bins = fine_bins(maps)
         kind = (regions > 0).int() * DEFECTIVE + (regions < 0).int() * UNKNOWN
         counts = torch.bincount((bins + kind * BINS).flatten(), minlength=3 * BINS).view(3, BINS)
         self.counts = self.counts + counts[:UNKNOWN]

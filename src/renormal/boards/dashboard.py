@@ -15,13 +15,14 @@ from torch import Tensor
 from renormal.boards.board import Best, Board, Overlay, Region
 from renormal.boards.traces import traced
 from renormal.contracts import Images
+from renormal.functional.bins import fine_bins
 from renormal.functional.tiles import cut
 from renormal.lit.datamodule import SourceData
 from renormal.lit.module import AutoencoderModule
 from renormal.lit.panels import Pixels, first_of_each_defect, pixels
 from renormal.lit.projection_callback import ProjectionCallback
 from renormal.lit.samples import tile_with_most_defect
-from renormal.metrics import METRICS, best_bin, score_bins
+from renormal.metrics import METRICS, best_bin
 
 LOSSES: dict[str, Best] = {"train/loss": "min", "train/gamma": "last", "train/learning_rate": "last"}
 
@@ -89,7 +90,7 @@ class Dashboard(L.Callback):
 
     def _keep(self, name: str, path: str, scores: Tensor, regions: Tensor) -> None:
         """A copy: a view would keep its whole batch."""
-        self.drawn.append((name, path, score_bins(scores).cpu(), regions.cpu().clone()))
+        self.drawn.append((name, path, fine_bins(scores).cpu(), regions.cpu().clone()))
 
     def _numbers(self) -> Iterator[tuple[str, float]]:
         yield from ((f"test/{name}", value) for name, value in self.projection.metrics.items())
@@ -146,7 +147,7 @@ class Dashboard(L.Callback):
         negatives, positives = self.projection.counters[name].counts.cpu()
         if positives.sum() and negatives.sum():
             return best_bin(negatives, positives)
-        return int(score_bins(torch.tensor(self.projection.limit / 2)))  # no masks: half of the colour scale, ours
+        return int(fine_bins(torch.tensor(self.projection.limit / 2)))  # no masks: half of the colour scale, ours
 
     def _pictures(self) -> dict[str, dict[str, Path]]:
         """By "<projection>/picture" and path: the panels that were drawn."""

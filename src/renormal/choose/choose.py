@@ -22,13 +22,13 @@ from renormal.choose.strategies import Settings, Strategy
 from renormal.contracts import CHOSEN, Batch, Score
 from renormal.files import shown, write_whole
 from renormal.functional.tiles import cut
-from renormal.lit.batches import channels_last
+from renormal.lit.batches import AT_A_TIME, channels_last
 from renormal.lit.datamodule import SourceData
 from renormal.lit.heartbeat import say
 from renormal.lit.module import AutoencoderModule
 from renormal.lit.projection_callback import ProjectionCallback
 from renormal.lit.scoring import Scoring
-from renormal.lit.thresholds import CHUNK, fitted, normal_losses
+from renormal.lit.thresholds import fitted, normal_losses
 from renormal.metrics import METRICS
 from renormal.projection import Descent, settle
 
@@ -111,13 +111,13 @@ class Choose:
     def _judge(self, trainer: L.Trainer, module: AutoencoderModule, data: SourceData, samples: Batch) -> PlantedTest:
         model, tiled = module.model, data.size != data.patch_size
         whole = cut(samples.image, data.patch_size, self.test.stride) if tiled else samples.image
-        size = min(CHUNK, len(whole))
-        few = channels_last(next(data.normal_images(CHUNK)), trainer.strategy.root_device)
+        size = min(AT_A_TIME, len(whole))
+        few = channels_last(next(data.normal_images(AT_A_TIME)), trainer.strategy.root_device)
         known: dict[Any, Tensor] = {}
 
         def ready(descent: Descent) -> tuple[Descent, Tensor]:
             descent = settle(descent, model, few)
-            descent = replace(descent, slots=min(descent.slots or CHUNK, len(whole)))
+            descent = replace(descent, slots=min(descent.slots or AT_A_TIME, len(whole)))
             key = (descent.energy, descent.precision, descent.slots)
             if key not in known:
                 known[key] = normal_losses(descent, trainer, data, model)

@@ -13,6 +13,7 @@ from torch import Tensor
 from renormal.contracts import Autoencoder, EnergyTerms, Images, Projection
 from renormal.projection import Descent, project
 
+AT_A_TIME = 64  # images encoded, decoded or scored in one call where a descent has no slots of its own, ours
 Observer = Callable[[Tensor, Tensor, Images, EnergyTerms], None]
 
 

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from renormal.contracts import Autoencoder, EnergyTerms, Images, Projection, Regions, Score
+from renormal.functional.bins import BINS, fine_bins
 from renormal.lit.gathering import summed
-from renormal.metrics import BINS, auroc, score_bins
+from renormal.metrics import auroc
 
 SHIFT = 3  # scores closer than 0.4 % (3e-4 where DSSIM lies) tie: a hundred iterations then fit into 140 MB
 
@@ -47,7 +48,7 @@ class Curve:
 
     def _count(self, age: int, maps: Tensor, regions: Regions, energy: Tensor) -> None:
         regions = regions.cpu()
-        bins = (score_bins(maps.cpu()) >> SHIFT) + (regions > 0) * self.bins
+        bins = (fine_bins(maps.cpu()) >> SHIFT) + (regions > 0) * self.bins
         known = bins[regions >= 0]
         self.counts[age] += torch.bincount(known, minlength=2 * self.bins).view(2, self.bins)
         self.energy[age] += energy.cpu().double().sum()

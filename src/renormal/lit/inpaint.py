@@ -18,7 +18,7 @@ from torch import Tensor
 from renormal.contracts import Images, Inpainter, Mask, PerSample, Projection
 from renormal.functional.holes import Holes, noise_filled, psnr
 from renormal.functional.ssim import ssim_map
-from renormal.lit.batches import channels_last, in_batches
+from renormal.lit.batches import AT_A_TIME, channels_last, in_batches
 from renormal.lit.datamodule import SourceData
 from renormal.lit.module import AutoencoderModule
 from renormal.lit.panels import pixels
@@ -27,7 +27,6 @@ from renormal.metrics import AnomalyMetrics
 from renormal.projection import Descent, known_mask, project
 
 ANSWER = "_reconstructed"  # behind a descent's name: f(x_N)
-CHUNK = 64  # images at a time where a descent does not say
 SHOWN = 5  # best, and as many worst
 Classical = Callable[[np.ndarray, np.ndarray], np.ndarray]  # ((H, W, C), (H, W) bool) → (H, W, C)
 
@@ -160,12 +159,12 @@ def inside(image: Images, damaged: Damaged) -> Images:
 
 def reconstructed(model: Any, damaged: Damaged) -> Answer:
     """f(x0)."""
-    return in_batches(lambda x: model.reconstruct(x).image, damaged.image, size=CHUNK), None
+    return in_batches(lambda x: model.reconstruct(x).image, damaged.image, size=AT_A_TIME), None
 
 
 def by_model(model: Inpainter, damaged: Damaged) -> Answer:
     """A model that was trained to fill holes."""
-    return inside(in_batches(model.inpaint, damaged.image, damaged.holes, size=CHUNK), damaged), None
+    return inside(in_batches(model.inpaint, damaged.image, damaged.holes, size=AT_A_TIME), damaged), None
 
 
 def by_descent(model: Any, descent: Descent, damaged: Damaged) -> Answer:

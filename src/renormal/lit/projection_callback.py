@@ -17,7 +17,7 @@ from torch import Tensor
 from renormal.contracts import BASELINE, Autoencoder, Batch, Images, Maps, Score
 from renormal.functional.tiles import cut, tiles
 from renormal.functional.views import View
-from renormal.lit.batches import channels_last, in_batches, project_filled, without_diverged
+from renormal.lit.batches import AT_A_TIME, channels_last, in_batches, project_filled, without_diverged
 from renormal.lit.columns import check_columns, further_columns
 from renormal.lit.curves import Curve
 from renormal.lit.datamodule import SourceData
@@ -33,7 +33,6 @@ from renormal.metrics import AnomalyMetrics
 from renormal.projection import Descent, energies
 
 log = logging.getLogger("renormal")
-CHUNK = 64  # tiles scored at a time: the maps of a stride of 30 would not fit otherwise
 
 
 class ProjectionCallback(L.Callback):
@@ -98,7 +97,7 @@ class ProjectionCallback(L.Callback):
         """
         data, model = _parts(trainer, pl_module)
         samples = len(data.test.images) * tiles(data.size, data.patch_size, self.stride)
-        self.chunk = min(CHUNK, samples)
+        self.chunk = min(AT_A_TIME, samples)
         given = [BASELINE] * isinstance(model, Autoencoder)
         own = {name: self.own_scores.get(name, self.score) for name in (*given, *self.projections)}
         shared = [name for name in self.projections if name not in self.own_scores]
@@ -199,7 +198,7 @@ class ProjectionCallback(L.Callback):
         model, x0, regions, baseline = own
         curve = self.curves.get(name) if watched else None
         film = film_of(self.filmed, self.path, batch.path, x0) if watched else None
-        size = descent.slots or CHUNK
+        size = descent.slots or AT_A_TIME
         score = partial(self._scored, self.members[0].scores[name], size=size)
         watch = None if curve is None else curve.observer(score, model, x0, regions)
         observe = together(watch, None if film is None else film.observe)

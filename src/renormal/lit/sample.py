@@ -13,14 +13,14 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from renormal.files import whole_file
 from renormal.functional.gaussian import frechet_distance
-from renormal.lit.batches import channels_last, in_batches
+from renormal.lit.batches import AT_A_TIME, channels_last, in_batches
 from renormal.lit.datamodule import SourceData
 from renormal.lit.module import AutoencoderModule, OptimizerFactory
 from renormal.lit.panels import pixels
 from renormal.models import SecondStageVAE
 
-CHUNK = 64  # images that are encoded or decoded at a time
 ACROSS, DOWN = 12, 3  # images of the sheet, for each way of drawing
 
 
@@ -62,10 +62,8 @@ class Sampling:
         good = [row for row, defect in enumerate(data.test.defects) if defect == "good"]
         codes = self.codes(model, data.training, device)
         second = self.train(codes, model.latent, beat).to(device).eval()
-        self.weights.parent.mkdir(parents=True, exist_ok=True)
-        partial_file = self.weights.with_suffix(".tmp")
-        torch.save(second.state_dict(), partial_file)
-        partial_file.replace(self.weights)
+        with whole_file(self.weights) as file:
+            torch.save(second.state_dict(), file)
         generator = torch.Generator().manual_seed(self.seed)
         count = max(len(good), ACROSS * DOWN)
         found = {
@@ -80,9 +78,9 @@ class Sampling:
     def codes(self, model: Any, images: Tensor, device: torch.device) -> Tensor:
         """(N, 2, latent): mean and log variance of q(z | x). images: uint8; a texture's first tile."""
         side = model.size
-        cut = (part[..., :side, :side].float() / 255 for part in torch.split(images, CHUNK))  # one chunk at a time
+        cut = (part[..., :side, :side].float() / 255 for part in torch.split(images, AT_A_TIME))
         parts = (channels_last(part, device) for part in cut)
-        pairs = [in_batches(lambda x: torch.stack(model.posterior(x), dim=1), part, size=CHUNK) for part in parts]
+        pairs = [in_batches(lambda x: torch.stack(model.posterior(x), dim=1), part, size=AT_A_TIME) for part in parts]
         return torch.cat([*pairs, torch.zeros(0, 2, model.latent, device=device)])
 
     def train(self, codes: Tensor, latent: int, beat: Callable[[], None]) -> SecondStageVAE:

@@ -12,24 +12,22 @@ import torch
 from torch import Tensor
 
 from renormal.contracts import Autoencoder, FittedScore, Images, Score
-from renormal.lit.batches import channels_last, in_batches
+from renormal.lit.batches import AT_A_TIME, channels_last, in_batches
 from renormal.lit.datamodule import SourceData
 from renormal.lit.gathering import gathered
 from renormal.projection import Descent, reconstruction_losses, settle
-
-CHUNK = 64  # images at a time where a descent does not say
 
 
 def with_thresholds(
     projections: Mapping[str, Descent], trainer: L.Trainer, data: SourceData, model: Autoencoder, *, samples: int
 ) -> dict[str, Descent]:
     """The descents with everything settled. samples: of the whole test set; no descent has more slots than that."""
-    few = channels_last(next(data.normal_images(CHUNK)), trainer.strategy.root_device)
+    few = channels_last(next(data.normal_images(AT_A_TIME)), trainer.strategy.root_device)
     losses: dict[Any, Tensor] = {}
     descents: dict[str, Descent] = {}
     for name, projection in projections.items():
         descent = settle(projection, model, few)
-        descent = replace(descent, slots=min(descent.slots or CHUNK, samples))
+        descent = replace(descent, slots=min(descent.slots or AT_A_TIME, samples))
         key = (descent.energy, descent.precision, descent.slots)
         if key not in losses:
             losses[key] = normal_losses(descent, trainer, data, model)
@@ -39,8 +37,8 @@ def with_thresholds(
 
 def normal_losses(descent: Descent, trainer: L.Trainer, data: SourceData, model: Autoencoder) -> Tensor:
     """L_r of every normal image: ranks take turns, batch by batch, and each batch is what one rank alone would see."""
-    slots, device = descent.slots or CHUNK, trainer.strategy.root_device
-    size = slots * max(1, CHUNK // slots)  # whole batches of the descent
+    slots, device = descent.slots or AT_A_TIME, trainer.strategy.root_device
+    size = slots * max(1, AT_A_TIME // slots)  # whole batches of the descent
     own = islice(data.normal_images(size), trainer.global_rank, None, trainer.world_size)
     mine = [reconstruction_losses(model, channels_last(images, device), descent).cpu() for images in own]
     turns = zip_longest(*gathered(mine))
@@ -54,6 +52,6 @@ def fitted(score: Score, data: SourceData, model: Autoencoder, device: torch.dev
 
 
 def _reconstructed(data: SourceData, model: Any, device: torch.device) -> Iterator[tuple[Images, Images]]:
-    for images in data.normal_images(CHUNK):
+    for images in data.normal_images(AT_A_TIME):
         x = channels_last(images, device)
-        yield x, in_batches(lambda part: model.reconstruct(part).image, x, size=CHUNK)
+        yield x, in_batches(lambda part: model.reconstruct(part).image, x, size=AT_A_TIME)

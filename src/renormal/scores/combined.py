@@ -6,12 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
 
 from renormal.contracts import Autoencoder, Images, Maps, Score
-
-DROPPED = 12  # of float32's 23 mantissa bits: values closer than 5e-4 of themselves share a rank
-BINS = (0xFF << 23) >> DROPPED  # of the finite numbers >= 0
+from renormal.functional.bins import FINITE, coarse_bins, lower_ends
 
 Scale = Callable[[Maps], Maps]
 
@@ -20,25 +17,15 @@ class Tally:
     """How often each value stands in the maps of good images: integers, the same in any order."""
 
     def __init__(self) -> None:
-        self.counts = torch.zeros(BINS, dtype=torch.int64)
+        self.counts = torch.zeros(FINITE, dtype=torch.int64)
 
     def add(self, maps: Maps) -> None:
-        self.counts += torch.bincount(bins(maps).flatten().cpu(), minlength=BINS)
+        self.counts += torch.bincount(coarse_bins(maps).flatten().cpu(), minlength=FINITE)
 
     @property
     def highest(self) -> float:
         """The upper end of the last bin that holds a value."""
         return float(lower_ends(self.counts.nonzero()[-1:] + 1))
-
-
-def bins(maps: Maps) -> Tensor:
-    """A float32 >= 0 has a monotone bit pattern: its leading bits."""
-    return maps.float().abs().contiguous().view(torch.int32) >> DROPPED  # abs: −0.0 has its sign bit set
-
-
-def lower_ends(index: Tensor) -> Tensor:
-    """The smallest value of each bin."""
-    return (index.int() << DROPPED).view(torch.float32)
 
 
 def by_mean(good: Tally) -> Scale:
@@ -55,7 +42,8 @@ def by_rank(good: Tally) -> Scale:
     ranks, highest = (below / good.counts.sum()).float(), good.highest
 
     def scale(maps: Maps) -> Maps:
-        return torch.where(maps < highest, ranks.to(maps.device)[bins(maps).clamp(max=BINS - 1)], maps / highest)
+        rank = ranks.to(maps.device)[coarse_bins(maps).clamp(max=FINITE - 1)]
+        return torch.where(maps < highest, rank, maps / highest)
 
     return scale
 
