@@ -1,0 +1,179 @@
+"""Every record in results/ keeps its digests, and the command that is published for it asks for what it holds."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig, OmegaConf
+from PIL import Image
+
+from renormal.job.fingerprints import fingerprints, parts, source_of
+from renormal.report.former_names import former, renewed
+from renormal.report.record import Record, read_record
+from renormal.run import CONF
+
+RESULTS = Path(__file__).parents[2] / "results"
+PATHS = sorted(RESULTS.rglob("record.json"))
+GIVEN = os.environ.get("RENORMAL_DATA", "")
+REAL = {"mvtec": Path(GIVEN) / "mvtec_ad", "celeba": Path(GIVEN) / "celeba"}
+DIGESTED = ("data", "model.net", "model.optimizer", "model.scheduler", "batch_size", "seed")
+SINCE = {
+    "slots",
+    "check_every",
+    "images",
+    "samples",
+}  # what they are has changed: they say how fast, not what comes out
+COMMANDS = {  # of README.md and RESULTS.md, by the folder of the records
+    "adversarial_cpu/anogan": ["experiment=anogan_cpu", "stages=[train,test]", "projection=[anogan]"],
+    "adversarial_cpu/anovaegan": ["experiment=anovaegan_cpu", "projection=[eq8_adam,latent]"],
+    "adversarial_cpu/f_anogan": ["experiment=f_anogan_cpu", "projection=[eq8_adam,latent]"],
+    "calibrate_cpu": ["experiment=choose_cpu"],
+    "curve": ["experiment=curve", "trainer.max_epochs={trainer[max_epochs]}"],
+    "demo": ["experiment=demo"],
+    "figure5": ["experiment=figure5"],
+    "float32": ["experiment=table1_cpu", "stages=[test]", "descent.precision=float32"],
+    "inpaint_cpu/resnet_vae": ["experiment=inpaint_cpu", "stages=[inpaint,sample]"],
+    "inpaint_cpu/vaeac": ["experiment=inpaint_cpu", "projection=[]"],
+    "latent_cpu": ["experiment=latent_cpu"],
+    "relatives_cpu/vae": ["experiment=restoration"],
+    "relatives_error": ["experiment=restoration", "score=squared_error"],
+    "repair_ablation": ["experiment=repair_ablation", "ablation={row}"],
+    "repair_cpu": ["experiment=repair_cpu"],
+    "table1_cpu": ["experiment=table1_cpu"],
+    "table2_cpu": ["experiment=table2_cpu"],
+    "trivial_cpu": ["experiment=trivial_cpu"],
+}
+
+
+def composed(*overrides: str) -> DictConfig:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose("config", list(overrides))
+
+
+def folder_of(path: Path) -> str:
+    return path.parent.relative_to(RESULTS).as_posix()
+
+
+def raw_config(path: Path) -> dict[str, Any]:
+    config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["config"]
+    return config
+
+
+def found(record: Record, root: Path) -> dict[str, str]:
+    """The digests that the config of a record has today, with its images below `root`."""
+    config = OmegaConf.create({"scores": {}, "choose": {"holdout": 0, "settings": None}} | record.config)
+    config.data.root = config.data.source.root = str(root)
+    return fingerprints(config, source_of(config), record.device["precision"])
+
+
+def own_training(kinds: set[str]) -> list[Path]:
+    """Records of jobs that tested what they had trained, since digests name what they name today."""
+    configs = {path: raw_config(path) for path in PATHS}
+    own = [path for path, config in configs.items() if not config["checkpoint"] and "descent" in config]
+    return [path for path in own if configs[path]["data"]["name"] in kinds]
+
+
+@pytest.mark.parametrize("path", PATHS, ids=folder_of)
+def test_a_published_config_has_the_same_former_names_as_before(path: Path) -> None:
+    assert former(renewed(json.loads(path.read_text(encoding="utf-8")))["config"]) == raw_config(path)
+
+
+@pytest.mark.skipif(not GIVEN, reason="RENORMAL_DATA names no folder of real data")
+@pytest.mark.parametrize("path", own_training({"mvtec", "celeba"}), ids=folder_of)
+def test_a_published_record_has_the_digests_of_its_config(path: Path) -> None:
+    record = read_record(path)
+    assert found(record, REAL[record.config["data"]["name"]]) == record.hashes
+
+
+def png_bytes() -> int:
+    """How small a fixed image gets: another zlib makes other files of the same drawn images."""
+    file = BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 9, (64, 64), dtype=np.uint8)).save(file, "PNG")
+    return len(file.getvalue())
+
+
+@pytest.mark.skipif(
+    png_bytes() != 2104, reason="this Pillow compresses PNG in another way: sizes of files are digested"
+)
+def test_a_published_record_of_drawn_images_has_the_digests_of_its_config(tmp_path: Path) -> None:
+    paths = own_training({"rehearsal"})
+    assert paths
+    for path in paths:
+        record = read_record(path)
+        assert found(record, tmp_path) == record.hashes, path
+
+
+def test_a_checkpoint_that_was_given_is_one_of_a_published_training() -> None:
+    """The digest of the test holds the content of a file that is not published; that of the training is known."""
+    records = [read_record(path) for path in PATHS]
+    trained = {(one.model, one.category, one.hashes["training"]) for one in records if "train" in one.config["stages"]}
+    tested = [one for one in records if one.config["checkpoint"]]
+    assert tested
+    for one in tested:
+        assert (one.model, one.category, one.hashes["training"]) in trained, one.folder
+
+
+def first_digest(config: DictConfig, keys: tuple[str, ...]) -> str:
+    """As the first records have it: without the data, and with all of the trainer."""
+    elsewhere = {"root", "download", "accept_licence", "url", "enable_progress_bar", "source"}
+
+    def stripped(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: stripped(item) for key, item in value.items() if key not in elsewhere}
+        return value
+
+    content = {key: stripped({"_": plain(OmegaConf.select(config, key))}) for key in keys}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def plain(node: Any) -> Any:
+    return OmegaConf.to_container(node) if OmegaConf.is_config(node) else node
+
+
+def test_the_first_records_have_the_digests_of_their_time() -> None:
+    first = [path for path in PATHS if "descent" not in raw_config(path)]
+    assert first
+    training = ("data", "model.net", "model.optimizer", "model.scheduler", "trainer", "batch_size", "seed")
+    for path in first:
+        record = read_record(path)
+        config = OmegaConf.create(former(record.config))
+        digests = {"training": training, "test": ("projections", "score", "test")}
+        assert {key: first_digest(config, keys) for key, keys in digests.items()} == record.hashes, path
+
+
+def differences(one: Any, other: Any, place: str = "") -> Iterator[str]:
+    """Places where both have a value and the values differ, or where only the second has one."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        for key in one.keys() | other.keys():
+            if key in other and key not in SINCE:
+                yield from differences(one.get(key, "nothing"), other[key], f"{place}.{key}")
+    elif one != other:
+        yield f"{place}: {one} where the record has {other}"
+
+
+@pytest.mark.parametrize("folder", COMMANDS)
+def test_a_published_command_asks_for_what_its_records_hold(folder: str) -> None:
+    records = {}  # one for each command: categories and seeds differ in nothing else
+    for path in sorted((RESULTS / folder).rglob("record.json")):
+        record = read_record(path)
+        command = [override.format(**record.config) for override in COMMANDS[folder]]
+        records[*command, f"model={record.model}"] = record
+    assert records
+    for command, record in records.items():
+        place = [] if record.category == "celeba" else [f"category={record.category}"]
+        job = composed(*command, f"seed={record.seed}", *place, "checkpoint=null", "data.root=x", "folder=x")
+        OmegaConf.resolve(job)
+        keys = [*DIGESTED, "trainer.max_epochs", "trainer.gradient_clip_val", "projections", "score", "test", "stages"]
+        keys += [stage for stage in ("choose", "inpaint", "sample") if stage in job.stages]
+        keys += ["scores"] if job.scores else []
+        held = parts(OmegaConf.create(record.config), keys)
+        assert not list(differences(parts(job, keys), held)), record.folder
