@@ -11,15 +11,15 @@ from typing import BinaryIO
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """Open a draft beside `path` for writing; at the end of the block the draft takes the place of `path`.
+    """Open a draft in the folder of `path`, which is made if missing; when the block ends, it is renamed to `path`.
 
-    A reader finds the old file or the new one, whenever the process is killed. The name of the draft is fixed: a draft
-    that a kill left behind is replaced by the next one. Where the block raises, `path` stays as it was.
+    A reader finds the old file or the new one, even if this process is killed. If the block raises, `path` stays as it
+    was. The draft's name is fixed: the next call replaces a draft that a killed process left.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.draft")
     try:
-        draft.unlink(missing_ok=True)  # never through a link that lies there
+        draft.unlink(missing_ok=True)  # a link of that name would be written through
         with draft.open("wb") as file:
             yield file
             file.flush()
@@ -30,9 +30,9 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write `text` and a line end, whole or not at all."""
+    """Write `text`, with a line end where it has none, whole or not at all."""
     with whole_file(path) as file:
-        file.write(f"{text}\n".encode())
+        file.write(text.removesuffix("\n").encode() + b"\n")
 
 
 def shown(path: Path) -> Path:

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import lightning as L
 import torch
-from PIL import Image
 
 from renormal.functional.corruption import Corruption
 from renormal.lit.datamodule import SourceData
-from renormal.lit.panels import pixels
+from renormal.lit.panels import pixels, write_png
 
 FILE = "damage.png"
 COUNT, ROWS = 8, 3  # across; damaged in so many ways
@@ -37,6 +36,5 @@ class DamageSheet(L.Callback):
             seen, _, cover = corruption(images, generator=generator)
             rows += [seen, cover.expand_as(images)]
         sheet = torch.cat([torch.cat(list(row), dim=-1) for row in rows], dim=-2)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(pixels(sheet)).save(self.folder / FILE, optimize=True)
+        write_png(self.folder / FILE, pixels(sheet))
         return self.folder / FILE

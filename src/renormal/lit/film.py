@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 from torch import Tensor
 
 from renormal.contracts import EnergyTerms, Images, Projection
 from renormal.functional.tiles import blend
-from renormal.lit.panels import pixels
+from renormal.lit.panels import pixels, write_png
 
 Observe = Callable[[Tensor, Tensor, Images, EnergyTerms], None]
 
@@ -42,8 +41,7 @@ class Film:
         """Write x_t above f(x_t), a column for each iteration; return what the record says of it."""
         whole = (lambda part: part[0]) if len(self) == 1 else (lambda part: blend(part, height, width, stride)[0])
         columns = [np.concatenate([pixels(whole(part)) for part in frames]) for frames in self.frames.values()]
-        file.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(np.concatenate(columns, axis=1)).save(file, optimize=True)
+        write_png(file, np.concatenate(columns, axis=1))
         return {"file": f"{file.parent.name}/{file.name}", "iterations": list(self.frames), "path": path}
 
     def __len__(self) -> int:

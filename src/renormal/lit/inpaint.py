@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import lightning as L
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from renormal.contracts import Images, Inpainter, Mask, PerSample, Projection
@@ -21,7 +20,7 @@ from renormal.functional.ssim import ssim_map
 from renormal.lit.batches import AT_A_TIME, channels_last, in_batches
 from renormal.lit.datamodule import SourceData
 from renormal.lit.module import AutoencoderModule
-from renormal.lit.panels import pixels
+from renormal.lit.panels import pixels, write_png
 from renormal.lit.thresholds import with_thresholds
 from renormal.metrics import AnomalyMetrics
 from renormal.projection import Descent, known_mask, project
@@ -227,8 +226,7 @@ def sheet(path: Path, paths: list[str], damaged: Damaged, found: Mapping[str, Re
         "truth": damaged.truth,
     }
     lines = [np.concatenate([pixels(images[row]) for images in columns.values()], axis=1) for row in rows]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.concatenate(lines, axis=0)).save(path, optimize=True)
+    write_png(path, np.concatenate(lines, axis=0))
     told = [{"path": paths[row], "psnr": round(float(values[row]), 2)} for row in rows]
     mean = fmean(values.tolist())
     return {"file": f"{path.parent.name}/{path.name}", "columns": list(columns), "rows": told, "mean_psnr": mean}

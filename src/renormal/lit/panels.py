@@ -16,6 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from renormal.contracts import BASELINE, Batch, Images, Maps
+from renormal.files import whole_file
 from renormal.metrics import image_pixel_auroc
 
 TILES = ("x0", "f(x0)", "x_N", "map of f(x0)", "map of x_N", "truth")
@@ -25,6 +26,12 @@ DEFECT, UNKNOWN = 255, 128  # greys of the truth in the strip of maps; normal pi
 Picture = Annotated[Tensor, "(C, H, W), C = 1 or 3, values in [0, 1]"]
 Map = Annotated[Tensor, "(H, W), values >= 0"]
 Pixels = NDArray[np.uint8]
+
+
+def write_png(path: Path, image: Pixels) -> None:
+    """Write (H, W, 3) or (H, W) bytes as PNG, whole or not at all."""
+    with whole_file(path) as file:
+        Image.fromarray(image).save(file, "PNG", optimize=True)
 
 
 def write_panel(
@@ -50,12 +57,11 @@ def write_panel(
     baseline_map = torch.zeros_like(projected_map) if baseline_map is None else baseline_map
     tiles = [pixels(x0), pixels(baseline), pixels(projected), heat(baseline_map, limit), heat(projected_map, limit)]
     strip = np.concatenate([*tiles, outlined(pixels(x0), regions)], axis=1)
-    folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{plain(name)}.png"
-    Image.fromarray(strip).save(file, optimize=True)
+    write_png(file, strip)
     greys = np.concatenate([grey(baseline_map, limit), grey(projected_map, limit), truth(regions)], axis=1)
     maps = folder / f"{plain(name)}-maps.png"
-    Image.fromarray(greys).save(maps, optimize=True)
+    write_png(maps, greys)
     entry = {"file": f"{folder.name}/{file.name}", "maps": f"{folder.name}/{maps.name}"}
     entry |= {"tiles": " | ".join(names), "limit": f"{limit:g}"}
     return entry if (auroc := image_pixel_auroc(projected_map, regions)) is None else entry | {"auroc": f"{auroc:.6f}"}

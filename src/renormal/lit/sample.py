@@ -9,7 +9,6 @@ from typing import Any
 import lightning as L
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -18,7 +17,7 @@ from renormal.functional.gaussian import frechet_distance
 from renormal.lit.batches import AT_A_TIME, channels_last, in_batches
 from renormal.lit.datamodule import SourceData
 from renormal.lit.module import AutoencoderModule, OptimizerFactory
-from renormal.lit.panels import pixels
+from renormal.lit.panels import pixels, write_png
 from renormal.models import SecondStageVAE
 
 ACROSS, DOWN = 12, 3  # images of the sheet, for each way of drawing
@@ -121,9 +120,8 @@ class Sampling:
             images = in_batches(model.decode, z[: ACROSS * DOWN], size=ACROSS * DOWN)
             rows = [np.concatenate([pixels(image) for image in row], axis=1) for row in torch.split(images, ACROSS)]
             blocks.append(np.concatenate(rows, axis=0))
-        self.sheet.parent.mkdir(parents=True, exist_ok=True)
         gap = np.full((4, *blocks[0].shape[1:]), 255, dtype=np.uint8)
-        Image.fromarray(np.concatenate([blocks[0], gap, blocks[1]], axis=0)).save(self.sheet, optimize=True)
+        write_png(self.sheet, np.concatenate([blocks[0], gap, blocks[1]], axis=0))
 
 
 def sampled(codes: Tensor, generator: torch.Generator) -> Tensor:

@@ -68,7 +68,7 @@ def write_samples(folder: Path, rows: Sequence[Row]) -> Path:
     table = csv.DictWriter(text, columns_of(rows), lineterminator="\n")
     table.writeheader()
     table.writerows({column: written(value) for column, value in row.items()} for row in ordered)
-    write_whole(folder / FILE, text.getvalue().removesuffix("\n"))
+    write_whole(folder / FILE, text.getvalue())
     return folder / FILE
 
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from tabulate import tabulate
 
+from renormal.files import write_whole
 from renormal.report.columns import distinct
 from renormal.report.former_names import CHOSEN
 from renormal.report.record import Record
@@ -153,8 +154,7 @@ def key_of(trial: dict[str, Any]) -> str:
 def write_one_for_all(path: Path, records: Sequence[Record]) -> str:
     """Write the file; what it holds, in a line."""
     content = one_for_all(records)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_whole(path, json.dumps(content, indent=1, ensure_ascii=False))
     value = content["chosen"]["metrics"][content["metric"]]
     mean = f"planted {words(content['metric'])} {value:.3f}, mean of {len(content['jobs'])} jobs"
     return f"{path}: {in_words(content['chosen'])}: {mean}"

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from renormal.files import write_whole
+
 if TYPE_CHECKING:
     from renormal.report.record import Record
     from renormal.report.status import Status
@@ -84,7 +86,6 @@ def write(options: argparse.Namespace, records: list[Record], status: Status, pr
     from renormal.report.table import build_table
 
     out: Path = options.out or options.folder
-    out.mkdir(parents=True, exist_ok=True)
     found = chosen.gains(records, options.metric)
     table = chosen.with_gains(build_table(records, options.metric), found)
     console = Console()
@@ -94,12 +95,12 @@ def write(options: argparse.Namespace, records: list[Record], status: Status, pr
     for line in (*legend, *table.rates, *table.notes, *(render.progress(status) if status.unfinished else [])):
         console.print(str(line), highlight=False, markup=False, soft_wrap=True)
     for name, text in (("md", render.markdown), ("csv", render.comma_separated), ("tex", render.latex)):
-        (out / f"table.{name}").write_text(text(table), encoding="utf-8")
+        write_whole(out / f"table.{name}", text(table))
     if found:
-        (out / "chosen.md").write_text(chosen.markdown(found), encoding="utf-8")
+        write_whole(out / "chosen.md", chosen.markdown(found))
     if repaired := repairs.repairs_table(records):
         print(repaired, end="")
-        (out / "repairs.md").write_text(repaired, encoding="utf-8")
+        write_whole(out / "repairs.md", repaired)
     if options.figures:
         from renormal.report.figures import write_figures
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from renormal.contracts import BASELINE
+from renormal.files import whole_file
 from renormal.report.columns import further_scores, searches
 from renormal.report.extremes import extreme_figures
 from renormal.report.film import title_of, write_animation
@@ -117,10 +118,11 @@ def paper_points(records: Sequence[Record], metric: str) -> dict[tuple[str, str]
 
 def save(figure: Figure, stem: Path) -> list[Path]:
     """`stem`.png and `stem`.pdf, without a date in them."""
-    stem.parent.mkdir(parents=True, exist_ok=True)
     png, pdf = stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.pdf")
-    figure.savefig(png, dpi=200)
-    figure.savefig(pdf, metadata={"CreationDate": None})
+    with whole_file(png) as file:
+        figure.savefig(file, dpi=200, format="png")
+    with whole_file(pdf) as file:
+        figure.savefig(file, metadata={"CreationDate": None}, format="pdf")
     return [png, pdf]
 
 

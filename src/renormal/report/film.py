@@ -12,6 +12,7 @@ from matplotlib.font_manager import findfont
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from renormal.files import whole_file
 from renormal.report.record import Record
 from renormal.report.strips import Film
 from renormal.report.table import MODELS
@@ -72,8 +73,11 @@ def write_animation(path: Path, film: Film, title: str) -> Path:
     ]
     first, other, last = PAUSES
     pauses = [first, *[other] * (len(shown) - 2), last][-len(shown) :]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    shown[0].save(path, save_all=True, append_images=shown[1:], duration=pauses, loop=0, quality=QUALITY, method=4)
+    others = shown[1:]
+    with whole_file(path) as file:
+        shown[0].save(
+            file, "WEBP", save_all=True, append_images=others, duration=pauses, loop=0, quality=QUALITY, method=4
+        )
     return path
 
 

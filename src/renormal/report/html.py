@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib import colormaps
 
 from renormal.contracts import BASELINE
+from renormal.files import whole_file
 from renormal.report import chosen
 from renormal.report.charts import curve_chart, steps_chart
 from renormal.report.costs import costs
@@ -78,7 +79,8 @@ def write_page(
         slope=SLOPE,
         inferno=inferno(),
     )
-    path.write_text(page, encoding="utf-8")
+    with whole_file(path) as file:
+        file.write(page.encode())
     return path
 
 
