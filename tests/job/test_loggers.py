@@ -168,7 +168,7 @@ def test_without_a_key_it_is_offline_and_one_line_says_how_to_send_it(
         wandb_run.end(wandb_run.begin(tmp_path / "job", mode=mode, project="p", id="x"), exit_code=0)
     assert time.monotonic() - start < 20
     (line,) = [record.message for record in caplog.records if record.name == "renormal"]
-    assert line.startswith("wandb offline (no key), to send it: wandb sync job/wandb/offline-run-")
+    assert line.startswith("wandb offline (no key). To upload: wandb sync job/wandb/offline-run-")
     assert OfflineRun(Path(line.rpartition(" ")[2])).exit_code == 0
 
 

@@ -1,1 +1,1 @@
-"""wandb and TensorBoard: what they are shown of a job."""
+"""What wandb and TensorBoard show of a job."""

@@ -1,4 +1,4 @@
-"""What a dashboard can be shown beside numbers, and how TensorBoard shows it."""
+"""`Board`: a logger that also shows pictures, tables and curves. `TensorBoardBoard` writes them for TensorBoard."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from renormal.lit.samples import Row, columns_of, written
 
 Best = Literal["max", "min", "last"]
 Region = NDArray[np.uint8]  # (H, W), 0 or 1
-FOUND = (255, 210, 0)
+FOUND = (255, 210, 0)  # yellow
 
 
 class Overlay(NamedTuple):
-    """A panel; over its first picture what is defective and what was found."""
+    """A panel. `truth` and `found` mark pixels of its first picture: the defect, and what the map finds."""
 
     image: Pixels
     truth: Region
@@ -31,11 +31,11 @@ class Overlay(NamedTuple):
 
 
 class Board(ABC):
-    """A logger that shows more than numbers. Each name is a path of nouns: test/eq8/steps."""
+    """A logger that shows more than numbers. Names are paths of nouns, such as test/eq8/steps."""
 
     @abstractmethod
     def rank_by(self, names: Mapping[str, Best]) -> None:
-        """Which value of each number stands for the whole run, so that a project page sorts by it."""
+        """For each number, choose the value by which a project page sorts its runs."""
 
     @abstractmethod
     def show_image(self, name: str, image: Pixels, *, step: int, caption: str) -> None: ...
@@ -48,24 +48,24 @@ class Board(ABC):
 
     @abstractmethod
     def show_rows(self, name: str, rows: Sequence[Row], pictures: Mapping[str, Mapping[str, Path]]) -> None:
-        """One row per photograph. pictures: by column and by path of the photograph."""
+        """One row per photograph. pictures: column name → path of the photograph → file of the picture."""
 
     @abstractmethod
     def show_curves(self, curves: Mapping[str, Sequence[float]]) -> None:
-        """By iteration, from 0 on; a curve that ends early stays where it ended."""
+        """Curve name → values after iteration 0, 1, 2 …"""
 
 
 class TensorBoardBoard(TensorBoardLogger, Board):
-    """Events in `save_dir`/`name`, without the host's name, which TensorBoard writes into every file name."""
+    """Writes events into `save_dir`/`name`. TensorBoard puts the host's name into file names; `finalize` removes it."""
 
     def rank_by(self, names: Mapping[str, Best]) -> None:
-        """TensorBoard has no such thing."""
+        """Does nothing: TensorBoard does not sort runs."""
 
     def show_image(self, name: str, image: Pixels, *, step: int, caption: str) -> None:
         self.experiment.add_image(name, image, step, dataformats="HWC")
 
     def show_overlays(self, name: str, overlays: Sequence[Overlay]) -> None:
-        """What is defective in red, what was found in yellow, one panel after the other."""
+        """One image per panel: the defect in red, what was found in yellow."""
         for index, overlay in enumerate(overlays):
             tinted = tint(tint(overlay.image, overlay.truth, TRUTH), overlay.found, FOUND)
             self.experiment.add_image(name, tinted, index, dataformats="HWC")
@@ -90,6 +90,6 @@ class TensorBoardBoard(TensorBoardLogger, Board):
 
 
 def tint(image: Pixels, region: Region, colour: tuple[int, int, int]) -> Pixels:
-    """Half of the colour where the region is."""
+    """image / 2 + colour / 2 where region is 1, else image. Shape (H, W, 3)."""
     half = (image // 2 + np.array(colour, dtype=np.uint8) // 2).astype(np.uint8)
     return np.where(region[..., None] > 0, half, image)

@@ -1,4 +1,4 @@
-"""E and L_r after each iteration, averaged over a few samples."""
+"""Curves of a projection: E and L_r after each iteration, mean over samples."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from renormal.projection import Descent, project
 def traced(model: Autoencoder, x0: Images, descent: Descent) -> dict[str, list[float]]:
     """{"energy": mean of E(x_t), "reconstruction": mean of L_r(x_t)} for t = 0 … the last update of any sample.
 
-    A sample that stopped counts on with its last value; one that left the finite numbers is left out.
+    A sample that has stopped keeps its last value. A sample with a value that is not finite is left out of the mean.
+    The result is empty where no sample is left.
     """
     shape = (2, len(x0), descent.max_steps + 1)
     values = torch.zeros(shape, dtype=torch.float64, device=x0.device)

@@ -1,4 +1,4 @@
-"""A wandb run of its own for each job."""
+"""`WandbBoard`: one wandb run for each job."""
 
 from __future__ import annotations
 
@@ -17,16 +17,21 @@ from renormal.boards.board import Best, Board, Overlay
 from renormal.lit.panels import Pixels
 from renormal.lit.samples import Row, columns_of
 
-EXIT_CODES = {"finished": 0, "failed": 1, "aborted": 130}  # Lightning's "success" ends a stage, not the job
-BINS = 100  # ours; wandb takes 512
+EXIT_CODES = {
+    "finished": 0,
+    "failed": 1,
+    "aborted": 130,
+}  # Lightning sends "success" after each stage
+BINS = 100  # of a histogram, ours; wandb allows 512
 CLASSES = {"truth": {1: "defect"}, "found": {1: "found"}}
 
 
 class WandbBoard(WandbLogger, Board):
-    """Lightning's logger on a run that `wandb_run` opened at the first thing to log.
+    """Lightning's wandb logger. `wandb_run.begin` opens its run when the first value is logged.
 
-    id: of the run; the same id goes on in the same run. mode: see `wandb_run.begin`. pictures_in_rows: show panels
-    inside the table of samples. wandb stages such tables in the home folder and writes that path into the run's file.
+    id: of the run; a logger with the id of an earlier run continues it. mode: see `wandb_run.begin`.
+    pictures_in_rows: show panels inside the table of samples. wandb copies such a table to the home folder first and
+    writes that path into the run's file.
     """
 
     def __init__(
@@ -38,7 +43,7 @@ class WandbBoard(WandbLogger, Board):
         group: str | None = None,
         tags: Sequence[str] = (),
         entity: str | None = None,
-        id: str | None = None,  # noqa: A002, wandb's own word
+        id: str | None = None,  # noqa: A002, the name that wandb gives it
         mode: str = "auto",
         pictures_in_rows: bool = False,
     ) -> None:
@@ -58,7 +63,7 @@ class WandbBoard(WandbLogger, Board):
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
-        """Close the run when the job has ended; the end of a stage is none."""
+        """Close the run at the end of the job. Other calls, at the end of a stage, do nothing."""
         if self._experiment is not None and status in EXIT_CODES and not self.closed:
             wandb_run.end(self._experiment, exit_code=EXIT_CODES[status])
             self.closed = True
@@ -88,7 +93,7 @@ class WandbBoard(WandbLogger, Board):
         import wandb
 
         top = int(max(values)) + 1
-        counts = np.histogram(values, bins=min(top, BINS), range=(0, top))  # whole steps where they fit
+        counts = np.histogram(values, bins=min(top, BINS), range=(0, top))  # one bin per count, if BINS allows
         self.experiment.log({name: wandb.Histogram(np_histogram=counts)})
 
     def show_rows(self, name: str, rows: Sequence[Row], pictures: Mapping[str, Mapping[str, Path]]) -> None:
@@ -97,13 +102,13 @@ class WandbBoard(WandbLogger, Board):
         columns, data = columns_of(rows), []
         for row in rows:
             found = [files.get(str(row["path"])) for files in pictures.values()]
-            data.append([*(row[column] for column in columns), *map(self._cell, found)])
+            data.append([*(row[column] for column in columns), *map(self._picture_cell, found)])
         table = wandb.Table(columns=[*columns, *pictures], data=data, allow_mixed_types=True)
         if not self.pictures_in_rows:
             wandb_run.keep_in_run(table, self.experiment, name)
         self.experiment.log({name: table})
 
-    def _cell(self, picture: Path | None) -> Any:
+    def _picture_cell(self, picture: Path | None) -> Any:
         import wandb
 
         if picture is None:
@@ -111,6 +116,7 @@ class WandbBoard(WandbLogger, Board):
         return wandb.Image(str(picture)) if self.pictures_in_rows else picture.name
 
     def show_curves(self, curves: Mapping[str, Sequence[float]]) -> None:
+        """As `Board.show_curves`. A curve that ends early repeats its last value: wandb logs all curves together."""
         for name in curves:
             self.experiment.define_metric(name, step_metric="iteration", summary="last")
         for iteration in range(max(map(len, curves.values()), default=0)):

@@ -1,4 +1,4 @@
-"""One wandb run that tells of no machine and never waits for a person or a network."""
+"""Open and close one wandb run. It holds nothing about the machine, asks for no input and limits its waits."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from wandb.sdk.wandb_run import Run
 
 MODES = ("auto", "online", "offline", "disabled")
-HOSTS = ("api.wandb.ai", "api.forge.coreweave.com")  # where keys of wandb's own service are filed
+HOSTS = ("api.wandb.ai", "api.forge.coreweave.com")  # under which netrc keeps the keys of wandb's own service
 WAIT = 30.0  # seconds for a server to answer, ours
-UPLOAD = 300.0  # seconds that the end of a job waits for what is not sent yet, ours; the rest stays for `wandb sync`
-PRIVATE = {  # by default a run carries host, user, program path, git remote, argv, packages, console and hardware
+UPLOAD = 300.0  # seconds that the end of a job waits for its upload, ours; `wandb sync` sends the rest later
+PRIVATE = {  # by default a run holds host, user, program path, git remote, argv, packages, console and hardware
     "x_disable_meta": True,
     "x_disable_stats": True,
     "x_disable_machine_info": True,
@@ -32,21 +32,22 @@ PRIVATE = {  # by default a run carries host, user, program path, git remote, ar
     "save_code": False,
     "disable_job_creation": True,
     "console": "off",
-    "symlink": False,  # jobs side by side would fight for latest-run
+    "symlink": False,  # jobs that run at the same time would overwrite the link latest-run
     "silent": True,
 }
 log = logging.getLogger("renormal")
 
 
 def begin(folder: Path, *, mode: str = "auto", **run: Any) -> Run:
-    """A run of its own below `folder`/wandb, whatever else this process has logged. Close it with `end`.
+    """Open a new run below `folder`/wandb, separate from other runs of this process. Close it with `end`.
 
-    mode: auto is online where there is a key, else offline; $WANDB_MODE goes before it. Where no server takes the run
-    it is written offline too: a night's work does not end on a dashboard. run: what `wandb.init` takes.
+    mode: "auto" is $WANDB_MODE where it is set, else "online" with a key and "offline" without. An online run that no
+    server accepts is written offline: a failed upload must not end a job. run: arguments of `wandb.init`. Raises
+    ValueError for another mode.
     """
     if mode not in MODES:
         raise ValueError(f"logger.wandb.mode must be one of {', '.join(MODES)}, got {mode!r}")
-    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # its crash reports would go out on their own
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # wandb would send crash reports without being asked
     import wandb
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -54,9 +55,9 @@ def begin(folder: Path, *, mode: str = "auto", **run: Any) -> Run:
         mode = os.environ.get("WANDB_MODE") or ("online" if has_key() else "offline")
     reason = "as asked" if has_key() else "no key"
     if mode == "online":
-        reason = unreachable()
+        reason = why_unreachable()
         try:
-            opened = None if reason else opening(folder, mode=mode, **run)
+            opened = None if reason else open_run(folder, mode=mode, **run)
         except wandb.errors.Error as error:
             reason, opened = str(error).splitlines()[0], None
             wandb.teardown()  # frees the run's id
@@ -64,14 +65,14 @@ def begin(folder: Path, *, mode: str = "auto", **run: Any) -> Run:
             log.info("wandb: %s", opened.url)
             return opened
         mode = "offline"
-    opened = opening(folder, mode=mode, **run)
+    opened = open_run(folder, mode=mode, **run)
     if mode == "offline":
-        log.info("wandb offline (%s), to send it: wandb sync %s", reason, os.path.relpath(Path(opened.dir).parent))
+        log.info("wandb offline (%s). To upload: wandb sync %s", reason, os.path.relpath(Path(opened.dir).parent))
     return opened
 
 
-def opening(folder: Path, **run: Any) -> Run:
-    """`wandb.init` with everything switched off that describes the machine."""
+def open_run(folder: Path, **run: Any) -> Run:
+    """`wandb.init` with the settings PRIVATE, which switch off all that describes the machine."""
     import wandb
 
     settings = wandb.Settings(**PRIVATE, init_timeout=WAIT, finish_timeout=UPLOAD)
@@ -80,7 +81,7 @@ def opening(folder: Path, **run: Any) -> Run:
 
 
 def end(run: Run, *, exit_code: int) -> None:
-    """Close the run; any code but 0 marks it failed. wandb's own debug logs name this machine's paths and go."""
+    """Close the run; an exit code other than 0 marks it failed. Delete wandb's debug logs: they name local paths."""
     run.finish(exit_code=exit_code)
     if run.dir:
         for logs in Path(run.dir).parents[1].glob(f"*run-*-{run.id}*/logs"):
@@ -88,15 +89,15 @@ def end(run: Run, *, exit_code: int) -> None:
 
 
 def keep_in_run(table: Any, run: Run, name: str) -> None:
-    """Make a table a file of the run, not an artifact: those are staged in the home folder, under its full path."""
+    """Make a table a file of the run, not an artifact: wandb copies artifacts to the home folder and logs its path."""
     table.bind_to_run(run, name, run.step)
 
 
-def unreachable() -> str:
-    """Why no server can be spoken to, or an empty string: found out in seconds, where wandb would retry for minutes."""
+def why_unreachable() -> str:
+    """Why no run can be opened online; empty where one can. Takes at most WAIT seconds; wandb retries for minutes."""
     import wandb
 
-    if not has_key():  # wandb would ask the terminal for one
+    if not has_key():  # wandb would ask for one in the terminal and wait
         return "no key"
     server = urlsplit(wandb.setup().settings.base_url)
     try:
@@ -108,7 +109,7 @@ def unreachable() -> str:
 
 
 def has_key() -> bool:
-    """Whether wandb would find one without asking anybody."""
+    """Whether wandb finds a key in the environment or in netrc."""
     if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
         return True
     own = urlsplit(os.environ.get("WANDB_BASE_URL", "")).netloc
