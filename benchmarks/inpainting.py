@@ -15,6 +15,7 @@ import torch
 from omegaconf import OmegaConf
 from tabulate import tabulate
 
+from renormal.contracts import Stopped
 from renormal.functional.holes import psnr, square_holes
 from renormal.inspect.inpaint import descent_of, load_model, sides
 from renormal.job.fingerprints import source_of
@@ -51,9 +52,17 @@ def main() -> None:
                 descent = replace(base, energy=energy, direction=direction, step_size=alpha, safeguard=safeguard)
                 omega = damaged.holes if base.mask is known_mask else None
                 result = project(model, damaged.image, descent, omega=omega)
+                arrived = result.stopped == Stopped.ARRIVED
                 value = float(psnr(result.x, damaged.truth, damaged.holes).mean())
                 names = ["eq. 8" if blind else "eq. 7", type(direction).__name__, alpha, weight, safeguard]
-                rows.append([*names, value, float(result.steps.double().mean()), float(result.stopped.double().mean())])
+                rows.append(
+                    [
+                        *names,
+                        value,
+                        float(result.steps.double().mean()),
+                        float(arrived.double().mean()),
+                    ]
+                )
                 print(*rows[-1], flush=True)
     headers = ["", "direction", "α", "λ", "safeguard", "PSNR in the hole", "steps", "stopped"]
     print(tabulate(rows, headers, tablefmt="pipe", floatfmt=".3g"))

@@ -21,7 +21,7 @@ from renormal.job.build import build_data, build_module
 from renormal.job.checkpoints import read_checkpoint
 from renormal.lit.batches import channels_last
 from renormal.models import ConvAutoencoder
-from renormal.projection import Descent, Energy, energies, project
+from renormal.projection import Descent, Energy, project
 from renormal.run import CONF
 
 WEIGHTS = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.2)  # ours; the authors' grid is 0, 0.2, … 3.8
@@ -48,8 +48,8 @@ def main() -> None:
     print("|---|---|---|---|---|")
     for weight in WEIGHTS:
         own = replace(descent, energy=replace(descent.energy, weight=weight))
-        end, before = project(model, x0, own), energies(model, x0, own)
-        numbers = (l1_distance(end.x, x0), before, end.terms.total, end.terms.reconstruction)
+        end = project(model, x0, own)
+        numbers = (l1_distance(end.x, x0), end.energy_start, end.terms.total, end.terms.reconstruction)
         print(f"| {weight:g} |", " | ".join(f"{float(value.mean()):.1f}" for value in numbers), "|", flush=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from enum import IntEnum
 from typing import Annotated, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from torch import Tensor
@@ -114,13 +115,22 @@ class EnergyTerms(NamedTuple):
     reconstructed: Images
 
 
-class Projection(NamedTuple):
-    """Where the descent ended, and how."""
+class Stopped(IntEnum):
+    """Why the descent of a sample ended."""
 
-    x: Images  # x_N, Dec(z_N) where z moved
-    terms: EnergyTerms  # evaluated at x or z_N, not one step before it
-    steps: PerSample  # updates that each sample took
-    stopped: PerSample  # False where max_steps ran out first, or where the energy stopped being finite
+    OUT_OF_STEPS = 0  # max_steps came first
+    ARRIVED = 1  # its stop criterion was met
+    NOT_FINITE = 2  # E became NaN or infinite; this outweighs the other two
+
+
+class Projection(NamedTuple):
+    """Where the descent of each sample ended, and why."""
+
+    x: Images  # x_N; Dec(z_N) where z moved
+    terms: EnergyTerms  # at x_N or z_N, not one step before it
+    steps: PerSample  # N: updates of each sample, refused ones included
+    stopped: PerSample  # a `Stopped` of each sample, as an integer
+    energy_start: PerSample  # E(x0); E(z0) where z moved
 
 
 class Batch(NamedTuple):

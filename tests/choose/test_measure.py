@@ -19,7 +19,17 @@ from renormal.lit.datamodule import SourceData
 from renormal.lit.scoring import Scoring
 from renormal.metrics import AnomalyMetrics
 from renormal.models import VAE
-from renormal.projection import Descent, Energy, Gradient, Plateau, Threshold, project, reconstruction_losses
+from renormal.projection import (
+    Descent,
+    Energy,
+    Gradient,
+    Plateau,
+    Settled,
+    Threshold,
+    project,
+    reconstruction_losses,
+    settle,
+)
 from renormal.scores import DSSIM, SquaredError
 
 
@@ -38,7 +48,8 @@ def net(channels: int) -> VAE:
 def test_one_descent_ends_where_each_stop_alone_would(rehearsal: Path, direction: object, safeguard: bool) -> None:
     data = data_of(rehearsal, "bottle")
     model, x0 = net(data.channels), data.training.float() / 255
-    descent = Descent(direction=direction, max_steps=12, slots=4, safeguard=safeguard)  # type: ignore[arg-type]
+    recipe = Descent(direction=direction, max_steps=12, slots=4, safeguard=safeguard)  # type: ignore[arg-type]
+    descent = settle(recipe, model, x0)
     losses = reconstruction_losses(model, x0, descent)
     full = project(model, x0, replace(descent, stop=Threshold(value=0.0))).terms.reconstruction
     low, high = full.max().item(), losses.min().item()
@@ -46,7 +57,7 @@ def test_one_descent_ends_where_each_stop_alone_would(rehearsal: Path, direction
     stops = [replace(descent, stop=Threshold(value=value)) for value in values]
     alone = [project(model, x0, stop) for stop in stops]
     assert len({tuple(result.steps.tolist()) for result in alone}) == 4, "the stops are told apart"
-    for end, result in zip(ends(model, x0, x0, descent, stops), alone, strict=True):
+    for end, result in zip(ends(model, x0, x0, stops), alone, strict=True):
         assert torch.equal(end, result.x)
 
 
@@ -54,7 +65,7 @@ def test_a_point_that_the_safeguard_refused_is_nowhere_to_stop(rehearsal: Path) 
     data = data_of(rehearsal, "bottle")
     model, x0 = net(data.channels), data.training.float() / 255
     heavy = Energy(weight=0.5)  # far from x0 the energy is higher although L_r is lower
-    descent = Descent(energy=heavy, step_size=8.0, max_steps=6, slots=4, safeguard=True)
+    descent = settle(Descent(energy=heavy, step_size=8.0, max_steps=6, slots=4, safeguard=True), model, x0)
     seen: list[float] = []
     end = project(
         model,
@@ -65,7 +76,7 @@ def test_a_point_that_the_safeguard_refused_is_nowhere_to_stop(rehearsal: Path) 
     between = (min(seen) + end.terms.reconstruction.min().item()) / 2
     assert min(seen) < between < end.terms.reconstruction.min(), "something below the threshold was refused"
     stops = [replace(descent, stop=Threshold(value=value)) for value in (0.0, between)]
-    for found, stop in zip(ends(model, x0, x0, descent, stops), stops, strict=True):
+    for found, stop in zip(ends(model, x0, x0, stops), stops, strict=True):
         assert torch.equal(found, project(model, x0, stop).x)
 
 
@@ -75,8 +86,9 @@ def judge_of(data: SourceData, samples: Batch, *, stride: int = 32) -> PlantedTe
     scoring = Scoring(stride, "maps", 8)
     scores = {"dssim": DSSIM(), "squared_error": SquaredError()}
 
-    def ready(descent: Descent) -> tuple[Descent, torch.Tensor]:
-        return replace(descent, slots=8), reconstruction_losses(model, normal, replace(descent, slots=8))
+    def ready(descent: Descent) -> tuple[Settled, torch.Tensor]:
+        settled = settle(replace(descent, slots=8), model, normal)
+        return settled, reconstruction_losses(model, normal, settled)
 
     return PlantedTest(model, [samples], torch.device("cpu"), data.patch_size, scores, scoring, ready)
 

@@ -10,15 +10,16 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from renormal.contracts import EnergyTerms, Projection
+from renormal.contracts import EnergyTerms, Projection, Stopped
 from renormal.job.job import run_job
 from renormal.lit.samples import add_descent, add_scores, open_rows, tile_with_most_defect, write_samples
 from renormal.report.record import read_record
 
 
-def descent(steps: list[int], energy: list[float]) -> Projection:
+def descent(steps: list[int], energy: list[float], start: list[float]) -> Projection:
     x, end = torch.zeros(len(steps), 1, 2, 2), torch.tensor(energy)
-    return Projection(x, EnergyTerms(end, end, end, x), torch.tensor(steps), torch.tensor(steps) < 9)
+    stopped = [Stopped.ARRIVED if one < 9 else Stopped.OUT_OF_STEPS for one in steps]
+    return Projection(x, EnergyTerms(end, end, end, x), torch.tensor(steps), torch.tensor(stopped), torch.tensor(start))
 
 
 @pytest.mark.parametrize("category", ["bottle", "grid"])
@@ -47,7 +48,7 @@ def test_the_rows_of_a_job_add_up_to_its_record(tiny: Any, category: str) -> Non
 
 def test_the_tiles_of_a_texture_are_one_photograph(tmp_path: Path) -> None:
     rows = open_rows(["a.png", "b.png"], ["good", "cut"])
-    add_descent(rows, "eq8", descent([1, 3, 9, 3], [2.0, 4.0, 6.0, 8.0]), torch.tensor([3.0, 5.0, 9.0, 9.0]), 10.0)
+    add_descent(rows, "eq8", descent([1, 3, 9, 3], [2.0, 4.0, 6.0, 8.0], [3.0, 5.0, 9.0, 9.0]), 10.0)
     add_scores(rows, "baseline", torch.tensor([0.5, 0.25]))
     add_scores(rows, "eq8", torch.tensor([0.125, 1.0]))
     lines = write_samples(tmp_path, rows).read_text().splitlines()

@@ -53,20 +53,20 @@ def naive(
         for index in range(len(x0)):
             own = None if omega is None or bug == "no omega" else omega[index : index + 1]
             results.append(_descend(model, x0[index : index + 1].clone(), descent, own, observe, index, bug))
-        x, terms, steps, stopped = zip(*results, strict=True)
+        x, terms, steps, stopped, start = zip(*results, strict=True)
         whole = EnergyTerms(*(torch.cat(parts) for parts in zip(*terms, strict=True)))
-        return Projection(torch.cat(x), whole, torch.tensor(steps), torch.tensor(stopped))
+        return Projection(torch.cat(x), whole, torch.tensor(steps), torch.tensor(stopped), torch.cat(start))
 
 
 def _descend(
     model: Any, x0: Images, descent: Descent, omega: Mask | None, observe: Any, index: int, bug: str
-) -> tuple[Images, EnergyTerms, int, bool]:
+) -> tuple[Images, EnergyTerms, int, int, PerSample]:
     if bug == "train mode":
         model.train()
     step = TorchDirection(descent.direction, x0.shape)
     x, t, state, alpha = x0, 0, descent.stop.start(1, x0.device), descent.step_size
     kept: tuple[Images, EnergyTerms] | None = None
-    move, before = torch.zeros_like(x0), None
+    move, before, start = torch.zeros_like(x0), None, x0
     while True:
         x = x.detach().requires_grad_()
         terms = descent.energy(model, x, x0)
@@ -78,6 +78,7 @@ def _descend(
         x, terms = x.detach(), EnergyTerms(*(term.detach() for term in terms))
         if observe is not None:
             observe(torch.tensor([index]), torch.tensor([t]), x, terms)
+        start = terms.total if t == 0 else start
         refused = kept is not None and descent.safeguard and not bool(terms.total <= kept[1].total)
         if refused:
             (x, terms), alpha = kept, alpha / 2
@@ -86,7 +87,7 @@ def _descend(
             stopped = torch.tensor([False])
         if bool(stopped) or t == descent.max_steps:
             answer = before if bug == "terms of the step before" and before is not None else terms
-            return x, answer, t, bool(stopped)
+            return x, answer, t, int(stopped), start
         if not refused:
             found = (
                 None if omega is None and descent.mask is known_mask else descent.mask(x, terms.reconstructed, omega)

@@ -21,7 +21,6 @@ from renormal.projection import (
     Energy,
     Never,
     TotalVariation,
-    energies,
     model_loss,
     no_mask,
     project,
@@ -181,7 +180,7 @@ def test_the_energy_at_the_start_has_the_kl_term() -> None:
     model, x0 = Net(), images()
     descent = Descent(energy=Energy(kl_weight=0.5), stop=Never())
     expected = model.reconstruct(x0).loss + 0.5 * model.kl(x0)
-    assert torch.allclose(energies(model, x0, descent), expected, rtol=1e-5)
+    assert torch.allclose(project(model, x0, descent).energy_start, expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from searches import COMMON, SEARCHES, Coder
 from test_laws import independence
 from toys import agree, images
 
-from renormal.contracts import EnergyTerms, Images, Latents, Projection
+from renormal.contracts import EnergyTerms, Images, Latents, Projection, Stopped
 from renormal.projection import (
     Descent,
     Drawn,
@@ -185,7 +185,7 @@ def test_a_nan_stays_in_its_sample() -> None:
     others = torch.arange(11) != 5
     assert torch.equal(result.x[others], healthy.x[others])
     assert result.terms.total[5].isnan()
-    assert not result.stopped[5]
+    assert result.stopped[5] == Stopped.NOT_FINITE
 
 
 def test_no_image_is_no_search() -> None:

@@ -13,7 +13,7 @@ from planted import LeakyAdam, MeanEnergy, OneClock, SharedNaN, StayingOmega, St
 from torch import Tensor
 from toys import COMMON, DESCENTS, Double, NaNFor, Net, Project, agree, holes, images, unstopped
 
-from renormal.contracts import EnergyTerms
+from renormal.contracts import EnergyTerms, Stopped
 from renormal.projection import (
     Adam,
     Descent,
@@ -62,7 +62,7 @@ def below_the_threshold_nothing_happens(project: Project, descent: Descent) -> N
     below = losses < losses.median()
     assert torch.equal(result.x[below], x0[below])
     assert result.steps[below].tolist() == [0] * 5
-    assert result.stopped[below].all()
+    assert (result.stopped[below] == Stopped.ARRIVED).all()
     assert (result.steps[~below] > 0).all()
 
 
@@ -135,7 +135,7 @@ def a_nan_stays_in_its_sample(project: Project, descent: Descent) -> None:
     assert torch.equal(result.x[5], x0[5])
     assert result.terms.total[5].isnan()
     assert result.terms.reconstruction[5].isnan()
-    assert not result.stopped[5]
+    assert result.stopped[5] == Stopped.NOT_FINITE
     assert result.steps[5] == 0
 
 
@@ -143,7 +143,7 @@ def test_a_nan_is_no_arrival() -> None:
     """A plateau of patience 1 is reached at once where the energy is NaN, and says so."""
     result = real(NaNFor(), images() * 0 + 0.95, replace(COMMON, stop=Plateau(patience=1)))
     assert result.steps.tolist() == [0] * 11
-    assert not result.stopped.any()
+    assert (result.stopped == Stopped.NOT_FINITE).all()
 
 
 SMALL = replace(COMMON, energy=Energy(weight=0.0), mask=no_mask, direction=Gradient(), step_size=0.005, stop=Never())

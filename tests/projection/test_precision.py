@@ -11,7 +11,7 @@ from toys import DESCENTS, Net, images
 
 from renormal.contracts import Images, Reconstruction
 from renormal.functional.norms import squared_distance
-from renormal.projection import Energy, precision, project, settle
+from renormal.projection import Energy, Plateau, Settled, Threshold, precision, project, settle
 
 AUTO = replace(DESCENTS["eq8_adam"], precision="auto")
 
@@ -50,10 +50,22 @@ def test_auto_is_float32_where_bfloat16_is_emulated(monkeypatch: pytest.MonkeyPa
     assert settle(AUTO, Net(), images()).precision == "float32"
 
 
-def test_a_settled_descent_names_everything_and_stays_as_it_is() -> None:
+def test_a_settled_descent_names_everything_and_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "has_bfloat16", lambda device: False)
     settled = settle(replace(AUTO, slots=None, check_every=None), Net(), images())
-    assert (settled.slots, settled.check_every) == (16, 1)
-    assert settle(settled, Net(), images()) == settled
+    assert settled == Settled(**vars(AUTO) | {"slots": 16, "check_every": 1, "precision": "float32"})
+    assert settle(settled, Net(), images()) is settled
+    given = replace(AUTO, slots=3, check_every=2, precision="bfloat16")
+    assert settle(given, Net(), images()) == Settled(**vars(given))
+    with pytest.raises(ValueError, match="names its precision, got 'auto'"):
+        replace(settled, precision="auto")
+
+
+def test_a_settled_descent_has_its_threshold_from_the_losses_that_it_is_fitted_to() -> None:
+    settled = settle(replace(AUTO, stop=Threshold(quantile=0.5)), Net(), images())
+    assert settled.threshold is None
+    assert settled.fitted(torch.tensor([5.0, 1.0, 3.0])).threshold == 3.0
+    assert settle(replace(AUTO, stop=Plateau()), Net(), images()).fitted(torch.ones(1)).threshold is None
 
 
 def test_an_energy_with_a_loss_of_its_own_never_asks_for_the_models() -> None:
@@ -83,6 +95,6 @@ def test_a_reconstruction_unpacks_and_asks_once() -> None:
 
 def test_finished_samples_are_told_as_they_leave() -> None:
     told: list[int] = []
-    project(Net(), images(), replace(DESCENTS["eq8_adam"], slots=4), arrived=told.append)
+    project(Net(), images(), replace(DESCENTS["eq8_adam"], slots=4), finished=told.append)
     assert sum(told) == 11
     assert len(told) > 1

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from toys import DESCENTS, Constant, Net, holes, images, slow_decay, unstopped
 
-from renormal.contracts import Autoencoder, EnergyTerms, Images, Reconstruction
+from renormal.contracts import Autoencoder, EnergyTerms, Images, Reconstruction, Stopped
 from renormal.functional.norms import squared_distance
 from renormal.projection import (
     Energy,
@@ -29,7 +29,7 @@ def test_every_sample_takes_the_steps_that_it_needs_and_comes_out_in_its_place(s
     model, x0, descent = slow_decay(STEPS)
     result = project(model, x0, replace(descent, slots=slots, check_every=check_every))
     assert result.steps.tolist() == STEPS
-    assert result.stopped.all()
+    assert (result.stopped == Stopped.ARRIVED).all()
     expected = 0.5 + (x0 - 0.5) * 0.9 ** torch.tensor(STEPS)[:, None, None, None]  # x − c shrinks by 1 − 2α
     assert torch.allclose(result.x, expected, atol=1e-5)
 
@@ -61,7 +61,7 @@ class ThirdTime(Never):
 def test_a_stopped_sample_never_starts_again(check_every: int) -> None:
     result = project(Net(), images(), replace(DESCENTS["eq8"], stop=ThirdTime(), check_every=check_every))
     assert result.steps.tolist() == [2] * 11
-    assert result.stopped.all()
+    assert (result.stopped == Stopped.ARRIVED).all()
 
 
 @pytest.mark.parametrize("name", DESCENTS)
@@ -122,21 +122,34 @@ def test_nobody_waits_for_the_slowest(seed: int) -> None:
     assert in_batches > 2 * ideal  # what it would be if each batch waited
 
 
+@pytest.mark.parametrize("name", DESCENTS)
+@pytest.mark.parametrize("check_every", [1, 4])
+def test_the_energy_at_the_start_is_that_of_x0_whenever_a_sample_enters(name: str, check_every: int) -> None:
+    """E(x0) of each sample, whatever became of it afterwards and whoever held its slot before."""
+    x0, descent = images(), replace(DESCENTS[name], check_every=check_every)
+    result = project(Net(), x0, descent)
+    with torch.no_grad():
+        expected = descent.energy(Net(), x0, x0).total
+    assert torch.allclose(result.energy_start, expected, rtol=1e-6)
+    assert (result.terms.total != result.energy_start).any()
+
+
 def test_without_steps_the_terms_are_those_of_x0() -> None:
     x0, descent = images(), unstopped(DESCENTS["eq8_adam"], 0)
     result = project(Net(), x0, descent)
     assert torch.equal(result.x, x0)
     assert result.steps.tolist() == [0] * 11
-    assert not result.stopped.any()
+    assert (result.stopped == Stopped.OUT_OF_STEPS).all()
     losses = reconstruction_losses(Net(), x0, descent)
     assert torch.allclose(result.terms.total, losses, rtol=1e-6)
     assert torch.equal(result.terms.distance, torch.zeros(11))
+    assert torch.equal(result.energy_start, result.terms.total)
 
 
 def test_an_empty_batch_comes_back() -> None:
     result = project(Net(), images(0), DESCENTS["eq8_adam"], omega=holes(0))
     assert result.x.shape == result.terms.reconstructed.shape == (0, 2, 8, 8)
-    assert [len(value) for value in (result.steps, result.stopped, *result.terms)] == [0] * 6
+    assert [len(value) for value in (*result[2:], *result.terms)] == [0] * 7
 
 
 def test_the_caller_keeps_his_images() -> None:
@@ -203,7 +216,7 @@ def test_a_nan_on_the_way_ends_there() -> None:
     descent = replace(DESCENTS["eq5_adam"], stop=Never(), step_size=0.06, max_steps=2)
     result = project(Cliff(), x0, descent)
     assert result.steps.tolist() == [2, 2]
-    assert result.stopped.tolist() == [False, False]
+    assert result.stopped.tolist() == [Stopped.NOT_FINITE, Stopped.OUT_OF_STEPS]
     assert result.terms.total.isnan().tolist() == [True, False]
     safe = project(Cliff(), x0, replace(descent, safeguard=True, max_steps=8))
     assert safe.terms.total.isfinite().all()  # the step over the cliff is refused
@@ -215,7 +228,7 @@ def test_losses_for_the_threshold_are_those_of_the_descent() -> None:
     losses = reconstruction_losses(Net(), x0, descent)
     assert torch.equal(losses[:4], project(Net(), x0[:4], unstopped(descent, 0)).terms.reconstruction)
     stopped = project(Net(), x0, replace(descent, stop=Threshold(quantile=1).fitted(losses))).stopped
-    assert stopped.all()
+    assert (stopped == Stopped.ARRIVED).all()
 
 
 def test_omega_may_be_boolean() -> None:

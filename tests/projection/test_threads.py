@@ -38,7 +38,7 @@ def test_everybody_arrives_once_and_the_threads_of_torch_are_given_back(threads:
     needed = [3, 0, 7, 1, 1, 12, 2, 0, 5]
     model, x0, descent = slow_decay(needed)
     told: list[int] = []
-    result = project(model, x0, replace(descent, slots=2), arrived=told.append)
+    result = project(model, x0, replace(descent, slots=2), finished=told.append)
     assert result.steps.tolist() == needed
     assert sum(told) == len(needed)
     assert torch.get_num_threads() == threads

@@ -139,6 +139,7 @@ def agree(one: Projection, other: Projection, rows: Tensor, tolerance: float) ->
     """`one` is what `other` has at `rows`."""
     assert one.steps.tolist() == other.steps[rows].tolist()
     assert one.stopped.tolist() == other.stopped[rows].tolist()
+    assert torch.allclose(one.energy_start, other.energy_start[rows], rtol=tolerance, atol=tolerance, equal_nan=True)
     assert (one.x - other.x[rows]).abs().max() <= tolerance
     for mine, theirs in zip(one.terms, other.terms, strict=True):
         assert torch.allclose(mine, theirs[rows], rtol=tolerance, atol=tolerance)

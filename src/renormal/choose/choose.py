@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ from typing import Any
 import lightning as L
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
-from torch import Tensor
 
 from renormal.choose.choice import FILE, Choice, changed, read_choice, setting_of
 from renormal.choose.measure import PlantedTest
@@ -22,15 +20,15 @@ from renormal.choose.strategies import Settings, Strategy
 from renormal.contracts import CHOSEN, Batch, Score
 from renormal.files import shown, write_whole
 from renormal.functional.tiles import cut
-from renormal.lit.batches import AT_A_TIME, channels_last
+from renormal.lit.batches import AT_A_TIME
 from renormal.lit.datamodule import SourceData
 from renormal.lit.heartbeat import say
 from renormal.lit.module import AutoencoderModule
 from renormal.lit.projection_callback import ProjectionCallback
 from renormal.lit.scoring import Scoring
-from renormal.lit.thresholds import fitted, normal_losses
+from renormal.lit.thresholds import NormalLosses, fitted
 from renormal.metrics import METRICS
-from renormal.projection import Descent, settle
+from renormal.projection import Descent
 
 STAGE = "choose"
 QUANTILE = "stop.quantile"  # an axis that costs nothing: one descent passes every threshold
@@ -112,21 +110,11 @@ class Choose:
         model, tiled = module.model, data.size != data.patch_size
         whole = cut(samples.image, data.patch_size, self.test.stride) if tiled else samples.image
         size = min(AT_A_TIME, len(whole))
-        few = channels_last(next(data.normal_images(AT_A_TIME)), trainer.strategy.root_device)
-        known: dict[Any, Tensor] = {}
-
-        def ready(descent: Descent) -> tuple[Descent, Tensor]:
-            descent = settle(descent, model, few)
-            descent = replace(descent, slots=min(descent.slots or AT_A_TIME, len(whole)))
-            key = (descent.energy, descent.precision, descent.slots)
-            if key not in known:
-                known[key] = normal_losses(descent, trainer, data, model)
-            return descent, known[key]
-
         scoring = Scoring(self.test.stride, self.test.average, size)
         batches = in_parts(samples, max(1, int(self.test.samples) * len(samples.path) // len(whole)))
         device = trainer.strategy.root_device
         scores = {name: fitted(score, data, model, device) for name, score in self.scores.items()}
+        ready = NormalLosses(trainer, data, model, samples=len(whole))
         return PlantedTest(model, batches, device, data.patch_size, scores, scoring, ready)
 
     def _take(self, choice: Choice) -> None:

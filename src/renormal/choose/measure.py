@@ -15,7 +15,7 @@ from renormal.lit.batches import channels_last, in_batches, project_filled, with
 from renormal.lit.scoring import Scoring
 from renormal.metrics import AnomalyMetrics
 from renormal.models import ConvAutoencoder
-from renormal.projection import Descent, Threshold
+from renormal.projection import Descent, Settled, Threshold
 
 
 class Measured(NamedTuple):
@@ -37,13 +37,12 @@ class PlantedTest:
     patch_size: int
     scores: Mapping[str, Score]
     scoring: Scoring
-    ready: Callable[[Descent], tuple[Descent, PerSample]]
+    ready: Callable[[Descent], tuple[Settled, PerSample]]
 
     def measure(self, descent: Descent, quantiles: Sequence[float]) -> list[Measured]:
         """Every metric for each stop and each score. A descent whose stop is not a quantile keeps its own."""
-        descent, losses = self.ready(descent)
-        stops = _stops(descent, quantiles, losses)
-        return self._metrics(list(stops), lambda x0, f: ends(self.model, x0, f, descent, list(stops.values())))
+        stops = _stops(*self.ready(descent), quantiles)
+        return self._metrics(list(stops), lambda x0, f: ends(self.model, x0, f, list(stops.values())))
 
     def baseline(self) -> list[Measured]:
         """The same of f(x0): what a descent has to beat."""
@@ -69,23 +68,22 @@ class PlantedTest:
         return cut(images, self.patch_size, self.scoring.stride) if tiled else images
 
 
-def _stops(descent: Descent, quantiles: Sequence[float], losses: PerSample) -> dict[float | None, Descent]:
+def _stops(descent: Settled, losses: PerSample, quantiles: Sequence[float]) -> dict[float | None, Settled]:
     """The descents that differ in nothing but where they stop."""
     if not isinstance(descent.stop, Threshold) or descent.stop.value is not None:
-        return {None: replace(descent, stop=descent.stop.fitted(losses))}
-    stops = {quantile: Threshold(quantile=quantile).fitted(losses) for quantile in quantiles}
-    return {quantile: replace(descent, stop=stop) for quantile, stop in stops.items()}
+        return {None: descent.fitted(losses)}
+    return {one: replace(descent, stop=Threshold(quantile=one)).fitted(losses) for one in quantiles}
 
 
-def ends(model: Autoencoder, x0: Images, baseline: Images, descent: Descent, stops: Sequence[Descent]) -> list[Images]:
+def ends(model: Autoencoder, x0: Images, baseline: Images, stops: Sequence[Settled]) -> list[Images]:
     """Where each stop would have ended, from one descent to the lowest threshold: the way there is the same for all.
 
     With a safeguard, where a point that was looked at may be refused, each stop has a descent of its own.
     """
-    if len(stops) == 1 or descent.safeguard:
+    if len(stops) == 1 or stops[0].safeguard:
         results = [project_filled(model, x0, stop) for stop in stops]
         return [without_diverged(result, baseline).x for result in results]
-    thresholds = [stop.stop.value for stop in stops if isinstance(stop.stop, Threshold) and stop.stop.value is not None]
+    thresholds = [stop.threshold for stop in stops if stop.threshold is not None]
     passed = [torch.zeros(len(x0), dtype=torch.bool, device=x0.device) for _ in stops]
     held = [x0.clone() for _ in stops]
 

@@ -23,7 +23,7 @@ from renormal.lit.projection_callback import ProjectionCallback
 from renormal.lit.sample import Sampling
 from renormal.lit.termination import EndAtOnce
 from renormal.lit.whole_file import WholeFile
-from renormal.projection import known_mask
+from renormal.projection import LatentSearch, known_mask
 
 INPAINT, SAMPLE = "inpaint", "sample"  # the stages
 
@@ -132,7 +132,7 @@ def check_baseline(config: DictConfig, callback: ProjectionCallback, model: obje
     """A model without an encoder has nothing for what begins at f(x0); a search in z from its prior it can serve."""
     if isinstance(model, Autoencoder) or set(config.stages) == {"train"}:
         return
-    found = [name for name, descent in callback.projections.items() if not hasattr(descent.energy, "start")]
+    found = [name for name, one in callback.projections.items() if not isinstance(one.energy, LatentSearch)]
     chooses = [stage for stage in config.stages if stage in ("choose", INPAINT, SAMPLE)]
     fits = [type(callback.score).__name__.lower()] * isinstance(callback.score, FittedScore)
     needs = {"projection": found, "score": fits, "scores": list(callback.scores), "stages": chooses}

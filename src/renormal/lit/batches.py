@@ -6,15 +6,15 @@ A test on several devices gives each of them fewer images, and must not end in o
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from renormal.contracts import Autoencoder, EnergyTerms, Images, Projection
-from renormal.projection import Descent, project
+from renormal.projection import Observer, Settled, project
 
-AT_A_TIME = 64  # images encoded, decoded or scored in one call where a descent has no slots of its own, ours
-Observer = Callable[[Tensor, Tensor, Images, EnergyTerms], None]
+AT_A_TIME = 64  # images encoded, decoded or scored in one call, ours
 
 
 def channels_last(images: Images, device: torch.device) -> Images:
@@ -40,26 +40,27 @@ def in_batches(function: Callable[..., Tensor], *inputs: Images, size: int) -> T
 def project_filled(
     model: Autoencoder,
     x0: Images,
-    descent: Descent,
+    descent: Settled,
     *,
     observe: Observer | None = None,
-    arrived: Callable[[int], None] | None = None,
+    finished: Callable[[int], None] | None = None,
 ) -> Projection:
     """`project` with every slot taken: copies of the last image move where images are fewer, and nobody sees them."""
     count = len(x0)
-    if descent.slots is None or count >= descent.slots:
-        return project(model, x0, descent, observe=observe, arrived=arrived)
-
-    def watch(sample: Tensor, t: Tensor, x: Images, terms: EnergyTerms) -> None:
-        own = sample < count
-        assert observe is not None
-        observe(sample[own], t[own], x[own], EnergyTerms(*(term[own] for term in terms)))
-
-    whole = project(model, filled(x0, descent.slots), descent, observe=None if observe is None else watch)
-    if arrived is not None:
-        arrived(count)
+    if count >= descent.slots:
+        return project(model, x0, descent, observe=observe, finished=finished)
+    seen = None if observe is None else partial(_first, count, observe)
+    whole = project(model, filled(x0, descent.slots), descent, observe=seen)
+    if finished is not None:
+        finished(count)
     terms = EnergyTerms(*(term[:count] for term in whole.terms))
-    return Projection(whole.x[:count], terms, whole.steps[:count], whole.stopped[:count])
+    return Projection(whole.x[:count], terms, whole.steps[:count], whole.stopped[:count], whole.energy_start[:count])
+
+
+def _first(count: int, observe: Observer, sample: Tensor, t: Tensor, x: Images, terms: EnergyTerms) -> None:
+    """`observe` of the first `count` samples alone."""
+    own = sample < count
+    observe(sample[own], t[own], x[own], EnergyTerms(*(term[own] for term in terms)))
 
 
 def without_diverged(result: Projection, baseline: Images) -> Projection:

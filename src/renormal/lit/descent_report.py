@@ -7,18 +7,18 @@ from itertools import chain
 import torch
 from torch import Tensor
 
-from renormal.contracts import Projection
+from renormal.contracts import Projection, Stopped
 from renormal.lit.gathering import gathered
-from renormal.projection import Descent
+from renormal.projection import Settled
 
 
 class DescentReport:
     """Numbers per sample only: no image of a batch outlives it."""
 
-    def __init__(self, descent: Descent) -> None:
-        self.threshold: float | None = getattr(descent.stop, "value", None)
+    def __init__(self, descent: Settled) -> None:
+        self.threshold = descent.threshold
         self.steps: list[Tensor] = []
-        self.stopped: list[Tensor] = []
+        self.arrived: list[Tensor] = []
         self.finite: list[Tensor] = []
         self.images, self.seconds = 0, 0.0
 
@@ -26,30 +26,30 @@ class DescentReport:
         """One call of `project`. images: whole ones; a texture has many samples in one."""
         finite = result.x.flatten(1).isfinite().all(dim=1) & result.terms.total.isfinite()
         self.steps.append(result.steps.cpu())
-        self.stopped.append(result.stopped.cpu())
+        self.arrived.append((result.stopped == Stopped.ARRIVED).cpu())
         self.finite.append(finite.cpu())
         self.images += images
         self.seconds += seconds
 
     def gather(self) -> None:
         """The samples of all ranks, and the seconds of the slowest: that is how long the test took."""
-        shares = gathered((self.steps, self.stopped, self.finite, self.images, self.seconds))
-        steps, stopped, finite, images, seconds = zip(*shares, strict=True)
-        self.steps, self.stopped, self.finite = (list(chain.from_iterable(part)) for part in (steps, stopped, finite))
+        shares = gathered((self.steps, self.arrived, self.finite, self.images, self.seconds))
+        steps, arrived, finite, images, seconds = zip(*shares, strict=True)
+        self.steps, self.arrived, self.finite = (list(chain.from_iterable(part)) for part in (steps, arrived, finite))
         self.images, self.seconds = sum(images), max(seconds)
 
     def values(self) -> dict[str, float | None]:
         """For the record; steps and stops are per sample, which is a tile on textures."""
         if not self.steps:
             return {"threshold": self.threshold, "diverged": 0.0}
-        steps, stopped = torch.cat(self.steps).double(), torch.cat(self.stopped).double()
+        steps, arrived = torch.cat(self.steps).double(), torch.cat(self.arrived).double()
         return {
             "threshold": self.threshold,
             "samples": float(len(steps)),
             "steps_mean": steps.mean().item(),
             "steps_median": steps.median().item(),
             "steps_max": steps.max().item(),
-            "stopped_fraction": stopped.mean().item(),
+            "stopped_fraction": arrived.mean().item(),
             "diverged": float((~torch.cat(self.finite)).sum()),
             "seconds": self.seconds,
             "images_per_second": self.images / self.seconds,

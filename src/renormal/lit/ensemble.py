@@ -16,7 +16,7 @@ from renormal.data import Source
 from renormal.functional.views import View, views
 from renormal.lit.datamodule import SourceData
 from renormal.lit.thresholds import fitted, with_thresholds
-from renormal.projection import Descent
+from renormal.projection import Descent, Settled
 
 UNTURNED = (
     "test.flips=true changes nothing on %s, whose augmentation has no mirror and no quarter turn: where a mirrored "
@@ -33,7 +33,7 @@ class Member:
 
     model: Any
     device: torch.device
-    descents: Mapping[str, Descent]
+    descents: Mapping[str, Settled]
     scores: Mapping[str, Score]  # by column
 
     @property

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from renormal.contracts import Images, Inpainter, Mask, PerSample, Projection
+from renormal.contracts import Images, Inpainter, Mask, PerSample, Projection, Stopped
 from renormal.functional.holes import Holes, noise_filled, psnr
 from renormal.functional.ssim import ssim_map
 from renormal.lit.batches import AT_A_TIME, channels_last, in_batches
@@ -23,7 +23,7 @@ from renormal.lit.module import AutoencoderModule
 from renormal.lit.panels import pixels, write_png
 from renormal.lit.thresholds import with_thresholds
 from renormal.metrics import AnomalyMetrics
-from renormal.projection import Descent, known_mask, project
+from renormal.projection import Descent, LatentSearch, Settled, known_mask, project
 
 ANSWER = "_reconstructed"  # behind a descent's name: f(x_N)
 SHOWN = 5  # best, and as many worst
@@ -68,7 +68,7 @@ class Inpainting:
             raise ValueError(f"inpaint.images must be at least 1, got {images}")
         if not holes:
             raise ValueError("inpaint.holes names no kind of hole: give squares, mixture, or your own")
-        if wrong := [name for name, descent in projections.items() if hasattr(descent.energy, "start")]:
+        if wrong := [name for name, descent in projections.items() if isinstance(descent.energy, LatentSearch)]:
             raise ValueError(f"projections.{wrong[0]} searches z: holes are repaired by moving x")
         self.projections, self.holes, self.images = dict(projections), dict(holes), images
         self.classical, self.seed, self.folder = classical, seed, folder
@@ -111,12 +111,12 @@ class Inpainting:
                     found[f"{name}{ANSWER}"] = Repaired(answer(descents[name], result, damaged), found[name].seconds)
             self._measure(kind, damaged, found)
             for name, descent in descents.items():
-                self.reports[name]["threshold"] = getattr(descent.stop, "value", None)
+                self.reports[name]["threshold"] = descent.threshold
             if self.folder is not None:
                 self.sheets[kind] = sheet(self.folder / f"inpaint-{kind}.png", paths, damaged, found)
         module.requires_grad_(True).train(training)
 
-    def ways(self, model: Any, descents: Mapping[str, Descent]) -> dict[str, Callable[[Damaged], Answer]]:
+    def ways(self, model: Any, descents: Mapping[str, Settled]) -> dict[str, Callable[[Damaged], Answer]]:
         """Every way to repair, the plainest first."""
         found: dict[str, Callable[[Damaged], Answer]] = {}
         if self.classical is not None:
@@ -133,10 +133,10 @@ class Inpainting:
             if name not in self.reports:
                 self.metrics[f"{name}/{kind}_seconds"] = repaired.seconds / len(damaged.truth)
             if repaired.result is not None:
-                steps, stopped = repaired.result.steps.double(), repaired.result.stopped.double()
+                steps, arrived = repaired.result.steps.double(), repaired.result.stopped == Stopped.ARRIVED
                 self.reports[name] |= {
                     f"{kind}_steps": float(steps.mean()),
-                    f"{kind}_stopped": float(stopped.mean()),
+                    f"{kind}_stopped": float(arrived.double().mean()),
                     f"{kind}_seconds": repaired.seconds / len(damaged.truth),
                 }
 

@@ -30,7 +30,7 @@ from renormal.lit.panels import draw, first_of_each_defect, in_order
 from renormal.lit.samples import Row, add_descent, add_scores, open_rows
 from renormal.lit.scoring import Scoring
 from renormal.metrics import AnomalyMetrics
-from renormal.projection import Descent, energies
+from renormal.projection import Descent, Settled
 
 log = logging.getLogger("renormal")
 
@@ -187,7 +187,7 @@ class ProjectionCallback(L.Callback):
     def _project(
         self,
         name: str,
-        descent: Descent,
+        descent: Settled,
         own: tuple[Autoencoder, Images, Tensor, Images],
         batch: Batch,
         rows: list[Row],
@@ -198,16 +198,14 @@ class ProjectionCallback(L.Callback):
         model, x0, regions, baseline = own
         curve = self.curves.get(name) if watched else None
         film = film_of(self.filmed, self.path, batch.path, x0) if watched else None
-        size = descent.slots or AT_A_TIME
-        score = partial(self._scored, self.members[0].scores[name], size=size)
+        score = partial(self._scored, self.members[0].scores[name], size=descent.slots)
         watch = None if curve is None else curve.observer(score, model, x0, regions)
         observe = together(watch, None if film is None else film.observe)
         start = time.perf_counter()
-        result = project_filled(model, x0, descent, observe=observe, arrived=self.arrived)
+        result = project_filled(model, x0, descent, observe=observe, finished=self.arrived)
         seconds = time.perf_counter() - start
         self.descent_reports[name].add(result, images=len(rows) if watched else 0, seconds=seconds)
-        before = in_batches(lambda part: energies(model, part, descent), x0, size=size)
-        add_descent(rows, name, result, before, seconds)
+        add_descent(rows, name, result, seconds)
         result = without_diverged(result, baseline)
         if curve is not None:
             curve.hold(score, model, x0, regions, result)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from renormal.contracts import PerSample, Projection
+from renormal.contracts import PerSample, Projection, Stopped
 from renormal.files import write_whole
 
 FILE = "samples.csv"
@@ -27,18 +27,19 @@ def add_scores(rows: Sequence[Row], method: str, scores: PerSample) -> None:
         row[f"{method}/score"] = score
 
 
-def add_descent(rows: Sequence[Row], method: str, result: Projection, start: PerSample, seconds: float) -> None:
-    """How the descent of each photograph went; of a texture's tiles the mean, and "stopped" if all of them did.
+def add_descent(rows: Sequence[Row], method: str, result: Projection, seconds: float) -> None:
+    """How the descent of each photograph went; of a texture's tiles the mean, and "stopped" if all of them
+    arrived.
 
-    start: E(x0). seconds: of the whole batch, shared in proportion to the evaluations. Of several descents of one
+    seconds: of the whole batch, shared in proportion to the evaluations. Of several descents of one
     photograph, by several models or on several views, the first is told of, and the seconds of all.
     """
     steps = result.steps.view(len(rows), -1).double()  # (B·T,) → (B, T)
     work = (steps + 1).sum(dim=1)  # an evaluation more than updates
     columns = {
         "steps": steps.mean(dim=1),
-        "stopped": result.stopped.view(len(rows), -1).all(dim=1),
-        "energy_start": start.view(len(rows), -1).mean(dim=1),
+        "stopped": (result.stopped == Stopped.ARRIVED).view(len(rows), -1).all(dim=1),
+        "energy_start": result.energy_start.view(len(rows), -1).mean(dim=1),
         "energy_end": result.terms.total.view(len(rows), -1).mean(dim=1),
         "seconds": seconds * work / work.sum(),
     }

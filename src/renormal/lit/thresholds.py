@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import islice, zip_longest
 from typing import Any
 
@@ -15,34 +16,52 @@ from renormal.contracts import Autoencoder, FittedScore, Images, Score
 from renormal.lit.batches import AT_A_TIME, channels_last, in_batches
 from renormal.lit.datamodule import SourceData
 from renormal.lit.gathering import gathered
-from renormal.projection import Descent, reconstruction_losses, settle
+from renormal.projection import Descent, Settled, reconstruction_losses, settle
+
+
+@dataclass(frozen=True)
+class NormalLosses:
+    """Settles descents for one model, and measures L_r of normal images under each: T is a quantile of them.
+
+    samples: of the whole test set; no descent has more slots than that. Descents with one energy, precision and number
+    of slots share their losses. Every rank calls it with the same descents, in the same order.
+    """
+
+    trainer: L.Trainer
+    data: SourceData
+    model: Autoencoder
+    samples: int
+    known: dict[Any, Tensor] = field(default_factory=dict)
+
+    def __call__(self, descent: Descent) -> tuple[Settled, Tensor]:
+        settled = settle(descent, self.model, self._few)
+        settled = replace(settled, slots=min(settled.slots, self.samples))
+        key = (settled.energy, settled.precision, settled.slots)
+        if key not in self.known:
+            self.known[key] = self._measured(settled)
+        return settled, self.known[key]
+
+    @cached_property
+    def _few(self) -> Images:
+        return channels_last(next(self.data.normal_images(AT_A_TIME)), self.trainer.strategy.root_device)
+
+    def _measured(self, descent: Settled) -> Tensor:
+        """Ranks take turns, batch by batch, and each batch is what one rank alone would see."""
+        size = descent.slots * max(1, AT_A_TIME // descent.slots)  # whole batches of the descent
+        own = islice(self.data.normal_images(size), self.trainer.global_rank, None, self.trainer.world_size)
+        device = self.trainer.strategy.root_device
+        mine = [reconstruction_losses(self.model, channels_last(images, device), descent).cpu() for images in own]
+        turns = zip_longest(*gathered(mine))
+        return torch.cat([losses for turn in turns for losses in turn if losses is not None])
 
 
 def with_thresholds(
     projections: Mapping[str, Descent], trainer: L.Trainer, data: SourceData, model: Autoencoder, *, samples: int
-) -> dict[str, Descent]:
-    """The descents with everything settled. samples: of the whole test set; no descent has more slots than that."""
-    few = channels_last(next(data.normal_images(AT_A_TIME)), trainer.strategy.root_device)
-    losses: dict[Any, Tensor] = {}
-    descents: dict[str, Descent] = {}
-    for name, projection in projections.items():
-        descent = settle(projection, model, few)
-        descent = replace(descent, slots=min(descent.slots or AT_A_TIME, samples))
-        key = (descent.energy, descent.precision, descent.slots)
-        if key not in losses:
-            losses[key] = normal_losses(descent, trainer, data, model)
-        descents[name] = replace(descent, stop=descent.stop.fitted(losses[key]))
-    return descents
-
-
-def normal_losses(descent: Descent, trainer: L.Trainer, data: SourceData, model: Autoencoder) -> Tensor:
-    """L_r of every normal image: ranks take turns, batch by batch, and each batch is what one rank alone would see."""
-    slots, device = descent.slots or AT_A_TIME, trainer.strategy.root_device
-    size = slots * max(1, AT_A_TIME // slots)  # whole batches of the descent
-    own = islice(data.normal_images(size), trainer.global_rank, None, trainer.world_size)
-    mine = [reconstruction_losses(model, channels_last(images, device), descent).cpu() for images in own]
-    turns = zip_longest(*gathered(mine))
-    return torch.cat([losses for turn in turns for losses in turn if losses is not None])
+) -> dict[str, Settled]:
+    """Each descent settled, with its T from normal images. samples: of the whole test set."""
+    measured = NormalLosses(trainer, data, model, samples)
+    ready = {name: measured(descent) for name, descent in projections.items()}
+    return {name: descent.fitted(losses) for name, (descent, losses) in ready.items()}
 
 
 @torch.no_grad()

@@ -6,13 +6,14 @@ result.x, result.steps, result.terms.total
 """
 
 from renormal.projection.anogan import AnoGANEnergy
+from renormal.projection.descent import Descent, Settled, reconstruction_losses, settle
 from renormal.projection.direction import Adam, Gradient
 from renormal.projection.energy import L1, Energy, dssim, model_loss, squared_error
 from renormal.projection.latent import LatentEnergy
 from renormal.projection.latent_start import Drawn, Encoded, LatentSearch, Start
 from renormal.projection.map_tv import ClippedGradient, TotalVariation
 from renormal.projection.mask import error_mask, known_mask, no_mask
-from renormal.projection.project import Descent, energies, project, reconstruction_losses, settle
+from renormal.projection.project import Observer, project
 from renormal.projection.stop import AnyOf, Never, Plateau, Threshold
 
 __all__ = [
@@ -29,12 +30,13 @@ __all__ = [
     "LatentEnergy",
     "LatentSearch",
     "Never",
+    "Observer",
     "Plateau",
+    "Settled",
     "Start",
     "Threshold",
     "TotalVariation",
     "dssim",
-    "energies",
     "error_mask",
     "known_mask",
     "model_loss",

@@ -21,7 +21,7 @@ def computing(device: torch.device, precision: str) -> torch.autocast:
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16")
 
 
-def settled(precision: str, energy: Any, model: Autoencoder, x0: Images) -> str:
+def settled_precision(precision: str, energy: Any, model: Autoencoder, x0: Images) -> str:
     """What auto stands for: bfloat16 where the device is faster in it and L_r of these images survives it.
 
     x0: a few samples. Warns where accuracy forbids what the device could.

@@ -37,7 +37,8 @@ class Slots:
     memory: Any  # of the direction and of the stop criterion: nested tuples of tensors
     fresh_memory: Any
     done: PerSample
-    stopped: PerSample
+    stopped: PerSample  # why it is done: a `Stopped`
+    energy_start: PerSample
 
 
 def combine(function: Callable[..., Tensor], *trees: Any) -> Any:
@@ -60,8 +61,8 @@ def write_rows(target: Any, source: Any, rows: Tensor) -> None:
 class Queue:
     """Feeds samples into slots and gathers what comes out, in the order of the input.
 
-    Slots of several threads may draw from it. points: where the samples start, x0 itself unless z moves. arrived: told
-    how many samples have just left.
+    Slots of several threads may draw from it. points: where the samples start, x0 itself unless z moves. finished:
+    called with the number of samples that are newly done.
     """
 
     def __init__(
@@ -70,18 +71,19 @@ class Queue:
         points: Tensor,
         omega: Mask | None,
         step_size: float,
-        arrived: Callable[[int], None] | None = None,
+        finished: Callable[[int], None] | None = None,
     ) -> None:
         samples = len(x0)
         nothing = x0.new_full((samples,), torch.nan)
         self.x0, self.points, self.omega, self.step_size = x0, points, omega, step_size
         self.entered, self.closed = 0, False
-        self.arrived, self.lock = arrived, Lock()
+        self.finished, self.lock = finished, Lock()
         self.result = Projection(
             x=torch.empty_like(x0),
             terms=EnergyTerms(nothing, nothing.clone(), nothing.clone(), torch.empty_like(x0)),
             steps=torch.zeros(samples, dtype=torch.long, device=x0.device),
-            stopped=torch.zeros(samples, dtype=torch.bool, device=x0.device),
+            stopped=torch.zeros(samples, dtype=torch.long, device=x0.device),
+            energy_start=nothing.clone(),
         )
 
     def images(self, points: Tensor, terms: EnergyTerms) -> Images:
@@ -115,7 +117,8 @@ class Queue:
             memory=combine(Tensor.clone, memory),
             fresh_memory=memory,
             done=zeros.bool(),
-            stopped=zeros.bool(),
+            stopped=zeros.long(),
+            energy_start=zeros.clone(),
         )
 
     def exchange(self, slots: Slots) -> bool:
@@ -141,8 +144,9 @@ class Queue:
             whole[sample] = part[rows].to(whole.dtype)  # a model may answer in bfloat16
         self.result.steps[sample] = slots.steps[rows]
         self.result.stopped[sample] = slots.stopped[rows]
-        if self.arrived is not None:
-            self.arrived(len(rows))
+        self.result.energy_start[sample] = slots.energy_start[rows].to(self.result.energy_start.dtype)
+        if self.finished is not None:
+            self.finished(len(rows))
 
     def _admit(self, slots: Slots, rows: Tensor) -> None:
         if len(rows) == 0:
@@ -155,5 +159,5 @@ class Queue:
             slots.omega[rows] = self.omega[sample]
         slots.step_size[rows] = self.step_size
         slots.steps[rows], slots.clock[rows] = 0, 0
-        slots.done[rows], slots.stopped[rows] = False, False
+        slots.done[rows] = False
         write_rows(slots.memory, slots.fresh_memory, rows)
