@@ -93,8 +93,8 @@ def test_the_command_writes_one_for_all(tmp_path: Path, capsys: pytest.CaptureFi
 @pytest.mark.parametrize(
     ("records", "line"),
     [
-        ([made_up()], "no record has chosen its settings"),
-        ([GRID, chose("pill", (0.9, 0.9), 0.8)], "choose with choose=grid"),
+        ([made_up()], "no record holds chosen settings"),
+        ([GRID, chose("pill", (0.9, 0.9), 0.8)], "run them with choose=grid"),
     ],
 )
 def test_what_cannot_be_one_for_all_says_so(

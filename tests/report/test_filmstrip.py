@@ -14,7 +14,7 @@ from PIL import Image
 
 from renormal.report.cli import main
 from renormal.report.figures import with_step_size
-from renormal.report.film import COLUMNS, changed, chosen, write_animation
+from renormal.report.film import COLUMNS, change_map, frame_indices, write_animation
 from renormal.report.gallery import galleries
 from renormal.report.record import Record
 from renormal.report.strips import Film, film_of
@@ -76,15 +76,15 @@ def test_a_frame_shows_x_its_reconstruction_and_what_has_changed(tmp_path: Path)
 
 def test_change_is_measured_in_grey_levels() -> None:
     x0, x = Image.new("RGB", (2, 2), (100, 100, 100)), Image.new("RGB", (2, 2), (100, 100, 196))  # 32 of 255 on average
-    assert changed(x0, x0).max() <= 3  # inferno begins at nearly black
-    one, other = changed(x, x0), changed(x0, x)
+    assert change_map(x0, x0).max() <= 3  # inferno begins at nearly black
+    one, other = change_map(x, x0), change_map(x0, x)
     assert (one == other).all()
-    assert (one == changed(Image.new("RGB", (2, 2), (132, 132, 132)), x0)).all()
+    assert (one == change_map(Image.new("RGB", (2, 2), (132, 132, 132)), x0)).all()
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 8, 31, 101])
 def test_a_filmstrip_has_few_columns_with_the_first_and_the_last(count: int) -> None:
-    columns = chosen(count)
+    columns = frame_indices(count)
     assert len(columns) == min(count, COLUMNS) == len(set(columns))
     assert (columns[0], columns[-1]) == (0, count - 1)
     assert columns == sorted(columns)

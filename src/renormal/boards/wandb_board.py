@@ -17,11 +17,7 @@ from renormal.boards.board import Best, Board, Overlay
 from renormal.lit.panels import Pixels
 from renormal.lit.samples import Row, columns_of
 
-EXIT_CODES = {
-    "finished": 0,
-    "failed": 1,
-    "aborted": 130,
-}  # Lightning sends "success" after each stage
+EXIT_CODES = {"finished": 0, "failed": 1, "aborted": 130}  # not "success": Lightning sends it after each stage
 BINS = 100  # of a histogram, ours; wandb allows 512
 CLASSES = {"truth": {1: "defect"}, "found": {1: "found"}}
 

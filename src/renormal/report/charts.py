@@ -1,4 +1,4 @@
-"""The charts of the page: matplotlib's SVG in the page's own colours and fonts, light and dark."""
+"""Charts of the page: SVG by matplotlib, with the font and the light and dark colours of the page."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from renormal.report.record import Record
 from renormal.report.table import MODELS, ranked, words
 
-SIZE = (4.6, 3.4)  # inches of 72 units: its letters are as large as the page's on a phone
-INK, GRID = "#010203", "#010204"  # stand for currentColor and --line
-COLOURS = ("#1f6f8b", "#c8553d", "#588157", "#7d5ba6", "#b08900", "#5c677d")  # stand for --chart-0 …
+SIZE = (4.6, 3.4)  # inches, 72 units each: on a phone its text is as large as the page's
+INK, GRID = "#010203", "#010204"  # placeholders of currentColor and --line
+COLOURS = ("#1f6f8b", "#c8553d", "#588157", "#7d5ba6", "#b08900", "#5c677d")  # placeholders of --chart-0 …
 PAGE_COLOURS = {
     INK: "currentColor",
     GRID: "var(--line)",
@@ -26,7 +26,7 @@ PAGE_COLOURS = {
 }
 STYLES = ("-", "--", ":", "-.")
 BINS = 50  # of a histogram, at most
-ROW = 0.34  # inches of a histogram's height
+ROW = 0.34  # height of a histogram in inches
 STYLE: Any = {  # rcParams
     "svg.fonttype": "none",
     "font.size": 9,
@@ -44,7 +44,7 @@ STYLE: Any = {  # rcParams
 
 
 def curve_chart(records: Sequence[Record], metric: str) -> str | None:
-    """The metric on the test set after each iteration, a line per job and projection; None where no job has one."""
+    """The metric on the test set after each iteration: one line per job and projection. None without any curve."""
     lines = [line for line in curves(records) if line[2].get(metric)]
     if not lines:
         return None
@@ -54,48 +54,51 @@ def curve_chart(records: Sequence[Record], metric: str) -> str | None:
         for record, method, curve in lines:
             values = curve[metric]
             places = curve.get("iterations") or range(1, len(values) + 1)
-            axes.plot(places, values, **look(records, lines, record, method))
+            axes.plot(places, values, **line_style(records, lines, record, method))
         figure.legend(loc="outside lower center", ncols=2, fontsize=8, handlelength=2.4)
         title = f"{words(metric)} after each iteration, {records[0].category}"
         return inline(figure, title)
 
 
 def steps_chart(records: Sequence[Record]) -> str | None:
-    """How many samples took how many updates, a histogram per model and projection over all its seeds, as high as the
-    highest; None where no record says."""
+    """Samples by number of updates: one histogram per model and projection, over all seeds, scaled to its highest bar.
+
+    None where no record has these counts.
+    """
     counts: dict[tuple[str, str], NDArray[np.float64]] = {}
     lines = [line for line in curves(records) if line[2].get("steps")]
     if not lines:
         return None
     top = max(len(curve["steps"]) for *_, curve in lines)
     for record, method, curve in lines:
-        whole = np.pad(np.asarray(curve["steps"], dtype=float), (0, top - len(curve["steps"])))
-        counts[record.model, method] = counts.get((record.model, method), 0.0) + whole
+        padded = np.pad(np.asarray(curve["steps"], dtype=float), (0, top - len(curve["steps"])))
+        counts[record.model, method] = counts.get((record.model, method), 0.0) + padded
     edges = np.arange(0, top + BINS, -(-top // BINS)) - 0.5
     with rc_context(STYLE):
         figure = Figure(figsize=(SIZE[0], 0.6 + ROW * len(counts)), layout="constrained")
         rows = figure.subplots(len(counts), sharex=True, squeeze=False)[:, 0]
-        for axes, ((model, method), whole) in zip(rows, counts.items(), strict=True):
-            heights, _ = np.histogram(np.arange(top), edges, weights=whole)
+        for axes, ((model, method), total) in zip(rows, counts.items(), strict=True):
+            heights, _ = np.histogram(np.arange(top), edges, weights=total)
             axes.stairs(heights / heights.max(), edges, fill=True, color=colour(records, model))
             axes.set(yticks=[], ylim=(0, 1.08), xlim=(-0.5, top - 0.5))
             axes.set_ylabel(f"{MODELS.get(model, model)} {method}", rotation=0, ha="right", va="center", fontsize=8)
             axes.tick_params(bottom=axes is rows[-1])
         rows[-1].set_xlabel("updates")
-        return inline(figure, f"Updates that the samples took, {records[0].category}")
+        return inline(figure, f"Samples by number of updates, {records[0].category}")
 
 
-Line = tuple[Record, str, dict[str, list[float]]]
+Line = tuple[Record, str, dict[str, list[float]]]  # the record, the projection, its values by metric
 
 
 def curves(records: Sequence[Record]) -> Iterator[Line]:
+    """One line per job and projection, in the order of the table's models, then by seed."""
     for record in sorted(records, key=lambda record: (ranked(record.model, MODELS), record.model, record.seed)):
         for method, curve in record.curves.items():
             yield record, method, curve
 
 
-def look(records: Sequence[Record], lines: Sequence[Line], record: Record, method: str) -> dict[str, Any]:
-    """A colour for each model, a dash for each projection; of several seeds only the first has a name."""
+def line_style(records: Sequence[Record], lines: Sequence[Line], record: Record, method: str) -> dict[str, Any]:
+    """matplotlib's settings of a line: one colour per model, one dash per projection, one label for all seeds."""
     methods = list(dict.fromkeys(name for _, name, _ in lines))
     first = min(item.seed for item, *_ in lines if item.model == record.model)
     label = f"{MODELS.get(record.model, record.model)} {method}"
@@ -108,12 +111,13 @@ def look(records: Sequence[Record], lines: Sequence[Line], record: Record, metho
 
 
 def colour(records: Sequence[Record], model: str) -> str:
+    """The same model has the same colour in all charts of these records."""
     models = sorted({record.model for record in records}, key=lambda name: (ranked(name, MODELS), name))
     return COLOURS[models.index(model) % len(COLOURS)]
 
 
 def inline(figure: Figure, title: str) -> str:
-    """The figure as an element of a page, in the page's font and colours, with ids of its own."""
+    """The figure as an <svg> element in the page's font and colours. Its ids are unique: made from the title."""
     text = io.StringIO()
     with rc_context({"svg.hashsalt": title}):
         figure.savefig(
@@ -121,9 +125,7 @@ def inline(figure: Figure, title: str) -> str:
         )
     svg = text.getvalue()[text.getvalue().index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|font-family: [^;]*; ", "", svg, flags=re.DOTALL)
-    svg = re.sub(
-        r' id="(?![mp][0-9a-f]{8,}")[^"]*"', "", svg
-    )  # of groups, the same in every figure; nothing refers to them
+    svg = re.sub(r' id="(?![mp][0-9a-f]{8,}")[^"]*"', "", svg)  # ids of groups: not unique, and nothing refers to them
     svg = re.sub(r"(\d\.\d\d)\d+", r"\1", svg)
     for place, name in PAGE_COLOURS.items():
         svg = svg.replace(place, name)

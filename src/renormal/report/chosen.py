@@ -1,4 +1,4 @@
-"""Settings chosen on planted defects, and what they gain on the real ones over the constants that were configured."""
+"""Settings chosen on planted defects: their gain on the test set over the configured constants."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from renormal.report.former_names import CHOSEN
 from renormal.report.record import Record
 from renormal.report.table import MODELS, Table, words
 
-OWN = "score"  # what the stage choose calls the config's own score
+OWN = "score"  # the name that the stage choose gives to the score of the config
 SYMBOLS = {"step_size": "α", "energy.weight": "λ", "stop.quantile": "T quantile"}
 HEADERS = ("", "model", "chosen", "planted, as configured", "chosen", "f(x₀)", "test, as configured", "chosen", "gain")
 
 
 class Gain(NamedTuple):
-    """One job: on planted defects and on the test set, the first projection as configured and what was chosen."""
+    """One job: a metric of the first projection as configured, and of the chosen settings."""
 
     category: str
     model: str
-    settings: str  # in words
-    projection: str  # that stands for the configured constants
-    column: str  # of the chosen settings
-    planted: tuple[float, float]
-    baseline: float | None  # f(x0) on planted defects, under the better score
-    test: tuple[float, float] | None  # None where nothing could be scored
-    held_out: bool
+    settings: str  # the chosen ones, as text
+    projection: str  # the configured one
+    column: str  # of the table, with the numbers of the chosen settings
+    planted: tuple[float, float]  # (configured, chosen) on planted defects
+    baseline: float | None  # f(x0) on planted defects, under its best score
+    test: tuple[float, float] | None  # (configured, chosen) on the test set; None where nothing could be scored
+    held_out: bool  # the defects were planted on images that the training did not use
 
     @property
     def difference(self) -> float | None:
@@ -46,48 +46,49 @@ class Gain(NamedTuple):
 
 
 def gains(records: Sequence[Record], metric: str) -> list[Gain]:
-    """One for each record that chose its settings, or was given some."""
+    """One for each record whose settings were chosen by its own job or by earlier jobs."""
     return [gain_of(record, metric) for record in distinct(records)[0] if record.choice]
 
 
 def gain_of(record: Record, metric: str) -> Gain:
-    held = record.choice
-    chosen, before, judged = held["chosen"], held["reference"], held["metric"]
+    choice = record.choice
+    chosen, configured, planted_metric = choice["chosen"], choice["reference"], choice["metric"]
     column = next((name for name in CHOSEN if f"{name}/{metric}" in record.metrics), CHOSEN[0])
-    keys = f"{before['projection']}/{metric}", f"{column}/{metric}"
+    keys = f"{configured['projection']}/{metric}", f"{column}/{metric}"
     values = [record.metrics[key] for key in keys if key in record.metrics]
-    plain = [metrics[judged] for metrics in held["baseline"].values()]
+    baselines = [metrics[planted_metric] for metrics in choice["baseline"].values()]
     return Gain(
         category=record.category,
         model=MODELS.get(record.model, record.model),
-        settings=in_words(chosen, own_score(record)),
-        projection=before["projection"],
+        settings=settings_text(chosen, score_name(record)),
+        projection=configured["projection"],
         column=column,
-        planted=(before["metrics"][judged], chosen["metrics"][judged]),
-        baseline=max(plain, default=None),
+        planted=(configured["metrics"][planted_metric], chosen["metrics"][planted_metric]),
+        baseline=max(baselines, default=None),
         test=(values[0], values[1]) if len(values) == len(keys) else None,
-        held_out=held["held_out"],
+        held_out=choice["held_out"],
     )
 
 
-def in_words(chosen: dict[str, Any], own: str = OWN) -> str:
-    """eq8, α 0.125, λ 0.2, T quantile 0, dssim. own: what to call the config's own score."""
+def settings_text(chosen: dict[str, Any], own: str = OWN) -> str:
+    """eq8, α 0.125, λ 0.2, T quantile 0, dssim. own: the name to print for the score of the config."""
     numbers = [f"{SYMBOLS.get(place, place)} {value:.3g}" for place, value in chosen["settings"].items()]
     return ", ".join([chosen["projection"], *numbers, own if chosen["score"] == OWN else chosen["score"]])
 
 
-def own_score(record: Record) -> str:
-    """The class of the config's own score, as dssim."""
+def score_name(record: Record) -> str:
+    """The class of the config's score in lower case, for example dssim."""
     target = (record.config.get("score") or {}).get("_target_", OWN)
     return str(target).rpartition(".")[2].lower()
 
 
 def signed(value: float | None) -> str:
+    """+0.012, −0.012, or – for None."""
     return "–" if value is None else f"{value:+.3f}".replace("-", "−")
 
 
 def summary(found: Sequence[Gain], metric: str) -> list[str]:
-    """What a reader of the table must know of the column."""
+    """The table's notes on chosen settings: one per configured projection, and one where images were not held out."""
     lines = []
     for name in dict.fromkeys(gain.projection for gain in found):
         scored = [gain for gain in found if gain.projection == name and gain.difference is not None]
@@ -106,55 +107,55 @@ def summary(found: Sequence[Gain], metric: str) -> list[str]:
 
 
 def with_gains(table: Table, found: Sequence[Gain]) -> Table:
-    """The table, with a note on what was chosen."""
+    """The table with the notes of `summary` added."""
     return table._replace(notes=[*table.notes, *summary(found, table.metric)])
 
 
 def markdown(found: Sequence[Gain]) -> str:
-    """A pipe table for GitHub: what was chosen, job by job."""
+    """A Markdown table for GitHub: one row per job."""
     align = ("left", "left", "left", *("right",) * 6)
     rows = [gain.row for gain in found]
     return tabulate(rows, HEADERS, tablefmt="pipe", colalign=align, disable_numparse=True) + "\n"
 
 
 def one_for_all(records: Sequence[Record]) -> dict[str, Any]:
-    """The settings that do best on the planted defects of all jobs together, as choose.settings takes them.
+    """The settings with the best mean on the planted defects of all jobs, in the form that choose.settings reads.
 
-    Raises ValueError where the jobs did not try the same settings.
+    Raises ValueError where no job chose settings, or where the jobs have no common metric or settings.
     """
-    held = [record.choice for record in records if record.choice.get("trials")]
-    if not held:
-        raise ValueError("no record has chosen its settings: run experiment=choose first")
-    if len(metrics := {one["metric"] for one in held}) > 1:
-        raise ValueError(f"the jobs were judged by different metrics: {', '.join(sorted(metrics))}")
+    choices = [record.choice for record in records if record.choice.get("trials")]
+    if not choices:
+        raise ValueError("no record holds chosen settings: run experiment=choose first")
+    if len(metrics := {choice["metric"] for choice in choices}) > 1:
+        raise ValueError(f"the jobs chose by different metrics: {', '.join(sorted(metrics))}")
     (metric,) = metrics
-    tables = [{key_of(trial): trial["metrics"][metric] for trial in one["trials"]} for one in held]
+    tables = [{trial_key(trial): trial["metrics"][metric] for trial in choice["trials"]} for choice in choices]
     common = [key for key in tables[0] if all(key in table for table in tables)]
     if len(common) < 2:
-        raise ValueError("the jobs have tried no settings in common: choose with choose=grid")
+        raise ValueError("the jobs tried fewer than two settings in common: run them with choose=grid")
     best = max(common, key=lambda key: fmean(table[key] for table in tables))
-    constants = fmean(one["reference"]["metrics"][metric] for one in held)
-    baseline = fmean(max(metrics[metric] for metrics in one["baseline"].values()) for one in held)
+    constants = fmean(choice["reference"]["metrics"][metric] for choice in choices)
+    baseline = fmean(max(metrics[metric] for metrics in choice["baseline"].values()) for choice in choices)
     return {
-        "schema": held[0]["schema"],
-        "held_out": all(one["held_out"] for one in held),
+        "schema": choices[0]["schema"],
+        "held_out": all(choice["held_out"] for choice in choices),
         "metric": metric,
         "chosen": {**json.loads(best), "metrics": {metric: fmean(table[best] for table in tables)}},
-        "reference": {**held[0]["reference"], "metrics": {metric: constants}},
+        "reference": {**choices[0]["reference"], "metrics": {metric: constants}},
         "baseline": {"mean": {metric: baseline}},
-        "jobs": [f"{one['model']}/{one['category']}/{one['seed']}" for one in held],
+        "jobs": [f"{choice['model']}/{choice['category']}/{choice['seed']}" for choice in choices],
     }
 
 
-def key_of(trial: dict[str, Any]) -> str:
-    """A trial without what was measured."""
+def trial_key(trial: dict[str, Any]) -> str:
+    """A trial without its metrics, as JSON: trials of equal settings have equal keys."""
     return json.dumps({key: value for key, value in trial.items() if key != "metrics"}, sort_keys=True)
 
 
 def write_one_for_all(path: Path, records: Sequence[Record]) -> str:
-    """Write the file; what it holds, in a line."""
+    """Write the settings of `one_for_all` to `path`. Returns one line about them."""
     content = one_for_all(records)
     write_whole(path, json.dumps(content, indent=1, ensure_ascii=False))
     value = content["chosen"]["metrics"][content["metric"]]
     mean = f"planted {words(content['metric'])} {value:.3f}, mean of {len(content['jobs'])} jobs"
-    return f"{path}: {in_words(content['chosen'])}: {mean}"
+    return f"{path}: {settings_text(content['chosen'])}: {mean}"

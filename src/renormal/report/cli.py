@@ -1,4 +1,4 @@
-"""renormal-report: a folder of records in, the table and one page out."""
+"""`renormal-report`: writes the table and the page of a folder of records."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from renormal.files import write_whole
 if TYPE_CHECKING:
     from renormal.report.record import Record
     from renormal.report.status import Status
+    from renormal.report.table import Table
 
-
-USUAL = ("pixel_auroc", "image_auroc", "squares_psnr_hole")  # the metric of the table: the first that there is
+USUAL = ("pixel_auroc", "image_auroc", "squares_psnr_hole")  # the default metric is the first that a record has
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -25,23 +25,25 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("folder", type=Path, help="outputs/<name> or results/<name>")
     parser.add_argument("--metric", help="pixel_auroc (default where there are masks), aupro, image_auroc, …")
     parser.add_argument("--figures", action="store_true", help="also write the paper's figures as PNG and PDF")
-    parser.add_argument("--publish", type=Path, help="copy the records there, without pictures and without paths")
-    parser.add_argument("--one-for-all", type=Path, metavar="JSON", help="write the settings that suit all jobs best")
-    parser.add_argument("--wandb", action="store_true", help="also log the table as a run of its own")
+    parser.add_argument("--publish", type=Path, help="copy the records to this folder, without pictures and paths")
+    parser.add_argument(
+        "--one-for-all", type=Path, metavar="JSON", help="write the best settings for all jobs together"
+    )
+    parser.add_argument("--wandb", action="store_true", help="also log the table as a wandb run")
     parser.add_argument("--out", type=Path, help="where to write (default: the folder itself)")
     return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print how far the sweep is and the table, write table.{md,csv,tex} and report.html.
+    """Print the table and the progress of the sweep; write table.{md,csv,tex} and report.html.
 
-    2 for nothing to show, 1 for a failed job or a file that cannot be read.
+    The exit status is 2 where there is nothing to show, 1 for a failed job or an unreadable file, else 0.
     """
     options = parse(arguments)
     if not options.folder.is_dir():
         return fail(f"{options.folder}: no such folder")
 
-    from renormal.report.record import publish, read_records
+    from renormal.report.record import read_records
     from renormal.report.status import read_status
 
     records, problems = read_records(options.folder)
@@ -50,26 +52,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for problem in problems:
         print(f"unreadable: {problem}", file=sys.stderr)
     if not records and not status.unfinished:
-        return fail(f"{options.folder}: no record.json that can be read; a finished run leaves one")
+        return fail(f"{options.folder}: no record.json that can be read; each finished run writes one")
     metrics = sorted({key.partition("/")[2] for record in records for key in record.metrics})
-    if options.metric is None:  # photographs without masks have no pixel AUROC, those without defects nothing at all
-        options.metric = next((name for name in (*USUAL, *metrics) if name in metrics), USUAL[0])
-    elif options.metric not in metrics:
+    if options.metric not in (None, *metrics):
         return fail(f"metric {options.metric!r} is in no record; there are {', '.join(metrics) or 'none'}")
-    if options.publish:
-        for record in records:
-            print(publish(options.publish, record, options.folder))
-        return 1 if problems else 0
-    if options.one_for_all:
-        from renormal.report.chosen import write_one_for_all
-
-        try:
-            print(write_one_for_all(options.one_for_all, records))
-        except ValueError as error:
-            return fail(f"{options.folder}: {error}")
-        return 1 if problems else 0
+    options.metric = options.metric or next((name for name in (*USUAL, *metrics) if name in metrics), USUAL[0])
+    if options.publish or options.one_for_all:
+        return export(options, records) or int(bool(problems))
     write(options, records, status, problems)
-    return 1 if problems or status.of("failed") else 0
+    return int(bool(problems or status.of("failed")))
 
 
 def fail(line: str) -> int:
@@ -77,10 +68,24 @@ def fail(line: str) -> int:
     return 2
 
 
-def write(options: argparse.Namespace, records: list[Record], status: Status, problems: list[str]) -> None:
-    """Every output, the page's path last."""
-    from rich.console import Console
+def export(options: argparse.Namespace, records: list[Record]) -> int:
+    """Write what --publish or --one-for-all asks for, in place of table and page. Returns the exit status."""
+    from renormal.report.chosen import write_one_for_all
+    from renormal.report.record import publish
 
+    if options.publish:
+        for record in records:
+            print(publish(options.publish, record, options.folder))
+        return 0
+    try:
+        print(write_one_for_all(options.one_for_all, records))
+    except ValueError as error:
+        return fail(f"{options.folder}: {error}")
+    return 0
+
+
+def write(options: argparse.Namespace, records: list[Record], status: Status, problems: list[str]) -> None:
+    """Write every output file and print its content or its path, the page last."""
     from renormal.report import chosen, render, repairs
     from renormal.report.html import write_page
     from renormal.report.table import build_table
@@ -88,12 +93,7 @@ def write(options: argparse.Namespace, records: list[Record], status: Status, pr
     out: Path = options.out or options.folder
     found = chosen.gains(records, options.metric)
     table = chosen.with_gains(build_table(records, options.metric), found)
-    console = Console()
-    for block in render.terminal(table, console.width) if records else []:
-        console.print(block)
-    legend = [render.legend(table)] if records else []
-    for line in (*legend, *table.rates, *table.notes, *(render.progress(status) if status.unfinished else [])):
-        console.print(str(line), highlight=False, markup=False, soft_wrap=True)
+    print_table(table, records, status)
     for name, text in (("md", render.markdown), ("csv", render.comma_separated), ("tex", render.latex)):
         write_whole(out / f"table.{name}", text(table))
     if found:
@@ -109,9 +109,23 @@ def write(options: argparse.Namespace, records: list[Record], status: Status, pr
     if options.wandb:
         from renormal.report.online import log_table
 
-        logging.basicConfig(format="%(message)s", level=logging.INFO)  # where the run is, or how to send it
+        logging.basicConfig(format="%(message)s", level=logging.INFO)  # prints the address of the run
         log_table(out, records, table)
     print(write_page(out / "report.html", records, table, status, problems, home=options.folder))
+
+
+def print_table(table: Table, records: list[Record], status: Status) -> None:
+    """Print the table with its notes, then the progress of an unfinished sweep."""
+    from rich.console import Console
+
+    from renormal.report import render
+
+    console = Console()
+    for block in render.terminal(table, console.width) if records else []:
+        console.print(block)
+    legend = [render.legend(table)] if records else []
+    for line in (*legend, *table.rates, *table.notes, *(render.progress(status) if status.unfinished else [])):
+        console.print(str(line), highlight=False, markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

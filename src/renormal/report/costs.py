@@ -1,4 +1,4 @@
-"""What a sweep took: the mean time of each stage, and core-hours or GPU-hours over all jobs."""
+"""Cost of a sweep: the mean time of each stage, and core-hours or GPU-hours summed over jobs."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ HOUR = 3600.0
 
 
 class Cost(NamedTuple):
-    """One autoencoder on one kind of device."""
+    """The jobs of one autoencoder on one kind of device."""
 
     label: str
     device: str
     jobs: int
-    seconds: dict[str, float]  # by stage, the mean over jobs
-    hours: dict[str, float]  # by stage, the sum over jobs, of cores or of GPUs
+    seconds: dict[str, float]  # by stage, mean over jobs
+    hours: dict[str, float]  # by stage, sum over jobs, times the cores or GPUs of each
     unit: str
 
     @property
@@ -28,11 +28,11 @@ class Cost(NamedTuple):
 
 
 def costs(records: Sequence[Record]) -> list[Cost]:
-    """By model in the table's order, then one line for all where there are several and one kind of device."""
+    """One cost per model and device, in the order of the table; then one for all, where all have the same device."""
     rows = [
-        cost(MODELS.get(model, model), [r for r in records if (r.model, place(r)) == (model, where)])
-        for model, where in sorted(
-            {(r.model, place(r)) for r in records}, key=lambda job: (ranked(job[0], MODELS), job)
+        cost(MODELS.get(model, model), [r for r in records if (r.model, device_of(r)) == (model, device)])
+        for model, device in sorted(
+            {(r.model, device_of(r)) for r in records}, key=lambda job: (ranked(job[0], MODELS), job)
         )
     ]
     alike = len({(row.device, row.unit) for row in rows}) == 1
@@ -40,17 +40,17 @@ def costs(records: Sequence[Record]) -> list[Cost]:
 
 
 def cost(label: str, records: Sequence[Record]) -> Cost:
-    device, unit = place(records[0])
+    device, unit = device_of(records[0])
     stages = list(dict.fromkeys(stage for record in records for stage in record.seconds))
     means = {stage: fmean(record.seconds.get(stage, 0.0) for record in records) for stage in stages}
     hours = {
-        stage: sum(record.seconds.get(stage, 0.0) * width(record) for record in records) / HOUR for stage in stages
+        stage: sum(record.seconds.get(stage, 0.0) * units_held(record) for record in records) / HOUR for stage in stages
     }
     return Cost(label, device, len(records), means, hours, unit)
 
 
-def place(record: Record) -> tuple[str, str]:
-    """The device's name, and what is paid for on it."""
+def device_of(record: Record) -> tuple[str, str]:
+    """The device's name, and the unit of its cost."""
     return str(record.device.get("name", "")), "core-hours" if on_cpu(record) else "GPU-hours"
 
 
@@ -58,7 +58,7 @@ def on_cpu(record: Record) -> bool:
     return str(record.device.get("type", "cpu")) == "cpu"
 
 
-def width(record: Record) -> int:
-    """How many cores, or GPUs, a job holds while it runs."""
+def units_held(record: Record) -> int:
+    """The number of cores, or of GPUs, that the job holds while it runs."""
     devices = int(record.device.get("devices", 1))
     return devices * int(record.device.get("threads", 1)) if on_cpu(record) else devices

@@ -1,4 +1,4 @@
-"""The best and the worst of a category, by the AUROC of each image's own map: nobody picks them by hand."""
+"""Figures of the best and the worst test images of a job, ranked by the pixel AUROC of each image alone."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from renormal.report.chosen import in_words, own_score
+from renormal.report.chosen import score_name, settings_text
 from renormal.report.film import title_of
 from renormal.report.former_names import CHOSEN
 from renormal.report.gallery import DEFECT, MAPS, Panel, by_sample
 from renormal.report.record import Record, stem_of
 from renormal.report.strips import cut
 
-COUNT = 10  # of each
+COUNT = 10  # best images of a figure, and as many worst
 LABELS = {"truth": "$x_0$, truth", "f(x0)": "$f(x_0)$", "x_N": "$x_N$", MAPS[1]: "map of $x_N$"}
-SIDE = 0.95  # inches of a picture
+SIDE = 0.95  # side of a picture in inches
 
 
 class Ranked(NamedTuple):
-    """A defective sample, its panel, and the AUROC of its pixels among themselves."""
+    """A defective sample, its panel, and the AUROC of its own pixels."""
 
     path: str
     panel: Panel
@@ -30,46 +30,49 @@ class Ranked(NamedTuple):
 
 
 def extreme_figures(records: Sequence[Record]) -> Iterator[tuple[str, Figure]]:
-    """(name, figure) for each job and projection whose panels show at least twice COUNT defects (`test.panels`)."""
+    """(name, figure) for each job and projection with at least 2 · COUNT panels of defects (`test.panels`)."""
     for record in records:
         for method, found in ranked_by_method(record).items():
             if len(found) >= 2 * COUNT:
                 name = f"extremes-{method}-{stem_of(record, records)}"
                 title = f"{record.name}: {title_of(record, method)}"
                 if method in CHOSEN and record.choice:
-                    title += f": {in_words(record.choice['chosen'], own_score(record))}"
+                    title += f": {settings_text(record.choice['chosen'], score_name(record))}"
                 yield name, extremes_figure(found, title)
 
 
 def ranked_by_method(record: Record) -> dict[str, list[Ranked]]:
-    """By projection the samples that have a mask, the best first."""
+    """Projection → its samples with an AUROC, the best first."""
     found: dict[str, list[Ranked]] = {}
     for (path, _), panels in by_sample([record], []).items():
         for panel in panels:
-            auroc = own_auroc(panel)
+            auroc = panel_auroc(panel)
             if auroc is not None:
                 found.setdefault(panel.method, []).append(Ranked(path, panel, auroc))
     return {method: sorted(items, key=lambda item: -item.auroc) for method, items in found.items()}
 
 
-def own_auroc(panel: Panel) -> float | None:
-    """As the test measured it, in older records by the 8-bit map. None: pixels of one kind, or files that are gone."""
+def panel_auroc(panel: Panel) -> float | None:
+    """The pixel AUROC that the test measured; in older records, which do not hold it, that of the 8-bit map.
+
+    None where all pixels are normal or all defective, or where a file is missing or unreadable.
+    """
     try:
         maps = cut(panel.maps, MAPS)
     except (OSError, ValueError):
-        return None  # the page says so
+        return None  # the page names the file
     if panel.auroc is not None:
         return panel.auroc
     scores, truth = (np.asarray(maps[name]) for name in MAPS[1:])
     negatives, positives = (np.bincount(scores[truth == kind], minlength=256) for kind in (0, DEFECT))
     if not negatives.sum() or not positives.sum():
         return None
-    below = negatives.cumsum() - negatives / 2  # normal pixels below each level, half of those at it
+    below = negatives.cumsum() - negatives / 2  # normal pixels below each level, plus half of those at it
     return float(positives @ below / (positives.sum() * negatives.sum()))
 
 
 def extremes_figure(found: Sequence[Ranked], title: str) -> Figure:
-    """Above the best, below the worst: x0 with the truth, f(x0) where there is one, x_N, its map."""
+    """The best samples above the worst. Rows: x0 with the truth, f(x0) if there is one, x_N, map of x_N."""
     rows = ["truth", *(["f(x0)"] if "f(x0)" in found[0].panel.tiles else []), "x_N", MAPS[1]]
     figure = Figure(figsize=(COUNT * SIDE + 0.6, 2 * (len(rows) * SIDE + 0.45) + 0.3), layout="constrained")
     figure.suptitle(title, x=0.01, ha="left", fontsize=10)

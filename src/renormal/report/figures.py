@@ -1,4 +1,4 @@
-"""The paper's figures from records, as PNG and PDF: curves here, pictures in pictures.py."""
+"""The paper's figures from records, as PNG and PDF. Curves are drawn here, pictures in pictures.py."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from renormal.report.strips import film_of
 from renormal.report.table import MODELS, PAPER_METRIC, Column, paper_numbers, words
 
 PAPER_IMAGES = 3_000_000  # section 4.1: 300 epochs of 10 000
-SIZE = (6.4, 3.4)  # inches: one text column with its legend
+SIZE = (6.4, 3.4)  # inches: one text column and the legend
 COLOURS = ("#1f6f8b", "#c8553d", "#588157", "#7d5ba6", "#b08900", "#5c677d")
 
 
-def axes_of(figure: Figure, *, x: str, y: str, title: str) -> None:
-    """Quiet axes: no box, a light grid, a legend only where there is something to tell apart."""
+def style_axes(figure: Figure, *, x: str, y: str, title: str) -> None:
+    """Label the axes and draw them without a box, with a light grid, and with a legend where lines have labels."""
     axes = figure.gca()
     axes.set(xlabel=x, ylabel=y)
     axes.set_title(title, loc="left", fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="#dddddd", linewidth=0.6)
     if axes.get_legend_handles_labels()[0]:
-        figure.legend(loc="outside right upper", frameon=False, fontsize=9)  # beside the lines, never on them
+        figure.legend(loc="outside right upper", frameon=False, fontsize=9)  # outside: it must not cover lines
 
 
 def iteration_figure(record: Record, metric: str = "pixel_auroc") -> Figure:
     """The metric on the test set after each iteration, one line per projection (figure 5).
 
-    A curve holds one value per iteration, the first after update 1, or says otherwise in its "iterations".
+    A curve has one value per iteration, the first after update 1, or names its iterations under "iterations".
     """
     figure = Figure(figsize=SIZE, layout="constrained")
     axes = figure.add_subplot()
@@ -50,12 +50,12 @@ def iteration_figure(record: Record, metric: str = "pixel_auroc") -> Figure:
     if baseline is not None:
         axes.axhline(baseline, color="#888888", linestyle=":", linewidth=1, label="baseline f(x0)")
     title = f"{MODELS.get(record.model, record.model)}, {record.category}"
-    axes_of(figure, x="iteration", y=words(metric), title=title)
+    style_axes(figure, x="iteration", y=words(metric), title=title)
     return figure
 
 
 def with_step_size(record: Record, method: str) -> str:
-    """eq5_0_2 whose α is 0.2 → eq5, α = 0.2."""
+    """Label of a projection: eq5_0_2 with α = 0.2 → "eq5, α = 0.2"."""
     step_size = record.config.get("projections", {}).get(method, {}).get("step_size")
     if step_size is None:
         return method
@@ -63,7 +63,7 @@ def with_step_size(record: Record, method: str) -> str:
 
 
 def budget_figure(records: Sequence[Record], metric: str = "pixel_auroc") -> Figure:
-    """The metric against training images, a line per job and method; baselines are dashed, stars are the paper's."""
+    """The metric by number of training images, one line per job and method; baselines dashed, stars from the paper."""
     figure = Figure(figsize=SIZE, layout="constrained")
     axes = figure.add_subplot()
     lines = budget_lines(records, metric)
@@ -82,12 +82,12 @@ def budget_figure(records: Sequence[Record], metric: str = "pixel_auroc") -> Fig
         axes.plot([], [], "*", color="#444444", markersize=9, label="the paper")
         axes.plot([], [], "*", color="#444444", markerfacecolor="white", markersize=9, label="the paper's baseline")
     axes.set_xscale("log")
-    axes_of(figure, x="training images", y=words(metric), title="training budget")
+    style_axes(figure, x="training images", y=words(metric), title="training budget")
     return figure
 
 
 def budget_lines(records: Iterable[Record], metric: str) -> dict[tuple[str, str], list[tuple[float, float]]]:
-    """(training images, value) by job and method, where a job was trained with more than one budget."""
+    """(job, method) → (training images, value) of each budget, for jobs trained with at least two budgets."""
     lines: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for record in records:
         images = record.training.get("images")
@@ -100,7 +100,7 @@ def budget_lines(records: Iterable[Record], metric: str) -> dict[tuple[str, str]
 
 
 def paper_points(records: Sequence[Record], metric: str) -> dict[tuple[str, str], float]:
-    """The paper's numbers for the same lines."""
+    """(job, method) → the paper's number, for jobs on MVTec AD."""
     if metric != PAPER_METRIC:
         return {}
     jobs = {
@@ -117,7 +117,7 @@ def paper_points(records: Sequence[Record], metric: str) -> dict[tuple[str, str]
 
 
 def save(figure: Figure, stem: Path) -> list[Path]:
-    """`stem`.png and `stem`.pdf, without a date in them."""
+    """Write `stem`.png and `stem`.pdf, without a date: equal figures give equal files. Returns both paths."""
     png, pdf = stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.pdf")
     with whole_file(png) as file:
         figure.savefig(file, dpi=200, format="png")
@@ -127,7 +127,7 @@ def save(figure: Figure, stem: Path) -> list[Path]:
 
 
 def write_figures(folder: Path, records: Sequence[Record], metric: str) -> list[Path]:
-    """Every figure that the records have numbers for."""
+    """Write every figure that the records have numbers or pictures for. Returns the paths."""
     drawn = chain(picture_figures(records), extreme_figures(records), repair_figures(records))
     written = [path for name, figure in drawn for path in save(figure, folder / name)]
     for record in records:
