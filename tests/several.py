@@ -56,8 +56,9 @@ def _rank(rank: int, count: int, port: int, work: Callable[..., None], arguments
     torch.distributed.destroy_process_group()
 
 
-def command(place: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-    whole = [sys.executable, "-m", "renormal.run", *TWO, *DRAWN, *SMALL, "data.root=drawn", *arguments]
+def command(place: Path, *arguments: str, launcher: tuple[str, ...] = (), **environment: str) -> subprocess.Popen[str]:
+    """The real command. launcher: arguments of Python that start it, as those of torchrun."""
+    whole = [sys.executable, *launcher, "-m", "renormal.run", *TWO, *DRAWN, *SMALL, "data.root=drawn", *arguments]
     env = os.environ | {"OMP_NUM_THREADS": "1"} | environment
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen(whole, cwd=place, env=env, **pipes)

@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from renormal.job.errors import in_one_line
 from renormal.job.lock import BusyError
-from renormal.job.rank import rank
+from renormal.job.rank import is_rank_zero
 from renormal.job.state import forget, working
 from renormal.sweep.workers import own_slot
 
@@ -24,6 +24,7 @@ CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parents[1] /
 log = logging.getLogger(__name__)
 
 OmegaConf.register_new_resolver("basename", lambda path: Path(path or "folder").resolve().name, replace=True)
+OmegaConf.register_new_resolver("first_rank", lambda name: name if is_rank_zero() else None, replace=True)
 
 
 @hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")
@@ -38,15 +39,15 @@ def main(config: DictConfig) -> None:
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             raise  # the other jobs go on, and the sweep names this one at the end
         log.debug("why", exc_info=True)
-        if not isinstance(error, BusyError):
+        if is_rank_zero() and not isinstance(error, BusyError):
             forget(folder)
         sys.exit(f"renormal: {in_one_line(error)}")
 
 
 def work(config: DictConfig, folder: Path) -> None:
-    """The job in its folder, which no other process may use meanwhile; ranks beside the first look on."""
+    """Run the job. Rank 0 holds the folder's lock meanwhile and records how the job ends; other ranks write nothing."""
     line = own_slot()  # before torch loads: with it comes the device
-    with working(folder, config.trainer.max_epochs) if rank() == 0 else nullcontext() as journal:
+    with working(folder, config.trainer.max_epochs) if is_rank_zero() else nullcontext() as journal:
         from renormal.job.job import run_job  # torch and Lightning load here, so that --help does not wait for them
 
         run_job(config, line=line, tell=journal.tell if journal else None)

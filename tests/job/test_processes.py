@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,22 @@ def test_under_slurm_each_task_is_a_rank(place: Path) -> None:
     written = (folder / "record.json").stat().st_mtime_ns
     assert [end[0] for end in under_slurm(place, "name=slurm")] == [0, 0]
     assert (folder / "record.json").stat().st_mtime_ns == written
+
+
+def test_under_torchrun_on_two_nodes_the_job_is_done_once(place: Path) -> None:
+    """On both nodes LOCAL_RANK is 0: RANK tells them apart."""
+    meeting = ("--nnodes=2", "--nproc-per-node=1", "--master-addr=127.0.0.1", f"--master-port={free_port()}")
+    prefix = ("-m", "torch.distributed.run", *meeting)
+    arguments = ("name=torchrun", "trainer.devices=1", "trainer.num_nodes=2")
+    nodes = [
+        command(place, *arguments, launcher=(*prefix, f"--node-rank={node}"), GLOO_SOCKET_IFNAME="lo") for node in "01"
+    ]
+    ends = [ended(node) for node in nodes]
+    assert [end[0] for end in ends] == [0, 0], ends
+    folder = folder_of(place, "torchrun")
+    assert numbers(read_record(folder / "record.json")) == numbers(read_record(folder_of(place, NAME) / "record.json"))
+    assert (folder / "run.log").read_text().count("pixel AUROC") == 1
+    assert json.loads((folder / "state.json").read_text())["state"] == "done"
 
 
 def halves_rank(rank: int, place: Path) -> None:

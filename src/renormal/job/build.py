@@ -16,6 +16,7 @@ from renormal.contracts import Autoencoder, FittedScore, Images, Score
 from renormal.data import Source
 from renormal.functional.tiles import tiles
 from renormal.job.environment import precision_of
+from renormal.job.rank import started_by_srun
 from renormal.lit.datamodule import SourceData
 from renormal.lit.inpaint import Inpainting
 from renormal.lit.module import AutoencoderModule
@@ -182,5 +183,5 @@ def build_trainer(config: DictConfig, folder: Path, own: list[L.Callback], logge
 
 
 def requeued_by_submitit() -> list[SLURMEnvironment]:
-    """Inside SLURM: Lightning leaves the queue to submitit, two requeues of one job would race."""
-    return [SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else []
+    """Lightning's part for a job that srun started, without its own requeue: submitit requeues the job already."""
+    return [SLURMEnvironment(auto_requeue=False)] if started_by_srun() else []

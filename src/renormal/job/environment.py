@@ -15,7 +15,7 @@ import torch
 from omegaconf import DictConfig
 
 from renormal.functional.precision import has_bfloat16
-from renormal.job.rank import rank
+from renormal.job.rank import is_rank_zero
 
 PACKAGES = ("renormal", "torch", "lightning", "torchmetrics", "kornia", "hydra-core", "numpy")
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
@@ -75,7 +75,7 @@ def quieten() -> None:
 
     Ranks other than the first say nothing but what ends them.
     """
-    if rank():
+    if not is_rank_zero():
         logging.getLogger("renormal").setLevel(logging.CRITICAL)
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -35,7 +35,8 @@ from renormal.job.checkpoints import given, load, load_others, resume_from
 from renormal.job.environment import keep_freed_memory, precision_of, quieten, sum_alike
 from renormal.job.fingerprints import answered, chosen, digest, fingerprints, same_weights, source_of
 from renormal.job.loggers import logging_to
-from renormal.job.processes import processes, said_by_first, started, started_elsewhere
+from renormal.job.processes import processes, said_by_first, started
+from renormal.job.rank import started_elsewhere
 from renormal.job.recording import completed, headline, record_of
 from renormal.lit.damage_sheet import DamageSheet
 from renormal.lit.datamodule import SourceData

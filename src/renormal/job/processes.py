@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 
+from renormal.job.rank import LOCAL_RANK, started_elsewhere
 from renormal.report.record import portable
 
 if TYPE_CHECKING:
@@ -45,13 +46,6 @@ def processes(config: DictConfig) -> int:
     return count * int(nodes)
 
 
-def started_elsewhere() -> bool:
-    """Whether something else starts one process a device."""
-    from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
-
-    return "LOCAL_RANK" in os.environ or SLURMEnvironment.detect()
-
-
 class Other:
     """One of the other processes. What it prints is kept until it fails."""
 
@@ -63,7 +57,7 @@ class Other:
             stdin=subprocess.PIPE,
             stdout=self.output,
             stderr=self.output,
-            env={**os.environ, **environment, "LOCAL_RANK": str(number)},
+            env={**os.environ, **environment, LOCAL_RANK: str(number)},
             start_new_session=True,  # Ctrl-C is for rank 0, which ends the others
         )
         assert self.process.stdin is not None
@@ -115,12 +109,12 @@ def started(config: DictConfig) -> Iterator[None]:
         yield
         return
     if (OmegaConf.select(config, "trainer.num_nodes") or 1) > 1:
-        raise ValueError("trainer.num_nodes > 1 needs a process for each device on every node: start it with srun")
+        raise ValueError("trainer.num_nodes > 1 needs a process for each device: start it with srun or torchrun")
     folder, text = Path(config.folder), json.dumps(OmegaConf.to_container(config, resolve=True))
     meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "NODE_RANK": "0"}
     if sys.platform == "linux":
         meeting["GLOO_SOCKET_IFNAME"] = "lo"  # else the network that the host's name belongs to
-    with environment({**meeting, "LOCAL_RANK": "0"}):
+    with environment({**meeting, LOCAL_RANK: "0"}):
         others = [Other(number, text, meeting) for number in range(1, count)]
         over = threading.Event()
         threading.Thread(target=watch, args=(others, over, folder), daemon=True).start()

@@ -19,7 +19,6 @@ from omegaconf.errors import OmegaConfBaseException
 from renormal.job.errors import in_one_line, is_for_the_user
 from renormal.job.fingerprints import answered, fingerprints, possible_precisions, source_of
 from renormal.job.lock import LOCK, BusyError, locked
-from renormal.job.rank import rank
 from renormal.job.state import FILE, read_state
 from renormal.sweep.overrides import complaints
 from renormal.sweep.plan import Job, compose_jobs, folder_of, verdict, write_plan
@@ -31,8 +30,6 @@ SHOWN_BY = {  # what a folder shows of a key
     "ablation": "row",
 }
 log = logging.getLogger("renormal")
-
-OmegaConf.register_new_resolver("first_rank", lambda name: None if rank() else name, replace=True)
 
 
 class CheckSweep(Callback):

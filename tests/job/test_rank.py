@@ -1,0 +1,61 @@
+"""Which process is rank 0, whoever started it, and that no other one writes into the job's folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from renormal.job.lock import locked
+from renormal.job.rank import is_rank_zero, started_by_srun, started_elsewhere
+from several import command, ended, folder_of
+
+VARIABLES = (
+    *("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "TORCHELASTIC_RUN_ID"),
+    *("SLURM_PROCID", "SLURM_NTASKS", "SLURM_NTASKS_PER_NODE", "SLURM_JOB_NAME"),
+)
+SRUN = {"SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "2"}
+SHELL = SRUN | {"SLURM_JOB_NAME": "interactive"}
+TORCHRUN = {"TORCHELASTIC_RUN_ID": "none"}
+
+
+@pytest.mark.filterwarnings("ignore:The .srun. command")
+@pytest.mark.parametrize(
+    ("variables", "zero", "elsewhere", "srun"),
+    [
+        ({}, True, False, False),
+        ({"RANK": "0", "LOCAL_RANK": "0"} | TORCHRUN, True, True, False),
+        ({"RANK": "2", "LOCAL_RANK": "0"} | TORCHRUN, False, True, False),  # the first of the second node
+        ({"RANK": "1", "LOCAL_RANK": "1"} | TORCHRUN, False, True, False),
+        ({"RANK": "2", "LOCAL_RANK": "0", "SLURM_PROCID": "0"} | SRUN | TORCHRUN, False, True, False),
+        ({"RANK": "0", "LOCAL_RANK": "0", "SLURM_PROCID": "0"} | SRUN | TORCHRUN, True, True, False),
+        ({"LOCAL_RANK": "0", "NODE_RANK": "0"}, True, True, False),
+        ({"LOCAL_RANK": "1", "NODE_RANK": "0"}, False, True, False),
+        ({"LOCAL_RANK": "0", "NODE_RANK": "1"}, False, True, False),
+        ({"SLURM_PROCID": "0"} | SRUN, True, True, True),
+        ({"SLURM_PROCID": "1"} | SRUN, False, True, True),
+        ({"SLURM_PROCID": "0"} | SHELL, True, False, False),  # rank 0 in a shell on a node, and what it starts
+        ({"SLURM_PROCID": "0", "LOCAL_RANK": "1"} | SHELL, False, True, False),
+        ({"RANK": "", "LOCAL_RANK": "", "SLURM_PROCID": "1"} | SRUN, False, True, True),
+    ],
+)
+def test_one_process_of_a_job_is_rank_0(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], zero: bool, elsewhere: bool, srun: bool
+) -> None:
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert (is_rank_zero(), started_elsewhere(), started_by_srun()) == (zero, elsewhere, srun)
+
+
+def test_a_rank_of_another_node_leaves_the_folder_alone(tmp_path: Path) -> None:
+    """It neither waits for the lock that rank 0 holds nor writes the log, the state or the config."""
+    folder = folder_of(tmp_path, "nodes")
+    folder.mkdir(parents=True)
+    with locked(folder / ".lock", patience=0.0):
+        before = (folder / ".lock").read_text()
+        code, out, err = ended(command(tmp_path, "name=nodes", "stages=[tset]", RANK="2", LOCAL_RANK="0"))
+        assert (code, out) == (1, "")
+        assert err.startswith("renormal: stages has ['tset']")
+        assert [(path.name, path.read_text()) for path in folder.rglob("*")] == [(".lock", before)]
