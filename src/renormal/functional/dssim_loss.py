@@ -1,5 +1,7 @@
-"""Σ DSSIM with its gradient written out: faster on a CPU than through autograd, which streams every
-intermediate through memory. Here one image at a time passes through all operations while it is in the cache."""
+"""Σ DSSIM with its gradient written out: on a CPU faster than autograd, which reads and writes memory at every step.
+
+Here one image at a time goes through all operations while it is in the cache.
+"""
 
 from __future__ import annotations
 
@@ -11,21 +13,20 @@ from torch.autograd.function import once_differentiable
 
 from renormal.contracts import Images, PerSample
 from renormal.functional.norms import float32, scaled
-from renormal.functional.ssim import C1, C2, SIGMA, WINDOW, Bands, bands, both_sides
+from renormal.functional.ssim import SIGMA, WINDOW, Bands, bands, both_sides, check_shapes, factors
 
 
 @float32
 def dssim_sum(x: Images, y: Images, window: int = WINDOW, sigma: float = SIGMA) -> PerSample:
     """Σ (1 − SSIM(x, y)) / 2 over pixels and channels, in float32; differentiable once, in x and in y."""
-    if x.shape != y.shape:
-        raise ValueError(f"SSIM compares images of one shape, got {tuple(x.shape)} and {tuple(y.shape)}")
+    check_shapes(x, y)
     rows, columns = bands(x.shape[-2], window, sigma, x.device), bands(x.shape[-1], window, sigma, x.device)
     total: PerSample = _DSSIMSum.apply(x.float(), y.float(), rows, columns, torch.is_grad_enabled())  # type: ignore[no-untyped-call]
     return total
 
 
 class _DSSIMSum(torch.autograd.Function):
-    """The gradient is made in the forward pass, where the moments are at hand."""
+    """The forward pass computes the gradient, too: it has the moments."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, y: Tensor, rows: Bands, columns: Bands, differentiate: bool) -> Tensor:
@@ -62,11 +63,7 @@ def _value_and_slopes(
     """
     moments = torch.stack((x, y, (x * x).addcmul_(y, y), x * y))
     mean_x, mean_y, squares, product = both_sides(moments, rows[0], columns[0]).unbind()
-    mean_product, mean_squares = mean_x * mean_y, (mean_x * mean_x).addcmul_(mean_y, mean_y)
-    d2 = squares.sub_(mean_squares).add_(C2)
-    b = product.sub_(mean_product).mul_(2).add_(C2).div_(d2)
-    d1 = mean_squares.add_(C1)
-    a = mean_product.mul_(2).add_(C1).div_(d1)
+    a, b, d1, d2 = factors(mean_x * mean_y, (mean_x * mean_x).addcmul_(mean_y, mean_y), squares, product)
     ssim = a * b
     total = (1 - ssim).sum(dim=(1, 2, 3)) / 2
     if not differentiate:
@@ -76,9 +73,8 @@ def _value_and_slopes(
     torch.mul(a, inverse, out=slopes[3]).neg_()  # ∂/∂E[xy] = −A / d₂
     torch.mul(ssim, inverse, out=slopes[2]).mul_(0.5)  # ∂/∂E[x² + y²] = AB / 2d₂
     ratio = b.div_(d1)
-    other = ratio.neg().sub_(
-        slopes[3]
-    )  # ∂/∂μx = μy (A/d₂ − B/d₁) + μx (AB/d₁ − AB/d₂), and the same with x and y swapped
+    # ∂/∂μx = μy (A/d₂ − B/d₁) + μx (AB/d₁ − AB/d₂), and the same with x and y swapped
+    other = ratio.neg().sub_(slopes[3])
     own = ratio.mul_(a).sub_(slopes[2], alpha=2)
     torch.mul(other, mean_y, out=slopes[0]).addcmul_(own, mean_x)
     torch.mul(other, mean_x, out=slopes[1]).addcmul_(own, mean_y)

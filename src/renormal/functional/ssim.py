@@ -93,21 +93,43 @@ def blur(x: Tensor, window: int = WINDOW, sigma: float = SIGMA) -> Tensor:
     return blurred
 
 
+class Factors(NamedTuple):
+    """SSIM = a · b with its denominators: d₁ = μx² + μy² + c₁, d₂ = σx² + σy² + c₂."""
+
+    a: Tensor  # luminance, (2μxμy + c₁) / d₁
+    b: Tensor  # contrast and structure, (2σxy + c₂) / d₂
+    d1: Tensor
+    d2: Tensor
+
+
+def factors(mean_product: Tensor, mean_squares: Tensor, squares: Tensor, product: Tensor) -> Factors:
+    """From μxμy, μx² + μy², E[x² + y²] and E[xy]: σxy = E[xy] − μxμy, σx² + σy² = E[x² + y²] − μx² − μy².
+
+    Overwrites its first two arguments: on a CPU each further tensor costs time.
+    """
+    d2 = (squares - mean_squares).add_(C2)
+    b = (product - mean_product).mul_(2).add_(C2).div_(d2)
+    d1 = mean_squares.add_(C1)
+    return Factors(mean_product.mul_(2).add_(C1).div_(d1), b, d1, d2)
+
+
 @float32
 def ssim_map(x: Images, y: Images, window: int = WINDOW, sigma: float = SIGMA) -> Tensor:
     """(2μxμy + c₁)(2σxy + c₂) / ((μx² + μy² + c₁)(σx² + σy² + c₂)); (B, C, H, W), values in [−1, 1].
 
     The four moments that the formula needs are blurred together, in float32 whatever autocast says.
     """
-    if x.shape != y.shape:
-        raise ValueError(f"SSIM compares images of one shape, got {tuple(x.shape)} and {tuple(y.shape)}")
+    check_shapes(x, y)
     x, y = x.float().contiguous(), y.float().contiguous()
     moments = blur(torch.stack((x, y, x.square() + y.square(), x * y)), window, sigma)
     mean_x, mean_y, squares, product = moments.unbind()
-    mean_product, mean_squares = mean_x * mean_y, mean_x.square() + mean_y.square()
-    luminance = (2 * mean_product + C1) / (mean_squares + C1)
-    structure = (2 * (product - mean_product) + C2) / (squares - mean_squares + C2)
-    return luminance * structure
+    found = factors(mean_x * mean_y, mean_x.square() + mean_y.square(), squares, product)
+    return found.a * found.b
+
+
+def check_shapes(x: Images, y: Images) -> None:
+    if x.shape != y.shape:
+        raise ValueError(f"SSIM compares images of one shape, got {tuple(x.shape)} and {tuple(y.shape)}")
 
 
 def dssim_map(x: Images, y: Images, window: int = WINDOW, sigma: float = SIGMA) -> Tensor:
