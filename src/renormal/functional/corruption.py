@@ -11,6 +11,7 @@ import torch
 from renormal.contracts import Images, Mask
 from renormal.functional.draws import Draws
 from renormal.functional.fills import FILLS, Fill, painted
+from renormal.functional.geometry import turned
 
 BLOT, BAND = 0.75, 0.25  # shares of shapes: smooth blots, thin bent scratches; ours
 
@@ -86,8 +87,8 @@ def shapes(x: Images, sizes: tuple[float, float], draw: Draws) -> Mask:
     angle, stretch = 2 * math.pi * draw.uniform(count, 1, 1), 1 + 2 * draw.uniform(count, 1, 1).square()
     rows = torch.linspace(0, 1, height, device=x.device)[None, :, None] - draw.uniform(count, 1, 1)
     columns = torch.linspace(0, 1, width, device=x.device)[None, None, :] - draw.uniform(count, 1, 1)
-    along = (columns * angle.cos() + rows * angle.sin()) / stretch.sqrt()
-    across = (rows * angle.cos() - columns * angle.sin()) * stretch.sqrt()
+    along, across = turned(columns, rows, angle)
+    along, across = along / stretch.sqrt(), across * stretch.sqrt()
     radius = 2 * (along.square() + across.square()).sqrt() / size  # 1 at the border of an ellipse
     band = draw.uniform(count, 1, 1) < BAND
     ragged = draw.field(count, 10, height, width)[:, 0]

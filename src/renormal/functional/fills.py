@@ -12,6 +12,7 @@ from torch import Tensor
 
 from renormal.contracts import Images, Mask
 from renormal.functional.draws import Draws
+from renormal.functional.geometry import border
 
 Fill: TypeAlias = Callable[[Images, Images, Mask, Draws], Images]
 
@@ -85,7 +86,7 @@ def blurred(image: Images, other: Images, shape: Mask, draw: Draws) -> Images:
 
 def missing(image: Images, other: Images, shape: Mask, draw: Draws) -> Images:
     """Gone: the colour of a random pixel of the border of the image, where the backdrop lies."""
-    edges = torch.cat([image[:, :, 0], image[:, :, -1], image[:, :, :, 0], image[:, :, :, -1]], dim=2)
+    edges = border(image)
     pixel = (draw.uniform(len(image)) * edges.shape[2]).long().clamp(max=edges.shape[2] - 1)
     colour = edges[torch.arange(len(image), device=image.device), :, pixel]
     return colour[:, :, None, None].expand_as(image)

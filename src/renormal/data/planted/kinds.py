@@ -26,10 +26,15 @@ SHIFT = (0.15, 0.50)  # how far away a pasted patch comes from, in short sides, 
 PUSH = (0.02, 0.05)  # how far the material is bent, in short sides, ours
 
 
+def mean_under(values: Tensor, cover: Tensor) -> Tensor:
+    """Mean of each channel, weighted by how far a pixel is covered, (B, C, 1, 1)."""
+    weight = cover / cover.sum(dim=(2, 3), keepdim=True).clamp(min=1e-6)
+    return (values * weight).sum(dim=(2, 3), keepdim=True)
+
+
 def ink(images: Images, cover: Tensor, draw: Draw) -> Tensor:
     """A colour that stands out from what it covers, (B, C, 1, 1). Uses numbers 4 to 9."""
-    weight = cover / cover.sum(dim=(2, 3), keepdim=True).clamp(min=1e-6)
-    under = (images * weight).sum(dim=(2, 3), keepdim=True)
+    under = mean_under(images, cover)
     level = under.mean(dim=1, keepdim=True)
     step = draw.between(4, *STRENGTH)[..., None] * draw.sign(5)[..., None]
     step = torch.where((level + step > 1) | (level + step < 0), -step, step)
@@ -89,9 +94,7 @@ def grafted(images: Images, others: Images, draw: Draw) -> tuple[Images, Tensor]
     solves Poisson's equation, ours."""
     cover = blob(images, draw, soft=0.5)
     patch = shifted(others, draw)
-    weight = cover / cover.sum(dim=(2, 3), keepdim=True).clamp(min=1e-6)
-    gap = ((images - patch) * weight).sum(dim=(2, 3), keepdim=True)
-    return (patch + 0.5 * gap).clamp(0, 1), cover
+    return (patch + 0.5 * mean_under(images - patch, cover)).clamp(0, 1), cover
 
 
 def blurred(images: Images, others: Images, draw: Draw) -> tuple[Images, Tensor]:

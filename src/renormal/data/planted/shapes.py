@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from renormal.contracts import Images
+from renormal.functional.geometry import border, turned
 
 UNIFORMS = 24  # numbers in [0, 1) that one defect may use
 CELLS = 16  # side of a lattice of noise
@@ -67,9 +68,8 @@ def own_frame(images: Images, draw: Draw) -> tuple[Tensor, Tensor]:
     whole = height * width / min(height, width) ** 2
     radius = (draw.log_between(0, *AREA) * (whole / math.pi)).sqrt()
     aspect, angle = draw.log_between(1, 1.0, 2.5), draw.between(2, 0.0, 2 * math.pi)
-    along = (angle.cos() * x + angle.sin() * y) / (radius * aspect.sqrt())
-    across = (angle.cos() * y - angle.sin() * x) / (radius / aspect.sqrt())
-    return along, across
+    along, across = turned(x, y, angle)
+    return along / (radius * aspect.sqrt()), across / (radius / aspect.sqrt())
 
 
 def blob(images: Images, draw: Draw, *, ragged: float = 0.25, soft: float = 0.2) -> Tensor:
@@ -93,7 +93,7 @@ def line(images: Images, draw: Draw) -> Tensor:
     pixel = 1 / min(images.shape[-2:])
     length, half = draw.log_between(0, *LENGTH), draw.log_between(1, *HALF_WIDTH)
     angle, bow = draw.between(2, 0.0, 2 * math.pi), draw.between(3, -0.6, 0.6)
-    along, across = angle.cos() * x + angle.sin() * y, angle.cos() * y - angle.sin() * x
+    along, across = turned(x, y, angle)
     t = torch.linspace(-1, 1, SEGMENTS + 1)
     points = [(0.5 * length * a, 0.5 * length * bow * (1 - a * a)) for a in t]
     nearest = torch.full_like(along, torch.inf)
@@ -106,8 +106,7 @@ def line(images: Images, draw: Draw) -> Tensor:
 
 def backdrop(images: Images) -> Tensor:
     """The median colour of each image's outermost pixels, (B, C, 1, 1): what lies behind an object."""
-    edges = [images[..., 0, :], images[..., -1, :], images[..., 0], images[..., -1]]
-    return torch.cat(edges, dim=-1).median(dim=-1).values[..., None, None]
+    return border(images).median(dim=-1).values[..., None, None]
 
 
 def part(images: Images) -> Tensor:
