@@ -17,12 +17,12 @@ from tabulate import tabulate
 
 from renormal.contracts import Stopped
 from renormal.functional.holes import psnr, square_holes
-from renormal.inspect.inpaint import descent_of, load_model, sides
+from renormal.inspect.inpaint import descent_of
+from renormal.inspect.load import load
 from renormal.job.fingerprints import source_of
 from renormal.lit.datamodule import SourceData
 from renormal.lit.inpaint import damage
 from renormal.projection import Adam, Gradient, known_mask, project
-from renormal.report.record import read_record
 
 SEED = 1  # not that of the table
 KNOWN = {Adam(): (0.01, 0.02, 0.05, 0.1), Gradient(): (0.1, 0.25, 0.5)}
@@ -36,16 +36,16 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=64)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    record = read_record(options.run / "record.json")
-    config = OmegaConf.create(record.config)
+    job = load(options.run)
+    config = OmegaConf.create(job.record.config)
     config.data.source.root = options.root or config.data.source.root
-    data = SourceData(source_of(config), object_size=sides(record), patch_size=sides(record))
-    model = load_model(options.run, record).to(memory_format=torch.channels_last).requires_grad_(False)
+    data = SourceData(source_of(config), object_size=job.size, patch_size=job.size)
+    model = job.model.to(memory_format=torch.channels_last).requires_grad_(False)
     truth = data.training[: options.images].float() / 255
     damaged = damage(truth.contiguous(memory_format=torch.channels_last), square_holes, seed=SEED)
     rows = []
     for blind, grid in ((False, KNOWN), (True, BLIND)):
-        base = descent_of(record, blind=blind)
+        base = descent_of(job, blind=blind)
         for direction, steps in grid.items():
             for alpha, weight, safeguard in product(steps, (0.0, 0.05), (False, True)):
                 energy = replace(base.energy, weight=weight)

@@ -13,8 +13,10 @@ import torch
 from PIL import Image
 
 from renormal.data.images import read_mask
-from renormal.inspect.inpaint import load_model, main
+from renormal.inspect.inpaint import main
+from renormal.inspect.load import load
 from renormal.job.job import run_job
+from renormal.projection import Threshold
 from renormal.report.cli import main as report
 from renormal.report.record import Record, read_record
 
@@ -89,11 +91,16 @@ def test_what_is_missing_is_one_line(job: tuple[Path, Record], tmp_path: Path, c
     assert "not trained here" in lines[-1]
 
 
-def test_a_finished_job_is_loaded_as_a_network(job: tuple[Path, Record]) -> None:
-    model = load_model(job[0])
-    assert not model.training
-    side = job[1].data["size"]
-    assert model.reconstruct(torch.rand(1, 3, side, side)).image.shape == (1, 3, side, side)
+def test_a_finished_job_is_loaded_with_its_network_and_the_t_of_each_descent(job: tuple[Path, Record]) -> None:
+    folder, record = job
+    loaded = load(folder)
+    assert not loaded.model.training
+    x0 = torch.rand(1, loaded.channels, loaded.size, loaded.size)
+    assert loaded.model.reconstruct(x0).image.shape == x0.shape
+    measured = {name: record.projections[name]["threshold"] for name in ("inpaint", "inpaint_blind")}
+    assert {name: descent.stop for name, descent in loaded.descents.items()} == {
+        name: Threshold(value=value) for name, value in measured.items()
+    }
 
 
 def edited(folder: Path, change: Any) -> None:

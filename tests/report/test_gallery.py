@@ -30,8 +30,8 @@ def decoded(uri: str) -> np.ndarray:
 def test_each_way_stands_beside_the_baseline_of_its_model_in_the_order_of_the_table(tmp_path: Path) -> None:
     records = [job(tmp_path, model, "grid", {"a": "bent"}) for model in ("vae", "l2_ae")]
     (sample,) = galleries({"grid": records})["grid"].samples
-    assert [(shot.model, shot.method) for shot in sample.shots] == [
-        (model, method) for model in ("l2_ae", "vae") for method in ("baseline", "eq8")
+    assert [(shot.label, shot.method) for shot in sample.shots] == [
+        (label, method) for label in ("L² AE", "VAE") for method in ("baseline", "eq8")
     ]
     baseline, end = (decoded(shot.end) for shot in sample.shots[:2])
     assert np.abs(decoded(sample.x0) - 255).max() <= 3  # WebP is close, not exact
@@ -43,8 +43,8 @@ def test_maps_of_jobs_with_other_limits_are_on_one_scale(tmp_path: Path) -> None
     records = [job(tmp_path, "vae", "grid", {"a": "bent"}), job(tmp_path, "dsae", "grid", {"a": "bent"}, limit="0.25")]
     gallery = galleries({"grid": records})["grid"]
     assert gallery.limit == 0.5
-    greys = {shot.model: decoded(shot.map).mean() for shot in gallery.samples[0].shots}
-    assert greys["dsae"] == pytest.approx(greys["vae"] / 2, abs=2)
+    greys = {shot.label: decoded(shot.map).mean() for shot in gallery.samples[0].shots}
+    assert greys["DSAE"] == pytest.approx(greys["VAE"] / 2, abs=2)
 
 
 def test_of_several_seeds_the_first_is_shown(tmp_path: Path) -> None:

@@ -69,6 +69,12 @@ def test_jobs_are_named_in_as_few_words_as_there_are(odd: set[tuple[str, str, in
     assert dict(difference.values)["0.1"] == who
 
 
+def test_a_label_is_no_setting_in_which_jobs_differ() -> None:
+    labels = {"vae": "VAE", "mine": "Mine & γ"}
+    jobs = [made_up(model, config={"model": {"name": model, "label": label}}) for model, label in labels.items()]
+    assert differences([*jobs, made_up("dsae", config={"model": {"name": "dsae"}})]) == []
+
+
 def test_a_key_that_some_jobs_lack_is_a_difference() -> None:
     jobs = [configured("vae", "grid", 0), configured("gamma_vae", "grid", 0, speed=10)]
     assert [tuple(item) for item in differences(jobs)] == [("speed", [("–", "VAE"), ("10", "γ-VAE")])]

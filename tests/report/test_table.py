@@ -12,18 +12,20 @@ import pytest
 from made_up import made_up
 from rich.console import Console
 
+from renormal.report.columns import Column
+from renormal.report.paper import paper_models
 from renormal.report.record import Record
-from renormal.report.render import comma_separated, latex, legend, markdown, terminal
-from renormal.report.table import DRAWN, MODELS, UNSCORED, Cell, Column, Table, build_table, paper_numbers
+from renormal.report.render import comma_separated, latex, latex_label, legend, markdown, terminal
+from renormal.report.table import DRAWN, UNSCORED, Cell, Table, build_table, paper_numbers
 
 TEXTURES = ("carpet", "grid", "leather", "tile", "wood")
 
 
 def as_published() -> list[Record]:
     """Sixty records whose numbers are the paper's."""
-    paper = paper_numbers([Column(model, method) for model in MODELS for method in ("baseline", "grad")])
+    paper = paper_numbers([Column(model, method) for model in paper_models() for method in ("baseline", "grad")])
     records = []
-    for model in MODELS:
+    for model in paper_models():
         for category in dict.fromkeys(category for category, _ in paper):
             metrics = {f"{m}/pixel_auroc": paper[category, Column(model, m)] for m in ("baseline", "grad")}
             kind = "texture" if category in TEXTURES else "object"
@@ -46,7 +48,7 @@ def test_the_papers_numbers_give_its_mean_improvement_rate_and_its_layout() -> N
     assert round(100 * rate.rate, 2) == 9.52  # Table 1
     assert rate.paper == pytest.approx(rate.rate)
     assert (rate.improved, rate.cells) == (54, 60)  # one tie and five losses
-    assert [column.model for column in table.columns[::2]] == list(MODELS)
+    assert [column.model for column in table.columns[::2]] == paper_models()
     labels = ("carpet", "wood", "bottle", "zipper")
     assert [(table.rows[index].label, table.rows[index].group) for index in (0, 4, 5, 14)] == [
         (label, "Textures" if index < 2 else "Objects") for index, label in enumerate(labels)
@@ -81,7 +83,7 @@ def test_a_score_is_no_projection_and_improves_nothing() -> None:
 
 def test_a_score_that_the_paper_does_not_have_stands_alone() -> None:
     metrics = aurocs(baseline=0.8, kl_gradient=0.6, smooth=0.7)
-    runs = [made_up(model, **metrics, config={"scores": {"kl_gradient": {}, "smooth": {}}}) for model in MODELS]
+    runs = [made_up(model, **metrics, config={"scores": {"kl_gradient": {}, "smooth": {}}}) for model in paper_models()]
     table = build_table(runs)
     assert cell(table, "grid", "vae", "kl_gradient").paper == 0.507
     assert cell(table, "grid", "vae", "smooth").paper is None, "not that of a projection"
@@ -130,6 +132,18 @@ def test_categories_and_models_that_the_paper_does_not_have_come_last_without_it
     assert not any(cell.best for cell in table.mean.cells)  # means over different categories do not compare
 
 
+def test_a_model_is_labelled_by_its_own_config_in_every_output() -> None:
+    table = build_table([made_up("mine", config={"model": {"label": "my β²-VAE"}}), made_up("vae"), made_up("other")])
+    assert list(dict.fromkeys(column.label for column in table.columns)) == ["VAE", "my β²-VAE", "other"]
+    assert "my β²-VAE<br>eq8_adam" in markdown(table)
+    assert r"{my $\beta^2$-VAE}" in latex(table)
+
+
+@pytest.mark.parametrize(("label", "written"), [("L² AE", "$L^2$ AE"), ("γ-VAE", r"$\gamma$-VAE"), ("a_b", r"a\_b")])
+def test_labels_in_latex(label: str, written: str) -> None:
+    assert latex_label(label) == written
+
+
 def test_a_table_of_drawn_images_says_so_beside_the_papers_numbers() -> None:
     drawn = made_up(config={"data": {"name": "rehearsal"}})
     assert build_table([drawn, made_up("vae", "bottle")]).notes[0] == f"grid: {DRAWN}"
@@ -144,7 +158,7 @@ def test_good_photographs_alone_have_no_scores_and_the_table_says_so() -> None:
 
 def test_another_metric_stands_without_the_papers_numbers() -> None:
     table = build_table([made_up()], "aupro")
-    assert [tuple(column) for column in table.columns] == [("vae", "eq8_adam")]
+    assert table.columns == [Column("vae", "eq8_adam")]
     assert cell(table, "grid", "vae", "eq8_adam") == Cell(0.5, None, 1, None, None, best=True)
     assert "paper" not in legend(table)
 

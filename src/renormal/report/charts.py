@@ -13,8 +13,9 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from renormal.report.models import label, model_order
 from renormal.report.record import Record
-from renormal.report.table import MODELS, ranked, words
+from renormal.report.table import words
 
 SIZE = (4.6, 3.4)  # inches, 72 units each: on a phone its text is as large as the page's
 INK, GRID = "#010203", "#010204"  # placeholders of currentColor and --line
@@ -65,6 +66,7 @@ def steps_chart(records: Sequence[Record]) -> str | None:
 
     None where no record has these counts.
     """
+    labels = {record.model: label(record) for record in records}
     counts: dict[tuple[str, str], NDArray[np.float64]] = {}
     lines = [line for line in curves(records) if line[2].get("steps")]
     if not lines:
@@ -81,7 +83,7 @@ def steps_chart(records: Sequence[Record]) -> str | None:
             heights, _ = np.histogram(np.arange(top), edges, weights=total)
             axes.stairs(heights / heights.max(), edges, fill=True, color=colour(records, model))
             axes.set(yticks=[], ylim=(0, 1.08), xlim=(-0.5, top - 0.5))
-            axes.set_ylabel(f"{MODELS.get(model, model)} {method}", rotation=0, ha="right", va="center", fontsize=8)
+            axes.set_ylabel(f"{labels[model]} {method}", rotation=0, ha="right", va="center", fontsize=8)
             axes.tick_params(bottom=axes is rows[-1])
         rows[-1].set_xlabel("updates")
         return inline(figure, f"Samples by number of updates, {records[0].category}")
@@ -92,7 +94,7 @@ Line = tuple[Record, str, dict[str, list[float]]]  # the record, the projection,
 
 def curves(records: Sequence[Record]) -> Iterator[Line]:
     """One line per job and projection, in the order of the table's models, then by seed."""
-    for record in sorted(records, key=lambda record: (ranked(record.model, MODELS), record.model, record.seed)):
+    for record in sorted(records, key=lambda record: (model_order(record.model), record.seed)):
         for method, curve in record.curves.items():
             yield record, method, curve
 
@@ -101,18 +103,17 @@ def line_style(records: Sequence[Record], lines: Sequence[Line], record: Record,
     """matplotlib's settings of a line: one colour per model, one dash per projection, one label for all seeds."""
     methods = list(dict.fromkeys(name for _, name, _ in lines))
     first = min(item.seed for item, *_ in lines if item.model == record.model)
-    label = f"{MODELS.get(record.model, record.model)} {method}"
     return {
         "color": colour(records, record.model),
         "linestyle": STYLES[methods.index(method) % len(STYLES)],
         "linewidth": 1.4,
-        "label": label if record.seed == first else "_",
+        "label": f"{label(record)} {method}" if record.seed == first else "_",
     }
 
 
 def colour(records: Sequence[Record], model: str) -> str:
     """The same model has the same colour in all charts of these records."""
-    models = sorted({record.model for record in records}, key=lambda name: (ranked(name, MODELS), name))
+    models = sorted({record.model for record in records}, key=model_order)
     return COLOURS[models.index(model) % len(COLOURS)]
 
 

@@ -13,8 +13,9 @@ from tabulate import tabulate
 from renormal.files import write_whole
 from renormal.report.columns import distinct
 from renormal.report.former_names import CHOSEN
+from renormal.report.models import label
 from renormal.report.record import Record
-from renormal.report.table import MODELS, Table, words
+from renormal.report.table import Table, words
 
 OWN = "score"  # the name that the stage choose gives to the score of the config
 SYMBOLS = {"step_size": "α", "energy.weight": "λ", "stop.quantile": "T quantile"}
@@ -59,7 +60,7 @@ def gain_of(record: Record, metric: str) -> Gain:
     baselines = [metrics[planted_metric] for metrics in choice["baseline"].values()]
     return Gain(
         category=record.category,
-        model=MODELS.get(record.model, record.model),
+        model=label(record),
         settings=settings_text(chosen, score_name(record)),
         projection=configured["projection"],
         column=column,

@@ -1,16 +1,26 @@
-"""What the columns of a table are, as the records say it."""
+"""The columns of a table, from the configs of the records."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 from renormal.contracts import BASELINE
 from renormal.report.former_names import CHOSEN
 from renormal.report.record import Record
 
 
+@dataclass(frozen=True)
+class Column:
+    """One autoencoder with one way to restore the image. Its label is for readers: it makes no other column of it."""
+
+    model: str
+    method: str  # "baseline" or a projection's name
+    label: str = field(default="", compare=False)  # of the model
+
+
 def distinct(records: Sequence[Record]) -> tuple[list[Record], list[str]]:
-    """One record per job; of several the one that was trained on most images."""
+    """One record per job, and a note on those left out. Of several, the one that was trained on most images stays."""
     kept: dict[tuple[str, str, int], Record] = {}
     for record in sorted(records, key=lambda record: record.training.get("images") or 0):
         kept[record.model, record.category, record.seed] = record
@@ -25,12 +35,12 @@ def distinct(records: Sequence[Record]) -> tuple[list[Record], list[str]]:
 
 
 def further_scores(records: Iterable[Record]) -> set[str]:
-    """Columns that are no projection: scores of x0 and f(x0) beside the main one."""
+    """Columns that are no projection: further scores of x0 and f(x0)."""
     return {name for record in records for name in record.config.get("scores") or ()}
 
 
 def crossed(records: Iterable[Record]) -> dict[str, str]:
-    """Columns in which a further score reads a projection's end (`test.crossed`), each with that score's own column."""
+    """{column: score} of the columns that score a projection's x_N with a further score (`test.crossed`)."""
     return {
         f"{projection}_{score}": score
         for record in records
@@ -40,8 +50,8 @@ def crossed(records: Iterable[Record]) -> dict[str, str]:
     }
 
 
-def held_to(record: Record, method: str) -> str | None:
-    """The column that a method's gain is over: f(x0) under the same score. None where there is none, as for f(x0)."""
+def reference(record: Record, method: str) -> str | None:
+    """The column that a method is compared with: f(x0) under the same score. None for f(x0), or where there is none."""
     further = record.config.get("scores") or {}
     if method == BASELINE or method in further:
         return None
@@ -52,10 +62,10 @@ def held_to(record: Record, method: str) -> str | None:
     return next((column for column, own in further.items() if own == score), None)
 
 
-def searches(records: Iterable[Record]) -> set[tuple[str, str]]:
-    """(model, method) of searches in z: the paper argues against them and prints no number of theirs."""
+def searches(records: Iterable[Record]) -> set[Column]:
+    """Columns of searches in z. The paper argues against them and prints no number of theirs."""
     return {
-        (record.model, name)
+        Column(record.model, name)
         for record in records
         for name, projection in record.config.get("projections", {}).items()
         if "start" in projection.get("energy", {})

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import NamedTuple
 
+from renormal.report.models import label, model_order
 from renormal.report.record import Record
-from renormal.report.table import MODELS, ranked
 
 HOUR = 3600.0
 
@@ -29,24 +29,22 @@ class Cost(NamedTuple):
 
 def costs(records: Sequence[Record]) -> list[Cost]:
     """One cost per model and device, in the order of the table; then one for all, where all have the same device."""
-    rows = [
-        cost(MODELS.get(model, model), [r for r in records if (r.model, device_of(r)) == (model, device)])
-        for model, device in sorted(
-            {(r.model, device_of(r)) for r in records}, key=lambda job: (ranked(job[0], MODELS), job)
-        )
-    ]
+    jobs: dict[tuple[tuple[int, str], tuple[str, str]], list[Record]] = {}
+    for record in records:
+        jobs.setdefault((model_order(record.model), device_of(record)), []).append(record)
+    rows = [cost(label(same[0]), same) for _, same in sorted(jobs.items())]
     alike = len({(row.device, row.unit) for row in rows}) == 1
     return [*rows, cost("all", records)] if len(rows) > 1 and alike else rows
 
 
-def cost(label: str, records: Sequence[Record]) -> Cost:
+def cost(name: str, records: Sequence[Record]) -> Cost:
     device, unit = device_of(records[0])
     stages = list(dict.fromkeys(stage for record in records for stage in record.seconds))
     means = {stage: fmean(record.seconds.get(stage, 0.0) for record in records) for stage in stages}
     hours = {
         stage: sum(record.seconds.get(stage, 0.0) * units_held(record) for record in records) / HOUR for stage in stages
     }
-    return Cost(label, device, len(records), means, hours, unit)
+    return Cost(name, device, len(records), means, hours, unit)
 
 
 def device_of(record: Record) -> tuple[str, str]:

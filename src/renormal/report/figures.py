@@ -10,14 +10,15 @@ from matplotlib.figure import Figure
 
 from renormal.contracts import BASELINE
 from renormal.files import whole_file
-from renormal.report.columns import further_scores, searches
+from renormal.report.columns import Column, further_scores, searches
 from renormal.report.extremes import extreme_figures
 from renormal.report.film import title_of, write_animation
+from renormal.report.models import label
 from renormal.report.pictures import picture_figures
 from renormal.report.record import Record, stem_of
 from renormal.report.repairs import repair_figures
 from renormal.report.strips import film_of
-from renormal.report.table import MODELS, PAPER_METRIC, Column, paper_numbers, words
+from renormal.report.table import PAPER_METRIC, paper_numbers, words
 
 PAPER_IMAGES = 3_000_000  # section 4.1: 300 epochs of 10 000
 SIZE = (6.4, 3.4)  # inches: one text column and the legend
@@ -49,7 +50,7 @@ def iteration_figure(record: Record, metric: str = "pixel_auroc") -> Figure:
     baseline = record.metrics.get(f"baseline/{metric}")
     if baseline is not None:
         axes.axhline(baseline, color="#888888", linestyle=":", linewidth=1, label="baseline f(x0)")
-    title = f"{MODELS.get(record.model, record.model)}, {record.category}"
+    title = f"{label(record)}, {record.category}"
     style_axes(figure, x="iteration", y=words(metric), title=title)
     return figure
 
@@ -91,7 +92,7 @@ def budget_lines(records: Iterable[Record], metric: str) -> dict[tuple[str, str]
     lines: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for record in records:
         images = record.training.get("images")
-        job = f"{MODELS.get(record.model, record.model)} {record.category}"
+        job = f"{label(record)} {record.category}"
         for key, value in record.metrics.items():
             method, _, name = key.partition("/")
             if images and name == metric:
@@ -103,15 +104,14 @@ def paper_points(records: Sequence[Record], metric: str) -> dict[tuple[str, str]
     """(job, method) → the paper's number, for jobs on MVTec AD."""
     if metric != PAPER_METRIC:
         return {}
-    jobs = {
-        (record.category, record.model) for record in records if record.config.get("data", {}).get("name") == "mvtec"
-    }
+    photographed = [record for record in records if record.config.get("data", {}).get("name") == "mvtec"]
+    jobs = {(record.category, record.model) for record in photographed}
     methods = {key.partition("/")[0] for record in records for key in record.metrics}
-    columns = [Column(model, method) for model in MODELS for method in methods]
-    columns = [column for column in columns if column not in searches(records)]
+    columns = {Column(record.model, method, label(record)) for record in photographed for method in methods}
+    published = paper_numbers(columns - searches(records), further_scores(records))
     return {
         (f"{column.label} {category}", column.method): value
-        for (category, column), value in paper_numbers(columns, further_scores(records)).items()
+        for (category, column), value in published.items()
         if (category, column.model) in jobs
     }
 

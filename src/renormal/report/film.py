@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from renormal.files import whole_file
+from renormal.report.models import label
 from renormal.report.record import Record
 from renormal.report.strips import Film
-from renormal.report.table import MODELS
 
 COLUMNS = 7  # of a filmstrip; an animation shows every frame
 SIDE = 1.25  # side of a picture in inches
@@ -29,7 +29,7 @@ Pixels = NDArray[np.uint8]
 
 
 def title_of(record: Record, method: str) -> str:
-    return f"{MODELS.get(record.model, record.model)}, {record.category}, {method}"
+    return f"{label(record)}, {record.category}, {method}"
 
 
 def filmstrip(film: Film, title: str) -> Figure:

@@ -24,6 +24,12 @@ WORDS = {  # place in the config → words of that list, each with its former na
 }
 FIELDS = {"choice": "calibration"}  # of a record
 SECONDS = {"choose": "calibrate"}  # stages in a record's seconds
+LABELS = {  # of models, in records written before a config had model.label
+    "l2_ae": "L² AE",
+    "dsae": "DSAE",
+    "vae": "VAE",
+    "gamma_vae": "γ-VAE",
+}
 CHOSEN = ("chosen", "calibrated")  # columns of the stage `choose`; a record keeps the one that it was written with
 
 

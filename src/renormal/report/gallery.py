@@ -16,10 +16,10 @@ from matplotlib.path import Path as Polygon
 from PIL import Image
 
 from renormal.contracts import BASELINE
+from renormal.report.models import label, model_order
 from renormal.report.record import Record
 from renormal.report.status import private
 from renormal.report.strips import Film, cut, film_of, filmed, picture_path
-from renormal.report.table import MODELS, ranked
 
 SIDE = 192  # pixels of an embedded picture's longer side
 QUALITY = 80  # WebP
@@ -35,7 +35,7 @@ OLD = "panels of an older version, without their maps in grey: stages=[test] rer
 class Shot(NamedTuple):
     """A sample restored in one way: f(x0) or x_N, and its map in grey, as data URIs."""
 
-    model: str
+    label: str  # of the model
     method: str
     end: str
     map: str
@@ -71,7 +71,7 @@ class Gallery:
 class Panel(NamedTuple):
     """An entry of a record's panels, with its files."""
 
-    model: str
+    label: str  # of the model
     method: str
     limit: float
     strip: Path
@@ -107,12 +107,11 @@ def by_sample(records: Sequence[Record], problems: list[str]) -> dict[tuple[str,
     """The panels of every (path, defect), in the order of the table's columns; of several seeds the first."""
     samples: dict[tuple[str, str], list[Panel]] = {}
     models: set[str] = set()
-    for record in sorted(records, key=lambda record: (ranked(record.model, MODELS), record.model, record.seed)):
+    for record in sorted(records, key=lambda record: (model_order(record.model), record.seed)):
         if record.model in models:
             continue
-        label = MODELS.get(record.model, record.model)
         if record.panels and not any("maps" in entry for entry in record.panels):
-            problems.append(f"{label}: {OLD}")
+            problems.append(f"{label(record)}: {OLD}")
             continue
         for entry in record.panels:
             sample = entry.get("path", ""), entry.get("defect", "")
@@ -120,7 +119,7 @@ def by_sample(records: Sequence[Record], problems: list[str]) -> dict[tuple[str,
                 samples.setdefault(sample, []).append(panel_of(record, entry))
                 models.add(record.model)
             except ValueError as error:
-                problems.append(f"{label}, {sample[0]}: {error}")
+                problems.append(f"{label(record)}, {sample[0]}: {error}")
     return in_turn(samples)
 
 
@@ -143,7 +142,7 @@ def panel_of(record: Record, entry: Mapping[str, str]) -> Panel:
     method = entry.get("projection", "")
     film = film_of(record, method) if filmed(record, method).get("path") == entry.get("path") else None
     auroc = float(entry["auroc"]) if "auroc" in entry else None
-    return Panel(record.model, method, float(entry.get("limit") or 1.0), strip, tiles, maps, film, auroc)
+    return Panel(label(record), method, float(entry.get("limit") or 1.0), strip, tiles, maps, film, auroc)
 
 
 def shown(path: str, defect: str, panels: Sequence[Panel], gallery: Gallery) -> Sample | None:
@@ -160,9 +159,9 @@ def shown(path: str, defect: str, panels: Sequence[Panel], gallery: Gallery) -> 
         scale = panel.limit / gallery.limit
         if first is None:
             first = strip["x0"], maps["truth"]
-        if "f(x0)" in strip and not any(shot.model == panel.model for shot in shots):
-            shots.append(Shot(panel.model, BASELINE, embedded(strip["f(x0)"]), scaled(maps[MAPS[0]], scale)))
-        shots.append(Shot(panel.model, panel.method, embedded(strip["x_N"]), scaled(maps[MAPS[1]], scale), frames))
+        if "f(x0)" in strip and not any(shot.label == panel.label for shot in shots):
+            shots.append(Shot(panel.label, BASELINE, embedded(strip["f(x0)"]), scaled(maps[MAPS[0]], scale)))
+        shots.append(Shot(panel.label, panel.method, embedded(strip["x_N"]), scaled(maps[MAPS[1]], scale), frames))
     if first is None:
         return None
     x0, truth = first

@@ -17,12 +17,13 @@ from renormal.report import chosen
 from renormal.report.charts import curve_chart, steps_chart
 from renormal.report.costs import costs
 from renormal.report.gallery import Gallery, galleries
+from renormal.report.models import label, model_order
 from renormal.report.record import Record, pathless
 from renormal.report.render import legend
 from renormal.report.settings import differences
 from renormal.report.sheets import sheets
 from renormal.report.status import STATES, Status, duration, private
-from renormal.report.table import MODELS, Table, ordered_categories, ranked, words
+from renormal.report.table import Table, ordered_categories, words
 
 OPEN_UP_TO = 6  # jobs: beyond that, their numbers start folded
 SLOPE = 128  # of a map's opacity below the threshold: gone two greys of 255 below it
@@ -93,9 +94,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters.update(
-        brief=brief, words=words, duration=duration, tint=tint, model=lambda name: MODELS.get(name, name)
-    )
+    found.filters.update(brief=brief, words=words, duration=duration, tint=tint)
     return found
 
 
@@ -117,7 +116,7 @@ def inferno() -> dict[str, str]:
 def by_category(records: Sequence[Record], metric: str) -> list[Category]:
     """Jobs in the order of the table's rows and columns."""
     order = ordered_categories({record.category: record.kind for record in records})
-    jobs = sorted(records, key=lambda item: (order.index(item.category), ranked(item.model, MODELS), item.seed))
+    jobs = sorted(records, key=lambda item: (order.index(item.category), model_order(item.model), item.seed))
     split = {name: list(same) for name, same in groupby(jobs, key=lambda record: record.category)}
     pictures = galleries(split)
     return [
@@ -140,7 +139,7 @@ def job(record: Record, metric: str) -> Job:
     shown = [(method, record.metrics.get(f"{method}/{metric}")) for method in methods]
     return Job(
         record=record,
-        label=MODELS.get(record.model, record.model),
+        label=label(record),
         headline=" · ".join(f"{method} {value:.3f}" for method, value in shown if value is not None),
         metrics=metrics,
         results=results,

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from renormal.boards import wandb_run
+from renormal.report.columns import Column
 from renormal.report.record import Record
-from renormal.report.table import Column, Row, Table, words
+from renormal.report.table import Row, Table, words
 
 PROJECT = "renormal"
 

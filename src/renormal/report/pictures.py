@@ -13,9 +13,10 @@ from PIL import Image
 
 from renormal.report.film import filmstrip, show, title_of
 from renormal.report.gallery import DEFECT, MAPS, Panel, by_sample
+from renormal.report.models import label, model_order
 from renormal.report.record import Record, stem_of
 from renormal.report.strips import cut, film_of
-from renormal.report.table import MODELS, ordered_categories, ranked
+from renormal.report.table import ordered_categories
 
 THRESHOLD = 0.2  # of the map, figure 3
 FIGURE_3 = ("hazelnut", "grid", "cable", "wood", "carpet", "bottle")  # its columns; figure 6 has the others
@@ -29,6 +30,7 @@ class Example(NamedTuple):
     """A category's first normal and first anomalous sample, in one model."""
 
     model: str
+    label: str
     category: str
     method: str
     normal: Image.Image | None
@@ -40,22 +42,23 @@ class Example(NamedTuple):
 def examples(records: Sequence[Record]) -> Iterator[Example]:
     """One for each (model, category) that has a panel of an anomalous sample; of several seeds the first."""
     jobs = {(record.model, record.category): record for record in reversed(records)}
-    for (model, category), record in sorted(jobs.items()):
+    for _, record in sorted(jobs.items()):
         samples = by_sample([record], [])
         normal = next((panels[0] for (_, defect), panels in samples.items() if defect == "good"), None)
         anomalous = next((panels[0] for (_, defect), panels in samples.items() if defect != "good"), None)
         if anomalous is None or "f(x0)" not in anomalous.tiles:
             continue
         try:
-            yield example(model, category, normal, anomalous)
+            yield example(record, normal, anomalous)
         except (OSError, ValueError) as error:  # the other figures, and the page, are written all the same
             print(f"unreadable: {anomalous.strip}: {error}", file=sys.stderr)
 
 
-def example(model: str, category: str, normal: Panel | None, anomalous: Panel) -> Example:
+def example(record: Record, normal: Panel | None, anomalous: Panel) -> Example:
     return Example(
-        model,
-        category,
+        record.model,
+        label(record),
+        record.category,
         anomalous.method,
         cut(normal.strip, normal.tiles)["x0"] if normal else None,
         cut(anomalous.strip, anomalous.tiles),
@@ -75,7 +78,7 @@ def teaser_figure(found: Sequence[Example]) -> Figure:
         f"$x_N$, {best.method}": best.pictures["x_N"],
     }
     figure = Figure(figsize=(4 * 1.6, 2.0), layout="constrained")
-    figure.suptitle(f"{MODELS.get(best.model, best.model)}, {best.category}", x=0.01, ha="left", fontsize=9)
+    figure.suptitle(f"{best.label}, {best.category}", x=0.01, ha="left", fontsize=9)
     for letter, axes, (name, picture) in zip("abcd", figure.subplots(1, 4), shown.items(), strict=True):
         show(axes, picture)
         axes.set_xlabel(f"({letter}) {name}", fontsize=8)
@@ -92,8 +95,8 @@ def segmentation_figure(found: Sequence[Example], *, upright: bool) -> Figure:
     side = min(SIDES[1], max(SIDES[0], WIDTH / shape[1]))
     figure = Figure(figsize=(side * shape[1] + 0.4, side * shape[0] + 0.3), layout="constrained")
     grid = figure.subplots(*shape, squeeze=False)
-    label = MODELS.get(found[0].model, found[0].model)
-    rows = ("normal", "anomalous", label, f"{label}, {found[0].method}")
+    first = found[0]
+    rows = ("normal", "anomalous", first.label, f"{first.label}, {first.method}")
     for axes_of, item in zip(grid.T if upright else grid, found, strict=True):
         x0, truth = item.pictures["x0"], np.asarray(item.maps["truth"]) == DEFECT
         segmented = (overlaid(x0, item.maps[name], item.limit) for name in MAPS[:2])
@@ -125,7 +128,7 @@ def picture_figures(records: Sequence[Record]) -> Iterator[tuple[str, Figure]]:
     if not found:
         return
     yield "figure1", teaser_figure(found)
-    model = min((item.model for item in found), key=lambda name: (ranked(name, MODELS), name))  # the paper's: L² AE
+    model = min((item.model for item in found), key=model_order)  # the paper's: L² AE
     own = {item.category: item for item in found if item.model == model}
     third = [own[category] for category in FIGURE_3 if category in own]
     order = ordered_categories({record.category: record.kind for record in records})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+import unicodedata
 from itertools import groupby
 
 from rich.box import SIMPLE_HEAD
@@ -17,7 +19,7 @@ from renormal.report.table import LEGEND, Cell, Row, Table, words
 
 NARROW = 8  # letters of "baseline"
 LATEX_ARROWS = {"": "", "↑": r" $\uparrow$", "↓": r" $\downarrow$", "⇑": r" $\Uparrow$", "⇓": r" $\Downarrow$"}
-LATEX_MODELS = {"L² AE": "$L^2$ AE", "γ-VAE": r"$\gamma$-VAE"}
+GREEK = "GREEK SMALL LETTER "
 LATEX_SPECIAL = str.maketrans({character: rf"\{character}" for character in "_%&#$"})
 
 
@@ -133,7 +135,16 @@ def latex(table: Table) -> str:
 
 
 def latex_label(label: str) -> str:
-    return LATEX_MODELS.get(label, label.translate(LATEX_SPECIAL))
+    """Small Greek letters and ² as mathematics: L² AE → $L^2$ AE."""
+    return re.sub(r"(.)(²?)", latex_sign, label.translate(LATEX_SPECIAL))
+
+
+def latex_sign(found: re.Match[str]) -> str:
+    sign, square = found.groups()
+    name = unicodedata.name(sign, "")
+    greek = name.removeprefix(GREEK).lower() if name.startswith(GREEK) else ""
+    letter = rf"\{greek}" if greek else sign
+    return sign if not greek and not square else f"${letter}{'^2' if square else ''}$"
 
 
 def latex_row(group: str, row: Row) -> str:

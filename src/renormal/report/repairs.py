@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from PIL import Image
 from tabulate import tabulate
 
+from renormal.report.models import label
 from renormal.report.record import Record
 from renormal.report.strips import cut, picture_path
-from renormal.report.table import MODELS
 
 PREFIX = "repaired_"  # of the entries that the stage inpaint leaves among a record's curves
 FIGURES = {"squares": "figure4", "mixture": "figure7"}
@@ -90,9 +90,7 @@ def repair_figure(record: Record, kind: str, entry: Mapping[str, Any]) -> Figure
     columns, told = list(entry["columns"]), list(entry["rows"])
     strips = cut(picture_path(record, entry["file"]), columns)
     figure = Figure(figsize=(len(columns) * SIDE + 0.7, len(told) * SIDE + 0.6), layout="constrained")
-    figure.suptitle(
-        f"{MODELS.get(record.model, record.model)}, {record.category}, {kind}", x=0.01, ha="left", fontsize=10
-    )
+    figure.suptitle(f"{label(record)}, {record.category}, {kind}", x=0.01, ha="left", fontsize=10)
     grid = figure.subplots(len(told), len(columns), squeeze=False)
     for column, name in enumerate(columns):
         for row, picture in enumerate(rows_of(strips[name], len(told))):

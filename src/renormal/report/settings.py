@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from renormal.report.models import label, model_order
 from renormal.report.record import Record, pathless
-from renormal.report.table import MODELS, ranked
 
 ABSENT = "–"
 
@@ -48,12 +48,12 @@ def flat(settings: Mapping[str, Any], above: str = "") -> dict[str, str]:
 def repeats(value: str, record: Record) -> bool:
     """Whether it says no more than the job's name, or where its files lie."""
     place = f"{record.model}/{record.category}/{record.seed}"
-    return value in (record.model, record.category, str(record.seed), ABSENT) or value.endswith(place)
+    return value in (record.model, label(record), record.category, str(record.seed), ABSENT) or value.endswith(place)
 
 
 def who(jobs: Sequence[Record], everyone: Sequence[Record]) -> str:
     """The jobs in as few words as there are: by model, by category, by seed, or one by one."""
-    jobs = sorted(jobs, key=lambda job: (ranked(job.model, MODELS), job.model))
+    jobs = sorted(jobs, key=lambda job: model_order(job.model))
     inside = {id(job) for job in jobs}
     for axis in (label, lambda job: job.category, lambda job: f"seed {job.seed}"):
         values = dict.fromkeys(axis(job) for job in jobs)
@@ -61,7 +61,3 @@ def who(jobs: Sequence[Record], everyone: Sequence[Record]) -> str:
             return ", ".join(values)
     shown = [f"{label(job)} {job.category} {job.seed}" for job in jobs[:3]]
     return ", ".join(shown) + (f" and {len(jobs) - 3} more" if len(jobs) > 3 else "")
-
-
-def label(job: Record) -> str:
-    return MODELS.get(job.model, job.model)

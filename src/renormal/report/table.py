@@ -1,40 +1,27 @@
-"""The paper's Tables 1 and 2 from our records: one structure, ours beside the paper's, for every output format."""
+"""Tables 1 and 2 from our records: our numbers and the paper's in one structure, which every output format prints."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Collection, Iterable, Sequence
-from importlib import resources
 from statistics import fmean, stdev
 from typing import NamedTuple
 
 from renormal.contracts import BASELINE
-from renormal.report.columns import crossed, distinct, further_scores, held_to, searches
+from renormal.report.columns import Column, crossed, distinct, further_scores, reference, searches
+from renormal.report.models import label, model_order
+from renormal.report.paper import published
 from renormal.report.record import Record
 
 PAPER_METRIC = "pixel_auroc"  # the only one in Tables 1 and 2
 DRAWN = "drawn under MVTec AD's names, the paper's numbers are those of the real images"
 UNSCORED = "only good images were tested, so nothing can be scored: the page shows what the projection changes"
 LARGE = 0.1  # a relative change beyond this gets the double arrow, Table 1
-MODELS = {"l2_ae": "L² AE", "dsae": "DSAE", "vae": "VAE", "gamma_vae": "γ-VAE"}
 GROUPS = {"texture": "Textures", "object": "Objects"}
 LEGEND = "Second line: the paper's number and our difference from it. ↑ ↓ change over f(x₀), ⇑ ⇓ more than 10 %."
 
 
-class Column(NamedTuple):
-    """One autoencoder with one way of restoring the image."""
-
-    model: str
-    method: str  # "baseline" or a projection's name
-
-    @property
-    def label(self) -> str:
-        return MODELS.get(self.model, self.model)
-
-
 class Cell(NamedTuple):
-    """Our number, the paper's, and how it compares with the same model's baseline."""
+    """Our number, the paper's, and the change over f(x0) of the same model."""
 
     value: float | None = None  # mean over seeds
     std: float | None = None  # over seeds, from two on
@@ -78,7 +65,7 @@ class Row(NamedTuple):
 
 
 class Rate(NamedTuple):
-    """How one projection does over all cells that have a baseline."""
+    """One projection over all cells that have a baseline."""
 
     method: str
     improved: int
@@ -108,82 +95,91 @@ Paper = dict[tuple[str, Column], float]
 
 
 def paper_numbers(columns: Iterable[Column], scores: Collection[str] = ()) -> Paper:
-    """Tables 1 and 2 of the paper; each projection stands beside its "grad" column, each score beside its own."""
-    published: dict[str, dict[str, str]] = {}
-    for name in ("table1.csv", "table2.csv"):
-        text = resources.files("renormal.report").joinpath(name).read_text(encoding="utf-8")
-        for row in csv.DictReader(io.StringIO(text)):
-            published.setdefault(row["category"], {}).update(row)
+    """The paper's number for each of our columns: a projection has the paper's "grad" column, a score its own."""
     endings = {BASELINE: ""} | {score: f"_{score}" for score in scores}
     names = {column: column.model + endings.get(column.method, "_grad") for column in columns}
     return {
-        (category, column): float(row[name])
-        for category, row in published.items()
+        (category, column): row[name]
+        for category, row in published().items()
         for column, name in names.items()
         if name in row
     }
 
 
 def build_table(records: Sequence[Record], metric: str = PAPER_METRIC) -> Table:
-    """Categories × (model, method), in the paper's order; what the paper does not have comes after it."""
+    """Categories × (model, method), in the order of the paper; what the paper does not have comes last."""
     records, notes = distinct(records)
     columns, scores = ordered_columns(records, metric), further_scores(records)
-    unpublished = [(record.model, method) for record in records for method in crossed([record])]
-    shown = [column for column in columns if column not in {*searches(records), *unpublished}]
+    unpublished = {Column(record.model, method) for record in records for method in crossed([record])}
+    shown = [column for column in columns if column not in searches(records) | unpublished]
     paper = paper_numbers(shown, scores) if metric == PAPER_METRIC else {}
-    numbers: Numbers = {}
-    bases: Numbers = {}  # of the same seeds, what each number is a gain over
-    for record in records:
-        for column in columns:
-            key = f"{column.method}/{metric}"
-            if record.model == column.model and key in record.metrics:
-                numbers.setdefault((record.category, column), {})[record.seed] = record.metrics[key]
-                base = record.metrics.get(f"{held_to(record, column.method)}/{metric}")
-                if base is not None:
-                    bases.setdefault((record.category, column), {})[record.seed] = base
+    numbers, bases = numbers_of(records, columns, metric)
     kinds = {record.category: record.kind for record in records}
     rows = [
         Row(category, GROUPS.get(kinds[category], kinds[category]), cells(category, columns, numbers, bases, paper))
         for category in ordered_categories(kinds)
     ]
     mean = Row("mean", "", mean_cells(rows, len(columns)))
-    notes += partial_means(columns, rows)
-    drawn = {r.category for r in records if paper and r.config.get("data", {}).get("name") == "rehearsal"}
-    notes += [f"{', '.join(ordered_categories({c: kinds[c] for c in drawn}))}: {DRAWN}"] if drawn else []
-    notes += sorted({f"{r.category}: {UNSCORED}" for r in records if not r.metrics})
-    notes += sorted({f"{r.category}: {r.data['note']}" for r in records if r.data.get("note")})
+    notes += [*partial_means(columns, rows), *notes_on_data(records, with_paper=bool(paper))]
     return Table(metric, columns, rows, mean, rates(columns, rows, {BASELINE, *crossed(records)}), notes)
 
 
+def numbers_of(records: Sequence[Record], columns: Sequence[Column], metric: str) -> tuple[Numbers, Numbers]:
+    """The number of each cell by seed, and what it is compared with, of the same seeds."""
+    numbers: Numbers = {}
+    bases: Numbers = {}
+    for record in records:
+        for column in columns:
+            key = f"{column.method}/{metric}"
+            if record.model == column.model and key in record.metrics:
+                numbers.setdefault((record.category, column), {})[record.seed] = record.metrics[key]
+                base = record.metrics.get(f"{reference(record, column.method)}/{metric}")
+                if base is not None:
+                    bases.setdefault((record.category, column), {})[record.seed] = base
+    return numbers, bases
+
+
+def notes_on_data(records: Sequence[Record], *, with_paper: bool) -> list[str]:
+    """What the test images are, where that is not what a reader expects."""
+    drawn = {r.category: r.kind for r in records if r.config.get("data", {}).get("name") == "rehearsal"}
+    notes = [f"{', '.join(ordered_categories(drawn))}: {DRAWN}"] if drawn and with_paper else []
+    notes += sorted({f"{r.category}: {UNSCORED}" for r in records if not r.metrics})
+    return notes + sorted({f"{r.category}: {r.data['note']}" for r in records if r.data.get("note")})
+
+
 def ordered_columns(records: Sequence[Record], metric: str) -> list[Column]:
-    """The paper's models first; per model the baseline first, then projections as the records list them."""
-    models = sorted({record.model for record in records}, key=lambda name: (ranked(name, MODELS), name))
+    """By model, the paper's first. Of each model the baseline first, then the methods as the records list them."""
+    labels = {record.model: label(record) for record in records}
     held = dict.fromkeys((record.model, key) for record in records for key in record.metrics)
     found = dict.fromkeys(key.split("/")[0] for _, key in held if key.endswith(f"/{metric}"))
     methods = sorted(found, key=lambda method: method != BASELINE)  # stable
-    return [Column(model, method) for model in models for method in methods if (model, f"{method}/{metric}") in held]
+    return [
+        Column(model, method, labels[model])
+        for model in sorted(labels, key=model_order)
+        for method in methods
+        if (model, f"{method}/{metric}") in held
+    ]
 
 
 def ordered_categories(kinds: dict[str, str]) -> list[str]:
     """Textures, objects, others; within each the paper's order, then by name."""
-    known = list(dict.fromkeys(category for category, _ in paper_numbers([Column("l2_ae", BASELINE)])))
-    return sorted(kinds, key=lambda name: (ranked(kinds[name], GROUPS), ranked(name, known), name))
+    return sorted(kinds, key=lambda name: (ranked(kinds[name], GROUPS), ranked(name, published()), name))
 
 
 def ranked(item: str, order: Iterable[str]) -> int:
-    """Its place in the order, or behind it."""
+    """The place of the item in the order; after the last where it is not there."""
     places = list(order)
     return places.index(item) if item in places else len(places)
 
 
 def words(name: str) -> str:
-    """A key as a reader would write it."""
+    """A key as readers write it: pixel_auroc → pixel AUROC."""
     spaced = name.replace("_", " ")
     return spaced.replace("auroc", "AUROC").replace("aupro", "AUPRO").replace("f1", "F1")
 
 
 def cells(category: str, columns: list[Column], numbers: Numbers, bases: Numbers, paper: Paper) -> list[Cell]:
-    """One category's row. bases: as numbers, f(x0) under the score of each; none for f(x0) itself."""
+    """The row of one category. bases: what each number is compared with, by seed; f(x0) is compared with nothing."""
     row = []
     for column in columns:
         place = (category, column)
@@ -196,13 +192,13 @@ def cells(category: str, columns: list[Column], numbers: Numbers, bases: Numbers
 
 
 def marked(row: list[Cell]) -> list[Cell]:
-    """The best of a row, and whatever equals it in the printed digits."""
+    """The row with its best cell marked, and every cell that equals it in the printed digits."""
     best = max((round(cell.value, 3) for cell in row if cell.value is not None), default=None)
     return [cell._replace(best=cell.value is not None and round(cell.value, 3) == best) for cell in row]
 
 
 def mean_cells(rows: list[Row], width: int) -> list[Cell]:
-    """The mean of each column; the paper's only where it has every one of the same cells."""
+    """The mean of each column. The paper's stands there only where it has a number for every one of the same cells."""
     means, covered = [], set()
     for index in range(width):
         covered.add(tuple(row.label for row in rows if row.cells[index].value is not None))
@@ -214,7 +210,7 @@ def mean_cells(rows: list[Row], width: int) -> list[Cell]:
 
 
 def partial_means(columns: list[Column], rows: list[Row]) -> list[str]:
-    """Columns whose mean leaves categories out."""
+    """A note for each model whose mean leaves categories out."""
     counts = [sum(row.cells[index].value is not None for row in rows) for index in range(len(columns))]
     models = dict.fromkeys((column.label, count) for column, count in zip(columns, counts, strict=True))
     return [
@@ -223,7 +219,7 @@ def partial_means(columns: list[Column], rows: list[Row]) -> list[str]:
 
 
 def rates(columns: list[Column], rows: list[Row], left_out: Collection[str]) -> list[Rate]:
-    """The mean improvement rate of each projection, as the paper's 9.52 % over its 60 cells."""
+    """The mean improvement rate of each projection. The paper's is 9.52 % over its 60 cells."""
     result = []
     for method in dict.fromkeys(column.method for column in columns if column.method not in left_out):
         gains, published = [], []

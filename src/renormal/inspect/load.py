@@ -1,0 +1,100 @@
+"""A finished job read back: its record, its network and its descents. Nothing is trained and no data set is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+
+from renormal.job.checkpoints import checkpoint_of, read_checkpoint
+from renormal.job.fingerprints import same_weights
+from renormal.projection import Descent, Threshold
+from renormal.report.record import FILE, Record, read_record
+
+GETTERS = ("hydra.utils.get_method", "hydra.utils.get_class")  # they return what their `path` names
+BUILT_FROM = ("renormal.models.", "renormal.projection.", "renormal.functional.", "renormal.scores.")
+
+
+@dataclass(frozen=True)
+class FinishedJob:
+    """record: what the job wrote. model: its network in eval mode, on the CPU. descents: by name, each with its T."""
+
+    record: Record
+    model: Any
+    descents: dict[str, Descent]
+
+    @property
+    def size(self) -> int:
+        """Pixels at a side of what the network takes."""
+        return int(self.record.data["size"])
+
+    @property
+    def channels(self) -> int:
+        """1 for grey images, 3 for colour."""
+        return int(self.record.data["channels"])
+
+
+def load(folder: Path | str) -> FinishedJob:
+    """The job that finished in outputs/<name>/<model>/<category>/<seed>.
+
+    Raises ValueError with one line for a folder without a record or a checkpoint, for two that do not belong together,
+    and for a record whose config would build anything but parts of renormal.
+    """
+    folder = Path(folder)
+    record = read_record(folder / FILE)
+    check_record(record)
+    return FinishedJob(record, trained_model(folder, record), fitted_descents(record))
+
+
+def check_record(record: Record) -> None:
+    """Raises ValueError where the record lacks what is built from it, or asks for code from outside of renormal."""
+    missing = [key for key in ("model", "projections", "data") if key not in record.config]
+    missing += [key for key in ("channels", "size") if key not in record.data]
+    if missing:
+        raise ValueError(f"the job's record lacks {', '.join(missing)}: repeat the job")
+    if alien := next(alien_targets([record.config["model"]["net"], record.config["projections"]]), None):
+        raise ValueError(f"the record's config asks for {alien}, which is no part of renormal: it is not run")
+
+
+def alien_targets(node: Any) -> Iterator[str]:
+    """What instantiating these nodes would call outside of BUILT_FROM."""
+    if isinstance(node, Mapping):
+        called = [str(node[key]) for key in ("_target_", "path") if key in node]
+        yield from (name for name in called if name not in GETTERS and not name.startswith(BUILT_FROM))
+    children = node.values() if isinstance(node, Mapping) else node if isinstance(node, list) else ()
+    for child in children:
+        yield from alien_targets(child)
+
+
+def trained_model(folder: Path, record: Record) -> Any:
+    """The network of the record's config with the weights of the last checkpoint, in eval mode."""
+    path = checkpoint_of(folder)
+    if not path.is_file():
+        raise ValueError(f"{path} does not exist: the job was not trained here")
+    content = read_checkpoint(path)
+    if not same_weights(content["hyper_parameters"]["fingerprint"], record.hashes.get("training", "")):
+        raise ValueError(f"{path} was trained with another config than that of {folder / FILE}: repeat the job")
+    weights = {name.removeprefix("model."): value for name, value in content["state_dict"].items()}
+    net, shape = OmegaConf.create(record.config).model.net, (record.data["channels"], record.data["size"])
+    try:
+        model = instantiate(net, channels=shape[0], size=shape[1], _convert_="all")
+        model.load_state_dict(weights)
+    except (InstantiationException, RuntimeError) as error:
+        raise ValueError(f"{path} does not fit the model of its record: {str(error).splitlines()[0]}") from error
+    return model.eval()
+
+
+def fitted_descents(record: Record) -> dict[str, Descent]:
+    """The projections of the record's config by name. Each stops at the T that the job measured, if it measured one."""
+    nodes = OmegaConf.create(record.config).projections
+    built: dict[str, Descent] = {str(name): instantiate(node, _convert_="all") for name, node in nodes.items()}
+    measured = {name: record.projections.get(name, {}).get("threshold") for name in built}
+    return {
+        name: descent if (threshold := measured[name]) is None else replace(descent, stop=Threshold(value=threshold))
+        for name, descent in built.items()
+    }
