@@ -19,7 +19,7 @@ from renormal.contracts import BASELINE
 from renormal.report.models import label, model_order
 from renormal.report.record import Record
 from renormal.report.status import private
-from renormal.report.strips import Film, cut, film_of, filmed, picture_path
+from renormal.report.strips import Film, cut, film_entry, film_of, picture_path
 
 SIDE = 192  # pixels of an embedded picture's longer side
 QUALITY = 80  # WebP
@@ -140,7 +140,7 @@ def panel_of(record: Record, entry: Mapping[str, str]) -> Panel:
         raise ValueError(f"{entry.get('file')} shows no {' and no '.join(sorted(missing))}")
     strip, maps = (picture_path(record, entry.get(key, "")) for key in ("file", "maps"))
     method = entry.get("projection", "")
-    film = film_of(record, method) if filmed(record, method).get("path") == entry.get("path") else None
+    film = film_of(record, method) if film_entry(record, method).get("path") == entry.get("path") else None
     auroc = float(entry["auroc"]) if "auroc" in entry else None
     return Panel(label(record), method, float(entry.get("limit") or 1.0), strip, tiles, maps, film, auroc)
 

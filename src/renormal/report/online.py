@@ -1,4 +1,4 @@
-"""The finished table as one wandb run beside the jobs' own."""
+"""Log the finished table as one wandb run, in the project of the jobs."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ PROJECT = "renormal"
 
 
 def log_table(folder: Path, records: Sequence[Record], table: Table) -> None:
-    """A wandb Table as printed, one row per number, charts, and numbers to sort sweeps by. The same folder goes on in
-    the same run. Project, entity and mode are those of the jobs.
+    """Log the table as printed, the table with one row per number, charts, and the means as the run's summary.
+
+    Project, entity and mode are those of the jobs. A second call for the same folder continues the same run.
     """
-    place = settings_of(records)
+    settings = settings_of(records)
     name = records[0].name
     identity = hashlib.sha256(f"table\n{folder.resolve()}".encode()).hexdigest()[:16]
-    run = wandb_run.begin(folder, name=f"{name}/table", group=name, job_type="table", id=identity, **place)
+    run = wandb_run.begin(folder, name=f"{name}/table", group=name, job_type="table", id=identity, **settings)
     code = 1
     try:
         run.config.update({"name": name, "metric": table.metric, "jobs": len(records)}, allow_val_change=True)
@@ -36,21 +37,21 @@ def log_table(folder: Path, records: Sequence[Record], table: Table) -> None:
 
 
 def settings_of(records: Sequence[Record]) -> dict[str, Any]:
-    """Where the jobs logged to, so that the table stands among them."""
+    """Project, entity and mode of the first job that logged to wandb; PROJECT where none did."""
     found = [record.config.get("logger", {}).get("wandb") for record in records]
     jobs: dict[str, Any] = next((logger for logger in found if logger), {})
     return {"project": PROJECT} | {key: jobs[key] for key in ("project", "entity", "mode") if key in jobs}
 
 
 def numbers(table: Table) -> dict[str, float]:
-    """The mean of each column, and how much each projection improves."""
+    """Name → number: the mean of each column, and the mean improvement rate of each projection."""
     names = (f"table/{column.model}/{column.method}/{table.metric}" for column in table.columns)
     found = {name: cell.value for name, cell in zip(names, table.mean.cells, strict=True) if cell.value is not None}
     return {**found, **{f"table/{rate.method}/improvement": rate.rate for rate in table.rates}}
 
 
 def contents(run: Any, table: Table) -> dict[str, Any]:
-    """Tables and charts by name, all of them files of the run."""
+    """Name → table or chart. Each is stored as a file of the run."""
     import wandb
 
     printed = wandb.Table(
@@ -64,8 +65,8 @@ def contents(run: Any, table: Table) -> dict[str, Any]:
     averages = ([title(column), cell.value] for column, cell in zip(table.columns, table.mean.cells, strict=True))
     means = wandb.Table(columns=["column", "mean"], data=list(averages))
     rates = wandb.Table(columns=["projection", "improvement"], data=[[r.method, r.rate] for r in table.rates])
-    beside = [[row[3], row[5], f"{row[0]} {row[1]} {row[2]}"] for row in cells.data if row[5] is not None]
-    compared = wandb.Table(columns=["ours", "paper", "cell"], data=beside)
+    pairs = [[row[3], row[5], f"{row[0]} {row[1]} {row[2]}"] for row in cells.data if row[5] is not None]
+    compared = wandb.Table(columns=["ours", "paper", "cell"], data=pairs)
     metric = words(table.metric)
     charts = {
         "table/means": wandb.plot.bar(means, "column", "mean", title=f"mean {metric}"),
@@ -83,7 +84,7 @@ def title(column: Column) -> str:
 
 
 def lines(columns: Sequence[Column], row: Row) -> list[list[Any]]:
-    """One row per number of a category."""
+    """One list per number of a category, in the order of the columns of `cells`."""
     return [
         [row.label, column.label, column.method, cell.value, cell.std, cell.paper, cell.delta, cell.gain]
         for column, cell in zip(columns, row.cells, strict=True)

@@ -1,4 +1,4 @@
-"""The paper's figures of pictures, from the panels beside the records: 1, 3, 6 and 8."""
+"""The paper's figures 1, 3, 6 and 8, from the panels in the folders of the records."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from renormal.report.strips import cut, film_of
 from renormal.report.table import ordered_categories
 
 THRESHOLD = 0.2  # of the map, figure 3
-FIGURE_3 = ("hazelnut", "grid", "cable", "wood", "carpet", "bottle")  # its columns; figure 6 has the others
-FIGURE_1 = ("vae", "grid")  # what it shows
+FIGURE_3 = ("hazelnut", "grid", "cable", "wood", "carpet", "bottle")  # figure 6 has the others
+FIGURE_1 = ("vae", "grid")  # the paper's model and category
 GREEN, RED = (60, 220, 60), "#e61e28"
-SIDES = 1.25, 2.2  # inches of a picture at least and at most
-WIDTH = 6.4  # inches that few pictures share
+SIDES = 1.25, 2.2  # smallest and largest side of a picture in inches
+WIDTH = 6.4  # of a figure in inches, where SIDES allows
 
 
 class Example(NamedTuple):
-    """A category's first normal and first anomalous sample, in one model."""
+    """The first normal and the first anomalous sample of a category, restored by one model."""
 
     model: str
     label: str
@@ -50,7 +50,7 @@ def examples(records: Sequence[Record]) -> Iterator[Example]:
             continue
         try:
             yield example(record, normal, anomalous)
-        except (OSError, ValueError) as error:  # the other figures, and the page, are written all the same
+        except (OSError, ValueError) as error:  # one broken panel must not prevent the other figures
             print(f"unreadable: {anomalous.strip}: {error}", file=sys.stderr)
 
 
@@ -88,8 +88,8 @@ def teaser_figure(found: Sequence[Example]) -> Figure:
 def segmentation_figure(found: Sequence[Example], *, upright: bool) -> Figure:
     """Normal, anomalous, segmented by the baseline, segmented by the projection (figures 3 and 6).
 
-    The truth is a red contour and what the map has from 0.2 on is green. upright: a column for each category, as in
-    figure 3, otherwise a row.
+    The true defect has a red contour; pixels of the map from 0.2 on are green. upright: one column per category, as in
+    figure 3, else one row.
     """
     shape = (4, len(found)) if upright else (len(found), 4)
     side = min(SIDES[1], max(SIDES[0], WIDTH / shape[1]))
@@ -112,14 +112,14 @@ def segmentation_figure(found: Sequence[Example], *, upright: bool) -> Figure:
 
 
 def overlaid(x0: Image.Image, grey: Image.Image, limit: float) -> NDArray[np.uint8]:
-    """x0 with what the map has from the threshold on in green."""
+    """x0 with the pixels in green where map ≥ THRESHOLD. grey: 255 · map / limit."""
     found = np.asarray(grey) >= round(255 * min(1.0, THRESHOLD / limit))
     pixels = np.asarray(x0.convert("RGB"))
     return np.where(found[..., None], (pixels * 0.45 + np.array(GREEN) * 0.55), pixels).astype(np.uint8)
 
 
 def picture_figures(records: Sequence[Record]) -> Iterator[tuple[str, Figure]]:
-    """(name, figure) for each that the panels suffice for."""
+    """(name, figure) of each figure that the records have panels for."""
     for record in records:
         for method in record.curves:
             if film := film_of(record, method):

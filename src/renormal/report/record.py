@@ -1,4 +1,4 @@
-"""What one run leaves for the report: `<model>/<category>/<seed>/record.json`, in outputs/ and in results/."""
+"""The record of a job, which the report reads: `<model>/<category>/<seed>/record.json`, in outputs/ and results/."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FILE = "record.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """One (model, category, seed): numbers, where they come from and which pictures lie beside them."""
+    """One job (model, category, seed): its numbers, their origin, and the pictures in the folder of the record."""
 
     name: str
     model: str
@@ -38,24 +38,23 @@ class Record:
     commit: str = ""
     config: dict[str, Any] = field(default_factory=dict)  # resolved
     hashes: dict[str, str] = field(default_factory=dict)  # of the config's training and test parts
-    curves: dict[str, dict[str, Any]] = field(
-        default_factory=dict
-    )  # by projection: values by iteration, samples by steps
-    choice: dict[str, Any] = field(default_factory=dict)  # settings chosen on planted defects, all that were tried
-    panels: list[dict[str, str]] = field(default_factory=list)  # file (beside the record), tiles, path, defect, …
+    # by projection: the metrics after each iteration, the number of samples by steps
+    curves: dict[str, dict[str, Any]] = field(default_factory=dict)
+    choice: dict[str, Any] = field(default_factory=dict)  # settings chosen on planted defects, and every trial
+    panels: list[dict[str, str]] = field(default_factory=list)  # file (in the record's folder), tiles, path, defect, …
     schema: int = SCHEMA
-    folder: Path | None = field(default=None, compare=False)  # where it was read from; not written
+    folder: Path | None = field(default=None, compare=False)  # that it was read from; not written
 
 
 class Records(NamedTuple):
-    """Every record under a folder, and one line for each that could not be read."""
+    """Every record below a folder, and one line for each file that could not be read."""
 
     records: list[Record]
     problems: list[str]
 
 
 def write_record(folder: Path, record: Record) -> Path:
-    """Write `folder/record.json` whole or not at all: a reader sees the old one or the new one."""
+    """Write `folder/record.json`, whole or not at all. Raises ValueError for a record that could not be read again."""
     content = asdict(record)
     del content["folder"]
     content = portable(content)
@@ -66,7 +65,7 @@ def write_record(folder: Path, record: Record) -> Path:
 
 
 def portable(value: Any, where: str = "record") -> Any:
-    """The same value for any machine: the home folder as ~, and only numbers that JSON can hold."""
+    """The same value for any machine: ~ for the home folder. Raises ValueError for a number that JSON cannot hold."""
     if isinstance(value, dict):
         return {str(key): portable(item, f"{where}.{key}") for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -80,8 +79,10 @@ def portable(value: Any, where: str = "record") -> Any:
 
 
 def publish(folder: Path, record: Record, source: Path) -> Path:
-    """A copy to show, as far below `folder` as it lies below `source`: the numbers, without pictures and with only the
-    last part of each path of this machine."""
+    """Copy the record from below `source` to the same place below `folder`, without pictures and private paths.
+
+    Returns the path of the copy. Raises ValueError for a record that was not read from a folder.
+    """
     if record.folder is None:
         raise ValueError("only a record that was read from a folder can be published")
     place = folder / record.folder.relative_to(source)
@@ -89,7 +90,7 @@ def publish(folder: Path, record: Record, source: Path) -> Path:
 
 
 def pathless(value: Any) -> Any:
-    """The same value with only the last part of each path of this machine."""
+    """The same value; of each absolute path only the last part."""
     if isinstance(value, dict):
         return {key: pathless(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -98,7 +99,7 @@ def pathless(value: Any) -> Any:
 
 
 def read_record(path: Path) -> Record:
-    """One record.json, checked. Raises ValueError with one line that names the file."""
+    """Read and check one record.json. Raises ValueError with one line that names the file."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -110,7 +111,7 @@ def read_record(path: Path) -> Record:
 
 
 def read_records(folder: Path) -> Records:
-    """Every record below the folder, in the order of model, category and seed."""
+    """Read every record below the folder, sorted by model, category and seed."""
     records, problems = [], []
     for path in sorted(folder.rglob(FILE)):
         try:
@@ -121,7 +122,7 @@ def read_records(folder: Path) -> Records:
 
 
 def stem_of(record: Record, records: Sequence[Record]) -> str:
-    """model-category-seed for the name of a file, with the record's name where another of them is of the same job."""
+    """model-category-seed, for file names; with the record's name where two records are of the same job."""
     job = (record.model, record.category, record.seed)
     same = [one for one in records if (one.model, one.category, one.seed) == job]
     name = f"-{record.name}".replace("/", "-") if len(same) > 1 else ""
@@ -129,7 +130,7 @@ def stem_of(record: Record, records: Sequence[Record]) -> str:
 
 
 def faults(content: Any) -> Iterator[str]:
-    """What keeps decoded json from being a record, the most telling first."""
+    """Why decoded JSON is not a record, one line per reason, the most important first."""
     if not isinstance(content, dict):
         yield f"a record is an object, got {type(content).__name__}"
         return
@@ -146,7 +147,7 @@ def faults(content: Any) -> Iterator[str]:
 
 
 def fits(value: Any, hint: Any) -> bool:
-    """Whether a decoded json value has the type of an annotation."""
+    """Whether a decoded JSON value has the type that the annotation `hint` names."""
     if hint is Any:
         return True
     if isinstance(hint, UnionType):

@@ -1,4 +1,4 @@
-"""One table as text: terminal, Markdown, CSV and LaTeX."""
+"""A table as text: for the terminal, Markdown, CSV and LaTeX."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from tabulate import tabulate
 from renormal.report.status import STATES, Status
 from renormal.report.table import LEGEND, Cell, Row, Table, words
 
-NARROW = 8  # letters of "baseline"
+NARROW = 8  # a longer method name may break into lines; "baseline" has 8 letters
 LATEX_ARROWS = {"": "", "↑": r" $\uparrow$", "↓": r" $\downarrow$", "⇑": r" $\Uparrow$", "⇓": r" $\Downarrow$"}
 GREEK = "GREEK SMALL LETTER "
 LATEX_SPECIAL = str.maketrans({character: rf"\{character}" for character in "_%&#$"})
 
 
 def terminal(table: Table, width: int) -> list[RichTable]:
-    """As many models side by side as the width holds; the rest in tables below."""
+    """The table in as few parts as fit the width, each with the columns of some models."""
     models = list(dict.fromkeys(column.model for column in table.columns))
     ruler = Console(width=10_000)
-    blocks: list[RichTable] = []  # without any metric there is nothing to tabulate
+    blocks: list[RichTable] = []  # stays empty where no record has a metric
     for count in range(1, len(models) + 1):
         at_once = -(-len(models) // count)
         starts = range(0, len(models), at_once)
@@ -38,7 +38,7 @@ def terminal(table: Table, width: int) -> list[RichTable]:
 
 
 def block(table: Table, models: set[str]) -> RichTable:
-    """The columns of some models."""
+    """The part of the table with the columns of these models."""
     shown = [index for index, column in enumerate(table.columns) if column.model in models]
     result = RichTable(title=words(table.metric), title_justify="left", header_style="bold", box=SIMPLE_HEAD, padding=0)
     result.add_column("category", no_wrap=True)
@@ -55,20 +55,20 @@ def block(table: Table, models: set[str]) -> RichTable:
 
 
 def breakable(name: str) -> str:
-    """A long name as words, between which a header may break: nothing of it is lost in a narrow terminal."""
+    """A long name with spaces for underscores: a header breaks at spaces, so a narrow terminal shows all of it."""
     return name.replace("_", " ") if len(name) > NARROW else name
 
 
 def rich_cell(cell: Cell) -> Text:
-    """Our number above the paper's."""
-    text = Text(cell.main if cell.arrow else f"{cell.main}  ", style="bold" if cell.best else "")  # digits below digits
+    """Our number; below it the paper's."""
+    text = Text(cell.main if cell.arrow else f"{cell.main}  ", style="bold" if cell.best else "")  # aligns digits
     if cell.comparison:
         text.append(f"\n{cell.comparison}  ", style="not bold dim")
     return text
 
 
 def progress(status: Status) -> list[str]:
-    """How far the sweep is, a line for each job that somebody may have to look at, one for all that wait."""
+    """The progress of the sweep: a summary, a line per failed, running or interrupted job, one line for all waiting."""
     lines = [str(status)]
     for state in STATES[: STATES.index("waiting")]:
         lines += [f"{state}: {job.job}{', ' * bool(job.news)}{job.news}" for job in status.of(state)]
@@ -77,7 +77,7 @@ def progress(status: Status) -> list[str]:
 
 
 def markdown(table: Table) -> str:
-    """A pipe table for GitHub, with the legend and the mean improvement rates."""
+    """A Markdown table for GitHub, with the legend, the mean improvement rates and the notes."""
     headers = ["", *(f"{column.label}<br>{column.method}" for column in table.columns)]
     body = []
     for group, rows in groupby([*table.rows, table.mean], key=lambda row: row.group):
@@ -95,13 +95,13 @@ def markdown_cell(cell: Cell) -> str:
 
 
 def legend(table: Table) -> str:
-    """How to read a cell."""
+    """How to read a cell; without the sentence on the paper where no cell has a number of the paper."""
     paper = any(cell.paper is not None for row in table.rows for cell in row.cells)
     return LEGEND if paper else LEGEND.split(". ", 1)[1]
 
 
 def comma_separated(table: Table) -> str:
-    """One line per cell, so that it needs no parsing of headers."""
+    """CSV with one line per cell: model and method are columns, not parts of a header."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(
@@ -116,7 +116,7 @@ def comma_separated(table: Table) -> str:
 
 
 def latex(table: Table) -> str:
-    """A booktabs tabular in the layout of the paper's Table 1; the paper's numbers small beside ours."""
+    """A booktabs tabular in the layout of the paper's Table 1; the paper's number follows ours in small print."""
     spans = [(label, len(list(columns))) for label, columns in groupby(table.columns, key=lambda column: column.label)]
     models = " & ".join(rf"\multicolumn{{{width}}}{{c}}{{{latex_label(label)}}}" for label, width in spans)
     methods = " & ".join(column.method.translate(LATEX_SPECIAL) for column in table.columns)

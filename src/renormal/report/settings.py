@@ -1,4 +1,4 @@
-"""In which settings the jobs of a sweep differ, beside the model, the category and the seed that name them."""
+"""The settings in which the jobs of a sweep differ, other than model, category and seed."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ ABSENT = "–"
 
 
 class Difference(NamedTuple):
-    """A key, and each of its values with the jobs that have it."""
+    """A key of the config, and each of its values with the names of the jobs that have it."""
 
     key: str
     values: list[tuple[str, str]]
 
 
 def differences(records: Sequence[Record]) -> list[Difference]:
-    """One line per key whose value differs and says more than the job's name does."""
+    """One difference per key whose value differs between jobs, unless its values only repeat the names of the jobs."""
     flats = [flat(pathless(record.config)) for record in records]
     keys = sorted({key for settings in flats for key in settings})
     found = []
     for key in keys:
-        held: dict[str, list[Record]] = {}
+        by_value: dict[str, list[Record]] = {}
         for record, settings in zip(records, flats, strict=True):
-            held.setdefault(settings.get(key, ABSENT), []).append(record)
-        named = all(repeats(value, record) for value, jobs in held.items() for record in jobs)
-        if len(held) > 1 and not named:
-            found.append(Difference(key, [(value, who(jobs, records)) for value, jobs in held.items()]))
+            by_value.setdefault(settings.get(key, ABSENT), []).append(record)
+        named = all(repeats_name(value, record) for value, jobs in by_value.items() for record in jobs)
+        if len(by_value) > 1 and not named:
+            found.append(Difference(key, [(value, names_of(jobs, records)) for value, jobs in by_value.items()]))
     return found
 
 
@@ -45,19 +45,19 @@ def flat(settings: Mapping[str, Any], above: str = "") -> dict[str, str]:
     return result
 
 
-def repeats(value: str, record: Record) -> bool:
-    """Whether it says no more than the job's name, or where its files lie."""
+def repeats_name(value: str, record: Record) -> bool:
+    """Whether the value is absent, or the job's model, category, seed or folder."""
     place = f"{record.model}/{record.category}/{record.seed}"
     return value in (record.model, label(record), record.category, str(record.seed), ABSENT) or value.endswith(place)
 
 
-def who(jobs: Sequence[Record], everyone: Sequence[Record]) -> str:
-    """The jobs in as few words as there are: by model, by category, by seed, or one by one."""
+def names_of(jobs: Sequence[Record], records: Sequence[Record]) -> str:
+    """A short name of some of the records: their models, their categories, their seeds, or else job by job."""
     jobs = sorted(jobs, key=lambda job: model_order(job.model))
     inside = {id(job) for job in jobs}
     for axis in (label, lambda job: job.category, lambda job: f"seed {job.seed}"):
         values = dict.fromkeys(axis(job) for job in jobs)
-        if all((axis(job) in values) == (id(job) in inside) for job in everyone):
+        if all((axis(job) in values) == (id(job) in inside) for job in records):
             return ", ".join(values)
     shown = [f"{label(job)} {job.category} {job.seed}" for job in jobs[:3]]
     return ", ".join(shown) + (f" and {len(jobs) - 3} more" if len(jobs) > 3 else "")

@@ -1,4 +1,4 @@
-"""Pictures of a whole job that lie beside its record: what a network was shown, what settings were chosen on."""
+"""Pictures of a whole job, from the folder of its record: training damage, new samples, planted defects."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from renormal.report.record import Record
 from renormal.report.repairs import repairs
 from renormal.report.strips import picture_path
 
-SHEETS = {  # by file beside the record
-    "panels/damage.png": "Good images; below them the damage that the network learned to undo, each above its cover",
-    "panels/samples.png": "New images: above from N(0, I), below from the second stage",
-    "planted.png": "Defects planted on good images, on which settings were chosen, each beside its outline",
+SHEETS = {  # file in the folder of the record → caption
+    "panels/damage.png": "Training damage. First row: good images; below, in pairs: damaged image, damaged pixels",
+    "panels/samples.png": "New images from z ~ N(0, I), upper half, and from the second stage, lower half",
+    "planted.png": "Defects planted on good images to choose settings, each next to its outline",
 }
-WIDTH, QUALITY = 900, 75  # px at most; WebP
+WIDTH, QUALITY = 900, 75  # largest width in pixels; WebP
 
 
 def sheets(record: Record) -> list[tuple[str, str]]:
-    """(caption, data URI) of each that is there and can be read."""
+    """(caption, data URI) of each picture that exists and can be read."""
     found = []
     holes = {entry["file"]: f"{kind}: {', '.join(entry['columns'])}" for kind, entry in repairs(record).items()}
     for file, caption in (SHEETS | {file: f"Holes repaired, {which}" for file, which in holes.items()}).items():
         try:
             with Image.open(picture_path(record, file)) as picture:
                 found.append((caption, embedded(picture.convert("RGB"))))
-        except (OSError, ValueError):  # most jobs have none
+        except (OSError, ValueError):  # most jobs do not write them
             continue
     return found
 

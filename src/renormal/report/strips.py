@@ -1,4 +1,4 @@
-"""The files beside a record: several pictures of one size in each."""
+"""Read the strips in the folder of a record: files with several pictures of one size."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from renormal.report.record import Record
 
 
 class Film(NamedTuple):
-    """A descent on its way: one strip with x_t above f(x_t), a column for each kept iteration."""
+    """The kept iterations of a descent: a strip with x_t above f(x_t), one column per iteration."""
 
     file: Path
     iterations: list[int]
 
     def frames(self) -> list[tuple[Image.Image, Image.Image]]:
-        """(x_t, f(x_t)) of each. Raises ValueError for a strip that does not hold them."""
+        """(x_t, f(x_t)) of each iteration. Raises ValueError where the strip has another number of columns or rows."""
         with Image.open(self.file) as strip:
             width, rest = divmod(strip.width, len(self.iterations))
             height, odd = divmod(strip.height, 2)
@@ -31,32 +31,32 @@ class Film(NamedTuple):
             ]
 
 
-def filmed(record: Record, method: str) -> Mapping[str, Any]:
-    """What the record says of the film of a method, nothing where there is none."""
+def film_entry(record: Record, method: str) -> Mapping[str, Any]:
+    """The record's entry of a projection's film: file, iterations, path of the sample. Empty without a film."""
     return record.curves.get(method, {}).get("path") or {}
 
 
 def film_of(record: Record, method: str) -> Film | None:
-    """None where there is no film, or its strip was not published."""
-    entry = filmed(record, method)
+    """The film of a projection. None where the record has none, or its strip was not published."""
+    entry = film_entry(record, method)
     if not entry or not (record.folder and (record.folder / entry["file"]).is_file()):
         return None
     return Film(picture_path(record, entry["file"]), entry["iterations"])
 
 
 def picture_path(record: Record, file: str) -> Path:
-    """The picture beside the record. Raises ValueError for one elsewhere."""
+    """The path of a picture in the folder of the record. Raises ValueError where it is missing or in another folder."""
     folder = (record.folder or Path()).resolve()
     path = (folder / file).resolve()
     if not path.is_relative_to(folder):
-        raise ValueError(f"{file} does not lie beside the record")
+        raise ValueError(f"{file} is not in the folder of the record")
     if not path.is_file():
         raise ValueError(f"{file} is missing")
     return path
 
 
 def cut(path: Path, names: Sequence[str]) -> dict[str, Image.Image]:
-    """A strip as its pictures by name. Raises ValueError for a strip that does not hold them."""
+    """Name → picture of a horizontal strip. Raises ValueError where its width is no multiple of their number."""
     with Image.open(path) as strip:
         width, rest = divmod(strip.width, len(names))
         if rest:
