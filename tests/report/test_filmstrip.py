@@ -100,12 +100,12 @@ def test_the_command_writes_the_filmstrip_and_the_animation(tmp_path: Path) -> N
 def test_the_page_gets_the_iterations_of_the_filmed_sample_alone(tmp_path: Path) -> None:
     record = filmed(tmp_path)
     samples = {sample.path[-5]: sample for sample in galleries({"grid": [record]})["grid"].samples}
-    frames = samples["a"].shots[1].frames
+    frames = samples["a"].restorations[1].frames
     greys = [np.asarray(Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))).mean() for _, uri in frames]
     assert [t for t, _ in frames] == STEPS
     assert greys == pytest.approx(GREYS, abs=4)
-    assert samples["a"].shots[0].frames == samples["b"].shots[1].frames == ()
-    assert samples["a"].weight > samples["b"].weight + sum(len(uri) for _, uri in frames) // 2
+    assert samples["a"].restorations[0].frames == samples["b"].restorations[1].frames == ()
+    assert samples["a"].size_bytes > samples["b"].size_bytes + sum(len(uri) for _, uri in frames) // 2
     published = replace(record, panels=[], folder=tmp_path / "elsewhere")
     assert galleries({"grid": [published]})["grid"].samples == []
 

@@ -30,10 +30,10 @@ def decoded(uri: str) -> np.ndarray:
 def test_each_way_stands_beside_the_baseline_of_its_model_in_the_order_of_the_table(tmp_path: Path) -> None:
     records = [job(tmp_path, model, "grid", {"a": "bent"}) for model in ("vae", "l2_ae")]
     (sample,) = galleries({"grid": records})["grid"].samples
-    assert [(shot.label, shot.method) for shot in sample.shots] == [
+    assert [(one.label, one.method) for one in sample.restorations] == [
         (label, method) for label in ("L² AE", "VAE") for method in ("baseline", "eq8")
     ]
-    baseline, end = (decoded(shot.end) for shot in sample.shots[:2])
+    baseline, end = (decoded(one.end) for one in sample.restorations[:2])
     assert np.abs(decoded(sample.x0) - 255).max() <= 3  # WebP is close, not exact
     assert np.abs(baseline - (0, 0, 255)).max() <= 6
     assert end.max() <= 3
@@ -43,7 +43,7 @@ def test_maps_of_jobs_with_other_limits_are_on_one_scale(tmp_path: Path) -> None
     records = [job(tmp_path, "vae", "grid", {"a": "bent"}), job(tmp_path, "dsae", "grid", {"a": "bent"}, limit="0.25")]
     gallery = galleries({"grid": records})["grid"]
     assert gallery.limit == 0.5
-    greys = {shot.label: decoded(shot.map).mean() for shot in gallery.samples[0].shots}
+    greys = {one.label: decoded(one.map).mean() for one in gallery.samples[0].restorations}
     assert greys["DSAE"] == pytest.approx(greys["VAE"] / 2, abs=2)
 
 
@@ -57,7 +57,7 @@ def test_a_page_without_room_shows_the_first_of_every_defect_and_category(tmp_pa
     records = {category: [job(tmp_path, "vae", category, samples)] for category in ("grid", "tile")}
     whole = galleries(records)["grid"]
     assert [sample.path for sample in whole.samples] == [f"test/bent/{name}.png" for name in "acb"]
-    short = galleries(records, budget=4 * whole.samples[0].weight - 1)
+    short = galleries(records, budget=4 * whole.samples[0].size_bytes - 1)
     assert [[sample.path[-5] for sample in short[category].samples] for category in records] == [["a", "c"]] * 2
     assert [short[category].left_out for category in records] == [1, 1]
 

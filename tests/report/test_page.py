@@ -65,7 +65,7 @@ def test_the_page_is_self_contained_and_says_what_is_missing(folder: Path, capsy
     assert "cannot identify image file" in text
     assert "is not in the folder of the record" in text
     assert text.count("γ-VAE: panels of an older version") == 1
-    assert "No job of this category left pictures." in text
+    assert "No job of this category wrote pictures." in text
     assert "&lt;made-up&gt; &amp; small" in text
     assert "prefers-color-scheme: dark" in text
     assert capsys.readouterr().out.rstrip().endswith(str(folder / "report.html"))

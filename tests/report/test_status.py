@@ -54,8 +54,8 @@ def test_every_planned_job_is_somewhere(tmp_path: Path) -> None:
         ("waiting", "vae/pill/0"),
         ("done", "vae/grid/0"),
     ]
-    assert status.jobs[0].news == "ValueError: no images; see vae/tile/0/run.log"
-    assert status.jobs[1].news == "train, epoch 1 of 10"
+    assert status.jobs[0].detail == "ValueError: no images; see vae/tile/0/run.log"
+    assert status.jobs[1].detail == "train, epoch 1 of 10"
 
 
 def test_the_time_left_is_that_of_the_longest_slot(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_where_nothing_runs_the_work_is_counted_one_job_at_a_time(tmp_path: Path
     assert str(status_of(tmp_path)) == "0 of 2 jobs done, 2 waiting"  # nothing tells how long one takes
     finish(tmp_path, "vae", "grid", train=100, test=20)
     assert status_of(tmp_path).left == 240
-    assert str(status_of(tmp_path)).endswith("nothing runs: the same command goes on, about 4 min one job at a time")
+    assert str(status_of(tmp_path)).endswith("no job runs: the same command continues, about 4 min one job at a time")
 
 
 @pytest.mark.parametrize(("quiet", "silent"), [(100.0, False), (901.0, True)])
@@ -82,7 +82,7 @@ def test_a_running_job_that_says_nothing_any_more_is_called_silent(tmp_path: Pat
     tell(tmp_path, "vae/grid/0", "running", started=NOW - quiet - 60, updated=NOW - quiet)
     (job,) = status_of(tmp_path).jobs
     assert job.silent == silent
-    assert ("silent for 15 min" in job.news) == silent
+    assert ("no update for 15 min" in job.detail) == silent
     tell(tmp_path, "vae/grid/0", "running", started=NOW - 2000, updated=NOW - 1000)  # a slow epoch is no silence
     assert not status_of(tmp_path).jobs[0].silent
 

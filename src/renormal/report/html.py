@@ -1,4 +1,4 @@
-"""One self-contained page: how far the sweep is, the table, pictures and charts per category, numbers per job."""
+"""The page, one HTML file: progress of the sweep, table, pictures and charts per category, numbers per job."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from renormal.report.sheets import sheets
 from renormal.report.status import STATES, Status, duration, private
 from renormal.report.table import Table, ordered_categories, words
 
-OPEN_UP_TO = 6  # jobs: beyond that, their numbers start folded
-SLOPE = 128  # of a map's opacity below the threshold: gone two greys of 255 below it
-MARK = 0.2  # where the threshold slider stands first: the paper's, figure 3
+OPEN_UP_TO = 6  # jobs; with more, the numbers of each job are folded at first
+SLOPE = 128  # of a map's opacity below the threshold: a map is invisible two of 255 grey levels below it
+MARK = 0.2  # first position of the threshold slider: the threshold of figure 3
 
 
 class Job(NamedTuple):
-    """What the page says about one record."""
+    """What the page shows of one record."""
 
     record: Record
     label: str
     headline: str
     metrics: list[str]
     results: list[tuple[str, list[float | None]]]  # by method, in the order of `metrics`
-    descents: list[str]  # what was measured of the projections
+    descents: list[str]  # names of the numbers measured per projection
     facts: list[tuple[str, list[tuple[str, str]]]]
     config: str
     sheets: list[tuple[str, str]]  # caption and picture
@@ -49,7 +49,7 @@ class Category(NamedTuple):
 
     name: str
     gallery: Gallery
-    mark: float  # where its threshold stands
+    mark: float  # first position of its threshold slider
     charts: list[str]
     jobs: list[Job]
 
@@ -57,7 +57,7 @@ class Category(NamedTuple):
 def write_page(
     path: Path, records: Sequence[Record], table: Table, status: Status, problems: Sequence[str], *, home: Path
 ) -> Path:
-    """Write the page for records that were read from `home`; their pictures are looked for beside them."""
+    """Write the page of records that were read from `home`, with the pictures in their folders. Returns `path`."""
     spans = [(label, len(list(columns))) for label, columns in groupby(table.columns, key=lambda column: column.label)]
     groups = [(group, list(rows)) for group, rows in groupby(table.rows, key=lambda row: row.group)]
     template = environment().get_template("page.html.j2")
@@ -86,7 +86,7 @@ def write_page(
 
 
 def environment() -> Environment:
-    """The page's templates, and how they write numbers and names."""
+    """jinja2 with the templates of the page and their filters."""
     found = Environment(
         loader=PackageLoader("renormal.report", "page"),
         autoescape=True,
@@ -99,13 +99,13 @@ def environment() -> Environment:
 
 
 def tint(change: float, digits: int) -> str:
-    """The class of a change, none for one that rounds to nothing."""
+    """CSS class of a change: "up", "down", or "" where it rounds to 0."""
     shown = round(change, digits)
     return "up" if shown > 0 else "down" if shown < 0 else ""
 
 
 def inferno() -> dict[str, str]:
-    """The maps' colours as tables for an SVG filter, close to a level of 255."""
+    """matplotlib's inferno as tables of an SVG filter, exact to about one of 255 levels."""
     colours = colormaps["inferno"](range(0, 256, 15))
     return {
         name: " ".join(f"{value:.3f}" for value in colours[:, index])
@@ -114,7 +114,7 @@ def inferno() -> dict[str, str]:
 
 
 def by_category(records: Sequence[Record], metric: str) -> list[Category]:
-    """Jobs in the order of the table's rows and columns."""
+    """One entry per category, in the order of the table's rows; its jobs in the order of the columns."""
     order = ordered_categories({record.category: record.kind for record in records})
     jobs = sorted(records, key=lambda item: (order.index(item.category), model_order(item.model), item.seed))
     split = {name: list(same) for name, same in groupby(jobs, key=lambda record: record.category)}
@@ -125,13 +125,13 @@ def by_category(records: Sequence[Record], metric: str) -> list[Category]:
             pictures[name],
             min(MARK, pictures[name].limit),
             [chart for chart in (curve_chart(same, metric), steps_chart(same)) if chart],
-            [job(record, metric) for record in same],
+            [job_of(record, metric) for record in same],
         )
         for name, same in split.items()
     ]
 
 
-def job(record: Record, metric: str) -> Job:
+def job_of(record: Record, metric: str) -> Job:
     keys = [key.partition("/") for key in record.metrics]
     metrics = list(dict.fromkeys(name for _, _, name in keys))
     methods = list(dict.fromkeys(method for method, _, _ in keys))
@@ -151,7 +151,7 @@ def job(record: Record, metric: str) -> Job:
 
 
 def facts(record: Record) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Named groups of (what, value); a group that the record leaves empty is not shown."""
+    """Named groups of (key, value). A group that is empty in the record is left out."""
     groups: dict[str, Mapping[str, Any]] = {
         "time": {stage: f"{brief(value)} s" for stage, value in record.seconds.items()},
         "training": record.training,
@@ -168,7 +168,7 @@ def facts(record: Record) -> list[tuple[str, list[tuple[str, str]]]]:
 
 
 def brief(value: Any) -> str:
-    """A number with the digits that a reader can use."""
+    """A number with three significant digits; – for None."""
     if value is None:
         return "–"
     if isinstance(value, float):

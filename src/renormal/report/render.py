@@ -71,7 +71,7 @@ def progress(status: Status) -> list[str]:
     """The progress of the sweep: a summary, a line per failed, running or interrupted job, one line for all waiting."""
     lines = [str(status)]
     for state in STATES[: STATES.index("waiting")]:
-        lines += [f"{state}: {job.job}{', ' * bool(job.news)}{job.news}" for job in status.of(state)]
+        lines += [f"{state}: {job.job}{', ' * bool(job.detail)}{job.detail}" for job in status.of(state)]
     waiting = ", ".join(job.job for job in status.of("waiting"))
     return [*lines, f"waiting: {waiting}"] if waiting else lines
 

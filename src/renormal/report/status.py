@@ -1,4 +1,4 @@
-"""How far a sweep is: what is done, running, failed or waiting, and how long is left."""
+"""The progress of a sweep: which jobs are done, running, failed or waiting, and the time left."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from renormal.report.record import FILE, Record
 
 PLAN, STATE = "plan.json", "state.json"  # of a sweep, of a job
 STATES = ("failed", "running", "interrupted", "waiting", "done")  # the most urgent first
-SILENT = 3.0  # epochs without a word after which a running job is called silent, ours
-PATIENCE = 900.0  # seconds that every job may be silent: a test says nothing before its end, ours
+SILENT = 3.0  # epochs without an update after which a running job counts as silent, ours
+PATIENCE = 900.0  # seconds before any job counts as silent: a test writes no update before its end, ours
 
 
 class JobState(NamedTuple):
-    """One job of a sweep. `waiting`: planned, and no word of it yet."""
+    """One job of a sweep. A planned job without a state file is waiting."""
 
-    job: str  # its folder, below the sweep's
+    job: str  # its folder, relative to the sweep's
     state: str = "waiting"
     stage: str = ""
     epoch: int = 0
     epochs: int = 0
-    elapsed: float = 0.0  # seconds from its start to its last word
-    quiet: float = 0.0  # seconds since its last word
-    silent: bool = False  # longer than a running job should be
+    elapsed: float = 0.0  # seconds from its start to its last update
+    quiet: float = 0.0  # seconds since its last update
+    silent: bool = False  # it runs, and its last update is too long ago
     error: str = ""
-    log: str = ""  # below the sweep's folder
+    log: str = ""  # relative to the sweep's folder
 
     @property
     def model(self) -> str:
@@ -41,27 +41,27 @@ class JobState(NamedTuple):
 
     @property
     def share(self) -> float:
-        """How much of its training is behind it."""
+        """Part of its training that is done, in [0, 1]."""
         return min(1.0, self.epoch / self.epochs) if self.epochs else 0.0
 
     @property
-    def news(self) -> str:
-        """What its last word was: where it is, why it failed, where its log lies."""
+    def detail(self) -> str:
+        """Its stage and epoch at the last update; of a failed job the error and the log."""
         epoch = f"epoch {self.epoch} of {self.epochs}" if self.epochs and self.stage == "train" else ""
         where = ", ".join(part for part in (self.stage, epoch) if part)
         if self.state == "failed":
             return "; ".join(part for part in (self.error or where, self.log and f"see {self.log}") if part)
         if self.silent:
-            return f"{where}, silent for {duration(self.quiet)}: if it was killed, the same command goes on"
+            return f"{where}, no update for {duration(self.quiet)}: if it was killed, run the same command again"
         return where
 
 
 class Status(NamedTuple):
-    """What a sweep has planned and what became of it."""
+    """The state of each job of a sweep, and the time left."""
 
     jobs: list[JobState]
-    left: float | None  # seconds, None where no job has shown yet how long one takes
-    slots: int  # how many jobs run side by side now
+    left: float | None  # seconds; None where the time of a job is unknown
+    slots: int  # number of jobs that run at the same time now
     problems: list[str]
 
     def of(self, state: str) -> list[JobState]:
@@ -82,32 +82,32 @@ class Status(NamedTuple):
             return line
         if self.slots:
             return f"{line}; about {duration(self.left)} left"
-        return f"{line}; nothing runs: the same command goes on, about {duration(self.left)} one job at a time"
+        return f"{line}; no job runs: the same command continues, about {duration(self.left)} one job at a time"
 
 
 def read_status(folder: Path, records: Sequence[Record], now: float) -> Status:
-    """Every job that a plan, a state or a record below the folder knows of; no file of these need exist."""
+    """The status of all jobs with a plan, a state file or a record below the folder. now: seconds, as `time.time()`."""
     problems: list[str] = []
     finished = {relative(record.folder, folder) for record in records if record.folder}
     planned = {f"{where}{job}" for where, plan in read_all(folder, PLAN, problems) for job in plan.get("jobs") or []}
-    told = {where.rstrip("/"): state for where, state in read_all(folder, STATE, problems)}
+    written = {where.rstrip("/"): state for where, state in read_all(folder, STATE, problems)}
     states = []
-    for job in sorted(planned | told.keys() | finished):
+    for job in sorted(planned | written.keys() | finished):
         record = folder / job / FILE
         try:
-            state = state_of(job, told.get(job, {"state": "done" if record.is_file() else "waiting"}), now)
+            state = state_of(job, written.get(job, {"state": "done" if record.is_file() else "waiting"}), now)
         except (TypeError, ValueError) as error:
             problems.append(f"{folder / job / STATE}: not readable ({error})")
             state = JobState(job)
         ended = state.state == "running" and record.is_file() and now - record.stat().st_mtime <= state.quiet
-        states.append(JobState(job, "done") if ended else state)  # it ended before it could say so
+        states.append(JobState(job, "done") if ended else state)  # killed before its last update
     states.sort(key=lambda job: STATES.index(job.state))  # stable
     running = [job for job in states if job.state == "running" and not job.silent]
     return Status(states, time_left(states, records), len(running), problems)
 
 
 def read_all(folder: Path, name: str, problems: list[str]) -> Iterable[tuple[str, dict[str, Any]]]:
-    """(folder of the file with a slash behind it, content) of every such file that can be read."""
+    """(folder of the file with a final slash, content) of every readable file of that name; others become problems."""
     for path in sorted(folder.rglob(name)):
         where = relative(path.parent, folder)
         try:
@@ -124,31 +124,32 @@ def relative(path: Path, folder: Path) -> str:
     return path.relative_to(folder).as_posix()
 
 
-def state_of(job: str, told: Mapping[str, Any], now: float) -> JobState:
-    """What the job last said, and whether it should have said more since."""
-    state, epoch = str(told.get("state", "")), int(told.get("epoch") or 0)
-    started, updated = float(told.get("started") or now), float(told.get("updated") or now)
+def state_of(job: str, written: Mapping[str, Any], now: float) -> JobState:
+    """The job's state at its last update, and whether it is silent. Raises TypeError or ValueError for wrong types."""
+    state, epoch = str(written.get("state", "")), int(written.get("epoch") or 0)
+    started, updated = float(written.get("started") or now), float(written.get("updated") or now)
     elapsed, quiet = max(0.0, updated - started), max(0.0, now - updated)
     expected = max(PATIENCE, SILENT * elapsed / epoch if epoch else 0.0)
     return JobState(
         job,
         state if state in STATES else "waiting",
-        str(told.get("stage", "")),
+        str(written.get("stage", "")),
         epoch,
-        int(told.get("epochs") or 0),
+        int(written.get("epochs") or 0),
         elapsed,
         quiet,
         state == "running" and quiet > expected,
-        private(str(told.get("error") or "")),
-        f"{job}/{told['log']}" if told.get("log") else "",
+        private(str(written.get("error") or "")),
+        f"{job}/{written['log']}" if written.get("log") else "",
     )
 
 
 def time_left(jobs: Sequence[JobState], records: Sequence[Record]) -> float | None:
-    """Seconds until the last job ends: the waiting ones each take the slot of the running one that ends first.
+    """Seconds until the last job ends. Each waiting job starts when the next of the running jobs ends.
 
-    A running job takes the rest of its training at its own pace and the mean test; a waiting one what finished jobs of
-    its model took, or all finished jobs. Failed jobs are not waited for.
+    A running job takes the rest of its training at its own pace, then the mean time of a test. A waiting job takes the
+    mean time of the finished jobs of its model, or of all finished jobs. Failed jobs do not count. None where the time
+    of a job is unknown.
     """
     running = [job for job in jobs if job.state == "running" and not job.silent]
     waiting = [job for job in jobs if job.state in ("waiting", "interrupted") or job.silent]
@@ -164,7 +165,7 @@ def time_left(jobs: Sequence[JobState], records: Sequence[Record]) -> float | No
 
 
 def rest_of(job: JobState, records: Sequence[Record]) -> float | None:
-    """Seconds that a job still needs, None where nothing tells."""
+    """Seconds that a job still needs. None where no job of the sweep shows it."""
     finished = [record for record in records if record.model == job.model] or list(records)
     test = fmean(record.seconds.get("test", 0.0) for record in finished) if finished else 0.0
     if job.state == "running" and job.stage == "test":
@@ -178,7 +179,7 @@ def rest_of(job: JobState, records: Sequence[Record]) -> float | None:
 
 
 def duration(seconds: float) -> str:
-    """42 s, 12 min, 3 h 20 min or 2 d 4 h."""
+    """Seconds as text: 42 s, 12 min, 3 h 20 min or 2 d 4 h."""
     if seconds < 1:
         return "under 1 s"
     if seconds < 90:
@@ -193,7 +194,7 @@ def duration(seconds: float) -> str:
 
 
 def private(text: str) -> str:
-    """The text without the folders above a file and without this machine's name."""
+    """The text with file names in place of absolute paths, and … in place of this machine's and this user's name."""
     shorter = re.sub(r"(?<![\w:/.])(?:~|/)[\w.@+-]*(?:/[\w.@+-]+)*/([\w.@+-]+)", r"\1", text)
     names = {platform.node(), os.environ.get("USER", "")} - {"", "localhost", "root"}
     for name in names:

@@ -1,5 +1,5 @@
 "use strict";
-document.documentElement.classList.add("js"); // the sliders need this script, all else does not
+document.documentElement.classList.add("js"); // only the sliders need this script
 for (const section of document.querySelectorAll("section[data-limit]")) {
   const path = section.querySelector("input[name=path]");
   const threshold = section.querySelector("input[name=threshold]");
@@ -18,12 +18,12 @@ for (const section of document.querySelectorAll("section[data-limit]")) {
   });
 }
 
-// A descent that was filmed goes through its iterations; all others are blended from x0 to x_N.
+// With kept iterations the slider shows x_t; without, the page fades x0 into x_N.
 function filmOf(image) {
   const end = ["", image.src];
-  const words = image.dataset.frames.trim().split(" ");
-  const frames = words.filter((_, place) => place % 2 === 0).map((t, place) => [`t = ${t}`, words[2 * place + 1]]);
-  const label = image.closest(".shots > div").querySelector(".t");
+  const parts = image.dataset.frames.trim().split(" ");
+  const frames = parts.filter((_, index) => index % 2 === 0).map((t, index) => [`t = ${t}`, parts[2 * index + 1]]);
+  const label = image.closest(".restorations > div").querySelector(".t");
   return (share) => {
     const [t, picture] = [...frames, end][Math.round(share * frames.length)];
     image.style.opacity = 1;
