@@ -44,10 +44,10 @@ class Outcome:
 def _serve(pipe: Connection, contender: Contender) -> None:
     import torch
 
-    from renormal.job.environment import keep_freed_memory
+    from renormal.job.environment import reuse_freed_memory
 
     torch.set_num_threads(contender.threads)
-    keep_freed_memory()
+    reuse_freed_memory()
     module, function = contender.prepare.split(":")
     run = getattr(importlib.import_module(module), function)(**contender.settings)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

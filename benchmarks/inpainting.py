@@ -21,7 +21,7 @@ from renormal.inspect.inpaint import descent_of
 from renormal.inspect.load import load
 from renormal.job.fingerprints import source_of
 from renormal.lit.datamodule import SourceData
-from renormal.lit.inpaint import damage
+from renormal.lit.repairs import damage
 from renormal.projection import Adam, Gradient, known_mask, project
 
 SEED = 1  # not that of the table

@@ -21,7 +21,7 @@ from renormal.choose.planted_set import planted_set
 from renormal.contracts import Images
 from renormal.functional.tiles import cut
 from renormal.job.build import build_data, build_module
-from renormal.job.environment import sum_alike
+from renormal.job.environment import make_sums_reproducible
 from renormal.job.fingerprints import source_of
 from renormal.lit.batches import channels_last, in_batches
 from renormal.lit.datamodule import SourceData
@@ -97,7 +97,7 @@ def planted(model: RepairAE, data: SourceData, config: DictConfig) -> list[float
 
 def main() -> None:
     torch.set_num_threads(1)
-    sum_alike()
+    make_sums_reproducible()
     rows = []
     for name, extra in VARIANTS.items():
         config = config_of(extra)

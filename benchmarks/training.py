@@ -24,14 +24,14 @@ from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.trained import DATA, ROOT
 from renormal.data import stand_in
-from renormal.job.environment import quieten
+from renormal.job.environment import filter_messages
 from renormal.job.fingerprints import fingerprints
 from renormal.job.job import perform
-from renormal.job.state import working
+from renormal.job.state import hold_folder
 from renormal.lit.datamodule import SourceData
-from renormal.lit.heartbeat import Heartbeat
 from renormal.lit.module import AutoencoderModule
 from renormal.lit.progress import Progress
+from renormal.lit.state_report import StateReport
 from renormal.lit.training_clock import TrainingClock
 from renormal.models import DSAE, L2AE
 from renormal.run import CONF
@@ -46,7 +46,7 @@ def data_of(images: int) -> SourceData:
 
 
 def fit(trainer_settings: dict[str, Any], callbacks: list[L.Callback]) -> L.Trainer:
-    quieten()
+    filter_messages()
     silent = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
     return L.Trainer(
         accelerator="cpu", max_epochs=1, enable_model_summary=False, callbacks=callbacks, **silent, **trainer_settings
@@ -109,10 +109,10 @@ def job(kind: str, images: int, precision: str = "bf16-mixed") -> Run:
     def run() -> dict[str, Any]:
         shutil.rmtree(folder, ignore_errors=True)
         watch = Stopwatch()
-        with working(folder, 1) as journal:
+        with hold_folder(folder, 1) as state:
             source = instantiate(config.data.source, _convert_="all")
-            watching = [Progress("benchmark"), Heartbeat(journal.tell), watch]
-            perform(config, source, fingerprints(config, source, precision), watching)
+            bar, callbacks = Progress("benchmark"), [StateReport(state.report), watch]
+            perform(config, source, fingerprints(config, source, precision), bar, callbacks)
         shutil.rmtree(folder)
         return {"images": images // BATCH * BATCH, "seconds": watch.seconds}
 

@@ -10,12 +10,12 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from renormal.job.environment import sum_alike
+from renormal.job.environment import make_sums_reproducible
 from renormal.run import CONF
 from several import SMALL
 
 Compose = Callable[..., DictConfig]
-sum_alike()  # before the first matrix product of the process
+make_sums_reproducible()  # before the first matrix product of the process
 
 
 @pytest.fixture(scope="session", autouse=True)

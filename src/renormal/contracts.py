@@ -17,6 +17,7 @@ Regions: TypeAlias = Annotated[Tensor, "(B, H, W), integer, 0 = normal, k = k-th
 
 BASELINE = "baseline"  # the column of f(x0)
 CHOSEN = "chosen"  # the column of what the stage choose took
+REPAIRED = "repaired_"  # begins the names of what the stage inpaint leaves among a record's curves
 
 
 class Reconstruction:

@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from renormal.job.errors import in_one_line
 from renormal.job.lock import BusyError
 from renormal.job.rank import is_rank_zero
-from renormal.job.state import forget, working
+from renormal.job.state import forget, hold_folder
 from renormal.sweep.workers import own_slot
 
 PACKAGE = Path(__file__).parent
@@ -47,10 +47,10 @@ def main(config: DictConfig) -> None:
 def work(config: DictConfig, folder: Path) -> None:
     """Run the job. Rank 0 holds the folder's lock meanwhile and records how the job ends; other ranks write nothing."""
     line = own_slot()  # before torch loads: with it comes the device
-    with working(folder, config.trainer.max_epochs) if is_rank_zero() else nullcontext() as journal:
+    with hold_folder(folder, config.trainer.max_epochs) if is_rank_zero() else nullcontext() as state:
         from renormal.job.job import run_job  # torch and Lightning load here, so that --help does not wait for them
 
-        run_job(config, line=line, tell=journal.tell if journal else None)
+        run_job(config, line=line, report=state.report if state else None)
 
 
 if __name__ == "__main__":  # by its own name: what is pickled for other processes must not belong to __main__

@@ -12,7 +12,6 @@ import torch
 from PIL import Image
 
 from offline_run import only_run
-from renormal.boards import dashboard
 from renormal.job.job import run_job
 from renormal.report.record import read_record
 
@@ -133,8 +132,8 @@ def test_a_csv_alone_costs_no_second_descent_and_no_look(tiny: Any, monkeypatch:
     def looked(*_: Any, **__: Any) -> None:
         raise AssertionError("nobody asked for it")
 
-    for name in ("traced", "_reconstructions"):
-        monkeypatch.setattr(dashboard, name, looked)
+    for place in ("results.traced", "dashboard._reconstructions"):
+        monkeypatch.setattr(f"renormal.boards.{place}", looked)
     run_job(tiny())
     folder = Path(tiny().folder)
     assert not (folder / "wandb").exists()

@@ -167,5 +167,5 @@ def test_every_projection_that_it_tries_is_a_sign_of_life(tiny: Any) -> None:
     """Else the status of a sweep takes a job that chooses for twenty minutes to be dead."""
     heard: list[str] = []
     few = ["choose.holdout=2", "choose.defects=2", "descent.max_steps=2"]
-    run_job(tiny("stages=[train,choose]", *few), tell=lambda stage, _: heard.append(stage))
+    run_job(tiny("stages=[train,choose]", *few), report=lambda stage, _: heard.append(stage))
     assert heard.count("choose") > 1

@@ -18,15 +18,15 @@ from hydra.errors import InstantiationException
 from renormal.files import write_whole
 from renormal.job.errors import in_one_line
 from renormal.job.lock import BusyError, holder, locked
-from renormal.job.state import forget, read_state, working
+from renormal.job.state import forget, hold_folder, read_state
 from renormal.lit.whole_file import WholeFile
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from renormal.job.state import working
-with working(Path(sys.argv[1]), 3) as journal:
-    journal.tell("train", 1)
+from renormal.job.state import hold_folder
+with hold_folder(Path(sys.argv[1]), 3) as file:
+    file.report("train", 1)
     print("ready", flush=True)
     time.sleep(60)
 """
@@ -37,13 +37,13 @@ def content(folder: Path) -> dict[str, object]:
 
 
 def test_a_job_says_where_it_stands_and_how_it_ended(tmp_path: Path) -> None:
-    with working(tmp_path, 7) as journal:
+    with hold_folder(tmp_path, 7) as file:
         assert read_state(tmp_path) is None, "nothing is said before the first word"
-        journal.tell("train", 3)
+        file.report("train", 3)
         said = content(tmp_path)
         assert (said["state"], said["stage"], said["epoch"], said["epochs"]) == ("running", "train", 3, 7)
         assert said["log"] == "run.log"
-        journal.tell("test")
+        file.report("test")
     assert content(tmp_path)["state"] == "done"
     assert content(tmp_path)["epoch"] == 3
 
@@ -59,8 +59,8 @@ def test_a_job_says_where_it_stands_and_how_it_ended(tmp_path: Path) -> None:
 )
 def test_an_end_before_time_is_named(tmp_path: Path, error: BaseException, state: str, line: str) -> None:
     def ends() -> None:
-        with working(tmp_path, 1) as journal:
-            journal.tell("data")
+        with hold_folder(tmp_path, 1) as file:
+            file.report("data")
             raise error
 
     with pytest.raises(type(error)):
@@ -71,18 +71,18 @@ def test_an_end_before_time_is_named(tmp_path: Path, error: BaseException, state
 def test_the_time_that_an_interrupted_job_stood_still_does_not_count(tmp_path: Path) -> None:
     before = {"state": "interrupted", "stage": "train", "epoch": 2, "epochs": 4, "started": 1000.0, "updated": 1600.0}
     (tmp_path / "state.json").write_text(json.dumps(before))
-    with working(tmp_path, 4) as journal:
-        journal.tell("train", 2)
+    with hold_folder(tmp_path, 4) as file:
+        file.report("train", 2)
         state = read_state(tmp_path)
         assert state is not None
         assert state.updated - state.started == pytest.approx(600, abs=5)
 
 
 def test_a_job_that_had_nothing_to_do_leaves_the_word_of_the_one_before(tmp_path: Path) -> None:
-    with working(tmp_path, 1) as journal:
-        journal.tell("test", 1)
+    with hold_folder(tmp_path, 1) as file:
+        file.report("test", 1)
     before = content(tmp_path)
-    with working(tmp_path, 1):
+    with hold_folder(tmp_path, 1):
         pass
     assert content(tmp_path) == before
 
@@ -99,15 +99,15 @@ def test_a_second_process_is_told_who_works_there_until_that_is_killed(tmp_path:
         assert content(tmp_path)["state"] == "running", "the second left the first's word alone"
         first.send_signal(signal.SIGKILL)
     assert holder(tmp_path) is None, "a lock ends with its process"
-    with working(tmp_path, 3) as journal:
-        journal.tell("train", 2)
+    with hold_folder(tmp_path, 3) as file:
+        file.report("train", 2)
 
 
 def test_a_slurm_job_is_named_as_squeue_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("ARRAY_JOB_ID", "12"), ("ARRAY_TASK_ID", "3"), ("JOB_ID", "15")):
         monkeypatch.setenv(f"SLURM_{name}", value)
     with (
-        working(tmp_path, 1),
+        hold_folder(tmp_path, 1),
         pytest.raises(BusyError, match="SLURM job 12_3"),
         locked(tmp_path / ".lock", patience=0.0),
     ):

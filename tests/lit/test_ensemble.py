@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 import torch
-from test_projection_callback import DESCENTS, after_test, data_of, module_of
+from tested import DESCENTS, after_test, callback_of, data_of, module_of
 
 from renormal.functional.views import views
 from renormal.job.job import run_job
-from renormal.lit.projection_callback import ProjectionCallback
 from renormal.metrics import AnomalyMetrics
 from renormal.models import VAE
 from renormal.projection import project, reconstruction_losses
@@ -33,7 +32,7 @@ def metric_of(maps: torch.Tensor, regions: torch.Tensor) -> float:
 
 def test_maps_are_the_mean_over_the_views_that_the_category_allows(rehearsal: Path) -> None:
     data = data_of(rehearsal, "bottle")  # either mirror, 15 degrees
-    callback = ProjectionCallback(DESCENTS, score=DSSIM(), flips=True)
+    callback = callback_of(flips=True)
     model = after_test(data, callback).model
     images = data.test.images.float() / 255
     found = views(mirror_x=True, mirror_y=True, rotate=15)
@@ -41,13 +40,13 @@ def test_maps_are_the_mean_over_the_views_that_the_category_allows(rehearsal: Pa
         maps = [view.back(DSSIM()(model, view(images), model(view(images)))) for view in found]
     expected = metric_of(torch.stack(maps).mean(dim=0), data.test.regions)
     assert callback.metrics["baseline/pixel_auroc"] == pytest.approx(expected, abs=2e-3)
-    assert callback.reports["eq8"]["samples"] == 4 * len(images)
+    assert callback.found.projections["eq8"]["samples"] == 4 * len(images)
 
 
 def test_what_a_category_does_not_allow_is_not_done_and_said(rehearsal: Path, caplog: pytest.LogCaptureFixture) -> None:
     metrics = []
     for flips in (False, True):
-        callback = ProjectionCallback(DESCENTS, score=DSSIM(), stride=16, flips=flips)
+        callback = callback_of(stride=16, flips=flips)
         after_test(data_of(rehearsal, "grid"), callback)
         metrics.append(callback.metrics)
     assert metrics[0] == metrics[1], "to the last bit"
@@ -58,8 +57,7 @@ def test_what_a_category_does_not_allow_is_not_done_and_said(rehearsal: Path, ca
 @pytest.mark.parametrize("name", ["baseline", "eq8"])
 def test_several_models_each_go_to_their_own_threshold(rehearsal: Path, name: str) -> None:
     data = data_of(rehearsal, "bottle")
-    callback = ProjectionCallback(DESCENTS, score=DSSIM())
-    callback.others = [other_model(data.channels)]
+    callback = callback_of(others=[other_model(data.channels)])
     models = [after_test(data, callback).model, other_model(data.channels)]
     images, normal = data.test.images.float() / 255, torch.cat(list(data.normal_images(16)))
     maps = []
@@ -78,17 +76,16 @@ def test_several_models_each_go_to_their_own_threshold(rehearsal: Path, name: st
 
 def test_a_model_beside_itself_changes_no_number_and_costs_twice(rehearsal: Path) -> None:
     data = data_of(rehearsal, "bottle")
-    alone, double = (ProjectionCallback(DESCENTS, score=DSSIM()) for _ in range(2))
+    alone, double = callback_of(), callback_of(others=[module_of(data).model])
     after_test(data, alone)
-    double.others = [module_of(data).model]
     after_test(data, double)
     for key, value in alone.metrics.items():
         assert double.metrics[key] == pytest.approx(value, abs=1e-6)
     for one, two in zip(alone.rows, double.rows, strict=True):
         assert one["eq8/steps"] == two["eq8/steps"]
     shares = sum(float(row["eq8/seconds"]) for row in double.rows)
-    assert shares == pytest.approx(double.reports["eq8"]["seconds"])
-    assert double.reports["eq8"]["samples"] == 2 * alone.reports["eq8"]["samples"]
+    assert shares == pytest.approx(double.found.projections["eq8"]["seconds"])
+    assert double.found.projections["eq8"]["samples"] == 2 * alone.found.projections["eq8"]["samples"]
 
 
 def test_a_list_of_checkpoints_is_a_job_of_its_own(tiny: Any, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from renormal.functional.tiles import cut
-from renormal.lit.film import Film, first_anomalous, together
+from renormal.lit.film import Film, Filming, first_anomalous, together
 from renormal.models import L2AE
 from renormal.projection import Descent, Plateau, Threshold, project
 
@@ -53,9 +53,9 @@ def test_the_strip_shows_the_whole_image_above_its_reconstruction(tmp_path: Path
     image = torch.linspace(0, 1, 48 * 48).view(1, 1, 48, 48)
     tiles = cut(image, 32, 16)
     film = Film([0, 7], torch.cat([torch.zeros(3, 1, 32, 32), tiles]), 3, len(tiles))
-    entry = film.write(tmp_path / "panels" / "a.png", path="test/a.png", height=48, width=48, stride=16)
-    assert entry == {"file": "panels/a.png", "iterations": [0, 7], "path": "test/a.png"}
-    strip = np.asarray(Image.open(tmp_path / "panels" / "a.png"))
+    entry = Filming("test/a.png", [0, 7], tmp_path / "panels", stride=16).write(film, "eq8", image)
+    assert entry == {"file": "panels/eq8-path.png", "iterations": [0, 7], "path": "test/a.png"}
+    strip = np.asarray(Image.open(tmp_path / "panels" / "eq8-path.png"))
     assert strip.shape == (96, 96, 3)
     assert np.abs(strip[:48, :48, 0] - 255 * image[0, 0].numpy()).max() <= 0.5 + 1e-3
 

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 import torch
-from test_projection_callback import DESCENTS, after_test, data_of
+from tested import after_test, callback_of, data_of
 
 from renormal.job.job import run_job
-from renormal.lit.projection_callback import ProjectionCallback
 from renormal.metrics import AnomalyMetrics
 from renormal.report.record import read_record
 from renormal.scores import DSSIM, Combined, SquaredError, by_rank
@@ -22,7 +21,7 @@ SCORES = {"mean": Combined(PARTS), "rank": Combined(PARTS, by=by_rank)}
 @pytest.mark.parametrize("category", ["bottle", "grid"])
 def test_it_is_fitted_to_the_training_images_and_their_reconstructions(rehearsal: Path, category: str) -> None:
     data = data_of(rehearsal, category)
-    callback = ProjectionCallback(DESCENTS, score=SCORES["rank"], scores={"mean": SCORES["mean"]}, stride=32)
+    callback = callback_of(score=SCORES["rank"], scores={"mean": SCORES["mean"]}, stride=32)
     model = after_test(data, callback).model
     good = torch.cat(list(data.normal_images(64)))
     images = data.test.images.float() / 255
@@ -47,7 +46,7 @@ def test_the_test_images_have_no_part_in_it(rehearsal: Path) -> None:
     for strength in (1.0, 0.1):
         data = data_of(rehearsal, "bottle")
         data.test.images.copy_((data.test.images * strength).byte())
-        callback = ProjectionCallback(DESCENTS, score=SCORES["rank"])
+        callback = callback_of(score=SCORES["rank"])
         model = after_test(data, callback).model
         maps.append(callback.members[0].scores["baseline"](model, *pair[:, :, : data.channels]))
     assert torch.equal(*maps)
@@ -59,7 +58,7 @@ def test_numbers_do_not_depend_on_which_images_are_tested_together(rehearsal: Pa
     for count in (1, 5):
         data = data_of(rehearsal, category)
         data.test_images = count
-        callback = ProjectionCallback(DESCENTS, score=SCORES["mean"], scores={"rank": SCORES["rank"]}, stride=16)
+        callback = callback_of(score=SCORES["mean"], scores={"rank": SCORES["rank"]}, stride=16)
         after_test(data, callback)
         ends.append((callback.metrics, [row["rank/score"] for row in callback.rows]))
     assert ends[0] == ends[1], "to the last bit"

@@ -15,7 +15,8 @@ from skimage.metrics import peak_signal_noise_ratio
 from renormal.contracts import Reconstruction
 from renormal.functional.holes import square_holes
 from renormal.lit.classical import biharmonic
-from renormal.lit.inpaint import Damaged, Inpainting, by_descent, by_library, by_model, damage, quality, sheet
+from renormal.lit.inpaint import Inpaint, sheet
+from renormal.lit.repairs import Damaged, Repaired, by_descent, by_library, by_model, damage, quality
 from renormal.projection import Descent, Energy, Gradient, Threshold, error_mask, known_mask
 
 
@@ -82,8 +83,6 @@ def test_quality_agrees_with_another_library(damaged: Damaged) -> None:
 
 
 def test_the_sheet_shows_the_best_and_the_worst(tmp_path: Path, damaged: Damaged) -> None:
-    from renormal.lit.inpaint import Repaired
-
     image = damaged.truth.clone()
     image[2] = 0  # the worst
     entry = sheet(tmp_path / "panels" / "a.png", list("abcdef"), damaged, {"way": Repaired(image, 1.0)})
@@ -101,7 +100,7 @@ def test_the_sheet_shows_the_best_and_the_worst(tmp_path: Path, damaged: Damaged
 def test_settings_that_cannot_be_are_refused(settings: dict[str, Any], message: str) -> None:
     given = {"holes": {"squares": partial(square_holes)}, **settings}
     with pytest.raises(ValueError, match=message):
-        Inpainting({}, **given)
+        Inpaint({}, **given)
 
 
 def test_where_nothing_is_known_the_library_is_not_asked() -> None:

@@ -12,9 +12,12 @@ import pytest
 import torch
 
 from renormal.data import stand_in
+from renormal.lit.columns import Columns
 from renormal.lit.datamodule import SourceData
+from renormal.lit.drawing import Drawing
 from renormal.lit.module import AutoencoderModule
 from renormal.lit.projection_callback import ProjectionCallback
+from renormal.lit.scoring import Scoring
 from renormal.lit.training_clock import TrainingClock
 from renormal.models import VAE
 from renormal.projection import Descent, Gradient, Plateau, Threshold
@@ -68,25 +71,21 @@ def outcome(root: Path, ranks: int, case: str, folder: Path) -> dict[str, Any]:
     average = "pixels" if category == "grid" else "maps"
     scores = {"further": GradientScore(of=variational_loss) if average == "maps" else SquaredError()}
     callback = ProjectionCallback(
-        DESCENTS,
-        score=DSSIM(),
-        scores=scores,
-        stride=16,
-        average=average,
+        Columns(projections=DESCENTS, score=DSSIM(), scores=scores),
+        scoring=Scoring(16, average),
         curves=["converged"],
-        panels=3,
-        folder=folder,
+        drawing=Drawing(folder=folder, panels=3),
     )
     trainer_of(ranks, callbacks=[callback]).test(module_of(data), datamodule=data, verbose=False)
-    reports = {name: dict(report) for name, report in callback.reports.items()}
+    reports = {name: dict(report) for name, report in callback.found.projections.items()}
     speed = [report.pop(name) for report in reports.values() for name in SPEED]
     assert all(value and value > 0 for value in speed)
     return {
         "metrics": callback.metrics,
         "counts": {name: (counter.counts.sum(), counter.counts) for name, counter in callback.counters.items()},
         "reports": reports,
-        "curves": {name: curve.values() for name, curve in callback.curves.items()},
-        "panels": callback.panels,
+        "curves": callback.found.curves["converged"],
+        "panels": callback.found.panels,
         "images": len(data.test.paths),
     }
 

@@ -33,14 +33,14 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return content
 
 
-def resume_from(config: DictConfig, folder: Path, hashes: dict[str, str]) -> Path | None:
+def resume_from(config: DictConfig, folder: Path, fingerprint: str) -> Path | None:
     """The checkpoint of an interrupted run of the same recipe. One of another recipe is kept under another name."""
     path = checkpoint_of(folder)
     if config.rerun or not path.is_file():
         return None
     content = read_checkpoint(path)
     found = content["hyper_parameters"]["fingerprint"]
-    if found == hashes["training"]:
+    if found == fingerprint:
         log.info("going on after %d epochs of %s", content["epoch"] + 1, path)
         return path
     aside = path.with_name(f"other-{found[:8]}.ckpt")

@@ -1,4 +1,4 @@
-"""The machine that a job runs on: its names for the record, and what makes it quiet and quick."""
+"""The machine that a job runs on: names for the record, and settings of its libraries."""
 
 from __future__ import annotations
 
@@ -47,33 +47,34 @@ def commit() -> str:
 
 
 def precision_of(config: DictConfig) -> str:
-    """trainer.precision, where auto is bfloat16 if the device has it."""
+    """trainer.precision; for auto, bfloat16 if the device has it, otherwise float32."""
     if config.trainer.precision != "auto":
         return str(config.trainer.precision)
     cuda = torch.cuda.is_available() and config.trainer.accelerator in ("auto", "gpu", "cuda")
     return "bf16-mixed" if has_bfloat16(torch.device("cuda" if cuda else "cpu")) else "32-true"
 
 
-def keep_freed_memory() -> None:
-    """glibc hands large blocks back and faults them in anew at every step, which costs a training step a fifth."""
+def reuse_freed_memory() -> None:
+    """Make glibc keep large freed blocks: by default it returns them to the system, and a training step takes a fifth
+    longer."""
     if platform.libc_ver()[0] == "glibc":
         libc = ctypes.CDLL(None)
         libc.mallopt(M_MMAP_THRESHOLD, 32 * 2**20)  # the largest value that glibc takes
         libc.mallopt(M_TRIM_THRESHOLD, 2**30)
 
 
-def sum_alike() -> None:
-    """MKL's matrix products on some processors add up differently from row to row: then a sample's place has a say.
+def make_sums_reproducible() -> None:
+    """Make MKL sum every row of a matrix product in one order: a sample's result must not depend on its row.
 
-    Reproducible kernels cost nothing measurable. MKL reads the variable at its first product.
+    The cost is not measurable. Call it before the first product: MKL reads the variable then.
     """
     os.environ.setdefault("MKL_CBWR", "AUTO")
 
 
-def quieten() -> None:
-    """Lightning's remarks would stand twice on the screen, once by its own handler and once by Hydra's.
+def filter_messages() -> None:
+    """Hide Lightning's remarks, and warnings that do not apply here. Other ranks than the first log what ends them.
 
-    Ranks other than the first say nothing but what ends them.
+    Lightning has a handler of its own: its remarks would be printed twice.
     """
     if not is_rank_zero():
         logging.getLogger("renormal").setLevel(logging.CRITICAL)

@@ -1,178 +1,111 @@
-"""One job from a resolved config: data, model, training, test, record."""
+"""One job from a resolved config: data, model, stages, record."""
 
 from __future__ import annotations
 
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import lightning as L
 import torch
 from omegaconf import DictConfig
 
 from renormal.boards.dashboard import Dashboard
-from renormal.choose.choice import SCHEMA
-from renormal.choose.choose import STAGE, Choose
+from renormal.choose.choose import chosen_before
 from renormal.data import Source
 from renormal.files import shown
-from renormal.job.build import (
-    INPAINT,
-    SAMPLE,
-    build_callback,
-    build_data,
-    build_inpainting,
-    build_module,
-    build_sampling,
-    build_trainer,
-    check_energies,
-)
-from renormal.job.checkpoints import given, load, load_others, resume_from
-from renormal.job.environment import keep_freed_memory, precision_of, quieten, sum_alike
-from renormal.job.fingerprints import answered, chosen, digest, fingerprints, same_weights, source_of
+from renormal.job.build import build_columns, build_data, build_module, build_trainer
+from renormal.job.checkpoints import load
+from renormal.job.checks import check_columns, check_stages
+from renormal.job.environment import filter_messages, make_sums_reproducible, precision_of, reuse_freed_memory
+from renormal.job.fingerprints import answered, fingerprints, source_of
 from renormal.job.loggers import logging_to
-from renormal.job.processes import processes, said_by_first, started
+from renormal.job.processes import first_rank_decides, processes, started
 from renormal.job.rank import started_elsewhere
-from renormal.job.recording import completed, headline, record_of
+from renormal.job.recording import headline, record_of
+from renormal.job.stages import Watchers, build_stages
 from renormal.lit.damage_sheet import DamageSheet
-from renormal.lit.datamodule import SourceData
-from renormal.lit.heartbeat import Heartbeat, say
-from renormal.lit.module import AutoencoderModule
 from renormal.lit.progress import Progress
 from renormal.lit.samples import write_samples
+from renormal.lit.stage import TRAIN, Work
+from renormal.lit.state_report import StateReport
 from renormal.lit.training_clock import TrainingClock
-from renormal.report.record import write_record
+from renormal.report.record import FILE, write_record
 
-STAGES = ("train", STAGE, "test", INPAINT, SAMPLE)
-COLLAPSED = 1.0  # nats of KL below which a posterior says nothing about its image, ours
-Tell = Callable[[str, int | None], None]  # the stage, and the epochs finished
+Report = Callable[[str, int | None], None]  # the stage, and the epochs finished; None: as many as before
 log = logging.getLogger("renormal")
 
 
-def run_job(config: DictConfig, *, line: int = 0, tell: Tell | None = None) -> None:
-    """Train, test and leave record.json, or say in one line what is wrong before any of it.
+def run_job(config: DictConfig, *, line: int = 0, report: Report | None = None) -> None:
+    """Run the stages and leave record.json. Raises ValueError before any work where the config cannot be run.
 
-    line: where the job's progress bar stands, for jobs side by side. tell: takes the stage and the epochs finished.
+    line: of the screen for the progress bar, since jobs that run at the same time have one each. report: called with
+    the stage and the epochs finished, by the first rank only.
     """
     check_stages(config)
     folder, source = Path(config.folder), source_of(config)
     hashes = fingerprints(config, source, precision_of(config))
-    quieten()
-    alone = processes(config) == 1 or not started_elsewhere()  # else the others wait for what rank 0 says
+    filter_messages()
+    alone = processes(config) == 1 or not started_elsewhere()  # otherwise the first rank decides, once the ranks met
     if alone and finished(config, folder, hashes):
         return
-    if tell:
-        tell("data", None)
+    if report:
+        report("data", None)
     if config.threads:
         torch.set_num_threads(config.threads)
         os.environ["OMP_NUM_THREADS"] = str(config.threads)  # else Lightning divides all cores by the ranks
-    keep_freed_memory()
-    sum_alike()
+    reuse_freed_memory()
+    make_sums_reproducible()
     L.seed_everything(config.seed, workers=True, verbose=False)
-    bar = Progress(title(config), line=line, enabled=config.progress)
+    bar = Progress(f"{config.model.name}/{config.data.category}/{config.seed}", line=line, enabled=config.progress)
     with started(config):
-        perform(config, source, hashes, [bar, *([Heartbeat(tell)] if tell else [])])
+        perform(config, source, hashes, bar, [StateReport(report)] if report else [])
 
 
-def perform(config: DictConfig, source: Source, hashes: dict[str, str], watching: list[L.Callback]) -> None:
-    """Build everything, then go through the stages. Each rank does its share of them."""
+def perform(
+    config: DictConfig, source: Source, hashes: dict[str, str], bar: Progress, callbacks: Sequence[L.Callback] = ()
+) -> None:
+    """Build everything, check it, then run one stage after the other. Each rank does its share of them."""
     folder, seconds = Path(config.folder), dict[str, float]()
     with timed(seconds, "data"):
         data = build_data(config, source)
-    module = build_module(config, data, hashes["training"])
-    callback, clock = build_callback(config, data, module, folder), TrainingClock()
-    check_energies(callback, module)
-    choosing = STAGE in config.stages or config.choose.settings
-    choice = Choose(config, callback) if choosing else None
-    inpainting = build_inpainting(config, callback, data, folder) if INPAINT in config.stages else None
-    sampling = build_sampling(config, module, folder) if SAMPLE in config.stages else None
+    module, columns = build_module(config, data, hashes["training"]), build_columns(config)
+    check_columns(config, columns, module, data)
+    columns, found = chosen_before(config, columns)
+    watchers = Watchers(TrainingClock(), bar, Dashboard(**config.dashboard))
+    stages = build_stages(config, source, columns, watchers)
+    for stage in stages:
+        stage.check(module, data)
     with logging_to(config, folder, hashes) as loggers:
-        shows = [Dashboard(callback, **config.dashboard), DamageSheet(folder / "panels", seed=config.seed)]
-        own = [callback, clock, *shows, *watching]
+        own = [*watchers, DamageSheet(folder / "panels", seed=config.seed), *callbacks]
         trainer = build_trainer(config, folder, own, loggers)
         trainer.strategy.setup_environment()  # the ranks meet
-        if said_by_first(trainer, lambda: trainer.world_size > 1 and finished(config, folder, hashes)):
+        if first_rank_decides(trainer, lambda: trainer.world_size > 1 and finished(config, folder, hashes)):
             return
-        if "train" in config.stages:
-            with timed(seconds, "train"):
-                train(config, trainer, module, data, hashes)
-            warn_of_collapse(clock)
-        else:
-            hashes["training"] = load(module, clock, config, folder, hashes["training"])
-            callback.others = load_others(module, config)
-        if STAGE in config.stages and choice:
-            with timed(seconds, STAGE):
-                choice.run(trainer, module, data, folder, facts_of(config, source, hashes))
-        if "test" in config.stages:
-            with timed(seconds, "test"):
-                trainer.test(module, datamodule=data, verbose=False)
-        if inpainting:
-            with timed(seconds, INPAINT):
-                inpainting.run(trainer, module, data, partial(say, trainer, INPAINT))
-        if sampling and trainer.is_global_zero:
-            with timed(seconds, SAMPLE):
-                sampling.run(trainer, module, data, partial(say, trainer, SAMPLE))
-        if {"test", INPAINT, SAMPLE} & set(config.stages) and trainer.is_global_zero:
-            write_samples(folder, callback.rows)
-            record = record_of(config, data, trainer, callback, clock, seconds, hashes, choice)
-            record = completed(record, inpainting, sampling)
+        if TRAIN not in config.stages:
+            hashes = hashes | {"training": load(module, watchers.clock, config, folder, hashes["training"])}
+        work = Work(trainer, module, data, hashes["training"])
+        for stage in stages:
+            with timed(seconds, stage.name):
+                found |= stage.run(work, found)
+        if any(stage.recorded for stage in stages) and trainer.is_global_zero:
+            write_samples(folder, found.rows)
+            record = record_of(config, work, found, watchers.clock.report(), seconds, hashes)
             write_record(folder, record)
             log.info("%s: %s in %.0f s", shown(folder), headline(record), sum(seconds.values()))
 
 
-def train(
-    config: DictConfig, trainer: L.Trainer, module: AutoencoderModule, data: SourceData, hashes: dict[str, str]
-) -> None:
-    """From the start or from the last checkpoint; what was found in the folder is for rank 0 to judge."""
-    module.check(trainer)
-    ckpt_path = said_by_first(trainer, lambda: resume_from(config, Path(config.folder), hashes))
-    try:
-        trainer.fit(module, datamodule=data, ckpt_path=ckpt_path, weights_only=True)
-    except SystemExit:  # Lightning's answer to Ctrl-C, ours to SIGTERM
-        log.warning("interrupted: the same command goes on after %d epochs", trainer.current_epoch)
-        raise
-
-
-def facts_of(config: DictConfig, source: Source, hashes: dict[str, str]) -> dict[str, Any]:
-    """What a choice of settings answers to. held_out: no weight has seen the images that defects are planted on."""
-    own = fingerprints(config, source, precision_of(config))["training"]
-    return {
-        "schema": SCHEMA,
-        "model": config.model.name,
-        "category": source.name,
-        "seed": config.seed,
-        "held_out": bool(source.spare) and same_weights(hashes["training"], own),
-        "hashes": {"training": hashes["training"], STAGE: digest(chosen(config, source))},
-    }
-
-
-def title(config: DictConfig) -> str:
-    return f"{config.model.name}/{config.data.category}/{config.seed}"
-
-
 def finished(config: DictConfig, folder: Path, hashes: dict[str, str]) -> bool:
-    """Whether nothing is left to do, in a line of the log."""
+    """Whether the record of this config is there already, in a line of the log."""
     if answered(config, folder, hashes):
         log.info("%s already has the record of this config (rerun=true repeats it)", shown(folder))
         return True
-    if (folder / "record.json").is_file() and not config.rerun:
+    if (folder / FILE).is_file() and not config.rerun:
         log.warning("%s holds the record of another config and will be replaced: name=... keeps both", shown(folder))
     return False
-
-
-def check_stages(config: DictConfig) -> None:
-    if isinstance(config.stages, str):
-        raise ValueError(f"stages is a list: write stages=[{config.stages}]")
-    if unknown := set(config.stages) - set(STAGES):
-        raise ValueError(f"stages has {sorted(unknown)}, it may hold {', '.join(STAGES[:-1])} and {STAGES[-1]}")
-    if config.checkpoint and "train" in config.stages:
-        raise ValueError("checkpoint= is for testing weights that exist: add stages=[test], or leave it out to train")
-    if STAGE in config.stages and len(given(config)) > 1:
-        raise ValueError("settings are chosen for one autoencoder: give one checkpoint, or leave choose out")
 
 
 @contextmanager
@@ -180,9 +113,3 @@ def timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
     start = time.perf_counter()
     yield
     seconds[stage] = time.perf_counter() - start
-
-
-def warn_of_collapse(clock: TrainingClock) -> None:
-    kl = clock.losses.get("train/kl")
-    if kl is not None and kl < COLLAPSED:
-        log.warning("the posterior has collapsed (KL %.2g nats): f(x) is nearly the same image for every x", kl)

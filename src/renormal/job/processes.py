@@ -91,7 +91,7 @@ class Other:
         self.output.close()
 
 
-def said_by_first(trainer: Trainer, answer: Callable[[], T]) -> T:
+def first_rank_decides(trainer: Trainer, answer: Callable[[], T]) -> T:
     """Rank 0's answer, on every rank: two that look at one folder may see it before and after a change."""
     own = answer() if trainer.is_global_zero else None
     whole: T = trainer.strategy.broadcast(own)  # type: ignore[assignment]

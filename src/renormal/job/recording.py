@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-import lightning as L
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from renormal.choose.choose import Choose
+from renormal.contracts import REPAIRED
 from renormal.job.environment import commit, device_name, precision_of, versions
-from renormal.lit.datamodule import SourceData
-from renormal.lit.inpaint import Inpainting
-from renormal.lit.projection_callback import ProjectionCallback
-from renormal.lit.sample import Sampling
-from renormal.lit.training_clock import TrainingClock
+from renormal.lit.stage import Found, Work
 from renormal.report.record import Record
-from renormal.report.repairs import PREFIX
 
 
 def record_of(
     config: DictConfig,
-    data: SourceData,
-    trainer: L.Trainer,
-    callback: ProjectionCallback,
-    clock: TrainingClock,
+    work: Work,
+    found: Found,
+    training: dict[str, float | None],
     seconds: dict[str, float],
     hashes: dict[str, str],
-    choice: Choose | None,
 ) -> Record:
-    """Everything that the report and a reader a year later will ask for."""
+    """What the stages found, and everything that decided it.
+
+    training: images, seconds and last losses of the training. seconds: by stage. hashes: of the config.
+    """
+    trainer, data = work.trainer, work.data
     resolved = OmegaConf.to_container(config, resolve=True)
     assert isinstance(resolved, dict)
     good = data.test.defects.count("good")
@@ -39,10 +33,10 @@ def record_of(
         category=data.source.name,
         kind=data.source.kind,
         seed=config.seed,
-        metrics=callback.metrics,
-        projections=callback.reports,
+        metrics=dict(found.metrics),
+        projections=dict(found.projections),
         seconds=seconds,
-        training=clock.report(),
+        training=training,
         data={
             "train_images": len(data.training),
             "test_good": good,
@@ -63,31 +57,15 @@ def record_of(
         commit=commit(),
         config={str(key): value for key, value in resolved.items()},
         hashes=hashes,
-        curves={
-            name: {**(callback.curves[name].values() if name in callback.curves else {}), **details}
-            for name, details in callback.details.items()
-        },
-        choice=choice.content if choice else {},
-        panels=callback.panels,
+        curves=dict(found.curves),
+        choice=dict(found.choice),
+        panels=list(found.panels),
     )
-
-
-def completed(record: Record, inpainting: Inpainting | None, sampling: Sampling | None) -> Record:
-    """The record with what the stages inpaint and sample found."""
-    if inpainting is not None:
-        sheets = {f"{PREFIX}{kind}": entry for kind, entry in inpainting.sheets.items()}
-        reports = {
-            name: record.projections.get(name, {}) | inpainting.reports.get(name, {})
-            for name in {**record.projections, **inpainting.reports}
-        }
-        metrics = record.metrics | inpainting.metrics
-        record = replace(record, metrics=metrics, projections=reports, curves=record.curves | sheets)
-    return record if sampling is None else replace(record, metrics=record.metrics | sampling.metrics)
 
 
 def headline(record: Record) -> str:
     """Each method's pixel AUROC in a line; else PSNR in the first kind of hole, or the distance of new codes."""
-    nouns = ["/pixel_auroc", *(f"/{key.removeprefix(PREFIX)}_psnr_hole" for key in record.curves), "/frechet_z"]
+    nouns = ["/pixel_auroc", *(f"/{key.removeprefix(REPAIRED)}_psnr_hole" for key in record.curves), "/frechet_z"]
     found = {noun: {key: value for key, value in record.metrics.items() if key.endswith(noun)} for noun in nouns}
     noun = next((noun for noun in nouns if found[noun]), nouns[0])
     named = noun.strip("/").replace("_", " ").replace("auroc", "AUROC")

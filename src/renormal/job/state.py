@@ -1,4 +1,4 @@
-"""What a job says of itself while it works, state.json, and the lock that keeps a second one out of its folder."""
+"""state.json: the stage that a job has reached, and how it ended. The job holds its folder's lock meanwhile."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from renormal.job.errors import in_one_line
 from renormal.job.lock import LOCK, locked
 
 FILE = "state.json"
-TRACES = {".hydra", "run.log", FILE, LOCK}  # what a job leaves that failed before it had anything to keep
-PATIENCE = 5.0  # seconds, ours: a killed sweep's jobs notice within two
+TRACES = {".hydra", "run.log", FILE, LOCK}  # what a job leaves that failed before it had results
+PATIENCE = 5.0  # seconds, ours: the jobs of a killed sweep end within two
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,48 +30,54 @@ class State:
     started: float = field(default_factory=time.time)  # later by the pauses of a job that was interrupted
     updated: float = field(default_factory=time.time)
     error: str = ""
-    log: str = "run.log"  # beside this file
+    log: str = "run.log"  # in the same folder
 
 
-class Journal:
-    """state.json of one job: nothing is written before the first word."""
+class StateFile:
+    """Writes state.json of one job, at the first report and at each later one.
+
+    A job that goes on after an interruption or a failure keeps the time that it had spent before.
+    """
 
     def __init__(self, folder: Path, epochs: int) -> None:
         before = read_state(folder)
-        gone_on = before is not None and before.state != "done"  # a failed one goes on from its checkpoint, too
-        spent = before.updated - before.started if before and gone_on else 0.0
+        spent = before.updated - before.started if before and before.state != "done" else 0.0
         self.folder, self.began = folder, time.time()
         self.state = State(epochs=epochs, started=self.began - spent, updated=self.began)
         self.written = before is not None
 
-    def tell(self, stage: str, epoch: int | None = None) -> None:
-        """The stage that the job has reached, and the epochs that it has finished."""
+    def report(self, stage: str, epoch: int | None = None) -> None:
+        """Write the stage that the job has reached, and the epochs that it has finished. None: as many as before."""
         self._write(stage=stage, epoch=self.state.epoch if epoch is None else epoch)
 
     def end(self, state: str, error: str = "") -> None:
-        if state != "done" or self.state.updated > self.began or not self.written:  # one that had its record is silent
+        """Write how the job ended. A job that found its record and did nothing leaves an existing file as it is."""
+        if state != "done" or self.state.updated > self.began or not self.written:
             self._write(state=state, error=error)
 
-    def _write(self, **news: str | int) -> None:
-        self.state = replace(self.state, updated=time.time(), **news)  # type: ignore[arg-type]
+    def _write(self, **changes: str | int) -> None:
+        self.state = replace(self.state, updated=time.time(), **changes)  # type: ignore[arg-type]
         write_state(self.folder, self.state)
 
 
 @contextmanager
-def working(folder: Path, epochs: int) -> Iterator[Journal]:
-    """The folder to oneself, and in state.json how it ends. Raises BusyError with the holder's name."""
+def hold_folder(folder: Path, epochs: int) -> Iterator[StateFile]:
+    """Hold the folder's lock during the block, and record in state.json how the block ends.
+
+    epochs: wanted. Raises BusyError, which names the process that holds the lock.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / LOCK, patience=PATIENCE):
-        journal = Journal(folder, epochs)
+        file = StateFile(folder, epochs)
         try:
-            yield journal
+            yield file
         except Exception as error:
-            journal.end("failed", in_one_line(error))
+            file.end("failed", in_one_line(error))
             raise
         except BaseException:  # Ctrl-C, a time limit, preemption
-            journal.end("interrupted")
+            file.end("interrupted")
             raise
-        journal.end("done")
+        file.end("done")
 
 
 def write_state(folder: Path, state: State) -> None:
@@ -79,7 +85,7 @@ def write_state(folder: Path, state: State) -> None:
 
 
 def read_state(folder: Path) -> State | None:
-    """None where no job has said anything yet."""
+    """The state of a folder's job, None where there is no state.json. Raises ValueError for a damaged one."""
     try:
         content = json.loads((folder / FILE).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -91,7 +97,7 @@ def read_state(folder: Path) -> State | None:
 
 
 def forget(folder: Path) -> None:
-    """Take back the folder of a job that failed before it had anything to keep, and the folders made for it."""
+    """Delete the folder of a job that failed before it had results, and its parents that are empty then."""
     if not {path.name for path in folder.iterdir()} <= TRACES:
         return
     shutil.rmtree(folder)

@@ -1,50 +1,38 @@
-"""What the columns of a test may be."""
+"""The columns of a test: whose end each of them scores, and how."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
-from renormal.contracts import BASELINE, CHOSEN, Score
+from renormal.contracts import BASELINE, Score
 from renormal.projection import Descent
 
 
-def further_columns(
-    projections: Iterable[str], scores: Mapping[str, Score], *, crossed: bool
-) -> dict[str, tuple[str, Score]]:
-    """Column → whose end it scores, and how: f(x0) by each further score; crossed: every projection's end, too."""
-    columns = {name: (BASELINE, score) for name, score in scores.items()}
-    if crossed:
-        columns |= {f"{end}_{name}": (end, score) for name, score in scores.items() for end in projections}
-    return columns
+@dataclass(frozen=True, kw_only=True)
+class Columns:
+    """f(x0) and what every projection makes of x0 under one score, and further scores of x0 and f(x0).
 
+    projections: name → descent. score: of f(x0) and of every projection. scores: name → further score, a column of its
+    own. crossed: the further scores read the end of every projection, too, in columns <projection>_<score>. own: scores
+    of single projections in place of `score`; such a projection is not crossed.
+    """
 
-def check_columns(
-    projections: Mapping[str, Descent],
-    scores: Mapping[str, Score],
-    average: str,
-    curves: Sequence[str],
-    limit: float,
-    *,
-    crossed: bool,
-    drawn: Sequence[str],
-) -> None:
-    for name, descent in projections.items():
-        if not isinstance(descent, Descent):
-            raise ValueError(
-                f"projections.{name} is no descent: add it to projection=[...] before changing its settings"
-            )
-    if BASELINE in (*projections, *scores):
-        raise ValueError(f"no projection and no score can be called {BASELINE}: that column is f(x0)")
-    if both := sorted(scores.keys() & projections.keys()):
-        raise ValueError(f"{', '.join(both)}: a score and a projection cannot share a column's name")
-    names = [*projections, *scores, *(f"{end}_{name}" for end in projections for name in scores)]
-    if crossed and (same := sorted({name for name in names if names.count(name) > 1})):
-        raise ValueError(f"{', '.join(same)}: test.crossed=true makes a column of that name, call it something else")
-    if average not in ("maps", "pixels"):
-        raise ValueError(f"test.average must be maps or pixels, got {average!r}")
-    if unknown := set(curves) - set(projections):
-        raise ValueError(f"test.curves names {sorted(unknown)}, projection has {sorted(projections)}")
-    if unknown := set(drawn) - {*projections, CHOSEN}:
-        raise ValueError(f"test.drawn names {sorted(unknown)}, projection has {sorted(projections)}")
-    if limit <= 0:
-        raise ValueError(f"test.limit must be positive, got {limit}")
+    projections: Mapping[str, Descent]
+    score: Score
+    scores: Mapping[str, Score] = field(default_factory=dict)
+    crossed: bool = False
+    own: Mapping[str, Score] = field(default_factory=dict)
+
+    def added(self, name: str, descent: Descent, score: Score) -> Columns:
+        """These columns and one more projection with a score of its own."""
+        return replace(self, projections={**self.projections, name: descent}, own={**self.own, name: score})
+
+    def ends(self, *, reconstructs: bool) -> dict[str, tuple[str, Score]]:
+        """Column → whose end it scores, and how, in the order of the table. reconstructs: whether there is an f(x0)."""
+        baseline = {BASELINE: (BASELINE, self.score)} if reconstructs else {}
+        further = {name: (BASELINE, score) for name, score in self.scores.items()}
+        projected = {name: (name, self.own.get(name, self.score)) for name in self.projections}
+        shared = [name for name in self.projections if self.crossed and name not in self.own]
+        crossed = {f"{end}_{name}": (end, score) for name, score in self.scores.items() for end in shared}
+        return baseline | further | projected | crossed

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from torch import Tensor
@@ -12,8 +12,7 @@ from torch import Tensor
 from renormal.contracts import EnergyTerms, Images, Projection
 from renormal.functional.tiles import blend
 from renormal.lit.panels import pixels, write_png
-
-Observe = Callable[[Tensor, Tensor, Images, EnergyTerms], None]
+from renormal.projection import Observer
 
 
 class Film:
@@ -37,18 +36,38 @@ class Film:
             for frame, values in zip(frames, (result.x, result.terms.reconstructed), strict=True):
                 frame[stopped] = values[self.own][stopped].to(frame.dtype)
 
-    def write(self, file: Path, *, path: str, height: int, width: int, stride: int) -> dict[str, Any]:
-        """Write x_t above f(x_t), a column for each iteration; return what the record says of it."""
-        whole = (lambda part: part[0]) if len(self) == 1 else (lambda part: blend(part, height, width, stride)[0])
-        columns = [np.concatenate([pixels(whole(part)) for part in frames]) for frames in self.frames.values()]
-        write_png(file, np.concatenate(columns, axis=1))
-        return {"file": f"{file.parent.name}/{file.name}", "iterations": list(self.frames), "path": path}
-
     def __len__(self) -> int:
         return self.own.stop - self.own.start
 
 
-def together(*observers: Observe | None) -> Observe | None:
+class Filming(NamedTuple):
+    """Which image is filmed, at which iterations, and into which folder. stride: of a texture's tiles."""
+
+    path: str
+    iterations: Sequence[int]
+    folder: Path
+    stride: int
+
+    def film(self, paths: Sequence[str], x0: Images) -> Film | None:
+        """Of the image, where it is in this batch, whose tiles stand one image after the other in x0."""
+        if self.path not in paths:
+            return None
+        tiles = len(x0) // len(paths)
+        return Film(self.iterations, x0, paths.index(self.path) * tiles, tiles)
+
+    def write(self, film: Film, name: str, image: Images) -> dict[str, Any]:
+        """Write x_t above f(x_t), a column for each iteration; answer with what the record says of it.
+
+        name: of the projection. image: a batch of whole images, for their size.
+        """
+        (height, width), file = image.shape[-2:], self.folder / f"{name}-path.png"
+        whole = (lambda part: part[0]) if len(film) == 1 else (lambda part: blend(part, height, width, self.stride)[0])
+        columns = [np.concatenate([pixels(whole(part)) for part in frames]) for frames in film.frames.values()]
+        write_png(file, np.concatenate(columns, axis=1))
+        return {"file": f"{file.parent.name}/{file.name}", "iterations": list(film.frames), "path": self.path}
+
+
+def together(*observers: Observer | None) -> Observer | None:
     """One observer for all of them, None for none: watching costs time."""
     present = [observer for observer in observers if observer is not None]
     if not present:
@@ -59,14 +78,6 @@ def together(*observers: Observe | None) -> Observe | None:
             observer(sample, t, x, terms)
 
     return observe
-
-
-def film_of(path: str | None, iterations: Sequence[int], batch: Sequence[str], x0: Images) -> Film | None:
-    """Of the filmed image, where it is in this batch, whose tiles stand one image after the other in x0."""
-    if path not in batch:
-        return None
-    tiles = len(x0) // len(batch)
-    return Film(iterations, x0, batch.index(path) * tiles, tiles)
 
 
 def first_anomalous(defects: Sequence[str], paths: Sequence[str]) -> str | None:

@@ -7,10 +7,8 @@ from typing import Any
 import lightning as L
 from tqdm import tqdm
 
-from renormal.functional.tiles import tiles
 from renormal.lit.datamodule import SourceData
 from renormal.lit.module import AutoencoderModule
-from renormal.lit.projection_callback import ProjectionCallback
 
 
 class Progress(L.Callback):
@@ -41,24 +39,19 @@ class Progress(L.Callback):
         if self.bar is not None and said:
             self.bar.set_postfix_str(", ".join(said))
 
-    def on_test_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        data = trainer.datamodule  # type: ignore[attr-defined]
-        images = len(range(trainer.global_rank, len(data.test.images), trainer.world_size))
-        for callback in trainer.callbacks:  # type: ignore[attr-defined]
-            if isinstance(callback, ProjectionCallback):
-                each = tiles(data.size, data.patch_size, callback.stride) * len(callback.projections)
-                each *= len(callback.members) * len(callback.views)
-                self._open("test", images * each, 0, trainer, unit="projection")
-                callback.arrived = self._arrived
+    def begin_test(self, trainer: L.Trainer, descents: int) -> None:
+        """descents: of this rank, one for each sample, projection, model and view."""
+        self._open("test", descents, 0, trainer, unit="projection")
+
+    def finished(self, descents: int) -> None:
+        """So many more have just ended."""
+        if self.bar is not None:
+            self.bar.update(descents)
 
     def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         if self.bar is not None:
             self.bar.close()
             self.bar = None
-
-    def _arrived(self, samples: int) -> None:
-        if self.bar is not None:
-            self.bar.update(samples)
 
     def _open(self, stage: str, total: int, done: int, trainer: L.Trainer, unit: str = "image") -> None:
         if self.enabled and trainer.is_global_zero:

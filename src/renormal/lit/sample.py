@@ -1,8 +1,9 @@
-"""New images from a trained VAE: its own prior beside a second stage that learns the law of its codes."""
+"""The stage `sample`: new images from a VAE, by its own prior and by a second VAE that learns how its codes lie."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +19,21 @@ from renormal.lit.batches import AT_A_TIME, channels_last, in_batches
 from renormal.lit.datamodule import SourceData
 from renormal.lit.module import AutoencoderModule, OptimizerFactory
 from renormal.lit.panels import pixels, write_png
+from renormal.lit.stage import SAMPLE, Found, Stage, Work
+from renormal.lit.state_report import report_stage
 from renormal.models import SecondStageVAE
 
 ACROSS, DOWN = 12, 3  # images of the sheet, for each way of drawing
 
 
-class Sampling:
-    """Trains the second stage on the codes of the training images, then draws. Leaves `metrics` and two files.
+class Sample(Stage):
+    """Trains the second stage on the codes of the training images, then draws. Leaves metrics and two files.
 
     net: latent → second stage. epochs: over the codes. weights, sheet: where the second stage and the drawn images are
     left.
     """
+
+    name = SAMPLE
 
     def __init__(
         self,
@@ -46,32 +51,35 @@ class Sampling:
                 raise ValueError(f"sample.{name} must be at least 1, got {value}")
         self.net, self.optimizer, self.epochs, self.batch_size, self.seed = net, optimizer, epochs, batch_size, seed
         self.weights, self.sheet = weights, sheet
-        self.metrics: dict[str, float] = {}
 
-    @staticmethod
-    def check(model: Any) -> None:
+    def check(self, module: AutoencoderModule, data: SourceData) -> None:
         """Raises ValueError for a model that has no q(z | x)."""
+        model: Any = module.model
         if not hasattr(model, "posterior") or not isinstance(getattr(model, "latent", None), int):
             raise ValueError("the stage sample needs a variational autoencoder: model=resnet_vae, vae or gamma_vae")
 
-    def run(self, trainer: L.Trainer, module: AutoencoderModule, data: SourceData, beat: Callable[[], None]) -> None:
-        """On the first rank's device. beat: called after each epoch."""
+    def run(self, work: Work, found: Found) -> Found:
+        """On the first rank."""
+        trainer, module, data, _ = work
+        if not trainer.is_global_zero:
+            return Found()
         training, device = module.training, trainer.strategy.root_device
         model: Any = module.to(device).eval().model
         good = [row for row, defect in enumerate(data.test.defects) if defect == "good"]
         codes = self.codes(model, data.training, device)
-        second = self.train(codes, model.latent, beat).to(device).eval()
+        second = self.train(codes, model.latent, partial(report_stage, trainer, self.name)).to(device).eval()
         with whole_file(self.weights) as file:
             torch.save(second.state_dict(), file)
         generator = torch.Generator().manual_seed(self.seed)
         count = max(len(good), ACROSS * DOWN)
-        found = {
+        drawn = {
             "prior": torch.randn(count, model.latent, generator=generator).to(device),
             "second_stage": second.drawn(count, generator=generator),
         }
-        self.measure(found, codes, self.codes(model, data.test.images[good], device), generator)
-        self.draw(model, found)
+        metrics = distances(drawn, codes, self.codes(model, data.test.images[good], device), generator)
+        self.draw(model, drawn)
         module.train(training)
+        return Found(metrics=metrics)
 
     @torch.no_grad()
     def codes(self, model: Any, images: Tensor, device: torch.device) -> Tensor:
@@ -82,8 +90,8 @@ class Sampling:
         pairs = [in_batches(lambda x: torch.stack(model.posterior(x), dim=1), part, size=AT_A_TIME) for part in parts]
         return torch.cat([*pairs, torch.zeros(0, 2, model.latent, device=device)])
 
-    def train(self, codes: Tensor, latent: int, beat: Callable[[], None]) -> SecondStageVAE:
-        """In float32, on the device of the codes."""
+    def train(self, codes: Tensor, latent: int, report: Callable[[], None]) -> SecondStageVAE:
+        """In float32, on the device of the codes. report: called after each epoch."""
         torch.manual_seed(self.seed)
         second = self.net(latent=latent)
         module = SecondStageModule(second, optimizer=self.optimizer, seed=self.seed)
@@ -97,31 +105,34 @@ class Sampling:
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
-            callbacks=[Beat(beat)],
+            callbacks=[AfterEachEpoch(report)],
         )
         own.fit(module, loader)
         return second
 
-    def measure(self, found: dict[str, Tensor], codes: Tensor, held_out: Tensor, generator: torch.Generator) -> None:
-        """Fréchet distances to codes of held-out images, z ~ q(z | x): of what was drawn, and of training codes."""
-        count = len(held_out)
-        if count < 2:
-            return
-        truth = sampled(held_out, generator)
-        known = codes[torch.randperm(len(codes), generator=generator)[:count].to(codes.device)]
-        ways = {**found, "training": sampled(known, generator)}
-        self.metrics |= {f"{name}/frechet_z": frechet_distance(z[:count], truth) for name, z in ways.items()}
-
     @torch.no_grad()
-    def draw(self, model: Any, found: dict[str, Tensor]) -> None:
+    def draw(self, model: Any, drawn: dict[str, Tensor]) -> None:
         """A block of images for each way, one above the other."""
         blocks = []
-        for z in found.values():
+        for z in drawn.values():
             images = in_batches(model.decode, z[: ACROSS * DOWN], size=ACROSS * DOWN)
             rows = [np.concatenate([pixels(image) for image in row], axis=1) for row in torch.split(images, ACROSS)]
             blocks.append(np.concatenate(rows, axis=0))
         gap = np.full((4, *blocks[0].shape[1:]), 255, dtype=np.uint8)
         write_png(self.sheet, np.concatenate([blocks[0], gap, blocks[1]], axis=0))
+
+
+def distances(
+    drawn: dict[str, Tensor], codes: Tensor, held_out: Tensor, generator: torch.Generator
+) -> dict[str, float]:
+    """Fréchet distances to codes of held-out images, z ~ q(z | x): of what was drawn, and of training codes."""
+    count = len(held_out)
+    if count < 2:
+        return {}
+    truth = sampled(held_out, generator)
+    known = codes[torch.randperm(len(codes), generator=generator)[:count].to(codes.device)]
+    ways = {**drawn, "training": sampled(known, generator)}
+    return {f"{name}/frechet_z": frechet_distance(z[:count], truth) for name, z in ways.items()}
 
 
 def sampled(codes: Tensor, generator: torch.Generator) -> Tensor:
@@ -137,11 +148,11 @@ class SecondStageModule(AutoencoderModule):
     rates = "sample.optimizer.lr"
 
 
-class Beat(L.Callback):
-    """Says after each epoch that there is still somebody at work."""
+class AfterEachEpoch(L.Callback):
+    """Calls a function after each epoch."""
 
-    def __init__(self, beat: Callable[[], None]) -> None:
-        self.beat = beat
+    def __init__(self, call: Callable[[], None]) -> None:
+        self.call = call
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self.beat()
+        self.call()

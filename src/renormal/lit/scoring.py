@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from renormal.contracts import Autoencoder, Images, Maps, Score
 from renormal.functional.tiles import blend
-from renormal.lit.batches import in_batches
+from renormal.lit.batches import AT_A_TIME, in_batches
 
 
 @dataclass(frozen=True)
 class Scoring:
-    """How a test set is scored. stride, average: as the projection callback has them. size: tiles at a time."""
+    """How images are cut and scored.
 
-    stride: int
-    average: str
-    size: int
+    stride: of the tiles into which textures are cut. average: "maps" scores each tile and averages the maps (Bergmann
+    et al., CVPR 2019), "pixels" averages the projected tiles and scores the whole image. size: tiles at a time.
+    """
+
+    stride: int = 128
+    average: str = "maps"
+    size: int = AT_A_TIME
+
+    def at_most(self, samples: int) -> Scoring:
+        """The same with no more tiles at a time than there are."""
+        return replace(self, size=min(self.size, samples))
 
     def __call__(self, score: Score, model: Autoencoder, x0: Images, end: Images, image: Images) -> tuple[Images, Maps]:
         """Whole images and their maps, from tiles where there are any. x0, end: tiles; image: the whole x0."""

@@ -10,11 +10,11 @@ from matplotlib.figure import Figure
 from PIL import Image
 from tabulate import tabulate
 
+from renormal.contracts import REPAIRED
 from renormal.report.models import label
 from renormal.report.record import Record
 from renormal.report.strips import cut, picture_path
 
-PREFIX = "repaired_"  # of the names under which the stage inpaint writes into a record's curves
 FIGURES = {"squares": "figure4", "mixture": "figure7"}
 LABELS = {
     "x0": "x₀",
@@ -55,7 +55,7 @@ def repair_figures(records: Sequence[Record]) -> Iterator[tuple[str, Figure]]:
 
 def repairs(record: Record) -> dict[str, Mapping[str, Any]]:
     """Kind of hole → the record's entry of its picture: file, columns, rows."""
-    return {key.removeprefix(PREFIX): entry for key, entry in record.curves.items() if key.startswith(PREFIX)}
+    return {key.removeprefix(REPAIRED): entry for key, entry in record.curves.items() if key.startswith(REPAIRED)}
 
 
 def repair_rows(records: Sequence[Record]) -> list[list[Any]]:

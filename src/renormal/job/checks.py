@@ -1,0 +1,141 @@
+"""Everything that a job refuses before its work begins, each in one line that names the key."""
+
+from __future__ import annotations
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from renormal.contracts import BASELINE, CHOSEN, Autoencoder, FittedScore, Images, Score
+from renormal.job.checkpoints import given
+from renormal.lit.columns import Columns
+from renormal.lit.datamodule import SourceData
+from renormal.lit.module import AutoencoderModule
+from renormal.lit.stage import CHOOSE, INPAINT, SAMPLE, STAGES, TEST, TRAIN
+from renormal.projection import Descent, LatentSearch, known_mask
+
+
+def check_stages(config: DictConfig) -> None:
+    """The stages exist, and a checkpoint that is given fits them."""
+    if isinstance(config.stages, str):
+        raise ValueError(f"stages is a list: write stages=[{config.stages}]")
+    if unknown := set(config.stages) - set(STAGES):
+        raise ValueError(f"stages has {sorted(unknown)}, it may hold {', '.join(STAGES[:-1])} and {STAGES[-1]}")
+    if config.checkpoint and TRAIN in config.stages:
+        raise ValueError("checkpoint= is for testing weights that exist: add stages=[test], or leave it out to train")
+    if CHOOSE in config.stages and len(given(config)) > 1:
+        raise ValueError("settings are chosen for one autoencoder: give one checkpoint, or leave choose out")
+
+
+def check_sizes(config: DictConfig, kind: str) -> None:
+    """The tiles of a texture cover it."""
+    if config.test.samples < 1:
+        raise ValueError(f"test.samples must be at least 1, got {config.test.samples}")
+    side, tile, stride = config.data.texture_size, config.data.patch_size, config.test.stride
+    if kind == "texture" and not 0 < stride <= tile <= side:
+        sizes = f"test.stride={stride}, data.patch_size={tile}, data.texture_size={side}"
+        raise ValueError(f"textures need 0 < test.stride <= data.patch_size <= data.texture_size, got {sizes}")
+
+
+def check_columns(config: DictConfig, columns: Columns, module: AutoencoderModule, data: SourceData) -> None:
+    """Every column can be computed with this model on these images, and every key that names one names one."""
+    check_kinds(columns)
+    check_names(columns)
+    check_test(config, columns)
+    check_baseline(config, columns, module.model)
+    check_masks(config, columns)
+    check_scores(config, columns, module, data)
+    check_energies(columns, module)
+
+
+def check_kinds(columns: Columns) -> None:
+    """Each entry of the config became what it should: a setting without its yaml is none."""
+    for name, descent in columns.projections.items():
+        if not isinstance(descent, Descent):
+            raise ValueError(
+                f"projections.{name} is no descent: add it to projection=[...] before changing its settings"
+            )
+    for name, score in {"score": columns.score, **columns.scores}.items():
+        if not callable(score):
+            raise ValueError(f"scores.{name} is no score: add it with '+score@scores.{name}=...' first")
+
+
+def check_names(columns: Columns) -> None:
+    """No two columns have one name."""
+    projections, scores = columns.projections, columns.scores
+    if BASELINE in (*projections, *scores):
+        raise ValueError(f"no projection and no score can be called {BASELINE}: that column is f(x0)")
+    if both := sorted(scores.keys() & projections.keys()):
+        raise ValueError(f"{', '.join(both)}: a score and a projection cannot share a column's name")
+    names = [*projections, *scores, *(f"{end}_{name}" for end in projections for name in scores)]
+    if columns.crossed and (same := sorted({name for name in names if names.count(name) > 1})):
+        raise ValueError(f"{', '.join(same)}: test.crossed=true makes a column of that name, call it something else")
+
+
+def check_test(config: DictConfig, columns: Columns) -> None:
+    """Settings of the test, and of what is shown of it."""
+    if config.test.average not in ("maps", "pixels"):
+        raise ValueError(f"test.average must be maps or pixels, got {config.test.average!r}")
+    if config.test.limit <= 0:
+        raise ValueError(f"test.limit must be positive, got {config.test.limit}")
+    projections = set(columns.projections)
+    chosen = {CHOSEN} if config.choose.settings or CHOOSE in config.stages else set()
+    allowed = {
+        "test.curves": projections,
+        "test.drawn": projections | {CHOSEN},
+        "dashboard.traces": projections | chosen,
+    }
+    for key, names in allowed.items():
+        if unknown := set(OmegaConf.select(config, key) or ()) - names:
+            raise ValueError(f"{key} names {sorted(unknown)}, projection has {sorted(projections)}")
+
+
+def check_baseline(config: DictConfig, columns: Columns, model: object) -> None:
+    """A model without an encoder has no f(x0): only a search in z, which starts from its prior, works with it."""
+    if isinstance(model, Autoencoder) or set(config.stages) == {TRAIN}:
+        return
+    found = [name for name, descent in columns.projections.items() if not isinstance(descent.energy, LatentSearch)]
+    stages = [stage for stage in config.stages if stage in (CHOOSE, INPAINT, SAMPLE)]
+    fits = [type(columns.score).__name__.lower()] * isinstance(columns.score, FittedScore)
+    needs = {"projection": found, "score": fits, "scores": list(columns.scores), "stages": stages}
+    if asked := [f"{key}=[{','.join(names)}]" for key, names in needs.items() if names]:
+        raise ValueError(
+            f"model={config.model.name} has no f(x), which {' and '.join(asked)} asks for: "
+            "give projections that search z from its prior, or train alone (stages=[train])"
+        )
+
+
+def check_masks(config: DictConfig, columns: Columns) -> None:
+    """A projection with a known mask needs a hole, and only the stage inpaint has one."""
+    known = [name for name, descent in columns.projections.items() if descent.mask is known_mask]
+    without = [stage for stage in config.stages if stage in (CHOOSE, TEST)]
+    if known and without:
+        raise ValueError(
+            f"projections.{known[0]} has to be told of a hole, which the stage {without[0]} knows nothing of"
+        )
+
+
+def check_scores(config: DictConfig, columns: Columns, module: AutoencoderModule, data: SourceData) -> None:
+    """Every score, and every part of one, on a black image."""
+    side = data.size if config.test.average == "pixels" else data.patch_size
+    for score in (columns.score, *columns.scores.values()):
+        for part in score.parts.values() if isinstance(score, FittedScore) else (score,):
+            try_score(part, module, torch.zeros(1, data.channels, side, side))
+
+
+def try_score(score: Score, module: AutoencoderModule, image: Images) -> None:
+    """Raises what the score would raise after the training. The module stays as it is."""
+    training = module.training
+    with torch.no_grad():
+        score(module.eval().model, image, image)
+    module.train(training)
+
+
+def check_energies(columns: Columns, module: AutoencoderModule) -> None:
+    """The model has what each energy asks for."""
+    for name, descent in columns.projections.items():
+        check = getattr(descent.energy, "check", None)
+        try:
+            if check is not None:
+                check(module.model)
+        except ValueError as error:
+            raise ValueError(f"projections.{name}.energy: {error}") from error

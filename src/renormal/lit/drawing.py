@@ -1,0 +1,58 @@
+"""What of a test is drawn: panels of some samples, and one image on its way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from renormal.contracts import Batch, Images, Maps
+from renormal.data.memory import Labelled
+from renormal.lit.gathering import gathered
+from renormal.lit.panels import draw, first_of_each_defect, in_order
+
+Watch = Callable[[str, str, Tensor, Tensor], None]  # a panel's projection, path, map and regions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawing:
+    """What is drawn into `folder`/panels.
+
+    panels: how many samples, the first of each defect in turn. projections: for which of them; None: all. limit: top of
+    the maps' scale. path: iterations at which the first anomalous image is kept (Figure 8). watch: called with each
+    panel's map and regions.
+    """
+
+    folder: Path
+    panels: int = 12
+    projections: Sequence[str] | None = None
+    limit: float = 0.5
+    path: Sequence[int] = ()
+    watch: Watch | None = None
+
+
+class Panels:
+    """Draws the panels of one test, and keeps what the record says of them."""
+
+    def __init__(self, drawing: Drawing, projections: Sequence[str], test: Labelled) -> None:
+        self.drawing, self.order, self.paths = drawing, tuple(projections), test.paths
+        self.names = [name for name in projections if drawing.projections is None or name in drawing.projections]
+        self.wanted = set(first_of_each_defect(test.defects, test.paths, drawing.panels))
+        self.entries: list[dict[str, str]] = []
+
+    def draw(self, batch: Batch, whole: Mapping[str, tuple[Images, Maps]]) -> None:
+        """The wanted images of a batch. whole: column → what its images became, and their maps."""
+        shown = [(row, path) for row, path in enumerate(batch.path) if path in self.wanted]
+        for name in self.names:
+            for row, path in shown:
+                folder = self.drawing.folder / "panels"
+                self.entries.append(draw(folder, name, batch, row, whole, limit=self.drawing.limit))
+                if self.drawing.watch is not None:
+                    self.drawing.watch(name, path, whole[name][1][row], batch.regions[row])
+
+    def gather(self) -> None:
+        """Those of all ranks, by projection and sample."""
+        entries = [entry for part in gathered(self.entries) for entry in part]
+        self.entries = in_order(entries, list(self.order), self.paths)

@@ -1,0 +1,89 @@
+"""One projection over a test set: its descents batch by batch, and what is kept of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import torch
+
+from renormal.contracts import Autoencoder, Batch, Images, Maps, Regions, Score
+from renormal.lit.batches import in_batches, project_filled, without_diverged
+from renormal.lit.curves import Curve
+from renormal.lit.descent_report import DescentReport
+from renormal.lit.ensemble import Member
+from renormal.lit.film import Filming, together
+from renormal.lit.gathering import gathered
+from renormal.lit.samples import Row, add_descent
+from renormal.projection import Settled
+
+
+class Tiles(NamedTuple):
+    """A batch as the model sees it: whole images, or their tiles, those of one image after those of another."""
+
+    x0: Images
+    regions: Regions
+    baseline: Images  # f(x0), or x0 where the model has none
+
+
+class ProjectionRun:
+    """Projects one batch after the other, and counts.
+
+    descent: with its threshold, as the first autoencoder has it. curve: whether the AUROC after each iteration is
+    wanted, over tiles. filming: which image is kept on its way. finished: called with the number of samples that have
+    just ended. Leaves `report`, `curve` and `details`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        descent: Settled,
+        *,
+        curve: bool = False,
+        filming: Filming | None = None,
+        finished: Callable[[int], None] | None = None,
+    ) -> None:
+        self.name, self.filming, self.finished = name, filming, finished
+        self.report = DescentReport(descent)
+        self.curve = Curve(descent.max_steps) if curve else None
+        self.details: dict[str, Any] = {}  # for the record
+
+    def project(self, member: Member, tiles: Tiles, batch: Batch, rows: list[Row], *, watched: bool) -> Images:
+        """x_N, or f(x0) for a sample that diverged. watched: curve and film are of these descents."""
+        descent, model, (x0, regions, baseline) = member.descents[self.name], member.model, tiles
+        curve = self.curve if watched else None
+        film = self.filming.film(batch.path, x0) if watched and self.filming else None
+        score = partial(_maps, member.scores[self.name], descent.slots)
+        watch = None if curve is None else curve.observer(score, model, x0, regions)
+        start = time.perf_counter()
+        observe = together(watch, None if film is None else film.observe)
+        result = project_filled(model, x0, descent, observe=observe, finished=self.finished)
+        seconds = time.perf_counter() - start
+        self.report.add(result, images=len(rows) if watched else 0, seconds=seconds)
+        add_descent(rows, self.name, result, seconds)
+        result = without_diverged(result, baseline)
+        if curve is not None:
+            curve.hold(score, model, x0, regions, result)
+        if film is not None and self.filming is not None:
+            film.hold(result)
+            self.details["path"] = self.filming.write(film, self.name, batch.image)
+        return result.x
+
+    def gather(self, device: torch.device) -> None:
+        """What all ranks have found, on every rank. device: this rank's own."""
+        self.report.gather()
+        for part in gathered(self.details):
+            self.details |= part
+        self.details["steps"] = self.report.histogram()
+        if self.curve is not None:
+            self.curve.gather(device)
+
+    def by_iteration(self) -> dict[str, Any]:
+        """For the record: the curve, how many samples took how many steps, and the film."""
+        return {**(self.curve.values() if self.curve is not None else {}), **self.details}
+
+
+def _maps(score: Score, size: int, model: Autoencoder, x0: Images, end: Images) -> Maps:
+    return in_batches(partial(score, model), x0, end, size=size)

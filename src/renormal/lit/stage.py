@@ -1,0 +1,92 @@
+"""What a stage of a job is, what it works with and what it leaves for the record."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, NamedTuple
+
+import lightning as L
+
+from renormal.contracts import Score
+from renormal.lit.datamodule import SourceData
+from renormal.lit.module import AutoencoderModule
+from renormal.lit.samples import Row
+from renormal.projection import Descent
+
+TRAIN, CHOOSE, TEST, INPAINT, SAMPLE = "train", "choose", "test", "inpaint", "sample"
+STAGES = (TRAIN, CHOOSE, TEST, INPAINT, SAMPLE)  # in the order in which they run
+
+
+class Work(NamedTuple):
+    """What every stage works with. fingerprint: of the training that the module's weights come from."""
+
+    trainer: L.Trainer
+    module: AutoencoderModule
+    data: SourceData
+    fingerprint: str = ""
+
+
+class Column(NamedTuple):
+    """A projection with a score of its own."""
+
+    descent: Descent
+    score: Score
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What stages leave: fields of the record under its names, rows of samples.csv, and the column that was chosen."""
+
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    projections: Mapping[str, dict[str, float | None]] = field(default_factory=dict)
+    curves: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    choice: Mapping[str, Any] = field(default_factory=dict)
+    panels: Sequence[dict[str, str]] = ()
+    rows: Sequence[Row] = ()
+    chosen: Column | None = None
+
+    def __or__(self, later: Found) -> Found:
+        """Both together. Of a projection that both report on, the values of both."""
+        names = {**self.projections, **later.projections}
+        return Found(
+            metrics={**self.metrics, **later.metrics},
+            projections={name: self.projections.get(name, {}) | later.projections.get(name, {}) for name in names},
+            curves={**self.curves, **later.curves},
+            choice=later.choice or self.choice,
+            panels=[*self.panels, *later.panels],
+            rows=[*self.rows, *later.rows],
+            chosen=later.chosen or self.chosen,
+        )
+
+
+class Stage(ABC):
+    """A part of a job: train, choose, test, inpaint or sample.
+
+    recorded: whether a job with this stage leaves a record.
+    """
+
+    name: ClassVar[str]
+    recorded: ClassVar[bool] = True
+
+    def check(self, module: AutoencoderModule, data: SourceData) -> None:  # noqa: B027 most have nothing of their own
+        """Raise ValueError for what would fail in `run`. Every stage is asked before the first one runs."""
+
+    @abstractmethod
+    def run(self, work: Work, found: Found) -> Found:
+        """Do the work, on every rank, and answer with what it leaves. found: what the stages before have left."""
+
+
+def work_of(trainer: L.Trainer, module: L.LightningModule) -> Work:
+    """What a callback of ours works with. Raises TypeError for a module or data that are not ours."""
+    data = trainer.datamodule  # type: ignore[attr-defined]
+    if not isinstance(data, SourceData) or not isinstance(module, AutoencoderModule):
+        raise TypeError(f"an AutoencoderModule on SourceData is needed, got {type(module)} on {type(data)}")
+    return Work(trainer, module, data)
+
+
+def callbacks_of(trainer: L.Trainer) -> list[L.Callback]:
+    """The trainer's own list, in the order in which they are called."""
+    callbacks: list[L.Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    return callbacks

@@ -1,0 +1,34 @@
+"""Reports the stage of a job and its finished epochs, so that others can see that it is alive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import lightning as L
+
+
+class StateReport(L.Callback):
+    """Calls `report(stage, epochs finished)` as training and testing begin and after each epoch, on the first rank."""
+
+    def __init__(self, report: Callable[[str, int], None]) -> None:
+        self.report = report
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._report(trainer, "train", trainer.current_epoch)
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._report(trainer, "train", trainer.current_epoch + 1)
+
+    def on_test_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._report(trainer, "test", trainer.current_epoch)
+
+    def _report(self, trainer: L.Trainer, stage: str, epoch: int) -> None:
+        if trainer.is_global_zero:
+            self.report(stage, epoch)
+
+
+def report_stage(trainer: L.Trainer, stage: str) -> None:
+    """The report of a stage without hooks of Lightning, to every StateReport among the trainer's callbacks."""
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        if isinstance(callback, StateReport) and trainer.is_global_zero:
+            callback.report(stage, trainer.current_epoch)

@@ -1,0 +1,67 @@
+"""What a job refuses before its work: settings of the test and names of its columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from renormal.job.checks import check_kinds, check_names, check_test
+from renormal.lit.columns import Columns
+from renormal.projection import Descent
+from renormal.scores import DSSIM, SquaredError
+
+EQ8 = {"eq8": Descent(), "eq8_adam": Descent()}
+ERROR = SquaredError()
+
+
+def columns(projections: Any = EQ8, scores: Any = None, *, crossed: bool = False) -> Columns:
+    return Columns(projections=projections, score=DSSIM(), scores=scores or {}, crossed=crossed)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (columns({"baseline": Descent()}), "can be called baseline"),
+        (columns(scores={"baseline": ERROR}), "can be called baseline"),
+        (columns(scores={"eq8": ERROR}), "eq8: a score and a projection cannot share"),
+        (columns(scores={"error": ERROR, "eq8_error": ERROR}, crossed=True), r"eq8_error: test\.crossed=true makes a"),
+        (
+            columns(scores={"error": ERROR, "adam_error": ERROR}, crossed=True),
+            r"eq8_adam_error: test\.crossed=true makes a column of that name",
+        ),
+    ],
+)
+def test_two_columns_of_one_name_are_refused(given: Columns, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        check_names(given)
+
+
+def test_names_that_would_only_clash_if_crossed_are_taken() -> None:
+    check_names(columns(scores={"error": ERROR, "eq8_error": ERROR}))
+
+
+def test_a_setting_without_its_yaml_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"projections.eq8 is no descent: add it to projection=\[...\]"):
+        check_kinds(columns({"eq8": {"step_size": 1.0}}))
+    with pytest.raises(ValueError, match=r"scores.kl is no score: add it with '\+score@scores.kl="):
+        check_kinds(columns(scores={"kl": {"sigma": 3}}))
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("test.average=tiles", "test.average must be maps or pixels, got 'tiles'"),
+        ("test.limit=0", "test.limit must be positive, got 0"),
+        ("test.curves=[eq9]", r"test\.curves names \['eq9'\], projection has \['eq8', 'eq8_adam'\]"),
+        ("test.drawn=[eq9]", r"test\.drawn names \['eq9'\], projection has \['eq8', 'eq8_adam'\]"),
+        ("dashboard.traces=[chosen]", r"dashboard\.traces names \['chosen'\], projection has"),
+    ],
+)
+def test_settings_of_the_test_are_refused(tiny: Any, override: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        check_test(tiny(override), columns())
+
+
+def test_the_chosen_column_may_be_drawn_and_traced_where_a_stage_chooses(tiny: Any) -> None:
+    check_test(tiny("stages=[train,choose,test]", "test.drawn=[chosen]", "dashboard.traces=[chosen,eq8]"), columns())
