@@ -1,16 +1,17 @@
-"""The projection written naively, one image at a time, and the bugs that its laws are there to catch."""
+"""The bugs that the laws of the projection are there to catch, and directions by torch.optim."""
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+import inspect
+import sys
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
+from toys import Project
 
 from renormal.contracts import Autoencoder, EnergyTerms, Images, Mask, PerSample, Projection
-from renormal.projection import Adam, ClippedGradient, Descent, Energy, Gradient, Threshold, known_mask
+from renormal.projection import Adam, ClippedGradient, Descent, Energy, Gradient, Threshold, reference
 from renormal.projection.direction import Moments
 
 
@@ -35,70 +36,67 @@ class TorchDirection:
         return -self.at.detach().clone()
 
 
-def naive(
-    model: Autoencoder,
-    x0: Images,
-    descent: Descent,
-    *,
-    omega: Mask | None = None,
-    observe: Any = None,
-    bug: str = "none",
-) -> Projection:
-    """What `project` computes, without slots and precision; `bug` plants one."""
-    results = []
-    with ExitStack() as modes:
-        if bug != "enable_grad alone":
-            modes.enter_context(torch.inference_mode(False))
-        modes.enter_context(torch.enable_grad())
-        for index in range(len(x0)):
-            own = None if omega is None or bug == "no omega" else omega[index : index + 1]
-            results.append(_descend(model, x0[index : index + 1].clone(), descent, own, observe, index, bug))
-        x, terms, steps, stopped, start = zip(*results, strict=True)
-        whole = EnergyTerms(*(torch.cat(parts) for parts in zip(*terms, strict=True)))
-        return Projection(torch.cat(x), whole, torch.tensor(steps), torch.tensor(stopped), torch.cat(start))
+@dataclass(frozen=True)
+class ByTorch:
+    """A direction of `renormal` worked out by torch.optim, for one image at a time."""
+
+    direction: object
+
+    def start(self, point: Tensor) -> TorchDirection:
+        return TorchDirection(self.direction, point.shape)
+
+    def __call__(self, gradient: Tensor, state: TorchDirection, t: PerSample) -> tuple[Tensor, TorchDirection]:
+        return state(gradient), state
 
 
-def _descend(
-    model: Any, x0: Images, descent: Descent, omega: Mask | None, observe: Any, index: int, bug: str
-) -> tuple[Images, EnergyTerms, int, int, PerSample]:
-    if bug == "train mode":
-        model.train()
-    step = TorchDirection(descent.direction, x0.shape)
-    x, t, state, alpha = x0, 0, descent.stop.start(1, x0.device), descent.step_size
-    kept: tuple[Images, EnergyTerms] | None = None
-    move, before, start = torch.zeros_like(x0), None, x0
-    while True:
-        x = x.detach().requires_grad_()
-        terms = descent.energy(model, x, x0)
-        if bug == "backward":
-            terms.total.sum().backward()
-            gradient = x.grad
-        else:
-            (gradient,) = torch.autograd.grad(terms.total.sum(), x)
-        x, terms = x.detach(), EnergyTerms(*(term.detach() for term in terms))
-        if observe is not None:
-            observe(torch.tensor([index]), torch.tensor([t]), x, terms)
-        start = terms.total if t == 0 else start
-        refused = kept is not None and descent.safeguard and not bool(terms.total <= kept[1].total)
-        if refused:
-            (x, terms), alpha = kept, alpha / 2
-        stopped, state = descent.stop(terms, state)
-        if bug == "one step at least" and t == 0:
-            stopped = torch.tensor([False])
-        if bool(stopped) or t == descent.max_steps:
-            answer = before if bug == "terms of the step before" and before is not None else terms
-            return x, answer, t, int(stopped), start
-        if not refused:
-            found = (
-                None if omega is None and descent.mask is known_mask else descent.mask(x, terms.reconstructed, omega)
-            )
-            mask = 1.0 if found is None else found
-            gradient = -gradient if bug == "uphill" else gradient
-            move = step(gradient * mask) if bug == "mask before Adam" else step(gradient) * mask
-        kept, x = (x, terms), x - alpha * move
-        if descent.clamp is not None:
-            x = x.clamp(*descent.clamp)
-        before, t = terms, t + 1
+def with_bug(*replacements: tuple[str, str]) -> Project:
+    """`reference` with pieces of its text replaced, each of which stands there once."""
+    text = inspect.getsource(reference)
+    for old, new in replacements:
+        assert text.count(old) == 1, f"reference.py has not one place with {old!r}"
+        text = text.replace(old, new)
+    names = dict(vars(sys.modules[reference.__module__]))
+    exec(text, names)
+    return names["reference"]
+
+
+def anywhere(run: Project) -> Project:
+    """A function like `reference` made to work under inference mode and no_grad, as `project` does."""
+
+    def wrapped(model: object, x0: Images, descent: Descent, *, omega: Mask | None = None) -> Projection:
+        with torch.inference_mode(False), torch.enable_grad():
+            return run(model, x0.clone(), descent, omega=None if omega is None else omega.clone())
+
+    return wrapped
+
+
+ARRIVED = "if arrived or"
+MASK = "m(x, terms.reconstructed, omega)"
+SLOPE = "(slope,) = torch.autograd.grad(terms.total.sum(), x)"
+TOWARDS = "towards, state = direction(slope, state,"
+BUGS = {
+    "uphill": with_bug(("x - α * move", "x + α * move")),
+    "no omega": with_bug((MASK, "m(x, terms.reconstructed, torch.ones_like(x))")),
+    "terms of the step before": with_bug(("Projection(image, terms", "Projection(image, kept[1] if t else terms")),
+    "one step at least": with_bug((ARRIVED, "if (arrived and t > 0) or")),
+    "one step too many": with_bug(
+        ("t == descent.max_steps", "t > descent.max_steps"), ("max_steps + 1", "max_steps + 2")
+    ),
+    "backward": with_bug((SLOPE, "terms.total.sum().backward(); slope = x.grad")),
+    "train mode": with_bug((SLOPE, f"model.train(); {SLOPE}")),
+    "mask before the direction": with_bug(
+        (f"factor = {MASK}", "factor = None"), (TOWARDS, f"slope = slope * {MASK}; {TOWARDS}")
+    ),
+    "α stays": with_bug(("kept, α / 2", "kept, α")),
+    "nothing is refused": with_bug(("descent.safeguard and", "False and")),
+    "a refused update is remembered": with_bug(("if not refused:", "if True:")),
+    "no clamp": with_bug(("if descent.clamp is None", "if True")),
+    "one clock for refused and accepted": with_bug(("accepted += 1", "accepted = t + 1")),
+    "a NaN is out of steps": with_bug(("if terms.total.isfinite() else Stopped.NOT_FINITE", "")),
+    "out of steps arrives": with_bug(("if arrived else Stopped.OUT_OF_STEPS", "")),
+    "z for x": with_bug(("isinstance(E, LatentSearch)", "False")),
+    "E of the end at the start": with_bug(("if t == 0:", "if True:")),
+}
 
 
 class MeanEnergy(Energy):

@@ -35,10 +35,10 @@ class Coder(nn.Module):
             parameter.data = 0.3 * torch.randn(parameter.shape, generator=generator)
 
     def encode(self, x: Images) -> Latents:
-        return self.encoder(x.flatten(1)).float()
+        return self.encoder(x.flatten(1)).to(x.dtype)
 
     def decode(self, z: Latents) -> Images:
-        return self.decoder(z).sigmoid().float().view(-1, 2, 8, 8)
+        return self.decoder(z).sigmoid().to(z.dtype).view(-1, 2, 8, 8)
 
     def features(self, x: Images) -> Tensor:
         return self.judge(x).tanh()
@@ -49,6 +49,13 @@ class Coder(nn.Module):
     def reconstruct(self, x: Images) -> Reconstruction:
         image = self.decode(self.encode(x))
         return Reconstruction(image, squared_distance(x, image))
+
+
+class NaNCoder(Coder):
+    """A code of NaN for each image whose first pixel is above 0.9."""
+
+    def encode(self, x: Images) -> Latents:
+        return torch.where(x[:, 0, 0, :1] > 0.9, torch.nan, super().encode(x))
 
 
 LOSS = 20.0  # ‖x₀ − Dec(z)‖₁ that some images begin below, some reach and some never

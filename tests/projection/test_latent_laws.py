@@ -10,7 +10,7 @@ from typing import ClassVar
 import pytest
 import torch
 from scipy.stats import kstest
-from searches import COMMON, SEARCHES, Coder
+from searches import COMMON, SEARCHES, Coder, NaNCoder
 from test_laws import independence
 from toys import agree, images
 
@@ -175,13 +175,9 @@ def test_it_works_where_gradients_are_off_and_leaves_the_model_alone(name: str) 
 
 
 def test_a_nan_stays_in_its_sample() -> None:
-    class Dark(Coder):
-        def encode(self, x: Images) -> Latents:
-            return torch.where(x[:, 0, 0, :1] > 0.9, torch.nan, super().encode(x))
-
     x0 = images()
     x0[5, 0, 0, 0] = 0.95
-    result, healthy = project(Dark(), x0, SEARCHES["latent"]), project(Coder(), x0, SEARCHES["latent"])
+    result, healthy = project(NaNCoder(), x0, SEARCHES["latent"]), project(Coder(), x0, SEARCHES["latent"])
     others = torch.arange(11) != 5
     assert torch.equal(result.x[others], healthy.x[others])
     assert result.terms.total[5].isnan()

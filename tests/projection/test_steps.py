@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from planted import TorchDirection, naive
+from planted import BUGS, TorchDirection
 from torch import Tensor
 from toys import Constant, Double, Net, Project, images
 
@@ -24,6 +24,7 @@ from renormal.projection import (
     model_loss,
     no_mask,
     project,
+    reference,
     squared_error,
 )
 
@@ -85,12 +86,9 @@ def test_numbers_that_need_no_formula() -> None:
 
 
 def test_a_mask_before_adam_is_found() -> None:
-    def masked_first(*args: object, **kwargs: object) -> object:
-        return naive(*args, **kwargs, bug="mask before Adam")
-
     with pytest.raises(AssertionError):
-        steps_by_hand(masked_first, "eq. 8", True, 1)
-    steps_by_hand(naive, "eq. 8", True, 2)
+        steps_by_hand(BUGS["mask before the direction"], "eq. 8", True, 1)
+    steps_by_hand(reference, "eq. 8", True, 2)
 
 
 def test_the_gradient_goes_through_the_network() -> None:

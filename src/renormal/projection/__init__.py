@@ -14,6 +14,7 @@ from renormal.projection.latent_start import Drawn, Encoded, LatentSearch, Start
 from renormal.projection.map_tv import ClippedGradient, TotalVariation
 from renormal.projection.mask import error_mask, known_mask, no_mask
 from renormal.projection.project import Observer, project
+from renormal.projection.reference import reference
 from renormal.projection.stop import AnyOf, Never, Plateau, Threshold
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "no_mask",
     "project",
     "reconstruction_losses",
+    "reference",
     "settle",
     "squared_error",
 ]

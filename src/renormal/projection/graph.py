@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from renormal.projection.slots import Slots, combine
+from renormal.projection.slots import Slots
+from renormal.projection.trees import combine
 
 FIXED = ("busy", "fresh_memory")  # fields of the slots that an iteration leaves alone
 WARM_UP = 3  # iterations before the recording: allocator, cuDNN and lazily built constants settle

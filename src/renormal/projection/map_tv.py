@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from renormal.contracts import Images, PerSample
-from renormal.functional.blocks import blocks
+from renormal.functional.blocks import blocks, per_row
 from renormal.functional.norms import per_sample_sum
 
 SIDES = (-2, -1)  # rows, columns
@@ -57,9 +57,9 @@ class ClippedGradient:
             values = f"{self.bound}, {self.first} and {self.later}"
             raise ValueError(f"ClippedGradient needs bound > 0, first >= 0 and later > 0, got {values}")
 
-    def start(self, x0: Tensor) -> tuple[()]:
+    def start(self, point: Tensor) -> tuple[()]:
         return ()
 
     def __call__(self, gradient: Tensor, state: tuple[()], t: PerSample) -> tuple[Tensor, tuple[()]]:
-        length = torch.where(t > self.first, self.later, 1.0)[:, None, None, None]  # (B,) → (B, 1, 1, 1)
-        return gradient.clamp(-self.bound, self.bound) * length, state
+        length = torch.where(t > self.first, self.later, 1.0)
+        return gradient.clamp(-self.bound, self.bound) * per_row(length, gradient), state

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,8 +16,9 @@ from renormal.projection.energy import Slope
 from renormal.projection.graph import Step, replayed
 from renormal.projection.latent_start import LatentSearch, starting_point
 from renormal.projection.precision import computing
-from renormal.projection.slots import Queue, Slots, combine
+from renormal.projection.slots import Queue, Slots
 from renormal.projection.threads import lanes_of, side_by_side, threads_of
+from renormal.projection.trees import combine, where
 
 Observer = Callable[[Tensor, Tensor, Images, EnergyTerms], None]  # (sample indices, t of each, x, terms at x)
 
@@ -116,8 +116,8 @@ def _judge(descent: Settled, slots: Slots, terms: EnergyTerms) -> Tensor | None:
     if accepted is None:
         slots.kept, slots.spare = slots.x, slots.kept
     else:
-        slots.kept, slots.spare = _choose(accepted, slots.x, slots.kept), slots.x
-    slots.terms = _choose(accepted, terms, slots.terms)
+        slots.kept, slots.spare = where(accepted, slots.x, slots.kept), slots.x
+    slots.terms = terms if accepted is None else where(accepted, terms, slots.terms)
     slots.energy_start = torch.where(slots.steps == 0, slots.terms.total, slots.energy_start)
     arrived, stop_memory = descent.stop(slots.terms, slots.memory[1])
     slots.memory = (slots.memory[0], stop_memory)
@@ -159,15 +159,8 @@ def _way(
     mask = descent.mask(slots.kept[rows], slots.terms.reconstructed[rows], omega)
     move = direction if mask is None else direction * mask
     if accepted is not None:
-        move = _choose(accepted[rows], move, slots.move[rows])
-        fresh = _choose(accepted[rows], fresh, before)
+        move = where(accepted[rows], move, slots.move[rows])
+        fresh = where(accepted[rows], fresh, before)
         slots.move[rows] = move
     combine(Tensor.copy_, memory, fresh)
     return move
-
-
-def _choose(accepted: Tensor | None, new: Any, old: Any) -> Any:
-    """`new` in the accepted rows, `old` in the others, through nested tuples."""
-    if accepted is None:
-        return new
-    return combine(lambda one, other: torch.where(per_row(accepted, one), one, other), new, old)

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from renormal.contracts import EnergyTerms, Images, Mask, PerSample, Projection
+from renormal.projection.trees import combine, write_rows
 
 
 @dataclass
@@ -39,23 +40,6 @@ class Slots:
     done: PerSample
     stopped: PerSample  # why it is done: a `Stopped`
     energy_start: PerSample
-
-
-def combine(function: Callable[..., Tensor], *trees: Any) -> Any:
-    """`function` of the tensors that stand at one place of alike nested tuples, in a tuple of the same type."""
-    if isinstance(trees[0], Tensor):
-        return function(*trees)
-    items = [combine(function, *parts) for parts in zip(*trees, strict=True)]
-    return type(trees[0])(*items) if hasattr(trees[0], "_fields") else tuple(items)
-
-
-def write_rows(target: Any, source: Any, rows: Tensor) -> None:
-    """target[rows] = source[rows], through nested tuples."""
-    if isinstance(target, Tensor):
-        target[rows] = source[rows].to(target.dtype)
-    else:
-        for one, other in zip(target, source, strict=True):
-            write_rows(one, other, rows)
 
 
 class Queue:
