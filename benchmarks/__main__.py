@@ -1,4 +1,4 @@
-"""`make benchmark`: every figure a ratio against a rival in the same run. Writes outputs/benchmark.json."""
+"""`make benchmark`: speeds as ratios to other implementations of the same work. Writes outputs/benchmark.json."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import platform
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -18,11 +19,12 @@ from rich.table import Table
 
 from benchmarks import projection, trained
 from benchmarks.contest import Contender, Outcome, contest, with_threads
+from renormal.files import write_whole
 from renormal.functional.precision import has_bfloat16
 from renormal.job.environment import commit, device_name, versions
 
 THREADS = (1, 2)
-Rows = list[tuple[str, str, float, str]]  # key, what, value, target
+Rows = list[tuple[str, str, float, str]]  # key, description, value, target
 
 
 def rate(outcome: Outcome, unit: str = "images") -> float:
@@ -30,7 +32,7 @@ def rate(outcome: Outcome, unit: str = "images") -> float:
 
 
 def projections(rounds: int, fast: str) -> tuple[Rows, dict[str, Any]]:
-    """To the same stop on the same tiles."""
+    """Seconds of the others over ours, for the projection of the same tiles to the same stop."""
     contenders = [
         *with_threads("per image", "benchmarks.projection:per_image", THREADS),
         *with_threads("ours, fast", "benchmarks.projection:ours", THREADS, precision=fast),
@@ -55,14 +57,14 @@ def projections(rounds: int, fast: str) -> tuple[Rows, dict[str, Any]]:
 
 
 def slots_work(stride: int, fast: str) -> tuple[Rows, dict[str, Any]]:
-    """Counted, not timed."""
+    """Evaluations by all slots over evaluations that the samples needed. Counted, not timed."""
     answer = projection.ours(fast, stride=stride)()()
     what = f"{answer['images']} tiles, evaluations of all slots over those that the samples needed"
     return [("slots_work_vs_ideal", what, answer["worked"] / answer["needed"], "≤ 1.10")], answer
 
 
 def steps(rounds: int, count: int, fast: str) -> tuple[Rows, dict[str, Any]]:
-    """A step with full slots against forward and input gradient alone, one thread."""
+    """A step with full slots, compared with forward pass and input gradient alone, on one thread."""
     contenders = []
     for kind in ("l2_ae", "dsae"):
         for channels in (1, 3):
@@ -92,7 +94,7 @@ def steps(rounds: int, count: int, fast: str) -> tuple[Rows, dict[str, Any]]:
 
 
 def trainings(rounds: int, images: int, fast: str) -> tuple[Rows, dict[str, Any]]:
-    """Images a second of a short epoch."""
+    """Seconds of the others over ours, for a short epoch."""
     precision = "bf16-mixed" if fast == "bfloat16" else "32-true"
     rows: Rows = []
     details = {}
@@ -114,17 +116,17 @@ def trainings(rounds: int, images: int, fast: str) -> tuple[Rows, dict[str, Any]
             (f"training_vs_bare_loop{suffix}", f"{kind}, the same batches", bare, "≥ 0.95"),
         ]
         details |= {f"{kind} {name}": detail(outcome) for name, outcome in found.items()}
-    longer = {"kind": "l2_ae", "images": 4 * images, "precision": precision}  # an epoch of the paper's is longer yet
+    longer = {"kind": "l2_ae", "images": 4 * images, "precision": precision}  # the paper's epochs are longer still
     job = with_threads("job", "benchmarks.training:job", THREADS, **longer)
     found = contest([*job, *with_threads("bare loop", "benchmarks.training:bare_loop", THREADS, **longer)], rounds)
-    whole = found["bare loop"].median / found["job"].median
-    rows.append(("job_vs_bare_loop", "l2_ae, with config, logs, checkpoint and state", whole, "≥ 0.95"))
+    ratio = found["bare loop"].median / found["job"].median
+    rows.append(("job_vs_bare_loop", "l2_ae, with config, logs, checkpoint and state", ratio, "≥ 0.95"))
     details |= {f"whole {name}": detail(outcome) for name, outcome in found.items()}
     return rows, details
 
 
 def start_up(rounds: int) -> tuple[Rows, dict[str, Any]]:
-    """Seconds of whole processes."""
+    """Seconds of short commands, including the start of the process."""
     job = "name=start_up data.root=outputs/benchmark/small data.train=4 data.good=1 data.defective=1 rerun=true"
     small = (
         "data.epoch_images=4 data.object_size=32 batch_size=4 trainer.max_epochs=1 descent.max_steps=1 progress=false"
@@ -135,7 +137,7 @@ def start_up(rounds: int) -> tuple[Rows, dict[str, Any]]:
         "smallest_job_seconds": [*job.split(), *small.split(), "threads=1"],
     }
     taken: dict[str, list[float]] = {name: [] for name in commands}
-    for _ in range(rounds + 1):  # the first one warms the disk
+    for _ in range(rounds + 1):  # the first round fills the disk cache and is left out
         for name, arguments in commands.items():
             start = time.perf_counter()
             subprocess.run([sys.executable, "-m", "renormal.run", *arguments], check=True, capture_output=True)
@@ -146,7 +148,7 @@ def start_up(rounds: int) -> tuple[Rows, dict[str, Any]]:
 
 
 def scaling(rounds: int, fast: str) -> tuple[Rows, dict[str, Any]]:
-    """Image-steps a second by slots and by side; tiles at work that grows with them."""
+    """Image-steps per second by slots, by threads, by side and by stride of the tiles."""
     rows: Rows = []
     details = {}
 
@@ -160,11 +162,11 @@ def scaling(rounds: int, fast: str) -> tuple[Rows, dict[str, Any]]:
         rows.append((f"slots_{slots}", "image-steps/s at 128 px, grey", step(slots, 128), ""))
     for slots in (1, 4, 8, 16, 32, 64):
         rows.append((f"slots_{slots}_colour", "image-steps/s at 128 px, colour", step(slots, 128, 3), ""))
-    for lanes in THREADS:
+    for threads in THREADS:
         settings = {"kind": "l2_ae", "channels": 1, "precision": fast, "steps": 8, "batches": 4}
-        found = contest([Contender("step", "benchmarks.projection:full_slots", settings, lanes)], rounds)["step"]
-        details[f"threads {lanes}"] = detail(found)
-        rows.append((f"threads_{lanes}", "image-steps/s, slots for each", rate(found, "image_steps"), ""))
+        found = contest([Contender("step", "benchmarks.projection:full_slots", settings, threads)], rounds)["step"]
+        details[f"threads {threads}"] = detail(found)
+        rows.append((f"threads_{threads}", "image-steps/s, slots for each", rate(found, "image_steps"), ""))
     for size in (64, 128, 256, 512):
         rows.append((f"side_{size}", "megapixel-steps/s, 16 slots", step(16, size) * size**2 / 1e6, ""))
     for stride in (128, 96, 64, 43):
@@ -182,7 +184,7 @@ def detail(outcome: Outcome) -> dict[str, Any]:
 
 
 def algorithm() -> tuple[Rows, dict[str, Any]]:
-    """Image-steps, counted."""
+    """Image-steps of plain eq. 8 over those of eq8_adam, to the same AUROC. Counted, not timed."""
     counts = projection.algorithm()
     ratio = counts["eq8_image_steps"] / counts["eq8_adam_image_steps"]
     reached = abs(counts["eq8_auroc"] - counts["auroc"]) <= projection.TIE or counts["eq8_auroc"] > counts["auroc"]
@@ -199,16 +201,11 @@ def show(rows: Rows, console: Console) -> None:
     console.print(table)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--scaling", action="store_true", help="curves over slots, sides and tiles instead")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", nargs="+", help="sections: projection, slots, steps, algorithm, training, start-up")
-    parser.add_argument("--small", action="store_true", help="seconds instead of minutes: figures mean nothing")
-    options = parser.parse_args()
-    console, fast = Console(), "bfloat16" if has_bfloat16(torch.device("cpu")) else "float32"
-    trained.train(640 if options.small else 20_000)
-    sections = {
+def sections_of(options: argparse.Namespace, fast: str) -> dict[str, Callable[[], tuple[Rows, dict[str, Any]]]]:
+    """Name → function that measures one section. fast: the fastest precision of this processor."""
+    if options.scaling:
+        return {"scaling": lambda: scaling(options.rounds, fast)}
+    return {
         "projection": lambda: projections(options.rounds, fast),
         "slots": lambda: slots_work(128 if options.small else 32, fast),
         "steps": lambda: steps(options.rounds, 2 if options.small else 20, fast),
@@ -216,29 +213,31 @@ def main() -> None:
         "training": lambda: trainings(options.rounds, 64 if options.small else 960, fast),
         "start-up": lambda: start_up(options.rounds),
     }
-    if options.scaling:
-        sections = {"scaling": lambda: scaling(options.rounds, fast)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--scaling", action="store_true", help="measure by slots, sides and tiles instead")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", nargs="+", help="sections: projection, slots, steps, algorithm, training, start-up")
+    parser.add_argument("--small", action="store_true", help="seconds instead of minutes: numbers mean nothing")
+    options = parser.parse_args()
+    console, fast = Console(), "bfloat16" if has_bfloat16(torch.device("cpu")) else "float32"
+    sections = sections_of(options, fast)
     if unknown := set(options.only or []) - sections.keys():
-        parser.error(f"--only knows {', '.join(sections)}, not {', '.join(sorted(unknown))}")
+        parser.error(f"--only accepts {', '.join(sections)}, not {', '.join(sorted(unknown))}")
+    trained.train(640 if options.small else 20_000)
     rows: Rows = []
     details: dict[str, Any] = {}
-    for name, section in sections.items():
-        if options.only and name not in options.only:
-            continue
+    for name in [name for name in sections if name in (options.only or sections)]:
         with console.status(name):
-            own, details[name] = section()
+            own, details[name] = sections[name]()
         show(own, console)
         rows += own
-    machine = {"device": device_name(torch.device("cpu")), "system": platform.platform(), "rounds": options.rounds}
-    report = {key: value for key, _, value, _ in rows} | {
-        "machine": machine,
-        "versions": versions(),
-        "commit": commit(),
-        "details": details,
-    }
+    device = {"device": device_name(torch.device("cpu")), "system": platform.platform(), "rounds": options.rounds}
+    origin = {"machine": device, "versions": versions(), "commit": commit(), "details": details}
     path = Path("outputs", "benchmark-scaling.json" if options.scaling else "benchmark.json")
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    write_whole(path, json.dumps({key: value for key, _, value, _ in rows} | origin, indent=1))
     console.print(path)
 
 

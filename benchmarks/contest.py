@@ -1,4 +1,4 @@
-"""Contenders in processes of their own, timed in turns: what else the machine does hits all of them alike."""
+"""Time contenders in turns, each in its own process: other load on the machine affects all of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MIB = 1024  # ru_maxrss is in KiB on Linux
 
 @dataclass(frozen=True)
 class Contender:
-    """`prepare` ("module:function") builds what is not timed and answers with the function that is."""
+    """`prepare` ("module:function") makes all preparations, untimed, and returns the function to time."""
 
     name: str
     prepare: str
@@ -29,7 +29,7 @@ class Contender:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Seconds of each round, what the function answered last, and the memory that it needed beyond its inputs."""
+    """Seconds of each round, the last answer of the function, and the memory that its calls added, in MiB."""
 
     seconds: list[float]
     answer: dict[str, Any]
@@ -57,8 +57,8 @@ def _serve(pipe: Connection, contender: Contender) -> None:
         start = time.perf_counter()
         answer = run()
         seconds = time.perf_counter() - start
-        answer = answer() if callable(answer) else answer  # what is worked out of the result is not timed
-        seconds = answer.pop("seconds", seconds)  # a function may hold a stopwatch of its own
+        answer = answer() if callable(answer) else answer  # an answer that is a function is computed here, untimed
+        seconds = answer.pop("seconds", seconds)  # a function may measure its own time
         pipe.send((seconds, answer, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / MIB))
 
 
@@ -66,7 +66,7 @@ def _serve(pipe: Connection, contender: Contender) -> None:
 def _started(contender: Contender) -> Iterator[Connection]:
     ours, theirs = get_context("spawn").Pipe()
     os.environ["OMP_NUM_THREADS"] = str(contender.threads)
-    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # a waiting contender must not spin
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # a waiting contender must leave the cores free
     process = get_context("spawn").Process(target=_serve, args=(theirs, contender), daemon=False)
     process.start()
     theirs.close()
@@ -82,7 +82,7 @@ def _started(contender: Contender) -> Iterator[Connection]:
 
 
 def contest(contenders: Sequence[Contender], rounds: int = 3) -> dict[str, Outcome]:
-    """Each contender once a round, in turns. Of those that share a name (thread counts) the fastest stands for it."""
+    """Name → outcome. A round runs each contender once. Of several contenders of one name, the fastest counts."""
     from contextlib import ExitStack
 
     seconds: list[list[float]] = [[] for _ in contenders]
@@ -104,5 +104,5 @@ def contest(contenders: Sequence[Contender], rounds: int = 3) -> dict[str, Outco
 
 
 def with_threads(name: str, prepare: str, counts: Sequence[int], **settings: Any) -> list[Contender]:
-    """The same contender at several thread counts."""
+    """One contender per number of threads, all of one name."""
     return [Contender(name, prepare, settings, threads) for threads in counts]

@@ -1,7 +1,7 @@
-"""What α, λ and the safeguard do to the repair of holes, on training faces: python -m benchmarks.inpainting <run>
+"""Repair of holes by α, λ and safeguard, on training images: python -m benchmarks.inpainting <run>
 
-PSNR in the hole, steps and the share that stopped, for each setting, on images that the network was trained on and with
-holes of another seed than the table's.
+Prints PSNR in the hole, mean steps and the share that reached T, for each setting. The holes have another seed than
+those of the published table.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from renormal.lit.datamodule import SourceData
 from renormal.lit.repairs import damage
 from renormal.projection import Adam, Gradient, known_mask, project
 
-SEED = 1  # not that of the table
+SEED = 1  # another than that of the published table
 KNOWN = {Adam(): (0.01, 0.02, 0.05, 0.1), Gradient(): (0.1, 0.25, 0.5)}
 BLIND = {Adam(): (0.125, 0.5, 2.0), Gradient(): (0.5, 2.0)}
 
@@ -32,7 +32,7 @@ BLIND = {Adam(): (0.125, 0.5, 2.0), Gradient(): (0.5, 2.0)}
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("run", type=Path)
-    parser.add_argument("--root", help="data.root, where the run's own has moved")
+    parser.add_argument("--root", help="data.root, if the folder has moved since the run")
     parser.add_argument("--images", type=int, default=64)
     options = parser.parse_args()
     torch.set_num_threads(1)

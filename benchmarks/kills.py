@@ -1,4 +1,4 @@
-"""Twenty random kills over a sweep: of a job, a worker or the controller. At the end nothing may be lost or done twice.
+"""Kill a sweep at random moments: a job, a worker or the controller. No job may be lost, and none may run twice.
 
 python -m benchmarks.kills [--kills 20] [--seed 0] [--launcher local]: outputs/kills.json
 """
@@ -24,13 +24,13 @@ SWEEP = [
     *("test.stride=32", "test.panels=0", "batch_size=8", "trainer.max_epochs=60", "trainer.accelerator=cpu"),
     *("descent.max_steps=20", "hydra.launcher.n_jobs=2", "progress=false"),
 ]
-SHORTEST, LONGEST = 2.0, 14.0  # seconds between two kills, drawn evenly: a job takes about ten
+SHORTEST, LONGEST = 2.0, 14.0  # seconds between two kills, uniform: a job takes about ten
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=int(time.time()), help="of the moments and the victims")
+    parser.add_argument("--seed", type=int, default=int(time.time()), help="of the times and the killed processes")
     parser.add_argument("--launcher", choices=["joblib", "local"], default="local")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -43,23 +43,21 @@ def main() -> int:
 
 
 def contest(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
-    """The same sweep undisturbed and under fire. A seed's kills that find the sweep finished begin it anew."""
-    whole, disturbed, log = folder / "whole", folder / "disturbed", []
-    subprocess.run(command(options.launcher), cwd=made(whole), check=True, stdout=subprocess.DEVNULL)
-    wanted = metrics(whole)
-    draw, finished, half_written = random.Random(options.seed), 0, 0
+    """Compare a sweep without kills and sweeps with kills. When a sweep ends before the last kill, another begins."""
+    wanted = undisturbed(folder / "whole", options.launcher)
+    disturbed, draw, half_written = folder / "disturbed", random.Random(options.seed), 0
+    log: list[dict[str, Any]] = []
     compared: list[bool] = []
     twice: list[str] = []
     while len(log) < options.kills:
-        done = under_fire(made(disturbed), draw, options, log)
+        done = run_with_kills(made(disturbed), draw, options, log)
         half_written += damaged(disturbed)
         if done:
             compared.append(metrics(disturbed) == wanted)
             twice += repeated(disturbed)
-            finished += 1
-            disturbed = folder / f"disturbed{finished}"
-    subprocess.run(command(options.launcher), cwd=made(disturbed), check=True, stdout=subprocess.DEVNULL)
-    compared.append(metrics(disturbed) == wanted)
+            disturbed = folder / f"disturbed{len(compared)}"
+    last = undisturbed(disturbed, options.launcher)
+    compared.append(last == wanted)
     twice += repeated(disturbed)
     return {
         "seed": options.seed,
@@ -69,15 +67,21 @@ def contest(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         "kills": len(log),
         "victims": Counter(kill["victim"] for kill in log),
         "equal": all(compared),
-        "lost": sorted(wanted.keys() - metrics(disturbed).keys()),
+        "lost": sorted(wanted.keys() - last.keys()),
         "twice": twice,
         "half_written": half_written,
         "log": log,
     }
 
 
-def under_fire(folder: Path, draw: random.Random, options: argparse.Namespace, log: list[dict[str, Any]]) -> bool:
-    """One call of the sweep, shot at until it ends; whether it ended well."""
+def undisturbed(folder: Path, launcher: str) -> dict[str, str]:
+    """Run the sweep to its end without kills. Returns the metrics of its records."""
+    subprocess.run(command(launcher), cwd=made(folder), check=True, stdout=subprocess.DEVNULL)
+    return metrics(folder)
+
+
+def run_with_kills(folder: Path, draw: random.Random, options: argparse.Namespace, log: list[dict[str, Any]]) -> bool:
+    """Call the sweep once and kill its processes until the call ends. Adds to `log`. Whether the call succeeded."""
     process = subprocess.Popen(
         command(options.launcher), cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -107,7 +111,7 @@ def made(folder: Path) -> Path:
 
 
 def busy(folder: Path) -> list[int]:
-    """The processes that hold a job's lock: those in the middle of a job."""
+    """The processes that hold the lock of a job."""
     from renormal.job.lock import holder
 
     names = [name for lock in folder.rglob("[0-9]/.lock") if (name := holder(lock.parent))]
@@ -115,13 +119,13 @@ def busy(folder: Path) -> list[int]:
 
 
 def workers(process: int) -> list[int]:
-    """The children of the controller."""
+    """The child processes of the controller."""
     children = Path(f"/proc/{process}/task/{process}/children")
     return [int(child) for child in children.read_text().split()] if children.is_file() else []
 
 
 def metrics(folder: Path) -> dict[str, str]:
-    """The metrics of every record, as bytes would compare."""
+    """Job → its metrics as JSON text: equal texts mean equal to the last digit."""
     found = sorted(folder.rglob("record.json"))
     return {
         path.parent.relative_to(folder).as_posix(): json.dumps(json.loads(path.read_text())["metrics"])
@@ -130,7 +134,7 @@ def metrics(folder: Path) -> dict[str, str]:
 
 
 def damaged(folder: Path) -> int:
-    """Files that a reader would take for whole and that are not."""
+    """The number of broken files under the names of whole ones."""
     import torch
 
     count = 0
@@ -148,7 +152,7 @@ def damaged(folder: Path) -> int:
 
 
 def repeated(folder: Path) -> list[str]:
-    """Jobs whose log says more than once that they were finished."""
+    """Jobs whose log has the line of a finished test more than once."""
     logs = sorted(folder.rglob("run.log"))
     return [path.parent.relative_to(folder).as_posix() for path in logs if path.read_text().count("pixel AUROC ") > 1]
 

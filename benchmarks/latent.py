@@ -1,4 +1,4 @@
-"""α of latent from normal images alone: E of eq. 6 on the way from encode(x₀), and how near the best α each one ends.
+"""Choose α of the projection latent on normal images: E of eq. 6 after some iterations, and its excess over the best α.
 
 python -m benchmarks.latent experiment=table1_cpu model=vae category=bottle data.root=… checkpoint=…
 """

@@ -1,4 +1,4 @@
-"""Projection: ours, and its rivals written as others write them."""
+"""Benchmarks of the projection: ours, and other implementations of the same descent."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from renormal.models import DSAE, L2AE
 from renormal.projection import Descent, Energy, Gradient, Threshold, dssim, project, squared_error
 from renormal.scores import DSSIM
 
-Run = Callable[[], Any]  # answers with numbers, or with a function that works them out after the clock has stopped
+Run = Callable[[], Any]  # returns numbers, or a function that computes them untimed
 ALPHA, WEIGHT, CAP = 0.5, 0.05, 100  # section 4.1, and our cap
 TIE = 0.002  # AUROCs closer than this are the same
 
 
 def auroc(x0: Tensor, end: Tensor, regions: Tensor) -> float:
-    """Pixel AUROC over tiles."""
+    """Pixel AUROC over all pixels of all tiles."""
     counter = AnomalyMetrics()
     for before, after, truth in zip(x0.split(64), end.split(64), regions.split(64), strict=True):
         counter.update(DSSIM()(None, before, after), truth)
@@ -28,7 +28,7 @@ def auroc(x0: Tensor, end: Tensor, regions: Tensor) -> float:
 
 
 class Counted:
-    """Counts the images that a model reconstructs."""
+    """A model that records the number of images of each reconstruction."""
 
     def __init__(self, model: L2AE) -> None:
         self.model = model
@@ -40,7 +40,7 @@ class Counted:
 
 
 def ours(precision: str, slots: int | None = None, stride: int = 128) -> Run:
-    """`project` with eq8_adam; also counts what the slots worked against what their samples needed."""
+    """`project` with eq8_adam. Also counts evaluations: by all slots (worked), and for the samples alone (needed)."""
     model, tiles, regions, threshold = trial(stride)
     counted = Counted(model)
     energy, stop = Energy(loss=squared_error, weight=WEIGHT), Threshold(value=threshold)
@@ -57,7 +57,7 @@ def ours(precision: str, slots: int | None = None, stride: int = 128) -> Run:
 
 
 def per_image(stride: int = 128) -> Run:
-    """One image at a time, `backward()` through trainable weights, in float32: how the public codes do it."""
+    """One image at a time, `backward()` through trainable weights, float32: as public implementations do it."""
     model, tiles, regions, threshold = trial(stride, channels_last=False, trainable=True)
 
     def one(x0: Tensor) -> Tensor:
@@ -89,7 +89,7 @@ def per_image(stride: int = 128) -> Run:
 
 
 def lock_step(precision: str, stride: int = 128, batch: int = 16) -> Run:
-    """Whole batches until their slowest sample has stopped: `project` where nobody may enter."""
+    """Batch by batch, each until its slowest sample has stopped: no new sample fills a slot before."""
     model, tiles, regions, threshold = trial(stride)
     stop = Threshold(value=threshold)
     energy = Energy(loss=squared_error, weight=WEIGHT)
@@ -103,7 +103,7 @@ def lock_step(precision: str, stride: int = 128, batch: int = 16) -> Run:
 
 
 def network(kind: str, channels: int, size: int = 128) -> Any:
-    """An untrained network: a step costs the same."""
+    """An untrained network: its steps take as long as those of a trained one."""
     torch.manual_seed(0)
     model = {"l2_ae": L2AE, "dsae": DSAE}[kind](channels=channels, size=size)
     return model.to(memory_format=torch.channels_last).requires_grad_(False)
@@ -118,7 +118,7 @@ def noise(slots: int, channels: int, size: int = 128) -> Tensor:
 def full_slots(
     kind: str, channels: int, precision: str, steps: int, slots: int = 16, size: int = 128, batches: int = 1
 ) -> Run:
-    """`project` with every slot busy at every step. batches: how often the slots are filled."""
+    """`project` with all slots full at every step. batches: number of times the slots are filled."""
     model, images = network(kind, channels, size), noise(slots * batches, channels, size)
     energy = Energy(loss=dssim if kind == "dsae" else squared_error)
     descent = Descent(energy=energy, stop=Threshold(value=0.0), max_steps=steps - 1, slots=slots, precision=precision)
@@ -131,7 +131,7 @@ def full_slots(
 
 
 def pure(kind: str, channels: int, precision: str, steps: int, slots: int = 16, size: int = 128) -> Run:
-    """The ideal: forward, loss and input gradient at the same batch, nothing else."""
+    """The lower bound: forward pass, loss and input gradient of the same batch, nothing else."""
     model, images = network(kind, channels, size), noise(slots, channels, size)
 
     def run() -> dict[str, Any]:
@@ -147,7 +147,7 @@ def pure(kind: str, channels: int, precision: str, steps: int, slots: int = 16, 
 
 
 def algorithm(cap: int = 100) -> dict[str, float]:
-    """Image-steps of eq8_adam with its stop, and of plain eq. 8 without, to the same AUROC. Not timed: counted."""
+    """Image-steps of eq8_adam with its stop, and of plain eq. 8 without one, to the same AUROC. Counted, not timed."""
     model, tiles, regions, threshold = trial()
     stop = Threshold(value=threshold)
     adam = project(model, tiles, Descent(stop=stop, max_steps=CAP))
@@ -155,16 +155,12 @@ def algorithm(cap: int = 100) -> dict[str, float]:
     stages = [1, 2, 4, 8, 16, 32, 64, cap]
     x = {age: torch.empty_like(tiles) for age in stages}
 
-    def look(sample: Tensor, t: Tensor, now: Tensor, terms: Any) -> None:
+    def keep(sample: Tensor, t: Tensor, now: Tensor, terms: Any) -> None:
         if (age := int(t[0])) in x:
             x[age][sample] = now
 
-    project(
-        model,
-        tiles,
-        Descent(direction=Gradient(), stop=Threshold(value=0.0), max_steps=cap, slots=len(tiles)),
-        observe=look,
-    )
+    plain = Descent(direction=Gradient(), stop=Threshold(value=0.0), max_steps=cap, slots=len(tiles))
+    project(model, tiles, plain, observe=keep)
     curve = {age: auroc(tiles, end, regions) for age, end in x.items()}
     reached = next((age for age in stages if curve[age] >= wanted - TIE), cap)
     return {

@@ -1,4 +1,4 @@
-"""λ of map_tv from normal images alone, as its authors chose theirs: where restoring them changes them least.
+"""Choose λ of map_tv on normal images, as its authors did: the λ whose restoration changes them least.
 
 python -m benchmarks.restoration experiment=table1_cpu model=vae category=bottle data.root=… checkpoint=…
 """
@@ -25,11 +25,11 @@ from renormal.projection import Descent, Energy, project
 from renormal.run import CONF
 
 WEIGHTS = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.2)  # ours; the authors' grid is 0, 0.2, … 3.8
-IMAGES = 32  # of the training set, from its start
+IMAGES = 32  # the first of the training set
 
 
 def given(name: str) -> tuple[ConvAutoencoder, Images, Descent]:
-    """The network of the command line, normal images of its training set, and one of conf/projection."""
+    """The network that the command line names, normal images of its training set, and the projection `name`."""
     torch.set_num_threads(1)
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose("config", [*sys.argv[1:], f"projection={name}", "folder=outputs"])

@@ -1,4 +1,4 @@
-"""The network and the tiles that every projection contest uses: an L² AE trained for a minute on drawn images."""
+"""The network and the tiles of the projection benchmarks: an L² AE, trained for a minute on drawn images."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from renormal.projection import Descent, Energy, reconstruction_losses, squared_
 
 FOLDER = Path("outputs/benchmark/l2_ae/grid/0")
 DATA = {"train": 30, "good": 1, "defective": 1}
-STRICTNESS = 0.7  # of the threshold: the whole one of a minute of training is reached within three steps
+STRICTNESS = 0.7  # factor of the threshold: after so short a training the full threshold is reached within three steps
 ROOT = Path("outputs/benchmark/data")
 
 
 class Trial(NamedTuple):
-    """A frozen network, tiles of test images with their truth, and 0.7 of the threshold of section 4.1."""
+    """A frozen network, tiles of test images with their masks, and STRICTNESS times the threshold of section 4.1."""
 
     model: L2AE
     tiles: Tensor
@@ -32,7 +32,7 @@ class Trial(NamedTuple):
 
 
 def train(images: int = 20_000) -> None:
-    """Once; the run itself says whether it is there already."""
+    """Train the network with `renormal`, unless its checkpoint exists."""
     command = [sys.executable, "-m", "renormal.run", "name=benchmark", "category=grid", "stages=[train]"]
     data = [f"data.root={ROOT}", *(f"data.{key}={value}" for key, value in DATA.items())]
     scheduler = ["model.scheduler={_target_: torch.optim.lr_scheduler.OneCycleLR, _partial_: true, max_lr: 1e-3}"]
@@ -42,7 +42,7 @@ def train(images: int = 20_000) -> None:
 
 
 def trial(stride: int = 128, *, channels_last: bool = True, trainable: bool = False) -> Trial:
-    """The trained network and the drawn grid's test tiles."""
+    """The trained network and the tiles of the drawn test images of grid, cut with this stride."""
     source = stand_in(ROOT, "grid", **DATA)
     test = load_test(source, size=512, channels=1)
     normal = cut(load_training(source, size=512, channels=1), 128, 128).float() / 255

@@ -1,4 +1,4 @@
-"""Training: ours, plain Lightning with a PIL DataLoader in float32, and a bare loop over our own batches."""
+"""Benchmarks of the training: ours, a loop without a framework on our batches, and plain Lightning with PIL."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def fit(trainer_settings: dict[str, Any], callbacks: list[L.Callback]) -> L.Trai
 
 
 def ours(kind: str, images: int, precision: str = "bf16-mixed") -> Run:
-    """Our module on our batches, under the trainer."""
+    """Our module, our batches, Lightning's trainer."""
     adam = partial(torch.optim.Adam, lr=1e-4, fused=True)
     data = data_of(images)
     module = AutoencoderModule(MODELS[kind](channels=1), optimizer=adam).to(memory_format=torch.channels_last)
@@ -68,7 +68,7 @@ def ours(kind: str, images: int, precision: str = "bf16-mixed") -> Run:
 
 
 def bare_loop(kind: str, images: int, precision: str = "bf16-mixed") -> Run:
-    """The same batches, network, precision and optimizer, and no framework."""
+    """The same batches, network, precision and optimizer, without a framework."""
     data = data_of(images)
     model = MODELS[kind](channels=1).to(memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-4, fused=True)
@@ -87,7 +87,7 @@ def bare_loop(kind: str, images: int, precision: str = "bf16-mixed") -> Run:
 
 
 class Stopwatch(L.Callback):
-    """Everything between the first batch and the end: checkpoints, logs and pictures too."""
+    """Seconds from the first batch to the end of training, with checkpoints, logs and pictures."""
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self.start = time.perf_counter()
@@ -97,7 +97,7 @@ class Stopwatch(L.Callback):
 
 
 def job(kind: str, images: int, precision: str = "bf16-mixed") -> Run:
-    """A job as `renormal` runs it: config, csv log, checkpoint, state.json, bar. Start-up is a row of its own."""
+    """A job as `renormal` runs it: config, CSV log, checkpoint, state.json, progress bar. Start-up is left out."""
     folder = ROOT.parent / f"job-{os.getpid()}"
     own = [f"model={kind}", "category=grid", f"folder={folder}", f"data.root={ROOT}", "stages=[train]"]
     recipe = [f"batch_size={BATCH}", f"data.epoch_images={images}", "trainer.max_epochs=1"]
@@ -120,7 +120,7 @@ def job(kind: str, images: int, precision: str = "bf16-mixed") -> Run:
 
 
 class Files(Dataset[Tensor]):
-    """A random crop of a random file, opened and reduced anew each time."""
+    """Random crops of files; each access opens and resizes the file again."""
 
     def __init__(self, folder: Path, length: int) -> None:
         self.paths, self.length = sorted(folder.glob("*.png")), length
@@ -137,7 +137,7 @@ class Files(Dataset[Tensor]):
 
 
 class Plain(L.LightningModule):
-    """What one writes first: the network, its loss, Adam."""
+    """The simplest LightningModule: the network, its loss, Adam."""
 
     def __init__(self, kind: str) -> None:
         super().__init__()
@@ -157,7 +157,7 @@ class Plain(L.LightningModule):
 
 
 def plain_lightning(kind: str, images: int, workers: int = 0) -> Run:
-    """Files through a DataLoader into a trainer's defaults, in float32."""
+    """Files, a DataLoader and a Trainer with default settings, in float32."""
     stand_in(ROOT, "grid", **DATA)
     files = Files(ROOT / "grid" / "train" / "good", images // BATCH * BATCH)
     loader = DataLoader(files, batch_size=BATCH, shuffle=True, num_workers=workers, persistent_workers=workers > 0)
