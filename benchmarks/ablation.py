@@ -13,8 +13,9 @@ from typing import Any
 
 from tabulate import tabulate
 
-from renormal.contracts import BASELINE, CHOSEN
+from renormal.contracts import BASELINE
 from renormal.metrics import METRICS
+from renormal.report.former_names import CHOSEN
 from renormal.report.record import Record, read_records
 
 OWN = "score"  # the name that the stage choose gives to the score of the config: DSSIM, 9 × 9 mean
@@ -27,7 +28,7 @@ Lines = list[list[str]]
 def methods_of(records: Iterable[Record]) -> list[str]:
     """f(x0), then the configured projections."""
     names = dict.fromkeys([BASELINE, *(name for record in records for name in record.projections)])
-    return [method for method in names if method not in (ONE_PASS, CHOSEN)]
+    return [method for method in names if method not in (ONE_PASS, *CHOSEN)]
 
 
 def planted(record: Record, method: str, score: str, metric: str) -> float:
@@ -35,11 +36,8 @@ def planted(record: Record, method: str, score: str, metric: str) -> float:
     choice = record.choice
     if method == BASELINE:
         return float(choice["baseline"][score][metric])
-    found = {
-        settings_key(one): one["metrics"]
-        for one in choice["trials"]
-        if (one["projection"], one["score"]) == (method, score)
-    }
+    trials = [one for one in choice["trials"] if (one["projection"], one["score"]) == (method, score)]
+    found = {settings_key(one): one["metrics"] for one in trials}
     if len(found) != 1:
         sys.exit(f"{record.folder}: {len(found)} settings of {method} were tried, choose=as_configured tries one")
     return float(*(metrics[metric] for metrics in found.values()))
@@ -81,9 +79,8 @@ def rows(records: Sequence[Record], metric: str) -> Lines:
         here = [record for record in records if record.category == category]
         for row in sorted({str(record.config["row"]) for record in here}, key=lambda row: (row != WHOLE, row)):
             same = [record for record in here if record.config["row"] == row]
-            found.append(
-                [category, row, str(len(same)), *(cell(same, method, OWN, metric) for method in methods_of(records))]
-            )
+            cells = (cell(same, method, OWN, metric) for method in methods_of(records))
+            found.append([category, row, str(len(same)), *cells])
         seconds = [f"{median(cost(record, method) for record in here):.2g}" for method in methods_of(records)]
         found.append([category, "seconds an image", "", *seconds])
     return found

@@ -15,14 +15,14 @@ import torch
 from omegaconf import OmegaConf
 from tabulate import tabulate
 
-from renormal.contracts import Stopped
+from renormal.contracts import Autoencoder, Stopped
 from renormal.functional.holes import psnr, square_holes
 from renormal.inspect.inpaint import descent_of
 from renormal.inspect.load import load
 from renormal.job.fingerprints import source_of
 from renormal.lit.datamodule import SourceData
-from renormal.lit.repairs import damage
-from renormal.projection import Adam, Gradient, known_mask, project
+from renormal.lit.repairs import Damaged, damage
+from renormal.projection import Adam, Descent, Gradient, known_mask, project
 
 SEED = 1  # another than that of the published table
 KNOWN = {Adam(): (0.01, 0.02, 0.05, 0.1), Gradient(): (0.1, 0.25, 0.5)}
@@ -50,22 +50,20 @@ def main() -> None:
             for alpha, weight, safeguard in product(steps, (0.0, 0.05), (False, True)):
                 energy = replace(base.energy, weight=weight)
                 descent = replace(base, energy=energy, direction=direction, step_size=alpha, safeguard=safeguard)
-                omega = damaged.holes if base.mask is known_mask else None
-                result = project(model, damaged.image, descent, omega=omega)
-                arrived = result.stopped == Stopped.ARRIVED
-                value = float(psnr(result.x, damaged.truth, damaged.holes).mean())
                 names = ["eq. 8" if blind else "eq. 7", type(direction).__name__, alpha, weight, safeguard]
-                rows.append(
-                    [
-                        *names,
-                        value,
-                        float(result.steps.double().mean()),
-                        float(arrived.double().mean()),
-                    ]
-                )
+                rows.append([*names, *measured(model, damaged, descent)])
                 print(*rows[-1], flush=True)
     headers = ["", "direction", "α", "λ", "safeguard", "PSNR in the hole", "steps", "stopped"]
     print(tabulate(rows, headers, tablefmt="pipe", floatfmt=".3g"))
+
+
+def measured(model: Autoencoder, damaged: Damaged, descent: Descent) -> list[float]:
+    """Mean PSNR in the hole, mean steps, share of images that reached T."""
+    omega = damaged.holes if descent.mask is known_mask else None
+    result = project(model, damaged.image, descent, omega=omega)
+    arrived = result.stopped == Stopped.ARRIVED
+    values = psnr(result.x, damaged.truth, damaged.holes), result.steps, arrived
+    return [float(value.double().mean()) for value in values]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What is shown of a test, from what the projection callback leaves."""
+"""Numbers, curves and overlays of a test for the boards, from the fields of the projection callback."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from renormal.metrics import best_bin
 
 
 class Panel(NamedTuple):
-    """Of a panel that was drawn: the bins of its map, and its regions."""
+    """A panel that was drawn, with the bins of its map and the regions of its defects."""
 
     projection: str
     path: str
@@ -36,7 +36,7 @@ class Panel(NamedTuple):
 
 
 def numbers(test: ProjectionCallback) -> Iterator[tuple[str, float]]:
-    """Every metric, and how every descent went."""
+    """(name, value) of every metric, and of every number in the report of a descent."""
     yield from ((f"test/{name}", value) for name, value in test.metrics.items())
     for method, run in test.runs.items():
         found = run.report.values().items()
@@ -44,7 +44,7 @@ def numbers(test: ProjectionCallback) -> Iterator[tuple[str, float]]:
 
 
 def aurocs(test: ProjectionCallback) -> dict[str, list[float]]:
-    """The pixel AUROC after each iteration, where it was asked for and there are masks."""
+    """Curve name → pixel AUROC after each iteration, for projections with a curve and images with masks."""
     found = {name: run.curve.values() for name, run in test.runs.items() if run.curve is not None}
     return {
         f"test/{name}/iterations/pixel_auroc": values["pixel_auroc"]
@@ -56,7 +56,7 @@ def aurocs(test: ProjectionCallback) -> dict[str, list[float]]:
 def traces(
     test: ProjectionCallback, data: SourceData, module: AutoencoderModule, *, names: Sequence[str], samples: int
 ) -> dict[str, list[float]]:
-    """Mean E and L_r after each iteration of a second descent of a few samples."""
+    """Curve name → mean E or L_r after each iteration. The first `samples` images are projected a second time."""
     if not samples or not names:
         return {}
     x0 = channels_last(followed(data, samples, test.scoring.stride), module.device)
@@ -68,7 +68,7 @@ def traces(
 
 
 def followed(data: SourceData, samples: int, stride: int) -> Images:
-    """The first samples of each defect in turn; of a texture the tile in which most is defective."""
+    """The first samples of each defect, alternating; of an image in tiles, the tile with the most defective pixels."""
     chosen = first_of_each_defect(data.test.defects, data.test.paths, samples)
     rows = [data.test.paths.index(path) for path in chosen]
     images, regions = data.test.images[rows].float() / 255, data.test.regions[rows]
@@ -80,7 +80,7 @@ def followed(data: SourceData, samples: int, stride: int) -> Images:
 
 
 def overlays(test: ProjectionCallback, panels: Sequence[Panel]) -> dict[str, list[Overlay]]:
-    """By projection, each panel; over its x0 the truth, and what the threshold of the best F1 finds."""
+    """Projection → overlays. `found` marks the pixels above the threshold with the best F1."""
     scores, files = {row["path"]: row for row in test.rows}, pictures(test)
     found: dict[str, list[Overlay]] = {}
     for name, path, bins, regions in panels:
@@ -92,7 +92,7 @@ def overlays(test: ProjectionCallback, panels: Sequence[Panel]) -> dict[str, lis
 
 
 def pictures(test: ProjectionCallback) -> dict[str, dict[str, Path]]:
-    """By "<projection>/picture" and path: the panels that were drawn."""
+    """`<projection>/picture` → path of the photograph → file of its panel."""
     found: dict[str, dict[str, Path]] = {}
     if test.panels is not None:
         for entry in test.panels.entries:
@@ -106,11 +106,11 @@ def _least_bin(test: ProjectionCallback, name: str) -> int:
     if positives.sum() and negatives.sum():
         return best_bin(negatives, positives)
     limit = test.drawing.limit if test.drawing else Drawing.limit
-    return int(fine_bins(torch.tensor(limit / 2)))  # no masks: half of the colour scale, ours
+    return int(fine_bins(torch.tensor(limit / 2)))  # without masks: half of the colour scale, ours
 
 
 def _placed(mask: Tensor, strip: Pixels) -> Region:
-    """The mask over x0, the first picture of the strip."""
+    """The mask in the size of the strip, placed over its first picture, x0."""
     region = np.zeros(strip.shape[:2], dtype=np.uint8)
     region[: mask.shape[0], : mask.shape[1]] = mask.numpy()
     return region

@@ -42,8 +42,7 @@ def begin(folder: Path, *, mode: str = "auto", **run: Any) -> Run:
     """Open a new run below `folder`/wandb, separate from other runs of this process. Close it with `end`.
 
     mode: "auto" is $WANDB_MODE where it is set, else "online" with a key and "offline" without. An online run that no
-    server accepts is written offline: a failed upload must not end a job. run: arguments of `wandb.init`. Raises
-    ValueError for another mode.
+    server accepts is written offline: a failed upload must not end a job. run: arguments of `wandb.init`.
     """
     if mode not in MODES:
         raise ValueError(f"logger.wandb.mode must be one of {', '.join(MODES)}, got {mode!r}")
