@@ -1,4 +1,4 @@
-"""How well maps find defects: integer counts over fixed score bins, the same for any batching, order and split."""
+"""How well maps find defects: integer counts over fixed bins, equal for any batches, order and number of processes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NORMAL, DEFECTIVE, UNKNOWN = 0, 1, 2
 
 
 def total(values: Tensor) -> Tensor:
-    """A sum in the order of the bins: that of `sum()` depends on the number of threads, and so does its last bit."""
+    """A sum in the order of the bins. The order of `sum()`, and so its last bit, depends on the number of threads."""
     return values.cumsum(0)[-1]
 
 
@@ -85,12 +85,12 @@ def shares(regions: Regions) -> Tensor:
 
 
 def highest(maps: Maps) -> PerSample:
-    """An image is as anomalous as its most anomalous pixel."""
+    """max over pixels: an image is as anomalous as its most anomalous pixel."""
     return maps.amax(dim=(1, 2))
 
 
 def check(maps: Maps, regions: Regions) -> None:
-    """Fail at the door: shapes, types, and values that have no place on the scale of scores."""
+    """Refuse shapes that differ, wrong types, maps that are negative or not finite, and regions below −1."""
     if maps.ndim != 3 or maps.shape != regions.shape:
         raise ValueError(f"maps and regions must both be (B, H, W), got {tuple(maps.shape)} and {tuple(regions.shape)}")
     if not maps.is_floating_point():
@@ -166,7 +166,7 @@ class AnomalyMetrics(Metric):
 
 
 def lacking(noun: str, negatives: Tensor, positives: Tensor) -> str:
-    """Why no curve can be drawn, or an empty string."""
+    """Which of the two classes is missing, in words; empty where none is."""
     if not negatives.sum():
         return f"no normal {noun}"
     return "" if positives.sum() else f"no defective {noun}" + (" with a known mask" if noun == "pixel" else "")

@@ -118,12 +118,12 @@ BAD: dict[str, tuple[Callable[[Path], object], dict[str, object], str]] = {
     "good under another name": (lambda root: photographs(root, "good/1.png", "OK/2.png"), {}, "rename it to good"),
     "good with a capital": (lambda root: photographs(root, "1.png", "Good/2.png"), {}, "rename it to good"),
     "two training folders": (lambda root: photographs(root, "good/1.png", "train/2.png"), {}, "has images although"),
-    "defects to train on": (lambda root: photographs(root, "train/bad/1.png"), {}, "training sees good images only"),
+    "defects to train on": (lambda root: photographs(root, "train/bad/1.png"), {}, "training uses good images only"),
     "unsorted test images": (lambda root: photographs(root, "good/1.png", "test/2.png"), {}, "good or defective?"),
     "defects beside test": (
         lambda root: photographs(root, "good/1.png", "test/bad/2.png", "dent/3.png"),
         {},
-        "dent: a folder beside",
+        "dent: a folder next to",
     ),
     "iphone's format": (
         lambda root: photographs(root, "good/1.png") or (root / "good/2.HEIC").write_bytes(b"?"),

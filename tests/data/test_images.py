@@ -131,7 +131,7 @@ def test_a_defect_outside_the_centre_square_is_not_cropped_away(tmp_path: Path) 
     edge = np.zeros((20, 60), np.uint8)
     edge[:, :5] = 255
     Image.fromarray(edge).save(tmp_path / "m.png")
-    with pytest.raises(DataError, match=r"nothing of it lies inside .*data\.fit"):
+    with pytest.raises(DataError, match=r"nothing of it lies in the square .*data\.fit"):
         mask(tmp_path / "m.png", (60, 20), fit="crop")
 
 

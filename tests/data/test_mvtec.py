@@ -112,7 +112,7 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
         "train/good: no training images",
     ),
     "empty training folder": (lambda home: [f.unlink() for f in (home / "train/good").iterdir()], "no training images"),
-    "defects to train on": (lambda home: picture(home / "train/broken/1.png"), "train/broken: training sees good"),
+    "defects to train on": (lambda home: picture(home / "train/broken/1.png"), "train/broken: training uses good"),
     "no test folder": (lambda home: (home / "test").rename(home.parent / "away"), "broken: masks of a defect without"),
     "no good test images": (lambda home: (home / "test/good").rename(home.parent / "away"), "needs good and at least"),
     "empty defect folder": (lambda home: (home / "test/bent").mkdir(), "test/bent: no images"),

@@ -178,7 +178,7 @@ def test_weights_given_by_hand_are_named_in_the_record(tiny: Any, tmp_path: Path
         (["model=vae", "+score@scores.eq8=kl_gradient"], "eq8: a score and a projection cannot share a column's name"),
         (
             ["model=vae", "+score@scores.kl=kl_gradient", "category=grid", "test.average=pixels"],
-            "sees 32 px and not 64: test.average=maps",
+            "32 px, got 64: set test.average=maps",
         ),
         (["score.window=99"], "must be odd and fit the image"),
         (["+projections.eq9.precision=float32"], "projections.eq9 is no descent: add it to projection"),

@@ -12,7 +12,7 @@ from torch.distributions import Normal, kl_divergence
 
 from renormal.contracts import Autoencoder, Variational
 from renormal.models import DSAE, L2AE, VAE, ConvAutoencoder, GammaVAE
-from renormal.models.gamma_vae import LOG_FLOOR
+from renormal.models.gamma_vae import LOG_LEAST
 
 MODELS = [L2AE, DSAE, VAE, GammaVAE]
 PARAMETERS = {  # with d = 100 and RGB at 128 px
@@ -197,7 +197,7 @@ def test_gamma_stays_above_its_floor_where_the_residual_is_zero() -> None:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    assert LOG_FLOOR <= model.log_gamma < LOG_FLOOR + 0.1
+    assert LOG_LEAST <= model.log_gamma < LOG_LEAST + 0.1
     assert math.isfinite(model.reconstruct(x).loss.sum().item())
 
 

@@ -94,7 +94,7 @@ def test_what_cannot_be_measured_is_refused() -> None:
     good = pairs()
     with pytest.raises(ValueError, match=r"score.parts is empty: add some with \+score@score.parts"):
         Combined({})
-    with pytest.raises(ValueError, match="has to see good images first"):
+    with pytest.raises(ValueError, match="needs good images first"):
         Combined(PARTS)(MODEL, *good)
     with pytest.raises(ValueError, match=r"score.parts.gms is 0 on every good image"):
         Combined(PARTS).fitted(MODEL, [(torch.zeros(1, 1, 16, 16), torch.full((1, 1, 16, 16), 0.5))])

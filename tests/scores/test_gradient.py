@@ -159,7 +159,7 @@ def test_a_model_without_a_posterior_is_refused() -> None:
 
 def test_images_of_another_size_than_the_models_are_refused() -> None:
     """A convolutional encoder would answer with the posterior of something else."""
-    with pytest.raises(ValueError, match=r"sees 32 px and not 64: test.average=maps"):
+    with pytest.raises(ValueError, match=r"needs images of the model.s 32 px, got 64: set test.average=maps"):
         KL(VAE(channels=1, size=32), images(1, 1, 64), images(1, 1, 64))
 
 

@@ -1,5 +1,4 @@
-"""Photographs from disk to batches: which files (here, without torch), decoded once (memory), moved on the device
-(transforms)."""
+"""Photographs from disk to batches: the files (here, without torch), decoded once (memory), augmented (transforms)."""
 
 from renormal.data.celeba import celeba
 from renormal.data.folder import folder

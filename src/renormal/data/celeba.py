@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from renormal.data.listing import images_in
-from renormal.data.source import GOOD, MAX_PIXELS, Augmentation, DataError, Item, Source
+from renormal.data.source import MAX_PIXELS, Augmentation, DataError, Source, good_items
 
 FOLDER, PARTITION = "img_align_celeba", "list_eval_partition.txt"
 TRAIN, TEST = "0", "2"  # 1: validation, left out as in the official split
@@ -16,9 +16,8 @@ def celeba(
 ) -> Source:
     """Faces in root/img_align_celeba or in root, split by root/list_eval_partition.txt where it lies there.
 
-    holdout: share of the images, the last by name, that is tested where no partition says. The images may have any size
-    as long as they are the aligned ones: what is kept is the square around the face, 128 of 178 px (Dai & Wipf, arXiv
-    1903.05789).
+    holdout: share of the images, the last by name, that is tested where there is no partition. The images must be the
+    aligned ones, of any size: the square around the face is kept, 128 of 178 px (Dai & Wipf, arXiv 1903.05789).
     """
     if root is None:
         raise DataError("CelebA has no folder yet: give data.root=/path/to/celeba with img_align_celeba/ in it")
@@ -32,7 +31,9 @@ def celeba(
     partition = next((file for file in (place / PARTITION, home.parent / PARTITION) if file.is_file()), None)
     train, test = by_partition(images, partition) if partition else by_name(images, holdout)
     moves = Augmentation(mirror_x=mirror)
-    return Source("celeba", place, "object", moves, items(train), items(test), fit="face", max_pixels=max_pixels)
+    return Source(
+        "celeba", place, "object", moves, good_items(train), good_items(test), fit="face", max_pixels=max_pixels
+    )
 
 
 def by_name(images: list[Path], holdout: float) -> tuple[list[Path], list[Path]]:
@@ -43,18 +44,14 @@ def by_name(images: list[Path], holdout: float) -> tuple[list[Path], list[Path]]
 
 
 def by_partition(images: list[Path], file: Path) -> tuple[list[Path], list[Path]]:
-    """The official split, of the images that are there."""
+    """The official split of the images that exist."""
     lines = [line.split() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
     if fault := next((line for line in lines if len(line) != 2 or line[1] not in {"0", "1", "2"}), None):
         raise DataError(f"{file}: a line must be a file's name and 0, 1 or 2, got {' '.join(fault)!r}")
-    said: dict[str, str] = dict(lines)
-    if unknown := next((image for image in images if image.name not in said), None):
+    parts: dict[str, str] = dict(lines)
+    if unknown := next((image for image in images if image.name not in parts), None):
         raise DataError(f"{unknown}: not in {file}; copy both again")
-    train, test = ([image for image in images if said[image.name] == part] for part in (TRAIN, TEST))
+    train, test = ([image for image in images if parts[image.name] == part] for part in (TRAIN, TEST))
     if not train or not test:
         raise DataError(f"{file}: the images at hand are all of one part; delete it to hold some out by name")
     return train, test
-
-
-def items(images: list[Path]) -> tuple[Item, ...]:
-    return tuple(Item(image, None, GOOD) for image in images)

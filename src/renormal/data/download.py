@@ -46,7 +46,7 @@ class Progress(NamedTuple):
 
 
 def download_mvtec(root: Path, *, accept_licence: bool, url: str = ARCHIVE_URL, sha256: str = ARCHIVE_SHA256) -> None:
-    """Fetches the archive to `root` and unpacks it there; a broken download goes on where it stopped."""
+    """Fetch the archive to `root` and unpack it there; a broken download goes on where it stopped."""
     if not accept_licence:
         raise DataError(f"MVTec AD is licensed {LICENCE}: read {PAGE} and set data.accept_licence=true to fetch it")
     if not url.startswith(("http://", "https://")):
@@ -66,7 +66,7 @@ def download_mvtec(root: Path, *, accept_licence: bool, url: str = ARCHIVE_URL, 
 
 
 def fetch(url: str, target: Path) -> None:
-    """The file behind `url`, through `<target>.part`, whose bytes are not fetched again."""
+    """Fetch `url` to `target` through `<target>.part`; bytes that are there are not fetched again."""
     part = target.with_name(target.name + ".part")
     most, failures = _size(part), 0
     while failures < ATTEMPTS:
@@ -86,7 +86,7 @@ def fetch(url: str, target: Path) -> None:
 
 
 def _why_retry(error: OSError | HTTPException, url: str) -> str:
-    """The reason for another attempt; a full disk and a link that leads nowhere are none."""
+    """The reason for another attempt. A full disk and a wrong link raise: another attempt would not help."""
     if isinstance(error, HTTPError):
         error.close()
         if error.code < 500:
@@ -124,7 +124,7 @@ def _append(url: str, part: Path) -> Progress:
 
 
 def _nothing_follows(error: HTTPError, part: Path) -> Progress:
-    """The part is the whole file, or longer than it and therefore another file's."""
+    """The part is the whole file; or it is longer, so it is of another file and deleted."""
     have = _size(part)
     with error:
         if error.headers.get("Content-Range", "") != f"bytes */{have}":
@@ -148,7 +148,7 @@ def check(archive: Path, sha256: str) -> None:
 
 
 def unpack(archive: Path, target: Path, *, max_bytes: int = MAX_BYTES) -> None:
-    """All or nothing: into a folder beside the target's, then moved; what the target has already stays as it is."""
+    """Unpack all or nothing: into a temporary folder, then moved. What the target has already stays as it is."""
     with tempfile.TemporaryDirectory(prefix=".unpacking-", dir=target) as temporary:
         try:
             _extract(archive, Path(temporary), max_bytes)

@@ -1,6 +1,6 @@
-"""Somebody's own photographs, with or without masks.
+"""Your own photographs, with or without masks.
 
-What a folder may look like (the first that fits is taken):
+Accepted layouts (the first that fits is taken):
 
     training   train/good/ · train/ · good/ · images directly in the folder
     testing    test/<name>/ · else every other subfolder: defective/, scratch/, dent/, …
@@ -14,8 +14,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from renormal.data.listing import files_in, folders_in, images_in, pair_masks
-from renormal.data.source import GOOD, MAX_PIXELS, Augmentation, DataError, Fit, Item, Kind, Source
+from renormal.data.listing import files_in, folders_in, images_in, only_good, pair_masks
+from renormal.data.source import GOOD, MAX_PIXELS, Augmentation, DataError, Fit, Item, Kind, Source, good_items
 
 Masks: TypeAlias = Literal["optional", "required"]
 
@@ -29,7 +29,7 @@ def folder(
     *,
     name: str | None = None,  # of the category; null: the folder's own
     kind: Kind = "object",
-    augmentation: Augmentation | None = None,  # null: none, since nobody but the owner knows how a part may lie
+    augmentation: Augmentation | None = None,  # null: none, since only the owner can say how a part may lie
     masks: Masks = "optional",
     holdout: int = 10,  # ours: every 10th good image
     fit: Fit = "squash",
@@ -42,15 +42,11 @@ def folder(
     defects = {_defect(path): images_in(path) for path in _test_folders(place)}
     train, held = _split(_good_images(place), 0 if defects.get(GOOD) else holdout)
     good = [*defects.pop(GOOD, []), *held]
-    test = (*_all_good(good), *_defective(place, defects, masks))
+    test = (*good_items(good), *_defective(place, defects, masks))
     if not test:
         raise DataError(f"{place}: nothing to test; add defective/ or test/<name>/, or set data.holdout=10")
     label, moves = name or place.resolve().name, augmentation or Augmentation()
-    return Source(label, place, kind, moves, _all_good(train), test, fit, max_pixels)
-
-
-def _all_good(images: list[Path]) -> tuple[Item, ...]:
-    return tuple(Item(image, None, GOOD) for image in images)
+    return Source(label, place, kind, moves, good_items(train), test, fit, max_pixels)
 
 
 def _existing(root: str | Path | None) -> Path:
@@ -63,7 +59,7 @@ def _existing(root: str | Path | None) -> Path:
 
 def _good_images(root: Path) -> list[Path]:
     """The training images, from the first place that has some; a second such place is an error, not left out."""
-    _only_good(root / "train")
+    only_good(root / "train")
     places = (root / "train" / GOOD, root / "train", root / GOOD, root)
     found = {place: images for place in places if (images := files_in(place))}
     if not found:
@@ -76,12 +72,6 @@ def _good_images(root: Path) -> list[Path]:
     return next(iter(found.values()))
 
 
-def _only_good(train: Path) -> None:
-    for path in folders_in(train):
-        if path.name != GOOD:
-            raise DataError(f"{path}: training sees good images only; move it to {train.parent / 'test'}")
-
-
 def _test_folders(root: Path) -> list[Path]:
     test = root / "test"
     if not test.is_dir():
@@ -89,7 +79,7 @@ def _test_folders(root: Path) -> list[Path]:
     if loose := files_in(test):
         raise DataError(f"{loose[0]}: good or defective? move it into {test / GOOD} or {test / 'defective'}")
     if others := [path for path in folders_in(root) if path.name not in RESERVED]:
-        raise DataError(f"{others[0]}: a folder beside {test}; move it into {test}, or elsewhere")
+        raise DataError(f"{others[0]}: a folder next to {test}; move it into {test}, or elsewhere")
     return folders_in(test)
 
 
@@ -136,5 +126,5 @@ def _pair_one(truth: Path, defects: dict[str, list[Path]], known: dict[Path, Pat
     pairs = pair_masks(defects[truth.name], images_in(truth))
     for image in pairs:
         if image in known:
-            raise DataError(f"{pairs[image]}: a second mask for {image} beside {known[image]}; keep one")
+            raise DataError(f"{pairs[image]}: a second mask for {image}, which has {known[image]}; keep one")
     return pairs

@@ -21,7 +21,7 @@ JPEG_MASK_LEVEL = 127  # ours: above it a JPEG mask is a defect, since JPEG smea
 
 @contextmanager
 def own_pixel_limit() -> Iterator[None]:
-    """Pillow's warning at 89 megapixels steps back for the limit that `opened` enforces on the header."""
+    """Switch off Pillow's own limit of 89 megapixels: `opened` has checked the header against data.max_pixels."""
     before = Image.MAX_IMAGE_PIXELS
     Image.MAX_IMAGE_PIXELS = None
     try:
@@ -32,7 +32,7 @@ def own_pixel_limit() -> Iterator[None]:
 
 @contextmanager
 def opened(path: Path, max_pixels: int) -> Iterator[Image.Image]:
-    """The image behind its checked header; what fails while it is open becomes one line that names the file."""
+    """Open an image if its header is within the limits; any error becomes one line that names the file."""
     try:
         if path.stat().st_size == 0:
             raise DataError(f"{path}: empty file; copy it again or delete it")
@@ -63,7 +63,7 @@ def _check_header(path: Path, image: Image.Image, max_pixels: int) -> None:
 
 
 def is_grey(image: Image.Image) -> bool:
-    """One channel, judged by the header: a palette is grey when each of its colours is."""
+    """Whether the header says that there is one channel; a palette is grey when each of its colours is."""
     if image.mode in {"P", "PA"} and image.palette is not None:
         colours = np.frombuffer(image.palette.tobytes(), np.uint8)
         return image.palette.mode == "RGB" and bool((np.ptp(colours.reshape(-1, 3), axis=1) == 0).all())
@@ -81,11 +81,11 @@ def _to_8_bit(image: Image.Image, path: Path) -> Image.Image:
 
 
 def _flatten(image: Image.Image, backdrop: str) -> Image.Image:
-    """Transparency laid over a plain backdrop."""
+    """The image over a plain backdrop, where it is transparent."""
     if not image.has_transparency_data:
         return image
-    seen = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", seen.size, backdrop), seen).convert("RGB")
+    clear = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", clear.size, backdrop), clear).convert("RGB")
 
 
 def _square(size: tuple[int, int], fit: Fit) -> tuple[int, int, int, int]:
@@ -109,7 +109,7 @@ def read_image(path: Path, *, size: int, channels: int, fit: Fit, max_pixels: in
 
 
 def upright_size(path: Path, max_pixels: int) -> tuple[int, int]:
-    """Width and height as seen, from the header alone."""
+    """Width and height once it is turned upright, from the header alone."""
     with opened(path, max_pixels) as image:
         width, height = image.size
         turned = image.format != "TIFF"  # Pillow turns a TIFF by itself
@@ -122,7 +122,7 @@ def read_mask(
 ) -> NDArray[np.bool_]:
     """(size, size), reduced by nearest neighbour; a defect that would vanish keeps every pixel that it touches.
 
-    whole: every pixel that is touched, and one beside it, into which a reduced image smears what stands there.
+    whole: keep every pixel that it touches and the pixels next to those: reducing an image blurs the defect into them.
     """
     with opened(path, max_pixels) as image:
         level = JPEG_MASK_LEVEL if image.format == "JPEG" else 0
@@ -137,7 +137,7 @@ def read_mask(
     left, upper, right, lower = _square(image_size, fit)
     kept = mask[upper:lower, left:right]
     if not kept.any():
-        raise DataError(f"{path}: nothing of it lies inside of what is kept; squash the image (data.fit, --fit)")
+        raise DataError(f"{path}: nothing of it lies in the square that is kept; squash the image (data.fit, --fit)")
     return _touched(kept, size) if whole else _reduce_mask(kept, size)
 
 

@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
-from renormal.data.source import DataError
+from renormal.data.source import GOOD, DataError
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
-COMPANIONS = frozenset({"thumbs.db", "desktop.ini", "__macosx"})  # written by desktops, without being asked
+COMPANIONS = frozenset({"thumbs.db", "desktop.ini", "__macosx"})  # written by desktops on their own
 NOTES = frozenset({".txt", ".md", ".csv", ".json", ".xml", ".aae"})  # licences, labels, a phone's edit lists
 MASK_ENDING = "_mask"  # MVTec AD: 000.png is outlined by 000_mask.png
 
@@ -46,6 +46,13 @@ def images_in(folder: Path) -> list[Path]:
     return files_in(folder)
 
 
+def only_good(train: Path) -> None:
+    """Raises DataError where a folder of training images has another subfolder than good."""
+    for path in folders_in(train):
+        if path.name != GOOD:
+            raise DataError(f"{path}: training uses good images only; move it to {train.parent / 'test'}")
+
+
 def _by_stem(paths: Iterable[Path]) -> dict[str, Path]:
     stems: dict[str, list[Path]] = defaultdict(list)
     for path in paths:
@@ -68,6 +75,6 @@ def pair_masks(images: list[Path], masks: list[Path]) -> dict[Path, Path]:
         if image is None:
             raise DataError(f"{mask}: a mask without an image; add the image that it outlines, or delete the mask")
         if image in pairs:
-            raise DataError(f"{mask}: a second mask for {image} beside {pairs[image]}; keep one")
+            raise DataError(f"{mask}: a second mask for {image}, which has {pairs[image]}; keep one")
         pairs[image] = mask
     return pairs

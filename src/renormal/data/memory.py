@@ -17,7 +17,7 @@ from tqdm import tqdm
 from renormal.data.images import is_grey, opened, own_pixel_limit, read_image, read_mask, upright_size
 from renormal.data.source import GOOD, DataError, Item, Source
 
-UNKNOWN = -1  # regions of a defective image that nobody outlined
+UNKNOWN = -1  # regions of a defective image without a mask
 WORKERS = 8  # ours: Pillow decodes outside the interpreter's lock, more threads only hold more full-size images
 
 T = TypeVar("T")
@@ -25,7 +25,7 @@ R = TypeVar("R")
 
 
 class Labelled(NamedTuple):
-    """Test images and what is known of them, in the order of `source.test`."""
+    """Test images with their labels, in the order of `source.test`."""
 
     images: Tensor  # (N, C, H, W) uint8
     regions: Tensor  # (N, H, W) int16: 0 normal, k = k-th connected defect, −1 unknown
@@ -75,7 +75,7 @@ def load_spare(source: Source, *, size: int, channels: int | None) -> Tensor:
 
 
 def load_test(source: Source, *, size: int, channels: int | None) -> Labelled:
-    """The test images with their defects told apart (8-connected, on the reduced mask)."""
+    """The test images, their defects numbered (8-connected, on the reduced mask)."""
     if not source.test:
         raise DataError(f"{source.root}: {source.name} has no test images; add some, or run stages=[train]")
 
@@ -91,8 +91,8 @@ def load_test(source: Source, *, size: int, channels: int | None) -> Labelled:
 def _regions(item: Item, source: Source, size: int) -> NDArray[np.int16]:
     if item.mask is None:
         return np.full((size, size), 0 if item.defect == GOOD else UNKNOWN, np.int16)
-    seen = upright_size(item.image, source.max_pixels)
-    mask = read_mask(item.mask, size=size, fit=source.fit, max_pixels=source.max_pixels, image_size=seen)
+    upright = upright_size(item.image, source.max_pixels)
+    mask = read_mask(item.mask, size=size, fit=source.fit, max_pixels=source.max_pixels, image_size=upright)
     labels, _ = ndimage.label(mask, structure=np.ones((3, 3)))
     regions: NDArray[np.int16] = labels.astype(np.int16)
     return regions

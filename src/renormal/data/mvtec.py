@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from renormal.data.download import ARCHIVE_SHA256, ARCHIVE_URL, download_mvtec
-from renormal.data.listing import folders_in, images_in, pair_masks
-from renormal.data.source import GOOD, MAX_PIXELS, Augmentation, DataError, Item, Kind, Source
+from renormal.data.listing import folders_in, images_in, only_good, pair_masks
+from renormal.data.source import GOOD, MAX_PIXELS, Augmentation, DataError, Item, Kind, Source, good_items
 
 DOWNLOAD_ROOT = Path("data/mvtec_ad")  # under the working directory, where no data.root is given
 
@@ -23,7 +24,7 @@ CATEGORIES: dict[str, tuple[Kind, Augmentation]] = {
     "bottle": ("object", Augmentation(rotate=15, translate=0.02, mirror_x=True, mirror_y=True)),
     # three wires whose order counts: a mirror would teach the defect "cable_swap"
     "cable": ("object", Augmentation(rotate=3, translate=0.02)),
-    # printed, and always lies the same way
+    # printed, and lies always the same way
     "capsule": ("object", Augmentation(rotate=3, translate=0.02)),
     # lies as it fell
     "hazelnut": ("object", Augmentation(rotate=180, translate=0.03, mirror_x=True, mirror_y=True)),
@@ -86,13 +87,11 @@ def _category_folder(root: Path, category: str) -> Path:
 
 
 def _train(home: Path) -> tuple[Item, ...]:
-    for folder in folders_in(home / "train"):
-        if folder.name != GOOD:
-            raise DataError(f"{folder}: training sees good images only; move it to {home / 'test'}")
+    only_good(home / "train")
     images = images_in(home / "train" / GOOD)
     if not images:
         raise DataError(f"{home / 'train' / GOOD}: no training images; copy the category again")
-    return tuple(Item(image, None, GOOD) for image in images)
+    return good_items(images)
 
 
 def _test(home: Path) -> tuple[Item, ...]:
@@ -105,12 +104,12 @@ def _test(home: Path) -> tuple[Item, ...]:
     return tuple(item for defect in sorted(defects) for item in _items(home, defect))
 
 
-def _items(home: Path, defect: str) -> list[Item]:
+def _items(home: Path, defect: str) -> Iterable[Item]:
     images = images_in(home / "test" / defect)
     if not images:
         raise DataError(f"{home / 'test' / defect}: no images; copy the category again, or delete the folder")
     if defect == GOOD:
-        return [Item(image, None, GOOD) for image in images]
+        return good_items(images)
     truth = home / "ground_truth" / defect
     masks = pair_masks(images, images_in(truth))
     for image in images:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
@@ -14,14 +15,14 @@ MAX_PIXELS = 100_000_000  # ours: 300 MB decoded; a 100 megapixel camera passes,
 
 
 class DataError(ValueError):
-    """Bad input, said in one line: which file, what is wrong with it, what to do."""
+    """Bad input, in one line: which file, what is wrong with it, what to do."""
 
 
 class Item(NamedTuple):
     """One photograph on disk."""
 
     image: Path
-    mask: Path | None  # None for a good image, and for a defective one that nobody outlined
+    mask: Path | None  # None for a good image, and for a defective one without a mask
     defect: str  # "good", or the name of the defect type
 
 
@@ -42,7 +43,7 @@ class Augmentation:
 
     @property
     def moves(self) -> bool:
-        """False when every image comes back as it was."""
+        """Whether it changes any image."""
         return self != Augmentation()
 
 
@@ -76,6 +77,11 @@ class Source:
     def items(self) -> tuple[Item, ...]:
         """Everything that will be read."""
         return self.train + self.spare + self.test
+
+
+def good_items(images: Iterable[Path]) -> tuple[Item, ...]:
+    """Good images, without masks."""
+    return tuple(Item(image, None, GOOD) for image in images)
 
 
 def hold_out(source: Source, every: int) -> Source:

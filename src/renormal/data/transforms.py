@@ -30,7 +30,7 @@ def random_crops(images: Tensor, index: Tensor, *, size: int, generator: torch.G
 
 
 def random_affine(images: Images, augmentation: Augmentation, *, generator: torch.Generator) -> Images:
-    """Each image turned, shifted and mirrored on its own; what comes in at the border repeats the border."""
+    """Each image turned, shifted and mirrored on its own; new pixels at the border repeat it."""
     if not augmentation.moves:
         return images
     count, _, height, width = images.shape
@@ -81,7 +81,7 @@ class TrainingBatches:
 
     @property
     def sampler(self) -> TrainingBatches:
-        """Lightning looks here for the `set_epoch` that it calls at the start of each epoch."""
+        """Lightning calls `set_epoch` of this at the start of each epoch."""
         return self
 
     def set_epoch(self, epoch: int) -> None:

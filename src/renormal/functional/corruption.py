@@ -17,7 +17,7 @@ BLOT, BAND = 0.75, 0.25  # shares of shapes: smooth blots, thin bent scratches; 
 
 
 class Corrupted(NamedTuple):
-    """image: what the network sees. target: what it is to answer. cover: how much of a pixel was painted over."""
+    """image: input of the network. target: what its output should be. cover: share of each pixel that was painted."""
 
     image: Images
     target: Images
@@ -31,9 +31,10 @@ class Corruption:
     Spatially coherent shapes, textures and opacities as in Bauer et al. (arXiv 2206.11723, 2511.07233); patches of the
     image itself and of others after CutPaste (arXiv 2104.04015) and NSA (arXiv 2109.15222). The drawing is ours.
 
-    patches: at most so many an image, each number from 1 equally likely. sizes: of a patch, as shares of the side.
-    opacity: from this to 1. noise: the largest σ, drawn for each image. keep_noise: the noise is part of the target,
-    too, so that only patches are undone. clean: share of images without a patch. fills: names out of FILLS.
+    patches: at most so many an image; each number from 1 on is equally likely. sizes: smallest and largest patch, as
+    shares of the side. opacity: the smallest; the largest is 1. noise: the largest σ; each image draws its own.
+    keep_noise: the target has the noise, too, so that only patches are to be removed. clean: share of images without a
+    patch. fills: names of FILLS.
     """
 
     patches: int = 3
@@ -59,9 +60,9 @@ class Corruption:
             raise ValueError(f"patches must be at least 1, got {self.patches}")
 
     def __call__(self, x: Images, *, generator: torch.Generator | None = None) -> Corrupted:
-        """Each image damaged on its own, but for the window of `blurred` and the grain of `textured`: one of a call.
+        """Damage each image on its own; only the window of `blurred` and the grain of `textured` are drawn once a call.
 
-        generator: on x's device; None: torch's own.
+        generator: on the device of x; None: torch's global one.
         """
         draw = Draws(x.device, generator)
         count = torch.floor(draw.uniform(len(x)) * self.patches) + 1  # of patches of each image
@@ -81,7 +82,7 @@ class Corruption:
 
 
 def shapes(x: Images, sizes: tuple[float, float], draw: Draws) -> Mask:
-    """m in [0, 1], (B, 1, H, W): a blot whose border is a level set of noise, or a scratch along one."""
+    """m in [0, 1], (B, 1, H, W): blots with a wavy border, and thin bent scratches."""
     count, height, width = len(x), *x.shape[-2:]
     size = sizes[0] * (sizes[1] / sizes[0]) ** draw.uniform(count, 1, 1)  # as many small as large ones
     angle, stretch = 2 * math.pi * draw.uniform(count, 1, 1), 1 + 2 * draw.uniform(count, 1, 1).square()

@@ -1,4 +1,4 @@
-"""Random draws from one generator on one device."""
+"""Random tensors from one generator on one device."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a patch of damage is filled with: one function a kind, (image, good, shape, draw) → what would be there."""
+"""Fills of damaged patches, one function a kind: (image, other, shape, draw) → images that replace the patch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Fill: TypeAlias = Callable[[Images, Images, Mask, Draws], Images]
 
 
 def painted(image: Images, good: Images, shape: Mask, kinds: Sequence[Fill], draw: Draws) -> Images:
-    """One kind for each image, drawn anew; only the images of a kind are handed to it."""
+    """A fill for each image, of a kind drawn for it; a kind computes only its own images."""
     choice = (draw.uniform(len(image)) * len(kinds)).long().clamp(max=len(kinds) - 1)
     result = image.clone()
     for number, kind in enumerate(kinds):
@@ -34,9 +34,8 @@ def moved(image: Images, other: Images, shape: Mask, draw: Draws) -> Images:
 
 
 def grafted(image: Images, other: Images, shape: Mask, draw: Draws) -> Images:
-    """The next good image of the batch (of one: itself) from elsewhere, its brightness jittered.
-
-    NSA (arXiv 2109.15222) without Poisson's equation.
+    """The next good image of the batch, turned and shifted, its brightness jittered: NSA (arXiv 2109.15222) without
+    Poisson's equation. In a batch of one it is the image itself.
     """
     jitter = 0.2 * (draw.uniform(len(image), 1, 1, 1) - 0.5)
     return (warped(other, draw, turn=math.pi, shift=0.5, bend=0.0) + jitter).clamp(0, 1)
@@ -61,7 +60,7 @@ def tinted(image: Images, other: Images, shape: Mask, draw: Draws) -> Images:
 
 
 def textured(image: Images, other: Images, shape: Mask, draw: Draws) -> Images:
-    """Noise of any coarseness around a level, or a stripe pattern: another material."""
+    """Another material: noise of any coarseness around a level, or stripes."""
     count, channels, height, width = image.shape
     cells = int(2 ** (2 + 4 * float(draw.uniform(1))))
     noise = draw.field(count, cells, height, width, channels=1 + (channels - 1) * int(float(draw.uniform(1)) < 0.5))
@@ -75,7 +74,7 @@ def textured(image: Images, other: Images, shape: Mask, draw: Draws) -> Images:
 
 
 def blurred(image: Images, other: Images, shape: Mask, draw: Draws) -> Images:
-    """Without its fine structure: the mean of 5 to 17 pixels around, twice."""
+    """The image without its fine structure: twice the mean of a square of 5 to 17 pixels a side."""
     side = 2 * int(2 + 7 * float(draw.uniform(1))) + 1
     smooth = image
     for window in ((side, 1), (1, side)) * 2:  # rows, then columns: side + side sums a pixel in place of side²
@@ -85,7 +84,7 @@ def blurred(image: Images, other: Images, shape: Mask, draw: Draws) -> Images:
 
 
 def missing(image: Images, other: Images, shape: Mask, draw: Draws) -> Images:
-    """Gone: the colour of a random pixel of the border of the image, where the backdrop lies."""
+    """A missing piece: the colour of a random border pixel, where most images show the backdrop."""
     edges = border(image)
     pixel = (draw.uniform(len(image)) * edges.shape[2]).long().clamp(max=edges.shape[2] - 1)
     colour = edges[torch.arange(len(image), device=image.device), :, pixel]

@@ -19,6 +19,11 @@ def nll(x: Tensor, mean: Tensor, log_std: Tensor | float = 0.0) -> PerSample:
     return per_sample_sum(0.5 * residual.square() + (log_std + 0.5 * math.log(2 * math.pi)))
 
 
+def sampled(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """μ + σ ε with ε ~ N(0, I) from torch's global generator: a sample that gradients pass through."""
+    return mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
+
+
 @float32
 def kl_to_standard_normal(mean: Tensor, log_variance: Tensor) -> PerSample:
     """½ Σ μ² + σ² − log σ² − 1: D_KL(N(μ, σ²) ‖ N(0, I)); (B,)."""

@@ -74,7 +74,7 @@ def yeh_holes(count: int, size: int, *, generator: torch.Generator) -> Mask:
 
 
 def pattern(size: int, *, generator: torch.Generator) -> Mask:
-    """Where smooth noise is above its own quantile: a quarter of the image is missing."""
+    """A quarter of the image: where smooth noise is above its 75 % quantile."""
     noise = F.interpolate(torch.rand(1, 1, CELLS, CELLS, generator=generator), (size, size), mode="bicubic")
     return (noise > noise.quantile(1 - COVERED)).float()
 
@@ -87,7 +87,7 @@ def face_parts(count: int, size: int, *, generator: torch.Generator) -> Mask:
 
 
 def rectangles(count: int, size: int, *, generator: torch.Generator) -> Mask:
-    """Between two pixels drawn at random, again until they span at least 30 % of the area."""
+    """Rectangles between two random pixels, drawn again until they cover at least 30 % of the area."""
     found: list[Tensor] = []
     while len(found) < count:
         corners = torch.randint(size, (2, 2), generator=generator)  # two points, row and column of each

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from renormal.contracts import PerSample
-from renormal.functional.blocks import blocks
+from renormal.functional.blocks import blocks, per_row
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -36,7 +36,7 @@ def squared_distance(x: Tensor, y: Tensor) -> PerSample:
 
 
 class _SquaredDistance(torch.autograd.Function):
-    """Both gradients are made in the forward pass, where the difference is in the cache."""
+    """The forward pass computes both gradients, too: it has the difference in the cache."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, y: Tensor, differentiate: bool) -> Tensor:
@@ -59,14 +59,14 @@ class _SquaredDistance(torch.autograd.Function):
 
 
 def scaled(gradients: Iterable[Tensor | None], upstream: PerSample) -> list[Tensor | None]:
-    """Each gradient times that of its sample; a sum's are ones, and on a CPU it costs nothing to look."""
+    """Each gradient times its sample's upstream one; behind a sum these are ones, and a CPU skips the product."""
     if upstream.device.type == "cpu" and bool((upstream == 1).all()):
         return list(gradients)
-    return [None if g is None else g * upstream.view(-1, *(1,) * (g.ndim - 1)).to(g.dtype) for g in gradients]
+    return [None if g is None else g * per_row(upstream, g).to(g.dtype) for g in gradients]
 
 
 def float32(function: Callable[P, R]) -> Callable[P, R]:
-    """Leave autocast for the whole of `function`: differences of large moments cancel to nothing in bfloat16."""
+    """Run `function` without autocast: in bfloat16, small differences of large moments have no correct digits."""
 
     @wraps(function)
     def outside(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -24,7 +24,7 @@ def tiles(length: int, size: int, stride: int) -> int:
 
 
 def cut(images: Tensor, size: int, stride: int) -> Tensor:
-    """(B, ..., H, W) → (B·T, ..., size, size), the tiles of one image side by side."""
+    """(B, ..., H, W) → (B·T, ..., size, size), the tiles of one image in a row."""
     where = corners(images.shape[-2], images.shape[-1], size, stride)
     parts = torch.stack([images[..., top : top + size, left : left + size] for top, left in where], dim=1)
     return parts.flatten(0, 1)  # (B, T, …) → (B·T, …)

@@ -22,13 +22,13 @@ class View:
         return torch.rot90(images.flip(-1) if self.mirror else images, self.turns, SIDES)
 
     def back(self, maps: Tensor) -> Tensor:
-        """What lies where it lay before."""
+        """Maps of this view, turned back to the image."""
         turned = torch.rot90(maps, -self.turns, SIDES)
         return turned.flip(-1) if self.mirror else turned
 
 
 def views(*, mirror_x: bool, mirror_y: bool, rotate: float) -> list[View]:
-    """Every different view of an image that may be mirrored so and turned by ± rotate degrees, itself first.
+    """All different views of an image that may be mirrored as given and turned by up to ± rotate degrees, itself first.
 
     mirror_x: left and right may swap. mirror_y: top and bottom, which is a mirror and half a turn.
     """

@@ -1,4 +1,4 @@
-"""AnoVAEGAN (Baur et al., arXiv 1804.04488, section 2): a VAE whose reconstructions a discriminator has to believe."""
+"""AnoVAEGAN (Baur et al., arXiv 1804.04488, section 2): a VAE trained against a discriminator, too."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from renormal.contracts import Images, PerSample
-from renormal.functional.gaussian import kl_to_standard_normal
+from renormal.functional.gaussian import kl_to_standard_normal, sampled
 from renormal.functional.norms import l1_distance
 from renormal.models import network
 from renormal.models.base import TrainingLoss
@@ -17,7 +17,7 @@ from renormal.models.vae import VAE
 
 
 class AnoVAEGAN(VAE):
-    """L_r(x) = ‖x − f(x)‖₁; z is a map as published: it holds where things are, as a vector does not.
+    """L_r(x) = ‖x − f(x)‖₁; z is a map, as published: unlike a vector, it keeps positions.
 
     The autoencoder is the one of the other models and not the authors', so that a table compares losses and not layers.
 
@@ -51,7 +51,7 @@ class AnoVAEGAN(VAE):
     def training_loss(self, x: Images) -> TrainingLoss:
         """‖x − f(x)‖₁ + D_KL(q(z | x) ‖ p(z)) − w log D(f(x)), with one sample of z."""
         mean, log_variance = self.posterior(x)
-        image = self.decode(mean + (0.5 * log_variance).exp() * torch.randn_like(mean))
+        image = self.decode(sampled(mean, log_variance))
         terms = {
             "reconstruction": self.reconstruction_loss(x, image),
             "kl": kl_to_standard_normal(mean, log_variance),
@@ -63,7 +63,7 @@ class AnoVAEGAN(VAE):
         """−log D(x) − log(1 − D(f(x))), f(x) from a sample of z."""
         with torch.no_grad():
             mean, log_variance = self.posterior(x)
-            image = self.decode(mean + (0.5 * log_variance).exp() * torch.randn_like(mean))
+            image = self.decode(sampled(mean, log_variance))
         real, remade = self.discriminator(x), self.discriminator(image)
         shares = {"real": real.detach().sigmoid(), "remade": remade.detach().sigmoid()}
         return TrainingLoss(F.softplus(-real) + F.softplus(remade), shares)

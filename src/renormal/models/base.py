@@ -1,4 +1,4 @@
-"""What the four autoencoders of the paper share: the network, and L_r where the model does not define its own."""
+"""What the four autoencoders of the paper share: the network and the training. Each defines its own L_r."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class TrainingLoss(NamedTuple):
 
 
 class ConvAutoencoder(nn.Module, ABC):
-    """f = decode ∘ encode, deterministic: a variational model answers with the means.
+    """f = decode ∘ encode, deterministic: a variational model decodes the mean of q.
 
     channels: 1 or 3. latent: size of z, 100 in section 4.1. size: image side in pixels, 128 in section 4.1. side: of
-    the map that z is, 1 for a vector. layers: an encoder and a decoder of one's own, in place of the paper's.
+    z where it is a map, 1 for a vector. layers: another encoder and decoder than the paper's.
     """
 
     def __init__(
@@ -44,11 +44,11 @@ class ConvAutoencoder(nn.Module, ABC):
 
     @property
     def encoded_features(self) -> int:
-        """How many numbers the encoder answers with."""
+        """How many numbers the encoder returns for an image."""
         return self.latent
 
     def encode(self, x: Images) -> Latents:
-        """The point in latent space that stands for x."""
+        """z of x, (B, latent)."""
         z: Tensor = self.encoder(x)
         return z
 
@@ -68,7 +68,7 @@ class ConvAutoencoder(nn.Module, ABC):
 
     @abstractmethod
     def reconstruction_loss(self, x: Images, reconstructed: Images) -> PerSample:
-        """L_r of x whose reconstruction is known."""
+        """L_r(x), from f(x)."""
 
     def training_loss(self, x: Images) -> TrainingLoss:
         """L_r alone; variational models add their KL term."""

@@ -27,12 +27,12 @@ def widths(size: int, width: int) -> list[int]:
     if size != FIRST << levels or levels < 1:
         raise ValueError(f"the network needs an image side that is a power of 2 from {2 * FIRST} on, got {size}")
     if width % (1 << (levels - 1)):
-        raise ValueError(f"width is halved {levels - 1} times up to {size} px: {width} cannot be")
+        raise ValueError(f"width must be a multiple of {1 << (levels - 1)} at {size} px, got {width}")
     return [width >> level for level in range(levels)]
 
 
 def layer_norm(channels: int) -> nn.Module:
-    """Over all channels and pixels of one sample: no sample of a batch has a say in another's gradient."""
+    """Over all channels and pixels of one sample: the gradient of a sample does not depend on its batch."""
     return nn.GroupNorm(1, channels)
 
 
@@ -72,7 +72,7 @@ def initialized(part: nn.Sequential) -> nn.Sequential:
 
 
 class Discriminator(nn.Module):
-    """D(x) as a logit; a critic answers with the same number and calls it a score.
+    """D(x) as a logit; of a critic the same number is its score.
 
     The last layer is float32 under autocast: a critic's loss is the small difference of two large scores.
     """
@@ -94,7 +94,7 @@ class Discriminator(nn.Module):
 
 
 class GAN(nn.Module):
-    """G and D, and what a search in z asks of them.
+    """G and D, with what a search in z needs.
 
     channels: 1 or 3. latent: size of z ~ N(0, I). size: image side in pixels. width: channels of the smallest maps.
     """
@@ -115,5 +115,5 @@ class GAN(nn.Module):
         return self.discriminator.features(x)
 
     def drawn(self, x: Images) -> Images:
-        """G(z) with z from the prior, as many as x has."""
+        """G(z) with z from the prior, one for each image of x."""
         return self.decode(torch.randn(len(x), self.latent, device=x.device))

@@ -1,4 +1,4 @@
-"""f-AnoGAN (Schlegl et al., Medical Image Analysis 54, 2019): a WGAN-GP, then an encoder that answers in one pass.
+"""f-AnoGAN (Schlegl et al., Medical Image Analysis 54, 2019): a WGAN-GP, then an encoder that finds z in one pass.
 
 The networks are DCGAN's and not the residual ones of the authors' code, which cost ten times as much at 128 pixels.
 """
@@ -103,7 +103,7 @@ def gradient_penalty(critic: Callable[[Images], PerSample], x: Images, drawn: Im
 
 @contextmanager
 def at_rest(part: nn.Module) -> Iterator[None]:
-    """As at test time: batch norms answer with the statistics that they have gathered, and gather none."""
+    """As at test time: batch norms use the statistics that they have, and do not update them."""
     mode = part.training
     part.eval()
     try:

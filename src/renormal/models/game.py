@@ -1,4 +1,4 @@
-"""What an adversarial model offers its training: players, each with a loss that moves its own weights alone."""
+"""The players of an adversarial training: each has a loss, which changes its own weights only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from renormal.models.base import TrainingLoss
 class Player:
     """One side of an adversarial training.
 
-    weights: what its loss moves. every: of so many batches it moves in the last one. since, until: shares of the
+    weights: what its loss moves. every: it moves in the last of so many batches. since, until: shares of the
     training between which it moves at all.
     """
 

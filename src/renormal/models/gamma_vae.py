@@ -11,7 +11,7 @@ from renormal.functional.gaussian import nll
 from renormal.models.base import TrainingLoss
 from renormal.models.vae import VAE
 
-LOG_FLOOR = -6.0  # ours: e⁻⁶ = 0.0025 is 0.6 of an 8-bit level; a camera's noise is larger
+LOG_LEAST = -6.0  # ours: e⁻⁶ = 0.0025 is 0.6 of an 8-bit level; a camera's noise is larger
 
 
 class GammaVAE(VAE):
@@ -19,7 +19,7 @@ class GammaVAE(VAE):
 
     Adam moves a parameter by at most its learning rate a step, so that log γ would need thousands of steps to leave
     1. `speed` is the factor between log γ and the parameter that the optimizer sees (1 as published, 10 ours). A soft
-    floor keeps γ from running away to 0.
+    limit keeps γ from falling to 0.
     """
 
     def __init__(
@@ -37,8 +37,8 @@ class GammaVAE(VAE):
 
     @property
     def log_gamma(self) -> Tensor:
-        """log γ, never below LOG_FLOOR."""
-        return LOG_FLOOR + F.softplus(self.speed * self.scaled_log_gamma.float() - LOG_FLOOR)
+        """log γ, never below LOG_LEAST."""
+        return LOG_LEAST + F.softplus(self.speed * self.scaled_log_gamma.float() - LOG_LEAST)
 
     def reconstruction_loss(self, x: Images, reconstructed: Images) -> PerSample:
         return nll(x, reconstructed, self.log_gamma)

@@ -1,4 +1,4 @@
-"""The trivial baseline that every model has to beat: it answers with the mean training image, whatever it is shown."""
+"""The trivial baseline that every model has to beat: f(x) is the mean training image, for every x."""
 
 from __future__ import annotations
 

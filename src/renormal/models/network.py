@@ -34,7 +34,7 @@ def _layers(size: int) -> tuple[tuple[int, int, int, int], ...]:
 
 
 def last_side(size: int) -> int:
-    """Of the feature map before the latent layer: 8 at 128 and 256 px, 4 at 64 px."""
+    """Side of the feature map before the latent layer: 8 at 128 and 256 px, 4 at 64 px."""
     reduction = REDUCTION << _added(size)
     if size % reduction or size < 2 * REDUCTION:
         least = 8 * reduction if _added(size) else 2 * REDUCTION
@@ -44,7 +44,7 @@ def last_side(size: int) -> int:
 
 
 def _last_kernel(size: int, side: int) -> int:
-    """What makes a latent map of that side from the feature map: all of it for a vector."""
+    """Kernel from the feature map to a latent map of that side; for a vector it covers the whole feature map."""
     if not 1 <= side <= last_side(size):
         raise ValueError(f"a latent map at {size} px has a side from 1 to {last_side(size)}, got {side}")
     return last_side(size) - side + 1
@@ -78,8 +78,8 @@ def decoder(channels: int, latent: int, size: int, side: int = 1) -> nn.Sequenti
 def initialized(layer: Layer, pixels: int) -> Layer:
     """Weights of variance 2 / ((1 + leak²) · channels · pixels that reach one output), He et al., arXiv 1502.01852.
 
-    Signals keep their size through eighteen layers. torch's own start is √6 times smaller a layer: the network then
-    stays at the mean image for thousands of steps, and on textures for ever.
+    Signals keep their size through eighteen layers. torch's own first weights are √6 times smaller in each layer: the
+    network then returns the mean image for thousands of steps, and on textures always.
     """
     nn.init.normal_(layer.weight, std=math.sqrt(2 / ((1 + LEAK**2) * layer.in_channels * pixels)))
     if layer.bias is not None:

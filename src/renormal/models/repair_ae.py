@@ -16,19 +16,19 @@ from renormal.models.base import TrainingLoss
 from renormal.models.network import initialized
 
 LEAK = 0.2
-DILATIONS = (1, 2, 4, 8)  # of the coarsest blocks: each pixel there sees all of a 128 px image
+DILATIONS = (1, 2, 4, 8)  # of the coarsest blocks: the field of each pixel there is all of a 128 px image
 
 
 class RepairAE(nn.Module):
     """f minimizes Σ w ⊙ (f(x̃) − y)² + δ Σ DSSIM(f(x̃), y), w = 1 + (weight − 1) ⊙ cover.
 
-    x̃ is x with random damage and noise on top, y what f is to answer: x with the same noise, or x (keep_noise=false).
+    x̃ is x with random damage and noise on top; y, the target, is x with the same noise, or x (keep_noise=false).
 
-    Three scales (side / 2, / 4, / 8) of residual blocks without norms, dilated at the coarsest, joined by skips: what
-    makes f forget defects is the task and not a narrow code. The layers are ours.
+    Three scales (side / 2, / 4, / 8) of residual blocks without norms, dilated at the coarsest, joined by skips: f
+    removes defects because it was trained to, not because of a narrow code. The layers are ours.
 
     channels: 1 or 3. size: image side in pixels, a multiple of 8. width: channels at side / 2; twice and three times
-    as many below. weight: of covered pixels. dssim: δ. corruption: what is to be undone.
+    as many below. weight: of covered pixels. dssim: δ. corruption: the damage.
     """
 
     def __init__(
@@ -78,10 +78,10 @@ class RepairAE(nn.Module):
         return squared_distance(x, reconstructed)
 
     def training_loss(self, x: Images) -> TrainingLoss:
-        """Of x freshly damaged; torch's own generator draws."""
+        """Of newly damaged x; torch's global generator draws the damage."""
         with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
-            seen, target, cover = self.corruption(x.float())
-        image = self(seen.contiguous(memory_format=torch.channels_last))
+            damaged, target, cover = self.corruption(x.float())
+        image = self(damaged.contiguous(memory_format=torch.channels_last))
         error = ((image - target).square() * (1 + (self.weight - 1) * cover)).sum(dim=(1, 2, 3))
         terms = {"repair": error}
         if self.dssim:

@@ -1,4 +1,4 @@
-"""The second stage of Dai & Wipf (arXiv 1903.05789): a VAE of the codes of another, so that samples look like data."""
+"""The second stage of Dai & Wipf (arXiv 1903.05789): a VAE of another VAE's codes, for sharp samples."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from renormal.contracts import Latents
+from renormal.functional.gaussian import sampled
 from renormal.models.base import TrainingLoss
 from renormal.models.gamma_vae import GammaVAE
 
@@ -15,21 +16,21 @@ from renormal.models.gamma_vae import GammaVAE
 class SecondStageVAE(GammaVAE):
     """−log p(z | u) + D_KL(q(u | z) ‖ N(0, I)) over z ~ q(z | x); γ of z is learned as the first stage's is of x.
 
-    The codes of a sharp VAE are not N(0, I), and what is decoded from N(0, I) is no image; they fill their space,
-    though, so that a second VAE learns their law: u ~ N(0, I), z ~ p(z | u), x ~ p(x | z) is then sharp.
+    The codes of a sharp VAE do not follow N(0, I): decoded from N(0, I), images are not sharp. The second VAE learns
+    how the codes are distributed. Images are then drawn by u ~ N(0, I), z ~ p(z | u), x ~ p(x | z).
 
-    latent: size of z, and of u. width, depth: of the fully connected layers, 1024 and 3 as published; both halves look
-    past them at their own input, too. speed: as in GammaVAE.
+    latent: size of z, and of u. width, depth: of the fully connected layers, 1024 and 3 as published; the last layer of
+    each half has the half's input, too. speed: as in GammaVAE.
     """
 
     def __init__(self, *, latent: int, width: int = 1024, depth: int = 3, speed: float = 10.0) -> None:
-        layers = Beside(latent, width, depth, 2 * latent), Beside(latent, width, depth, latent)
+        layers = WithInput(latent, width, depth, 2 * latent), WithInput(latent, width, depth, latent)
         super().__init__(channels=1, latent=latent, size=1, speed=speed, layers=layers)
 
     def training_loss(self, x: Tensor) -> TrainingLoss:
         """Of codes drawn anew. x: (B, 2, latent), mean and log variance of q(z | x)."""
         mean, log_variance = x.unbind(dim=1)
-        return super().training_loss(mean + (0.5 * log_variance).exp() * torch.randn_like(mean))
+        return super().training_loss(sampled(mean, log_variance))
 
     @torch.no_grad()
     def drawn(self, count: int, *, generator: torch.Generator) -> Latents:
@@ -39,7 +40,7 @@ class SecondStageVAE(GammaVAE):
         return drawn
 
 
-class Beside(nn.Module):
+class WithInput(nn.Module):
     """W [g(v), v] + b, g of fully connected layers and ReLU."""
 
     def __init__(self, inputs: int, width: int, depth: int, outputs: int) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
-import torch
 from torch import Tensor
 
 from renormal.contracts import Images, Latents, PerSample, Reconstruction
-from renormal.functional.gaussian import kl_to_standard_normal, nll
+from renormal.functional.gaussian import kl_to_standard_normal, nll, sampled
 from renormal.models.base import ConvAutoencoder, TrainingLoss
 
 LOG_VARIANCE_LIMIT = 2.0  # ours: the prior's is 0, and exp of an outlier would end the training
@@ -26,7 +25,7 @@ class VAE(ConvAutoencoder):
         features: Tensor = self.encoder(x)
         mean, log_variance = features.float().chunk(2, dim=1)
         excess = (log_variance - LOG_VARIANCE_LIMIT).clamp(min=0)
-        return mean, log_variance - excess.detach()  # a clamp that lets the gradient through: outliers find back
+        return mean, log_variance - excess.detach()  # a clamp that passes the gradient: outliers can come back
 
     def encode(self, x: Images) -> Latents:
         return self.posterior(x)[0]
@@ -48,7 +47,7 @@ class VAE(ConvAutoencoder):
     def training_loss(self, x: Images) -> TrainingLoss:
         """L(x) = −E_q log p(x | z) + D_KL(q(z | x) ‖ p(z)), with one sample of z (eq. 1)."""
         mean, log_variance = self.posterior(x)
-        z = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
+        z = sampled(mean, log_variance)
         reconstruction = self.reconstruction_loss(x, self.decode(z))
         kl = kl_to_standard_normal(mean, log_variance)
         return TrainingLoss(reconstruction + kl, {"reconstruction": reconstruction, "kl": kl})

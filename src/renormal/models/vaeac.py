@@ -18,7 +18,7 @@ from renormal.functional.norms import squared_distance
 from renormal.models.base import TrainingLoss
 from renormal.models.resnet_vae import Block
 
-SIGMA_FLOOR = 0.01  # of the decoder, as published
+SIGMA_LEAST = 0.01  # of the decoder, as published
 SIGMA_MU, SIGMA_SIGMA = 1e4, 1e-4  # of the prior's regularisation, section 4.3.2
 LAST = 4  # side of the coarsest map, px
 
@@ -31,13 +31,13 @@ class Latent(NamedTuple):
 
     @property
     def normal(self) -> Normal:
-        return Normal(self.mean, self.log_sigma.exp(), validate_args=False)  # a NaN is the trainer's to name
+        return Normal(self.mean, self.log_sigma.exp(), validate_args=False)  # the trainer reports a NaN
 
 
 class VAEAC(nn.Module):
     """max E_q log p(x_b | z, x_{1−b}, b) − D_KL(q(z | x, b) ‖ p(z | x_{1−b}, b)) − regularisation; b = 1 is missing.
 
-    The decoder sees the prior network's maps of every scale, so that z has to say only what is missing. Holes are drawn
+    The decoder gets the prior network's maps of every scale: z has to hold only what is missing. Holes are drawn
     anew for each image from `mixed_holes`. The blocks are those of ResNetVAE, the sizes ours.
 
     channels: 1 or 3. latent: size of z. size: image side in pixels, a power of two from 8 on. width: channels of the
@@ -61,7 +61,7 @@ class VAEAC(nn.Module):
         self.head = nn.Conv2d(widths[0], 2 * channels, 3, padding=1)
 
     def conditional(self, x: Images, hole: Mask) -> tuple[Latent, list[Tensor]]:
-        """p(z | x_{1−b}, b), and the maps that the decoder remembers: what is in the hole is not looked at."""
+        """p(z | x_{1−b}, b), and the maps for the decoder; pixels in the hole are not read."""
         known = torch.where(hole > 0, torch.zeros_like(x), x)
         features, maps = self.prior(torch.cat([known, hole], dim=1))
         return latent_of(features), maps
@@ -73,7 +73,7 @@ class VAEAC(nn.Module):
             inner = block(join(torch.cat([inner, memory], dim=1)))
             inner = self.up[scale](inner) if scale < len(self.up) else inner
         mean, spread = self.head(F.relu(inner)).float().chunk(2, dim=1)
-        return torch.sigmoid(mean), SIGMA_FLOOR + F.softplus(spread - 2)
+        return torch.sigmoid(mean), SIGMA_LEAST + F.softplus(spread - 2)
 
     def inpaint(self, x: Images, hole: Mask) -> Images:
         """x with the hole filled by the decoder's mean at the mean of p(z | x_{1−b}, b)."""
@@ -111,7 +111,7 @@ class VAEAC(nn.Module):
 
 
 def regularisation(prior: Latent) -> PerSample:
-    """Σ μ² / 2σ_μ² − σ_σ (log σ − σ): keeps the prior's parameters from running away (section 4.3.2)."""
+    """Σ μ² / 2σ_μ² − σ_σ (log σ − σ): keeps the prior's parameters bounded (section 4.3.2)."""
     far = prior.mean.square() / (2 * SIGMA_MU**2)
     return (far - SIGMA_SIGMA * (prior.log_sigma - prior.log_sigma.exp())).sum(dim=1)
 

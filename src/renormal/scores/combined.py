@@ -1,4 +1,4 @@
-"""Several scores in one map, each measured by what it says of good images."""
+"""Several scores in one map, each scaled by its values on good images."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Tally:
 
 
 def by_mean(good: Tally) -> Scale:
-    """s / mean of s over the pixels of good images, the mean to 5e-4 of itself."""
+    """s / mean of s over the pixels of good images; the mean is exact to 5e-4 of itself."""
     filled = good.counts.nonzero().flatten()
     middles = (lower_ends(filled).double() + lower_ends(filled + 1).double()) / 2
     mean = float((middles * good.counts[filled]).sum() / good.counts.sum())
@@ -37,7 +37,7 @@ def by_mean(good: Tally) -> Scale:
 
 
 def by_rank(good: Tally) -> Scale:
-    """The share of good pixels below s, ties by half; beyond m, their highest, s / m: what stands out is not cut."""
+    """The share of good pixels below s, ties by half; above their highest value m it is s / m, which goes on rising."""
     below = good.counts.cumsum(0) - good.counts.double() / 2
     ranks, highest = (below / good.counts.sum()).float(), good.highest
 
@@ -52,7 +52,7 @@ def by_rank(good: Tally) -> Scale:
 class Combined:
     """Mean over the parts of scale(s), where `by` makes each part's scale from its maps of good images.
 
-    parts: name → score. The scales see good images and what f makes of them, once; no map depends on its neighbours.
+    parts: name → score. `fitted` makes the scales from good images, once; then each map depends on its image alone.
     """
 
     parts: Mapping[str, Score]
@@ -64,7 +64,7 @@ class Combined:
             raise ValueError("score.parts is empty: add some with +score@score.parts.<name>=<score>")
 
     def fitted(self, model: Autoencoder, pairs: Iterable[tuple[Images, Images]]) -> Combined:
-        """With scales. pairs: good images, and what they became."""
+        """The same score with its scales. pairs: good images, and what they became."""
         tallies = {name: Tally() for name in self.parts}
         for x, became in pairs:
             for name, part in self.parts.items():
@@ -79,6 +79,6 @@ class Combined:
 
     def __call__(self, model: Autoencoder, x0: Images, projected: Images) -> Maps:
         if not self.scales:
-            raise ValueError("a combined score has to see good images first: .fitted(model, pairs)")
+            raise ValueError("a combined score needs good images first: call .fitted(model, pairs)")
         maps = [scale(part(model, x0, projected)) for scale, part in zip(self.scales, self.parts.values(), strict=True)]
         return torch.stack(maps).mean(dim=0)

@@ -25,7 +25,7 @@ class Comparison(ABC):
 
     @abstractmethod
     def compare(self, x0: Images, projected: Images) -> Maps:
-        """The map as it is."""
+        """The map before it is smoothed."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class SquaredError(Comparison):
 
 
 def luminance(x: Images) -> Images:
-    """Y' of colour images; others as they are."""
+    """Y' = 0.299 R + 0.587 G + 0.114 B of colour images; others stay as they are."""
     if x.shape[1] != 3:
         return x
     weights = torch.tensor(LUMA, device=x.device, dtype=x.dtype)[:, None, None]

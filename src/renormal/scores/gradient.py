@@ -19,8 +19,8 @@ class GradientScore:
 
     of: what is differentiated, `variational_loss` or `kl_term`. times_error: multiply by the squared error between x0
     and the image that it is compared with. normalise: map the gradient to [0, 1] between its minimum and its maximum in
-    each sample, which is a tile on textures. sigma, window: Gaussian that smooths it, in pixels; 0 for none. Both come
-    before the product, and leave the error alone.
+    each sample, which is a tile on textures. sigma, window: Gaussian that smooths it, in pixels; 0 for none. Both apply
+    to the gradient alone, before the product.
     """
 
     of: Callable[[Variational, Images], PerSample]
@@ -55,13 +55,13 @@ def kl_term(model: Variational, x: Images) -> PerSample:
 
 
 def input_gradient(of: Callable[[Variational, Images], PerSample], model: Autoencoder, x0: Images) -> Images:
-    """∇ₓ of each sample's value at x0. Works under inference mode; weights and their gradients are left alone."""
+    """∇ₓ of each sample's value at x0. Works under inference mode; weights and their gradients do not change."""
     if not isinstance(model, Variational):
         raise ValueError(f"a gradient score needs a variational model, as model=vae is, got {type(model).__name__}")
     side = getattr(model, "size", x0.shape[-1])
     if side != x0.shape[-1]:
         raise ValueError(
-            f"a gradient score asks the model, which sees {side} px and not {x0.shape[-1]}: test.average=maps"
+            f"a gradient score needs images of the model's {side} px, got {x0.shape[-1]}: set test.average=maps"
         )
     with torch.inference_mode(False), torch.enable_grad():
         x = x0.clone().requires_grad_()

@@ -1,4 +1,4 @@
-"""Light smoothing of a map before it is read."""
+"""Smoothing of a map: a mean or a Gaussian."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Defects drawn on good images: what settings are chosen on where nobody has a label. Frozen, see `plant`."""
+"""Defects drawn on good images, to choose settings on where there are no labels. Frozen, see `plant`."""
 
 from renormal.data.planted.plant import KINDS, plant
 

@@ -1,4 +1,4 @@
-"""What a planted defect looks like: each kind paints a whole image and says where it covers the good one.
+"""The kinds of planted defects: each paints a whole image and returns how far that covers the good one.
 
 (images, others, draw) → (painted, cover): others are good images too, cover is (B, 1, H, W). Numbers 0 to 3 of a draw
 belong to its shape.

@@ -29,9 +29,9 @@ AT_ONCE = 16  # defects painted together, ours
 def plant(good: Tensor, index: Sequence[int], *, seed: int) -> Labelled:
     """Defect i of the sequence that `seed` names, for each i of `index`, on good[i mod N]: the same in any batch.
 
-    good: (N, C, H, W) uint8, any channels and size. Kinds take turns; one that leaves nothing to see where it was put
-    (a blur of a blank, say) gives way to the next. Outside of the regions an image is what it was, to the last bit.
-    This generator is for choosing settings and is frozen: another, that trains a network, must not be this one.
+    good: (N, C, H, W) uint8, any channels and size. Kinds take turns; where one changes
+    nothing that can be seen (a blur of a blank), the next is drawn. Outside of the regions an image does not change by
+    a bit. The generator is frozen: settings are chosen on it, so no network may be trained on it.
     """
     if good.ndim != 4 or good.dtype != torch.uint8 or not len(good):
         raise ValueError(f"planting needs good images, (N, C, H, W) uint8, got {good.dtype} {tuple(good.shape)}")
@@ -85,7 +85,7 @@ def _painted(kind: Kind, good: Tensor, index: list[int], seed: int, turn: int) -
 
 
 def _outline(changed: NDArray[np.bool_], covered: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """As a person would outline it: gaps and holes filled where something was painted, specks left out."""
+    """A mask as a person would draw it: gaps and holes are filled where something was painted, specks left out."""
     gap = max(1, round(GAP * min(changed.shape)))
     apart = np.pad(changed, gap)
     whole = ndimage.binary_fill_holes(ndimage.binary_closing(apart, iterations=gap))[gap:-gap, gap:-gap]
@@ -97,7 +97,7 @@ def _outline(changed: NDArray[np.bool_], covered: NDArray[np.bool_]) -> NDArray[
 
 
 def _draw(index: list[int], count: int, seed: int, turn: int) -> tuple[Draw, Tensor]:
-    """Each defect's own numbers, its centre still to come, and which good image is its other."""
+    """Each defect's own numbers, without its centre, and the number of the other good image that it may use."""
     uniform, lattice = [], []
     for i in index:
         generator = stream(PLANTED, seed, i, turn)

@@ -1,4 +1,4 @@
-"""Where a planted defect lies and how far it covers the image: (B, 1, H, W) in [0, 1], exactly 0 outside of it.
+"""Covers of planted defects: (B, 1, H, W) in [0, 1], how far each pixel is covered, exactly 0 outside.
 
 Lengths are in units of the image's shorter side: one draw is the same defect at every resolution.
 """

@@ -23,7 +23,7 @@ def scratch(
     depth: float = 0.25,
     strokes: int = 3,
 ) -> Array:
-    """A few nearly parallel grooves: a bright floor beside a dark lip."""
+    """A few nearly parallel grooves: a bright bottom next to a dark lip."""
     at, angle, image = spot(page, scene, rng, part), rng.uniform(0, 2 * math.pi), scene.image
     for _ in range(int(rng.integers(1, strokes + 1))):
         near = (at[0] + rng.normal(0, 0.04), at[1] + rng.normal(0, 0.04))
