@@ -127,7 +127,9 @@ def test_photographs_without_any_label_are_enough(tiny: Any, tmp_path: Path) -> 
     run_job(tiny(*FEW, "data=folder", f"data.root={tmp_path / 'hinge'}"))
     record, content = left(tmp_path / "run")
     assert "chosen/pixel_auroc" not in record.metrics
-    assert content["chosen"]["metrics"]["pixel_auroc"] > 0
+    assert record.data["test_defective"] == 0
+    assert len(content["trials"]) == 1 + 2 * 2 * 2 * 2  # the constants; projections, α, stops, scores
+    assert content["chosen"]["metrics"]["pixel_auroc"] == max(t["metrics"]["pixel_auroc"] for t in content["trials"])
 
 
 def test_textures_are_chosen_for_too(tiny: Any, tmp_path: Path) -> None:

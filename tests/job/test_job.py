@@ -29,9 +29,11 @@ def test_a_run_leaves_record_checkpoint_and_panels(tiny: Any, model: str) -> Non
     for method in ("baseline", "eq8_adam", "eq8"):
         assert {f"{method}/{name}" for name in ("pixel_auroc", "aupro", "image_auroc")} <= record.metrics.keys()
     assert record.training["images"] == 8
-    assert record.training["images_per_second"] > 0
-    assert record.projections["eq8"]["images_per_second"] > 0
     assert record.data["test_good"] == 2
+    spent = {"train": (8, record.training), "test": (5, record.projections["eq8"])}  # 2 good, 1 of each of 3 defects
+    for stage, (images, report) in spent.items():
+        assert report["images_per_second"] * report["seconds"] == pytest.approx(images)
+        assert report["seconds"] < record.seconds[stage], "a part of its stage"
     assert {"data", "train", "test"} == record.seconds.keys()
     assert len(record.panels) == 4  # two samples, two projections
     assert all((folder / panel["file"]).is_file() for panel in record.panels)

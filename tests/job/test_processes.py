@@ -14,6 +14,7 @@ from hydra.utils import instantiate
 from renormal.job import job, processes
 from renormal.job.job import run_job
 from renormal.lit.module import AutoencoderModule
+from renormal.report.costs import costs
 from renormal.report.record import Record, read_record
 from several import TWO, as_ranks, command, config_of, ended, folder_of, free_port
 
@@ -69,6 +70,8 @@ def test_two_processes_leave_one_of_everything(place: Path) -> None:
     assert record.config["name"] == NAME
     assert record.device["count"] == 2
     assert record.training["images"] == 8, "of both"
+    (cost,) = costs([record])
+    assert cost.total * 3600 == pytest.approx(2 * record.device["threads"] * sum(record.seconds.values()))
     assert len(record.panels) == 4
 
 

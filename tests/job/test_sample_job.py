@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,16 @@ SMALL = ["stages=[train,sample]", "model=vae", "sample.epochs=3", "sample.net.wi
 
 
 def test_a_job_leaves_its_second_stage_and_a_sheet(tiny: Any, caplog: pytest.LogCaptureFixture) -> None:
-    config = tiny(*SMALL)
+    config, begin = tiny(*SMALL), time.perf_counter()
     with caplog.at_level("INFO", logger="renormal"):
         run_job(config)
+    elapsed = time.perf_counter() - begin
     folder = Path(config.folder)
     record = read_record(folder / "record.json")
     assert {"prior/frechet_z", "second_stage/frechet_z", "training/frechet_z"} <= set(record.metrics)
     assert f"frechet z prior {record.metrics['prior/frechet_z']:.3f}" in caplog.text
-    assert record.seconds["sample"] > 0
+    assert record.seconds.keys() == {"data", "train", "sample"}
+    assert max(record.seconds.values()) < sum(record.seconds.values()) < elapsed, "three parts of the whole"
     second = SecondStageVAE(latent=100, width=16)
     second.load_state_dict(torch.load(folder / "checkpoints" / "second_stage.pt", weights_only=True))
     sheet = np.asarray(Image.open(folder / "panels" / "samples.png"))

@@ -78,8 +78,10 @@ def outcome(root: Path, ranks: int, case: str, folder: Path) -> dict[str, Any]:
     )
     trainer_of(ranks, callbacks=[callback]).test(module_of(data), datamodule=data, verbose=False)
     reports = {name: dict(report) for name, report in callback.found.projections.items()}
-    speed = [report.pop(name) for report in reports.values() for name in SPEED]
-    assert all(value and value > 0 for value in speed)
+    for report in reports.values():
+        seconds, rate, step_rate = (report.pop(name) for name in SPEED)
+        assert rate * seconds == pytest.approx(len(data.test.paths))
+        assert step_rate * seconds == pytest.approx(report["samples"] * (report["steps_mean"] + 1))
     return {
         "metrics": callback.metrics,
         "counts": {name: (counter.counts.sum(), counter.counts) for name, counter in callback.counters.items()},

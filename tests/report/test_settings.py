@@ -25,7 +25,7 @@ def test_core_hours_are_seconds_times_threads_summed_over_jobs() -> None:
 
 
 def test_a_gpu_is_paid_by_the_hour_and_not_by_its_threads() -> None:
-    gpu = {"name": "a card", "type": "cuda", "threads": 16, "devices": 4}
+    gpu = {"name": "a card", "type": "cuda", "threads": 16, "count": 4}
     (row,) = costs([paid("vae", "grid", 3600, **gpu)])
     assert (row.unit, row.total) == ("GPU-hours", pytest.approx(4 * 1.1))
 

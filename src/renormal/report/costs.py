@@ -58,5 +58,5 @@ def on_cpu(record: Record) -> bool:
 
 def units_held(record: Record) -> int:
     """The number of cores, or of GPUs, that the job holds while it runs."""
-    devices = int(record.device.get("devices", 1))
+    devices = int(record.device.get("count", 1))
     return devices * int(record.device.get("threads", 1)) if on_cpu(record) else devices
