@@ -18,7 +18,7 @@ install: .venv/.installed  ## .venv with everything that pyproject.toml asks for
 	@touch $@
 
 demo: install    ## drawn images, four autoencoders, 10 minutes: a table and a page under outputs/demo
-	$(BIN)/renormal experiment=demo sweep=demo
+	$(BIN)/renormal experiment=demo sweep=models category=grid,bottle,hazelnut
 	$(BIN)/renormal-report outputs/demo
 
 test: lint types ## lint, types and tests

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
+import textwrap
 from contextlib import nullcontext
+from importlib.metadata import version
 from pathlib import Path
 
 import hydra
@@ -17,18 +20,58 @@ from renormal.job.errors import in_one_line
 from renormal.job.lock import BusyError
 from renormal.job.rank import is_rank_zero
 from renormal.job.state import forget, hold_folder
+from renormal.report.former_names import command_line
 from renormal.sweep.workers import own_slot
 
 PACKAGE = Path(__file__).parent
 CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parents[1] / "conf"  # a wheel carries its own
 log = logging.getLogger(__name__)
 
+SHOWN = {"--help", "-h", "--hydra-help", "--cfg", "-c", "--info", "-i", "--version"}  # options that print and end
+GROUPS = (
+    "data",
+    "model",
+    "projection",
+    "score",
+    "choose",
+    "trainer",
+    "logger",
+    "experiment",
+    "sweep",
+    "hydra/launcher",
+)
+
 OmegaConf.register_new_resolver("basename", lambda path: Path(path or "folder").resolve().name, replace=True)
 OmegaConf.register_new_resolver("first_rank", lambda name: name if is_rank_zero() else None, replace=True)
 
 
+def groups(width: int = 100) -> str:
+    """The config groups with their choices, for --help."""
+    lines = []
+    for group in GROUPS:
+        choices = ", ".join(sorted(path.stem for path in (CONF / group).glob("*.yaml")))
+        lines += textwrap.wrap(f"{group:<14} {choices}", width, initial_indent="  ", subsequent_indent=" " * 17)
+    return "\n".join(lines)
+
+
+OmegaConf.register_new_resolver("groups", groups, replace=True)
+
+
+def main() -> None:
+    """The command `renormal`: arguments under former names are read under today's."""
+    if SHOWN & {argument.partition("=")[0] for argument in sys.argv[1:]}:
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` ends it without a traceback
+    if "--version" in sys.argv[1:]:
+        print(f"renormal {version('renormal')}")
+        return
+    sys.argv[1:], lines = command_line(sys.argv[1:])
+    for line in lines if is_rank_zero() else []:
+        print(f"renormal: {line}", file=sys.stderr)
+    job()
+
+
 @hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")
-def main(config: DictConfig) -> None:
+def job(config: DictConfig) -> None:
     """One job = one (model, category, seed)."""
     OmegaConf.resolve(config)
     OmegaConf.set_readonly(config, True)

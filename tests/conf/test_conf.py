@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import subprocess
 import sys
 from importlib import resources
@@ -29,6 +31,9 @@ def names(group: str) -> list[str]:
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
 
+HEADED = [path for group in ("experiment", "sweep") for path in sorted((CONF / group).glob("*.yaml"))]
+
+
 @pytest.mark.parametrize(
     "group",
     ["model", "data", "projection", "score", "choose", "trainer", "logger", "hydra/launcher", "experiment", "sweep"],
@@ -48,13 +53,30 @@ def test_every_yaml_opens_with_what_it_is_for(path: Path) -> None:
     assert lines[0].startswith("#")
     if path.parent.name in ("experiment", "sweep"):
         assert lines[0] == "# @package _global_", "after any other first line Hydra drops the package silently"
-        assert "renormal " in lines[1], "the command comes first"
+        assert "renormal experiment=" in lines[1], "the command comes first"
         assert "Cost:" in lines[2]
-        assert "Expected:" in lines[2]
+        assert re.search(r"\d", lines[2].partition("Expected:")[2]), "the number that it should reach comes last"
+
+
+def published(path: Path) -> list[str]:
+    """The overrides of the command in the header of an experiment or a sweep."""
+    return shlex.split(path.read_text().splitlines()[1].partition("renormal ")[2])
+
+
+@pytest.mark.parametrize("path", HEADED, ids=lambda path: path.relative_to(CONF).as_posix())
+def test_the_command_of_a_header_runs_its_file_and_no_two_jobs_share_a_folder(path: Path) -> None:
+    overrides = published(path)
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        config = loader.load_configuration("config", overrides, run_mode=RunMode.MULTIRUN)
+    given = dict(override.split("=", 1) for override in overrides)
+    assert path.stem in given[path.parent.name].strip("[]").split(",")
+    assert (config.hydra.mode is RunMode.MULTIRUN) == ("sweep" in given)
+    assert shared_folder(config) is None
 
 
 def test_table1_is_sixty_jobs() -> None:
-    config = composed("experiment=table1", "sweep=table1", "data.root=somewhere")
+    config = composed("experiment=table1", "sweep=[models,categories]", "data.root=somewhere")
     sweeps = swept(config)
     jobs = set(product(*sweeps.values()))
     assert sweeps.keys() == {"model", "category"}
@@ -64,7 +86,7 @@ def test_table1_is_sixty_jobs() -> None:
 
 
 def test_table2_is_one_vae_for_each_category_and_one_job_has_all_of_its_columns() -> None:
-    config = composed("experiment=table2", "sweep=table2", "data.root=somewhere")
+    config = composed("experiment=table2", "sweep=categories", "data.root=somewhere")
     sweeps = swept(config)
     assert {key: len(values) for key, values in sweeps.items()} == {"category": 15}
     assert config.trainer.max_epochs * config.data.epoch_images == 3_000_000
@@ -125,7 +147,6 @@ def test_a_sweep_fails_before_its_first_job(tmp_path: Path, arguments: list[str]
         (["seed=0,1", "model=vae,dsae", "model.latent=50,100"], "model.latent"),
         (["seed=0,1", "model=vae,dsae", "category=bottle,grid"], None),
         (["batch_size=8,16", "hydra.sweep.subdir=${batch_size}/${model.name}/${data.category}/${seed}"], None),
-        *[([f"experiment={name}", f"sweep={name}"], None) for name in names("sweep")],
     ],
 )
 def test_jobs_of_a_sweep_have_folders_of_their_own(arguments: list[str], key: str | None) -> None:

@@ -47,8 +47,8 @@ def test_what_nobody_can_use_is_named(override: str, line: str) -> None:
         ["++batch_size=3"],
         ["experiment=repair_cpu", "trainer.gradient_clip_val=250.5"],  # a whole number in the recipe
         ["+projections.mine.step_size=0.1"],  # the projections are judged one by one
-        ["experiment=demo", "sweep=demo", "trainer.max_epochs=3", "hydra.launcher.n_jobs=2"],
-        ["experiment=table1_cpu", "sweep=table1_cpu", "budget.vae=3", "trainer.max_epochs=${budget.vae}"],
+        ["experiment=demo", "sweep=models", "trainer.max_epochs=3", "hydra.launcher.n_jobs=2"],
+        ["experiment=table1_cpu", "sweep=[models,categories_cpu]", "budget.vae=3", "trainer.max_epochs=${budget.vae}"],
         ["stages=[test]", "projection=eq5", "~score.sigma"],
     ],
 )
