@@ -6,21 +6,14 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
-from omegaconf import DictConfig
 
-from renormal.contracts import Autoencoder
+from conf_cases import config_of, names, network
+from renormal.contracts import Autoencoder, Generator
 from renormal.lit.module import AutoencoderModule
 from renormal.models import TrainingLoss
-from renormal.run import CONF
 
-NAMES = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
-
-
-def config_of(name: str) -> DictConfig:
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose("config", [f"model={name}"]).model
+NAMES = names("model")
 
 
 def test_there_are_models() -> None:
@@ -30,13 +23,12 @@ def test_there_are_models() -> None:
 @pytest.mark.parametrize("size", [64, 128, 256])
 @pytest.mark.parametrize("name", NAMES)
 def test_it_builds_and_takes_a_step(name: str, size: int) -> None:
-    config = config_of(name)
+    recipe = config_of(f"model={name}")
+    config, model = recipe.model, network(recipe, size=size).train()
     assert config.name == name
-    torch.manual_seed(0)
-    model = instantiate(config.net, channels=1, size=size, **small(config), _convert_="all")
     x = torch.rand(2, 1, size, size)
-    if name != "anogan":  # which has no f(x)
-        assert isinstance(model, Autoencoder)
+    assert isinstance(model, Autoencoder | Generator)
+    if isinstance(model, Autoencoder):
         reconstruction = model.reconstruct(x)
         assert reconstruction.image.shape == x.shape
         assert reconstruction.loss.shape == (2,)
@@ -50,8 +42,10 @@ def test_it_builds_and_takes_a_step(name: str, size: int) -> None:
         step(optimizer, model, model.training_loss(x))
 
 
-def small(config: DictConfig) -> dict[str, int]:
-    return {name: size for name, size in {"latent": 8, "code": 4, "width": 64}.items() if name in config.net}
+def test_every_model_has_a_label_of_its_own() -> None:
+    labels = [config_of(f"model={name}").model.label for name in NAMES]
+    assert len(set(labels)) == len(NAMES)
+    assert all(labels)
 
 
 def step(factory: Callable[..., torch.optim.Optimizer], weights: torch.nn.Module, loss: TrainingLoss) -> None:
@@ -65,7 +59,7 @@ def step(factory: Callable[..., torch.optim.Optimizer], weights: torch.nn.Module
 def test_every_adversarial_model_can_be_searched() -> None:
     """What a search in z asks of every adversarial model, from its own yaml."""
     for name in NAMES:
-        config = config_of(name)
+        config = config_of(f"model={name}").model
         if "module" in config:
             model = instantiate(config.net, channels=1, size=32, _convert_="all").eval()
             assert model.decode(torch.zeros(2, model.latent)).shape == (2, 1, 32, 32)
@@ -74,15 +68,14 @@ def test_every_adversarial_model_can_be_searched() -> None:
 
 @pytest.mark.parametrize("name", ["l2_ae", "dsae", "vae", "gamma_vae"])
 def test_the_settings_of_section_4_1(name: str) -> None:
-    config = config_of(name)
+    config = config_of(f"model={name}").model
     assert config.net.latent == 100
     assert config.optimizer.lr == 1e-4
 
 
 def test_the_published_settings_of_ae_ssim() -> None:
     """arXiv 1807.02011, section 4.1, and CVPR 2019, section 4.1.2."""
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose("config", ["experiment=ae_ssim", "data.root=somewhere"])
+    config = config_of("experiment=ae_ssim", "data.root=somewhere")
     assert (config.model.net.latent, config.data.channels, config.data.object_size) == (100, 1, 256)
     assert (config.data.texture_size, config.data.patch_size, config.test.stride) == (512, 128, 30)
     assert (config.model.optimizer.lr, config.model.optimizer.weight_decay) == (2e-4, 1e-5)

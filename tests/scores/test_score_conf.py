@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
+from conf_cases import config_of, names, network
 from renormal.contracts import FittedScore
-from renormal.run import CONF
 
-NAMES = sorted(path.stem for path in (CONF / "score").glob("*.yaml"))
+NAMES = names("score")
 
 
 def test_there_are_scores() -> None:
@@ -21,10 +20,8 @@ def test_there_are_scores() -> None:
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
 def test_it_builds_and_answers_with_maps(name: str, channels: int, mode: type) -> None:
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose("config", ["model=vae", f"score={name}"])
-    torch.manual_seed(0)
-    model = instantiate(config.model.net, channels=channels, size=64, latent=8, _convert_="all")
+    config = config_of("model=vae", f"score={name}")
+    model = network(config, channels=channels).train()
     score = instantiate(config.score, _convert_="all")
     x0 = torch.rand(2, channels, 64, 64)
     became = (x0 + 0.1 * torch.rand_like(x0)).clamp(0, 1)
