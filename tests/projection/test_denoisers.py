@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from test_projection_conf import build
 from torch import Tensor
 from toys import Net, images
 
+from conf_cases import build
 from renormal.contracts import Images, Reconstruction
 from renormal.functional.norms import squared_distance
 from renormal.projection import Descent, Gradient, Never, Threshold, no_mask, project, reconstruction_losses

@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from renormal.report.record import Record, write_record
+
+GREYS = (0, 60, 120, 240)  # of x_t; f(x_t) is 255 less that
+STEPS = [0, 1, 4, 9]
 
 
 def made_up(model: str = "vae", category: str = "grid", seed: int = 0, **changes: Any) -> Record:
@@ -55,3 +59,13 @@ def beside(pictures: list[Image.Image]) -> Image.Image:
     for place, picture in enumerate(pictures):
         whole.paste(picture, (place * side, 0))
     return whole
+
+
+def filmed(root: Path, side: int = 32) -> Record:
+    """A job whose sample `a` was filmed, `b` was not."""
+    folder = root / "vae" / "grid" / "0"
+    panels = [strip(folder / "panels", name, side=side) for name in "ab"]
+    columns = np.repeat(np.stack([GREYS, 255 - np.array(GREYS)]), side, axis=0).repeat(side, axis=1)
+    Image.fromarray(columns.astype(np.uint8)).convert("RGB").save(folder / "panels" / "eq8-path.png")
+    path = {"file": "panels/eq8-path.png", "iterations": STEPS, "path": panels[0]["path"]}
+    return made_up("vae", "grid", panels=panels, folder=folder, curves={"eq8": {"path": path}})

@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_up import made_up, strip, write_made_up
+from made_up import filmed, made_up, strip, write_made_up
 from matplotlib import colormaps
 from PIL import Image
-from test_filmstrip import filmed
 
 from renormal.report.cli import main
 

@@ -9,28 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up import made_up, strip, write_made_up
+from made_up import GREYS, STEPS, filmed, made_up, write_made_up
 from PIL import Image
 
 from renormal.report.cli import main
 from renormal.report.figures import with_step_size
 from renormal.report.film import COLUMNS, change_map, frame_indices, write_animation
 from renormal.report.gallery import galleries
-from renormal.report.record import Record
 from renormal.report.strips import Film, film_of
-
-GREYS = (0, 60, 120, 240)  # of x_t; f(x_t) is 255 less that
-STEPS = [0, 1, 4, 9]
-
-
-def filmed(root: Path, side: int = 32) -> Record:
-    """A job whose sample `a` was filmed, `b` was not."""
-    folder = root / "vae" / "grid" / "0"
-    panels = [strip(folder / "panels", name, side=side) for name in "ab"]
-    columns = np.repeat(np.stack([GREYS, 255 - np.array(GREYS)]), side, axis=0).repeat(side, axis=1)
-    Image.fromarray(columns.astype(np.uint8)).convert("RGB").save(folder / "panels" / "eq8-path.png")
-    path = {"file": "panels/eq8-path.png", "iterations": STEPS, "path": panels[0]["path"]}
-    return made_up("vae", "grid", panels=panels, folder=folder, curves={"eq8": {"path": path}})
 
 
 def test_the_frames_are_cut_from_the_strip(tmp_path: Path) -> None:
