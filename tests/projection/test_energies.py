@@ -11,7 +11,7 @@ from torch import Tensor
 from torchmetrics.functional.image import total_variation as torchmetrics_variation
 from toys import Constant, Net, images
 
-from renormal.contracts import Images, Reconstruction
+from renormal.contracts import Autoencoder, EnergyTerms, Images, Reconstruction
 from renormal.functional.norms import squared_distance
 from renormal.models import VAE, GammaVAE
 from renormal.projection import (
@@ -19,6 +19,7 @@ from renormal.projection import (
     ClippedGradient,
     Descent,
     Energy,
+    Gradient,
     Never,
     TotalVariation,
     model_loss,
@@ -199,6 +200,21 @@ def test_an_energy_that_cannot_be_is_refused(settings: dict[str, object], messag
 def test_a_direction_that_cannot_be_is_refused(settings: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"needs bound > 0, first >= 0 and later > 0, got"):
         ClippedGradient(**settings)
+
+
+class Twice(Energy):
+    """2E, whose gradient is not that of its parent."""
+
+    def __call__(self, model: Autoencoder, x: Images, x0: Images) -> EnergyTerms:
+        terms = super().__call__(model, x, x0)
+        return terms._replace(total=2 * terms.total)
+
+
+def test_a_subclass_that_changes_e_is_not_served_by_the_slope_of_its_parent() -> None:
+    model, (_, x0) = Linear(), point()
+    descent = Descent(mask=no_mask, direction=Gradient(), stop=Never(), step_size=5e-3, max_steps=1, clamp=None)
+    once, twice = (project(model, x0, replace(descent, energy=energy)).x - x0 for energy in (Energy(), Twice()))
+    assert torch.allclose(twice, 2 * once, rtol=1e-10)
 
 
 def test_a_model_without_kl_is_named() -> None:

@@ -9,9 +9,9 @@ from typing import ClassVar
 
 import pytest
 import torch
+from laws import independence
 from scipy.stats import kstest
 from searches import COMMON, SEARCHES, Coder, NaNCoder
-from test_laws import independence
 from toys import agree, images
 
 from renormal.contracts import EnergyTerms, Images, Latents, Projection, Stopped
@@ -25,7 +25,7 @@ from renormal.projection import (
     project,
     settle,
 )
-from renormal.projection.project import _iterate, _points
+from renormal.projection.project import _iterate, _starting_points
 from renormal.projection.slots import Queue
 
 
@@ -41,7 +41,7 @@ def test_a_sample_is_searched_the_same_alone_among_others_and_in_any_slot(name: 
 
 @pytest.mark.parametrize("name", SEARCHES)
 @pytest.mark.parametrize("threads", [2, 3])
-def test_lanes_and_looks_change_nothing_to_the_last_bit(name: str, threads: int) -> None:
+def test_threads_and_checks_change_nothing_to_the_last_bit(name: str, threads: int) -> None:
     descent = replace(SEARCHES[name], slots=2)
     alone = project(Coder(), images(), descent)
     torch.set_num_threads(threads)
@@ -98,7 +98,7 @@ def test_each_image_has_its_draw_wherever_it_stands() -> None:
     assert torch.equal(start(model, x0.double()).float(), whole)
     for precision in ("float32", "bfloat16"):
         descent = settle(replace(COMMON, energy=LatentEnergy(start=start), precision=precision), model, x0)
-        assert torch.equal(_points(descent, model, x0), whole)
+        assert torch.equal(_starting_points(descent, model, x0), whole)
     assert start(model, x0[:0]).shape == (0, 5)
 
 
@@ -139,7 +139,7 @@ def test_a_replayed_iteration_equals_one_that_is_run(name: str) -> None:
     """What a CUDA graph needs: every buffer in its place, here with a call in place of the graph."""
     model, x0 = Coder(), images()
     descent = settle(replace(SEARCHES[name], check_every=3), model, x0)
-    queue = Queue(x0, _points(descent, model, x0), None, descent.step_size)
+    queue = Queue(x0, _starting_points(descent, model, x0), None, descent.step_size)
     slots = queue.open(4, (descent.direction.start(queue.points[:4]), descent.stop.start(4, x0.device)))
 
     def warm(step: graph.Step) -> graph.Step:

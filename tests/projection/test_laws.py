@@ -8,6 +8,7 @@ from functools import partial
 
 import pytest
 import torch
+from laws import independence
 from planted import (
     BUGS,
     LeakyAdam,
@@ -39,22 +40,8 @@ from renormal.projection import (
 )
 from renormal.projection import project as real
 
-BATCH_SIZES = 1e-5  # of x, between two batch sizes: convolutions add up in another order. 4e-7 seen in 12 steps
 Law = Callable[[Project, Descent], None]
 PLAIN = {name: descent for name, descent in DESCENTS.items() if not descent.safeguard}
-
-
-def independence(project: Project, descent: Descent) -> None:
-    """A sample projects the same alone, among others, and in any slot."""
-    model, x0 = Net(), images()
-    whole = project(model, x0, descent)
-    orders = [torch.randperm(11, generator=torch.Generator().manual_seed(seed)) for seed in range(3)]
-    for rows in (*orders, torch.arange(3, 9), torch.tensor([7, 0, 0, 7, 7, 2])):  # as many slots: to the last bit
-        agree(project(model, x0[rows], descent), whole, rows, 0.0)
-    for slots in (1, 3, 11, 64):
-        agree(project(model, x0, replace(descent, slots=slots)), whole, torch.arange(11), BATCH_SIZES)
-    for row in range(11):
-        agree(project(model, x0[row : row + 1], descent), whole, torch.tensor([row]), BATCH_SIZES)
 
 
 def terms_belong_to_x(project: Project, descent: Descent) -> None:

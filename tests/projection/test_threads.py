@@ -1,4 +1,4 @@
-"""Threads side by side on a CPU change nothing but the time it takes."""
+"""Several threads on a CPU change nothing but the time it takes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from toys import DESCENTS, Net, holes, images, slow_decay
 
 from renormal.contracts import Images, Reconstruction
 from renormal.projection import project
-from renormal.projection.threads import lanes_of, side_by_side
+from renormal.projection.threads import in_threads, threads_for
 
 
 @pytest.fixture(params=[2, 3])
@@ -26,7 +26,7 @@ def threads(request: pytest.FixtureRequest) -> Iterator[int]:
 @pytest.mark.parametrize("name", DESCENTS)
 def test_the_same_numbers_to_the_last_bit(name: str, threads: int) -> None:
     descent, x0 = replace(DESCENTS[name], slots=2), images()
-    assert lanes_of(len(x0), 2, x0.device) == min(threads, len(x0) // 2)
+    assert threads_for(len(x0), 2, x0.device) == min(threads, len(x0) // 2)
     side = project(Net(), x0, descent, omega=holes())
     torch.set_num_threads(1)
     alone = project(Net(), x0, descent, omega=holes())
@@ -37,15 +37,15 @@ def test_the_same_numbers_to_the_last_bit(name: str, threads: int) -> None:
 def test_everybody_arrives_once_and_the_threads_of_torch_are_given_back(threads: int) -> None:
     needed = [3, 0, 7, 1, 1, 12, 2, 0, 5]
     model, x0, descent = slow_decay(needed)
-    told: list[int] = []
-    result = project(model, x0, replace(descent, slots=2), finished=told.append)
+    finished: list[int] = []
+    result = project(model, x0, replace(descent, slots=2), finished=finished.append)
     assert result.steps.tolist() == needed
-    assert sum(told) == len(needed)
+    assert sum(finished) == len(needed)
     assert torch.get_num_threads() == threads
 
 
 class Broken(Net):
-    """Fails in one of the lanes."""
+    """Fails in one of the threads."""
 
     def reconstruct(self, x: Images) -> Reconstruction:
         if current_thread().name.endswith("_1"):
@@ -53,21 +53,21 @@ class Broken(Net):
         return super().reconstruct(x)
 
 
-def test_an_error_in_one_lane_ends_them_all(threads: int) -> None:
+def test_an_error_in_one_thread_ends_them_all(threads: int) -> None:
     descent = replace(DESCENTS["eq8_adam"], slots=1, max_steps=10**9)
     with pytest.raises(RuntimeError, match="out of memory"):
         project(Broken(), images(), descent)
     assert torch.get_num_threads() == threads
 
 
-def test_an_interrupt_abandons_the_lanes() -> None:
+def test_an_interrupt_abandons_the_threads() -> None:
     abandoned: list[bool] = []
 
     def interrupted(_: int) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        side_by_side(interrupted, [0, 1], lambda: abandoned.append(True))
+        in_threads(interrupted, [0, 1], lambda: abandoned.append(True))
     assert abandoned
 
 

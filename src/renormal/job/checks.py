@@ -11,7 +11,7 @@ from renormal.lit.columns import Columns
 from renormal.lit.datamodule import SourceData
 from renormal.lit.module import AutoencoderModule
 from renormal.lit.stage import CHOOSE, INPAINT, SAMPLE, STAGES, TEST, TRAIN
-from renormal.projection import Descent, LatentSearch, known_mask
+from renormal.projection import Checked, Descent, LatentSearch, known_mask
 
 
 def check_stages(config: DictConfig) -> None:
@@ -133,9 +133,8 @@ def try_score(score: Score, module: AutoencoderModule, image: Images) -> None:
 def check_energies(columns: Columns, module: AutoencoderModule) -> None:
     """The model has what each energy asks for."""
     for name, descent in columns.projections.items():
-        check = getattr(descent.energy, "check", None)
         try:
-            if check is not None:
-                check(module.model)
+            if isinstance(descent.energy, Checked):
+                descent.energy.check(module.model)
         except ValueError as error:
             raise ValueError(f"projections.{name}.energy: {error}") from error

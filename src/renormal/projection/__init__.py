@@ -1,5 +1,7 @@
 """The projection of arXiv 2002.03734: gradient descent on the input of an autoencoder. Needs torch and nothing else.
 
+`reference` is the paper in one function, `project` the same for many images at once:
+
 from renormal.projection import Descent, Threshold, project
 result = project(autoencoder, images, Descent(stop=Threshold(value=25.0)))
 result.x, result.steps, result.terms.total
@@ -8,7 +10,7 @@ result.x, result.steps, result.terms.total
 from renormal.projection.anogan import AnoGANEnergy
 from renormal.projection.descent import Descent, Settled, reconstruction_losses, settle
 from renormal.projection.direction import Adam, Gradient
-from renormal.projection.energy import L1, Energy, dssim, model_loss, squared_error
+from renormal.projection.energy import L1, Checked, Differentiable, Energy, dssim, model_loss, squared_error
 from renormal.projection.latent import LatentEnergy
 from renormal.projection.latent_start import Drawn, Encoded, LatentSearch, Start
 from renormal.projection.map_tv import ClippedGradient, TotalVariation
@@ -22,8 +24,10 @@ __all__ = [
     "Adam",
     "AnoGANEnergy",
     "AnyOf",
+    "Checked",
     "ClippedGradient",
     "Descent",
+    "Differentiable",
     "Drawn",
     "Encoded",
     "Energy",

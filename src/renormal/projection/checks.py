@@ -1,4 +1,4 @@
-"""What cannot be projected is refused before the first step."""
+"""Images and settings that cannot be projected raise ValueError before the first step."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def check_images(x0: Images, omega: Mask | None) -> None:
 
 
 def check_search(energy: Any, mask: UpdateMask, clamp: tuple[float, float] | None, stop: StopCriterion) -> None:
-    """Settings that have no meaning where z moves."""
+    """Raise ValueError for settings that have no meaning where z moves."""
     if not isinstance(energy, LatentSearch):
         return
     if mask is not no_mask or clamp is not None:
@@ -36,7 +36,7 @@ def check_search(energy: Any, mask: UpdateMask, clamp: tuple[float, float] | Non
 
 
 def check_fit(energy: Any, model: Any, omega: Mask | None) -> None:
-    """A search in z lacks nothing of the model, and is given no Ω."""
+    """Raise ValueError where the model lacks what a search in z needs, or where the search is given an Ω."""
     if isinstance(energy, LatentSearch):
         energy.check(model)
         if omega is not None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -34,8 +34,29 @@ def model_loss(x: Images, reconstruction: Reconstruction) -> PerSample:
     return reconstruction.loss
 
 
+@runtime_checkable
+class Checked(Protocol):
+    """An energy that needs more of a model than `reconstruct`: `check` raises ValueError for what the model lacks."""
+
+    def check(self, model: Any) -> None: ...
+    def __call__(self, model: Any, x: Tensor, x0: Images) -> EnergyTerms: ...
+
+
+@runtime_checkable
+class Differentiable(Protocol):
+    """An energy that works out ∇E itself, where that is cheaper than autograd.
+
+    written_for: the class whose E that is. A subclass may change E: it is left to autograd until it names itself here.
+    """
+
+    @property
+    def written_for(self) -> type: ...
+    def differentiate(self, model: Any, x: Tensor, x0: Images) -> tuple[EnergyTerms, Slope]: ...
+    def __call__(self, model: Any, x: Tensor, x0: Images) -> EnergyTerms: ...
+
+
 class Distance(Protocol):
-    """How far x is from x₀. The slope is ∂/∂x in memory of its own: written out, it is cheaper than autograd's."""
+    """How far x is from x₀. `slope` is ∂/∂x in new memory: written out, it is cheaper than autograd's."""
 
     def __call__(self, x: Images, x0: Images) -> PerSample: ...
     def slope(self, x: Images, x0: Images) -> Tensor: ...
@@ -56,9 +77,9 @@ class L1:
 class Energy:
     """E(x) = L_r(x) + λ‖x − x₀‖₁ (eq. 4).
 
-    detached: treat f(x) as a constant in the gradient, as every public code of the paper does; the default
-    differentiates through the network. kl_weight: β of a further term β·D_KL(q(z | x) ‖ p(z)), for variational models;
-    with 1, L_r + KL is the −ELBO. distance: what λ weighs, where it is not ‖x − x₀‖₁. The stop looks at L_r alone.
+    detached: f(x) is a constant in the gradient, as in every public code of the paper; the default differentiates
+    through the network. kl_weight: β of a further term β·D_KL(q(z | x) ‖ p(z)), for variational models; with 1,
+    L_r + KL is the −ELBO. distance: what λ weighs, where it is not ‖x − x₀‖₁. A threshold compares L_r alone.
     """
 
     loss: Loss = squared_error
@@ -87,9 +108,15 @@ class Energy:
         answer = self._reconstruct(model, x)
         return self._terms(self.loss(x, answer), self._kl(model, x, answer), x, x0, answer.image)
 
+    @property
+    def written_for(self) -> type:
+        return Energy
+
     def differentiate(self, model: Autoencoder, x: Images, x0: Images) -> tuple[EnergyTerms, Slope]:
-        """E and ∇E = ∂L_r/∂x + Jᵀ ∂L_r/∂f(x) + β ∂KL/∂x + λ sign(x − x₀): what of it needs no network is put together
-        where it is used, a few rows at a time."""
+        """E and ∇E = ∂L_r/∂x + Jᵀ ∂L_r/∂f(x) + β ∂KL/∂x + λ sign(x − x₀).
+
+        The terms that need no network are added where the gradient is used, a few rows at a time.
+        """
         inner, outer = x.detach().requires_grad_(), x.detach().requires_grad_()
         answer = self._reconstruct(model, inner)
         image = answer.image.detach().requires_grad_()
@@ -125,7 +152,7 @@ class Energy:
         return EnergyTerms(total if kl is None else total + self.kl_weight * kl, loss, distance, image)
 
     def _kl(self, model: Any, x: Images, answer: Reconstruction) -> PerSample | None:
-        """None where it does not count."""
+        """D_KL(q(z | x) ‖ p(z)); None where β is 0."""
         if not self.kl_weight:
             return None
         if answer.kl is not None:

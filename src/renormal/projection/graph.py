@@ -1,4 +1,4 @@
-"""One iteration of the descent as a CUDA graph: recorded once, then replayed without the host in between."""
+"""One iteration of the descent as a CUDA graph: recorded once, then replayed without waiting for the host."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ WARM_UP = 3  # iterations before the recording: allocator, cuDNN and lazily buil
 log = logging.getLogger("renormal")
 
 Step = Callable[[], None]
-Recorder = Callable[[Step], Step]  # runs a step once to record it, answers with what repeats it
+Recorder = Callable[[Step], Step]  # runs a step once to record it, returns what repeats it
 
 
 def replayed(step: Step, slots: Slots, record: Recorder | None = None) -> Step:
-    """What repeats `step` on `slots` from a recording, or `step` itself where it cannot be recorded.
+    """A function that repeats `step` on `slots` from a recording, or `step` itself where it cannot be recorded.
 
-    step: reads and rebinds the tensors of `slots`, whose shapes never change. The state after this call is the state
-    before it. record: how to record, a CUDA graph unless a test says otherwise.
+    step: reads and rebinds the tensors of `slots`, whose shapes never change. This call leaves the slots as they were.
+    record: how to record; None for a CUDA graph.
     """
     held = _tensors(slots)
     before = [tensor.clone() for tensor in held]
@@ -46,7 +46,7 @@ def replayed(step: Step, slots: Slots, record: Recorder | None = None) -> Step:
 
     try:
         repeat = (record or cuda_graph)(in_place)
-    except RuntimeError as error:  # a stop rule that looks at the host, a network that cannot be recorded
+    except RuntimeError as error:  # a stop rule that reads a value on the host, a network that cannot be recorded
         log.info("the descent runs step by step, its CUDA graph could not be recorded: %s", str(error).splitlines()[0])
         repeat = step
     rewind()
@@ -68,7 +68,7 @@ def cuda_graph(step: Step) -> Step:
 
 
 def _moves_on(new: Tensor, own: Tensor, held: list[Tensor]) -> bool:
-    """Whether a field's new value is another field's buffer, which may be overwritten first."""
+    """Whether the new value of a field is the buffer of another one, which may be overwritten first."""
     return new is not own and any(new is other for other in held)
 
 

@@ -17,14 +17,14 @@ log = logging.getLogger("renormal")
 
 
 def computing(device: torch.device, precision: str) -> torch.autocast:
-    """Autocast to bfloat16, or none: one around the call is not inherited."""
+    """Autocast to bfloat16, or none. The caller's own autocast is not inherited."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16")
 
 
 def settled_precision(precision: str, energy: Any, model: Autoencoder, x0: Images) -> str:
-    """What auto stands for: bfloat16 where the device is faster in it and L_r of these images survives it.
+    """bfloat16 or float32 for auto: bfloat16 where the device is faster in it and changes L_r by at most TOLERANCE.
 
-    x0: a few samples. Warns where accuracy forbids what the device could.
+    x0: a few samples. Warns where the device would be faster in bfloat16 and L_r forbids it.
     """
     if precision != "auto":
         return precision

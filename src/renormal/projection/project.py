@@ -12,12 +12,12 @@ from renormal.contracts import Autoencoder, EnergyTerms, Images, Mask, Projectio
 from renormal.functional.blocks import blocks, per_row
 from renormal.projection.checks import check_fit, check_images
 from renormal.projection.descent import Descent, Settled, settle
-from renormal.projection.energy import Slope
+from renormal.projection.energy import Differentiable, Slope
 from renormal.projection.graph import Step, replayed
 from renormal.projection.latent_start import LatentSearch, starting_point
 from renormal.projection.precision import computing
 from renormal.projection.slots import Queue, Slots
-from renormal.projection.threads import lanes_of, side_by_side, threads_of
+from renormal.projection.threads import in_threads, threads_for, torch_threads_shared
 from renormal.projection.trees import combine, where
 
 Observer = Callable[[Tensor, Tensor, Images, EnergyTerms], None]  # (sample indices, t of each, x, terms at x)
@@ -47,21 +47,21 @@ def project(
         x0, omega = x0.clone(), None if omega is None else omega.clone()
         settled = settle(descent, model, x0)
         width = min(settled.slots, len(x0))
-        lanes = lanes_of(len(x0), width, x0.device) if observe is None else 1
-        with threads_of(lanes):
-            queue = Queue(x0, _points(settled, model, x0), omega, settled.step_size, finished)
+        threads = threads_for(len(x0), width, x0.device) if observe is None else 1
+        with torch_threads_shared(threads):
+            queue = Queue(x0, _starting_points(settled, model, x0), omega, settled.step_size, finished)
             if width:
                 memory = settled.direction.start(queue.points[:width]), settled.stop.start(width, x0.device)
-                moving = [queue.open(width, memory) for _ in range(lanes)]
-                side_by_side(partial(_run, settled, model, queue, observe), moving, queue.close)
+                moving = [queue.open(width, memory) for _ in range(threads)]
+                in_threads(partial(_run, settled, model, queue, observe), moving, queue.close)
         return queue.result
 
 
 def _run(descent: Settled, model: Autoencoder, queue: Queue, observe: Observer | None, slots: Slots) -> None:
-    """One lane, until the queue and its slots are empty."""
+    """Iterate until the queue and these slots are empty: what one thread does."""
     with torch.inference_mode(False), torch.enable_grad():  # each thread has its own modes
-        watch = None if observe is None else partial(_watch, observe, queue, slots)
-        step: Step = partial(_iterate, descent, model, slots, watch)
+        report = None if observe is None else partial(_report, observe, queue, slots)
+        step: Step = partial(_iterate, descent, model, slots, report)
         if descent.graph and slots.x.device.type == "cuda" and observe is None:
             step = replayed(step, slots)
         while queue.exchange(slots):
@@ -69,8 +69,8 @@ def _run(descent: Settled, model: Autoencoder, queue: Queue, observe: Observer |
                 step()
 
 
-def _points(descent: Settled, model: Autoencoder, x0: Images) -> Tensor:
-    """Where each sample starts to move, in batches of the descent's size: not a bit depends on the others."""
+def _starting_points(descent: Settled, model: Autoencoder, x0: Images) -> Tensor:
+    """x0, or z₀ of each sample. Every batch has the size of the slots, so that no bit of z₀ depends on the others."""
     width = min(descent.slots, len(x0))
     if width == 0 or not isinstance(descent.energy, LatentSearch):
         return x0
@@ -81,37 +81,37 @@ def _points(descent: Settled, model: Autoencoder, x0: Images) -> Tensor:
         return torch.cat([*points, *([begin(x0[-width:])[-rest:]] if rest else [])])
 
 
-def _watch(observe: Observer, queue: Queue, slots: Slots, terms: EnergyTerms) -> None:
-    """Tell of the samples that still move, by the image that each of them has become."""
+def _report(observe: Observer, queue: Queue, slots: Slots, terms: EnergyTerms) -> None:
+    """Call the observer with the samples that still move and the image that each of them has become."""
     moving = (slots.sample >= 0) & ~slots.done
     x = queue.images(slots.x, terms)[moving]
     observe(slots.sample[moving], slots.steps[moving], x, EnergyTerms(*(term[moving] for term in terms)))
 
 
-def _iterate(descent: Settled, model: Autoencoder, slots: Slots, watch: Callable[[EnergyTerms], None] | None) -> None:
+def _iterate(descent: Settled, model: Autoencoder, slots: Slots, report: Callable[[EnergyTerms], None] | None) -> None:
     """One evaluation and one update of every slot. Nothing in it waits for a device."""
     terms, slope = _differentiate(descent, model, slots)
     with torch.no_grad():
-        if watch is not None:
-            watch(terms)
-        accepted = _judge(descent, slots, terms)
+        if report is not None:
+            report(terms)
+        accepted = _accept(descent, slots, terms)
         _move(descent, slots, slope, accepted)
 
 
 def _differentiate(descent: Settled, model: Autoencoder, slots: Slots) -> tuple[EnergyTerms, Slope]:
-    """E and ∇E at x. The sum over samples has each sample's own gradient, and no weight receives one."""
+    """E and ∇E at x: the gradient of Σ E over samples holds ∇E of each sample. No weight receives a gradient."""
     with computing(slots.x.device, descent.precision):
-        if "differentiate" in vars(type(descent.energy)):  # not inherited: a subclass may have changed E
-            written: tuple[EnergyTerms, Slope] = descent.energy.differentiate(model, slots.x, slots.x0)  # type: ignore[attr-defined]
-            return written
+        energy = descent.energy
+        if isinstance(energy, Differentiable) and energy.written_for is type(energy):
+            return energy.differentiate(model, slots.x, slots.x0)
         x = slots.x.detach().requires_grad_()
-        terms = descent.energy(model, x, slots.x0)
+        terms = energy(model, x, slots.x0)
         (gradient,) = torch.autograd.grad(terms.total.sum(), x)
         return EnergyTerms(*(term.detach() for term in terms)), gradient.__getitem__
 
 
-def _judge(descent: Settled, slots: Slots, terms: EnergyTerms) -> Tensor | None:
-    """Keep the points that are accepted (None: all) and decide who has arrived."""
+def _accept(descent: Settled, slots: Slots, terms: EnergyTerms) -> Tensor | None:
+    """Which points are accepted, None for all. Keeps them with their terms, and says which samples are done and why."""
     accepted = None if not descent.safeguard else (terms.total <= slots.terms.total) | (slots.steps == 0)
     if accepted is None:
         slots.kept, slots.spare = slots.x, slots.kept
@@ -129,29 +129,29 @@ def _judge(descent: Settled, slots: Slots, terms: EnergyTerms) -> Tensor | None:
 
 
 def _move(descent: Settled, slots: Slots, slope: Slope, accepted: Tensor | None) -> None:
-    """One update of the samples that are not done; a refused one goes back and tries half the way."""
+    """One update of the samples that are not done. A refused sample goes back to the last point, with half its α."""
     moving = ~slots.done
     clock = slots.clock + 1
     if accepted is not None:
         slots.step_size = torch.where(accepted, slots.step_size, slots.step_size / 2)
-    everyone = moving.device.type == "cpu" and bool(moving.all())  # elsewhere a look stalls the device
+    all_move = moving.device.type == "cpu" and bool(moving.all())  # a GPU would have to wait for the host
     for rows in blocks(slots.kept):
-        move = _way(descent, slots, rows, slope(rows), clock[rows], accepted)
+        move = _masked_direction(descent, slots, rows, slope(rows), clock[rows], accepted)
         kept, end = slots.kept[rows], slots.spare[rows]
         torch.addcmul(kept, move, per_row(slots.step_size[rows], kept), value=-1, out=end)
         if descent.clamp is not None:
             end.clamp_(*descent.clamp)
-        if not everyone:
+        if not all_move:
             end.copy_(torch.where(per_row(moving[rows], kept), end, kept))
     slots.x = slots.spare
     slots.steps = slots.steps + moving
     slots.clock = slots.clock + (moving if accepted is None else moving & accepted)
 
 
-def _way(
+def _masked_direction(
     descent: Settled, slots: Slots, rows: slice, gradient: Tensor, clock: Tensor, accepted: Tensor | None
 ) -> Tensor:
-    """direction ⊙ mask of these slots; the direction's memory moves on in its place."""
+    """direction ⊙ mask of these rows. The memory of the direction is updated in place."""
     memory = combine(lambda tensor: tensor[rows], slots.memory[0])
     before = memory if accepted is None else combine(Tensor.clone, memory)  # a refused update must not be remembered
     omega = None if slots.omega is None else slots.omega[rows]

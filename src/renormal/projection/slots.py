@@ -1,8 +1,8 @@
 """Which samples move now: a fixed number of slots, each with its sample's point, image, Ω, clock and memory.
 
-A stopped sample leaves and the next one enters, so that nobody waits for the slowest (continuous batching). The batch
-that the network sees never changes its shape: results do not depend on the order of the samples, and a graph of one
-step can be captured. When the queue is empty the last slots idle on what they hold.
+A sample that is done leaves its slot and the next one enters, so that no sample waits for the slowest (continuous
+batching). The batch that the network sees keeps its shape: results do not depend on the order of the samples, and one
+iteration can be recorded as a CUDA graph. When the queue is empty, a free slot keeps its old content and is ignored.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Slots:
     x: Tensor  # the point whose energy is asked for next: an image, or z
     omega: Mask | None
     kept: Tensor  # the last point that was accepted, with its terms and the move that leads on from it
-    spare: Tensor  # where the next point is written: memory that is asked for anew at each step costs more
+    spare: Tensor  # where the next point is written: allocating it at each step costs more
     terms: EnergyTerms
     move: Tensor
     step_size: PerSample  # α of each sample: the safeguard halves it
@@ -39,7 +39,7 @@ class Slots:
     fresh_memory: Any
     done: PerSample
     stopped: PerSample  # why it is done: a `Stopped`
-    energy_start: PerSample
+    energy_start: PerSample  # E at the first point of the sample
 
 
 class Queue:
@@ -75,11 +75,11 @@ class Queue:
         return points if self.points is self.x0 else terms.reconstructed
 
     def close(self) -> None:
-        """Nobody moves on, whoever is still in there."""
+        """End every descent at its next `exchange`, finished or not."""
         self.closed = True
 
     def open(self, count: int, memory: Any) -> Slots:
-        """Slots filled with the next samples. `memory` is what direction and stop start from."""
+        """Slots with the next `count` samples. memory: what direction and stop start from."""
         sample = slice(self.entered, self.entered + count)
         self.entered += count
         x0 = torch.empty_like(self.x0[sample]).copy_(self.x0[sample])
@@ -106,9 +106,9 @@ class Queue:
         )
 
     def exchange(self, slots: Slots) -> bool:
-        """Take the finished samples out and let the next ones in; whether anybody still moves.
+        """Take out the samples that are done and put the next ones in. False when no sample moves any more.
 
-        The one place where the device is waited for.
+        Nothing else waits for the device.
         """
         rows = (slots.done & (slots.sample >= 0)).nonzero().flatten()
         if len(rows):

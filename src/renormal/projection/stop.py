@@ -1,4 +1,4 @@
-"""When a sample has arrived: criteria that answer per sample and compose with `|`."""
+"""When a sample has arrived: criteria with one answer for each sample, to be joined by `|`."""
 
 from __future__ import annotations
 

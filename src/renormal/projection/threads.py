@@ -1,7 +1,7 @@
-"""Several descents side by side on one CPU: threads that each move slots of their own.
+"""Several threads on one CPU, each of which moves slots of its own.
 
-A small network cannot keep the threads of one operation busy; samples need nothing of each other, so that each thread
-takes some of them through whole iterations.
+A small network cannot keep several threads busy within one operation. Samples need nothing of each other, so each
+thread takes some of them through whole iterations.
 """
 
 from __future__ import annotations
@@ -16,35 +16,35 @@ import torch
 T = TypeVar("T")
 
 
-def lanes_of(samples: int, slots: int, device: torch.device) -> int:
-    """As many as torch has threads and as the samples fill; a GPU is filled by its slots."""
+def threads_for(samples: int, slots: int, device: torch.device) -> int:
+    """As many as torch has threads and as the samples fill; 1 on a GPU, which its slots fill."""
     return max(1, min(torch.get_num_threads(), samples // max(1, slots))) if device.type == "cpu" else 1
 
 
 @contextmanager
-def threads_of(lanes: int) -> Iterator[None]:
-    """One thread of torch for each of several lanes; a single one keeps them all."""
-    threads = torch.get_num_threads()
+def torch_threads_shared(threads: int) -> Iterator[None]:
+    """Inside: one thread of torch for each of several threads; a single one keeps all of them."""
+    before = torch.get_num_threads()
     try:
-        if lanes > 1:
+        if threads > 1:
             torch.set_num_threads(1)
         yield
     finally:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(before)
 
 
-def side_by_side(run: Callable[[T], None], lanes: Sequence[T], abandon: Callable[[], None]) -> None:
-    """Call `run` on each in a thread of its own. The first error ends all and is raised.
+def in_threads(run: Callable[[T], None], parts: Sequence[T], abandon: Callable[[], None]) -> None:
+    """Call `run` on each part in a thread of its own. The first error ends all of them and is raised.
 
     abandon: makes the other calls of `run` return soon.
     """
-    if len(lanes) == 1:
-        run(lanes[0])
+    if len(parts) == 1:
+        run(parts[0])
         return
-    with ThreadPoolExecutor(len(lanes), thread_name_prefix="lane") as pool:
+    with ThreadPoolExecutor(len(parts), thread_name_prefix="descent") as pool:
         try:
-            for lane in as_completed([pool.submit(run, lane) for lane in lanes]):
-                lane.result()
+            for call in as_completed([pool.submit(run, part) for part in parts]):
+                call.result()
         except BaseException:  # Ctrl-C too: the pool waits for its threads
             abandon()
             raise

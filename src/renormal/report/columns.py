@@ -68,5 +68,5 @@ def searches(records: Iterable[Record]) -> set[Column]:
         Column(record.model, name)
         for record in records
         for name, projection in record.config.get("projections", {}).items()
-        if "start" in projection.get("energy", {})
+        if "start" in projection.get("energy", {})  # a key that only energies of z have; no energy is built here
     }
