@@ -20,7 +20,7 @@ from renormal.functional.holes import psnr, square_holes
 from renormal.inspect.inpaint import descent_of
 from renormal.inspect.load import load
 from renormal.job.fingerprints import source_of
-from renormal.lit.datamodule import SourceData
+from renormal.lit.datamodule import Sizes, SourceData
 from renormal.lit.repairs import Damaged, damage
 from renormal.projection import Adam, Descent, Gradient, known_mask, project
 
@@ -39,7 +39,7 @@ def main() -> None:
     job = load(options.run)
     config = OmegaConf.create(job.record.config)
     config.data.source.root = options.root or config.data.source.root
-    data = SourceData(source_of(config), object_size=job.size, patch_size=job.size)
+    data = SourceData(source_of(config), sizes=Sizes(object=job.size))
     model = job.model.to(memory_format=torch.channels_last).requires_grad_(False)
     truth = data.training[: options.images].float() / 255
     damaged = damage(truth.contiguous(memory_format=torch.channels_last), square_holes, seed=SEED)

@@ -15,7 +15,7 @@ from renormal.choose.planted_set import planted_set, write_sheet
 from renormal.contracts import Batch
 from renormal.data import Augmentation, Item, Source, hold_out, stand_in
 from renormal.data.source import DataError
-from renormal.lit.datamodule import SourceData
+from renormal.lit.datamodule import Sizes, SourceData
 from renormal.lit.scoring import Scoring
 from renormal.metrics import AnomalyMetrics
 from renormal.models import VAE
@@ -35,7 +35,7 @@ from renormal.scores import DSSIM, SquaredError
 
 def data_of(root: Path, category: str, every: int = 3) -> SourceData:
     source = hold_out(stand_in(root, category, train=6, good=2, defective=1), every)
-    return SourceData(source, texture_size=128, object_size=32, patch_size=32, batch_size=4, epoch_images=8)
+    return SourceData(source, sizes=Sizes(128, 32, 32), batch_size=4, epoch_images=8)
 
 
 def net(channels: int) -> VAE:

@@ -86,7 +86,7 @@ def test_a_test_alone_does_not_ask_how_many_trained(place: Path, tmp_path: Path)
     shutil.copytree(folder_of(place, NAME), tmp_path / "run")
     before = (tmp_path / "run" / "record.json").stat().st_mtime_ns
     run_job(config_of(place, f"folder={tmp_path / 'run'}", "stages=[test]"))
-    assert (tmp_path / "run" / "record.json").stat().st_mtime_ns == before, "answered"
+    assert (tmp_path / "run" / "record.json").stat().st_mtime_ns == before, "the record was taken"
     run_job(config_of(place, f"folder={tmp_path / 'run'}", "stages=[test]", "rerun=true"))
     assert numbers(read_record(tmp_path / "run" / "record.json")) == numbers(
         read_record(folder_of(place, NAME) / "record.json")
@@ -167,7 +167,7 @@ def judging_rank(rank: int, place: Path) -> None:
     """Two ranks that do not agree on whether the job is done."""
     config, record = config_of(place, *TWO, f"folder={place / 'run'}"), place / "run" / "record.json"
     for seeing in (None, 1, 0):
-        job.answered = lambda *_, seeing=seeing: rank == seeing  # type: ignore[misc]
+        job.has_record = lambda *_, seeing=seeing: rank == seeing  # type: ignore[misc]
         run_job(config)
         torch.distributed.barrier()
         (place / f"{rank}-{seeing}").write_text(str(record.stat().st_mtime_ns))
@@ -186,7 +186,7 @@ def test_rank_0_judges_for_all(tmp_path: Path) -> None:
     [(["trainer=single"], 1), (TWO, 2), ([*TWO, "trainer.num_nodes=3"], 6), (["trainer.devices=[0,2]"], 2)],
 )
 def test_how_many_take_part(tmp_path: Path, overrides: list[str], count: int) -> None:
-    assert processes.processes(config_of(tmp_path, *overrides)) == count
+    assert processes.process_count(config_of(tmp_path, *overrides)) == count
 
 
 @pytest.mark.parametrize(

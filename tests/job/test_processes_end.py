@@ -63,7 +63,7 @@ def test_the_others_end_with_rank_0_whatever_they_wait_for(tmp_path: Path) -> No
 def beside(script: str, config: DictConfig, own: Callable[[], None], patch: pytest.MonkeyPatch) -> None:
     """Rank 0 does its own while rank 1 does what the script says."""
     patch.setattr(processes, "COMMAND", (sys.executable, "-c", f"import sys; sys.stdin.readline(); {script}"))
-    with processes.started(config):
+    with processes.other_ranks(config):
         own()
 
 

@@ -18,9 +18,10 @@ def sample(channels: int, size: int) -> dict[str, Any]:
     """An image of constant grey with a defect in the middle; maps of constant value."""
     regions = torch.zeros(size, size, dtype=torch.long)
     regions[size // 4 : size // 2, size // 4 : size // 2] = 1
-    grey = {name: torch.full((channels, size, size), value) for name, value in (("x0", 0.2), ("projected", 0.6))}
-    maps = {"baseline_map": torch.full((size, size), 0.1), "projected_map": torch.full((size, size), 0.4)}
-    return {**grey, "baseline": torch.full((channels, size, size), 0.4), **maps, "regions": regions, "limit": 0.4}
+    x0, baseline, projected = (torch.full((channels, size, size), value) for value in (0.2, 0.4, 0.6))
+    maps = [torch.full((size, size), value) for value in (0.1, 0.4)]
+    ends = {"baseline": (baseline, maps[0]), "projected": (projected, maps[1])}
+    return {"x0": x0, **ends, "regions": regions, "limit": 0.4}
 
 
 @pytest.mark.parametrize(("channels", "size"), [(1, 128), (3, 128), (3, 512)])
@@ -42,7 +43,7 @@ def test_tiles_stand_in_their_order(tmp_path: Path, channels: int, size: int, dt
 
 def test_the_maps_alone_hold_every_value_in_255_parts_of_the_limit(tmp_path: Path) -> None:
     tensors = sample(3, 32)
-    tensors["projected_map"] = torch.linspace(0, 0.5, 32).expand(32, -1)  # beyond the limit of 0.4 too
+    tensors["projected"] = (tensors["x0"], torch.linspace(0, 0.5, 32).expand(32, -1))  # beyond the limit of 0.4 too
     tensors["regions"][0, 0] = -1
     entry = write_panel(tmp_path / "panels", "test/bent/000.png", **tensors)
     greys = np.asarray(Image.open(tmp_path / entry["maps"]))
@@ -85,7 +86,7 @@ def test_a_limit_of_zero_is_refused() -> None:
 
 def test_the_entry_has_the_auroc_of_the_map_before_it_is_cut_into_255_parts(tmp_path: Path) -> None:
     tensors = sample(3, 32)
-    tensors["projected_map"] = torch.where(tensors["regions"] > 0, 2e-5, 1e-5)  # both black in 8 bits
+    tensors["projected"] = (tensors["x0"], torch.where(tensors["regions"] > 0, 2e-5, 1e-5))  # both black in 8 bits
     assert write_panel(tmp_path, "a.png", **tensors)["auroc"] == "1.000000"
 
 

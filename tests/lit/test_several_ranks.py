@@ -13,7 +13,7 @@ import torch
 
 from renormal.data import stand_in
 from renormal.lit.columns import Columns
-from renormal.lit.datamodule import SourceData
+from renormal.lit.datamodule import Sizes, SourceData
 from renormal.lit.drawing import Drawing
 from renormal.lit.module import AutoencoderModule
 from renormal.lit.projection_callback import ProjectionCallback
@@ -40,8 +40,8 @@ SPEED = ("seconds", "images_per_second", "image_steps_per_second")
 
 def data_of(root: Path, category: str, good: int, defective: int, settings: dict[str, int]) -> SourceData:
     source = stand_in(root / f"{good}-{defective}", category, train=70, good=good, defective=defective)
-    sizes = {"texture_size": 64, "object_size": 32, "patch_size": 32, "test_images": 3} | settings
-    return SourceData(source, batch_size=4, epoch_images=24, **sizes)
+    given: dict[str, Any] = {"test_images": 3, "batch_size": 4, "epoch_images": 24} | settings
+    return SourceData(source, sizes=Sizes(64, 32, 32), **given)
 
 
 def module_of(data: SourceData, optimizer: Any = None) -> AutoencoderModule:

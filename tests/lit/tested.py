@@ -13,7 +13,7 @@ import torch
 from renormal.contracts import Score
 from renormal.data import stand_in
 from renormal.lit.columns import Columns
-from renormal.lit.datamodule import SourceData
+from renormal.lit.datamodule import Sizes, SourceData
 from renormal.lit.module import AutoencoderModule
 from renormal.lit.projection_callback import ProjectionCallback
 from renormal.lit.scoring import Scoring
@@ -24,10 +24,9 @@ from renormal.scores import DSSIM
 DESCENTS = {"eq8_adam": Descent(max_steps=4), "eq8": Descent(direction=Gradient(), max_steps=4)}
 
 
-def data_of(root: Path, category: str, **settings: int) -> SourceData:
+def data_of(root: Path, category: str) -> SourceData:
     source = stand_in(root, category, train=6, good=2, defective=1)
-    sizes = {"texture_size": 64, "object_size": 32, "patch_size": 32} | settings
-    return SourceData(source, batch_size=4, epoch_images=8, test_images=2, **sizes)
+    return SourceData(source, sizes=Sizes(64, 32, 32), batch_size=4, epoch_images=8, test_images=2)
 
 
 def module_of(data: SourceData) -> AutoencoderModule:

@@ -18,7 +18,7 @@ from renormal.job.checks import check_sizes
 from renormal.job.environment import precision_of
 from renormal.job.rank import started_by_srun
 from renormal.lit.columns import Columns
-from renormal.lit.datamodule import SourceData
+from renormal.lit.datamodule import Sizes, SourceData
 from renormal.lit.module import AutoencoderModule
 from renormal.lit.stage import CHOOSE, TRAIN
 from renormal.lit.termination import EndAtOnce
@@ -30,9 +30,7 @@ def build_data(config: DictConfig, source: Source) -> SourceData:
     check_sizes(config, source.kind)
     data = SourceData(
         source,
-        texture_size=config.data.texture_size,
-        object_size=config.data.object_size,
-        patch_size=config.data.patch_size,
+        sizes=Sizes(config.data.texture_size, config.data.object_size, config.data.patch_size),
         channels=config.data.channels,
         batch_size=config.batch_size,
         epoch_images=config.data.epoch_images,

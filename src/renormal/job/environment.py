@@ -35,7 +35,7 @@ def device_name(device: torch.device) -> str:
 
 
 def commit() -> str:
-    """The checkout's commit, with + where files differ from it; empty where this file is in no checkout."""
+    """The commit of the checkout, with + where files differ from it; empty where there is no checkout."""
     git = ["git", "-C", str(Path(__file__).parent)]
     try:
         for command in (["ls-files", "--error-unmatch", Path(__file__).name], ["describe", "--always"]):

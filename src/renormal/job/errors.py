@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def in_one_line(error: BaseException) -> str:
-    """What happened, without a traceback: an error for the user says it all, others need their type."""
+    """What happened, without a traceback. An error that was not written for the user is named by its type."""
     error = first_cause(error)
     text = " ".join(str(error).split())
     return text if is_for_the_user(error) else f"{type(error).__name__}: {text}"
@@ -17,6 +17,6 @@ def first_cause(error: BaseException) -> BaseException:
 
 
 def is_for_the_user(error: BaseException) -> bool:
-    """Whether it was raised to be read: those of Python's own kinds of ValueError are mistakes of the program."""
+    """Whether its message was written for the user: plain ValueErrors and ours are, Python's own subclasses are not."""
     kind = type(first_cause(error))
     return kind is ValueError or (issubclass(kind, ValueError) and kind.__module__.startswith("renormal."))

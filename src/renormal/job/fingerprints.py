@@ -13,7 +13,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from renormal.data import Item, Source, hold_out
-from renormal.job.processes import processes
+from renormal.job.processes import process_count
 from renormal.report.former_names import former
 from renormal.report.record import FILE, read_record
 
@@ -60,20 +60,20 @@ log = logging.getLogger("renormal")
 
 
 def source_of(config: DictConfig) -> Source:
-    """The files of this config's data, those to choose settings on apart."""
+    """The files of this config's data. Those kept for choosing settings are in `spare`."""
     source: Source = instantiate(config.data.source, _convert_="all")
     return hold_out(source, config.choose.holdout)
 
 
 def fingerprints(config: DictConfig, source: Source, precision: str) -> dict[str, str]:
-    """What the record of this config would answer to. A checkpoint given by hand counts with its content.
+    """The digests of this config's training and test. A checkpoint that is given counts with its content.
 
     precision: of the training; a machine that only submits jobs does not know what auto will be: possible_precisions.
     The number of processes that train stands behind the training's digest: a test alone gives the same on any number.
     """
     one = {"trainer.devices": 1}  # of the digest since the first record
     training = [parts(config, TRAINING) | one, precision, listing(source, source.train)]
-    count = processes(config)
+    count = process_count(config)
     suffix = "" if count == 1 or "train" not in config.stages else f"{RANKS}{count}"
     tested = [*TEST, "scores"] if config.scores else [*TEST]  # a table of one score has the digest that it always had
     tested += [stage for stage in ("inpaint", "sample") if stage in config.stages]
@@ -83,7 +83,7 @@ def fingerprints(config: DictConfig, source: Source, precision: str) -> dict[str
 
 
 def possible_precisions(config: DictConfig) -> tuple[str, ...]:
-    """trainer.precision, and where that is auto, everything that a device may make of it."""
+    """trainer.precision; for auto, every precision that a device may take."""
     return PRECISIONS if config.trainer.precision == "auto" else (str(config.trainer.precision),)
 
 
@@ -96,7 +96,7 @@ def chosen(config: DictConfig, source: Source) -> list[Any]:
 
 
 def answers(found: dict[str, str], wanted: dict[str, str], config: DictConfig) -> bool:
-    """Whether a record with these fingerprints is what the config would leave."""
+    """Whether a record with the digests `found` is the record of this config, whose digests are `wanted`."""
     same = found.get("training", "") == wanted["training"]
     if "train" not in config.stages:
         same = same_weights(found.get("training", ""), wanted["training"])
@@ -108,8 +108,11 @@ def same_weights(one: str, other: str) -> bool:
     return one.partition(RANKS)[0] == other.partition(RANKS)[0]
 
 
-def answered(config: DictConfig, folder: Path, hashes: dict[str, str]) -> bool:
-    """Whether a record of this very config lies there, and is not to be repeated. One that cannot be read is none."""
+def has_record(config: DictConfig, folder: Path, hashes: dict[str, str]) -> bool:
+    """Whether the folder holds the record of this config, and rerun=true does not ask for another.
+
+    A record that cannot be read will be replaced.
+    """
     path = folder / FILE
     if config.rerun or not path.is_file():
         return False
@@ -130,12 +133,12 @@ def parts(config: DictConfig, keys: Iterable[str]) -> dict[str, Any]:
 
 def _stripped(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _stripped(item) for key, item in value.items() if not _silent(key, item)}
+        return {key: _stripped(item) for key, item in value.items() if not _neutral(key, item)}
     return [_stripped(item) for item in value] if isinstance(value, list) else value
 
 
-def _silent(key: str, item: Any) -> bool:
-    """Whether the entry says nothing about the numbers."""
+def _neutral(key: str, item: Any) -> bool:
+    """Whether the entry does not decide the numbers."""
     return key in ELSEWHERE or (key in NEUTRAL and item == NEUTRAL[key])
 
 

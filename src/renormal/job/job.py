@@ -21,9 +21,9 @@ from renormal.job.build import build_columns, build_data, build_module, build_tr
 from renormal.job.checkpoints import load
 from renormal.job.checks import check_columns, check_stages
 from renormal.job.environment import filter_messages, make_sums_reproducible, precision_of, reuse_freed_memory
-from renormal.job.fingerprints import answered, fingerprints, source_of
+from renormal.job.fingerprints import fingerprints, has_record, source_of
 from renormal.job.loggers import logging_to
-from renormal.job.processes import first_rank_decides, processes, started
+from renormal.job.processes import first_rank_decides, other_ranks, process_count
 from renormal.job.rank import started_elsewhere
 from renormal.job.recording import headline, record_of
 from renormal.job.stages import Watchers, build_stages
@@ -49,7 +49,7 @@ def run_job(config: DictConfig, *, line: int = 0, report: Report | None = None) 
     folder, source = Path(config.folder), source_of(config)
     hashes = fingerprints(config, source, precision_of(config))
     filter_messages()
-    alone = processes(config) == 1 or not started_elsewhere()  # otherwise the first rank decides, once the ranks met
+    alone = process_count(config) == 1 or not started_elsewhere()  # else the first rank decides, below
     if alone and finished(config, folder, hashes):
         return
     if report:
@@ -61,7 +61,7 @@ def run_job(config: DictConfig, *, line: int = 0, report: Report | None = None) 
     make_sums_reproducible()
     L.seed_everything(config.seed, workers=True, verbose=False)
     bar = Progress(f"{config.model.name}/{config.data.category}/{config.seed}", line=line, enabled=config.progress)
-    with started(config):
+    with other_ranks(config):
         perform(config, source, hashes, bar, [StateReport(report)] if report else [])
 
 
@@ -93,14 +93,13 @@ def perform(
                 found |= stage.run(work, found)
         if any(stage.recorded for stage in stages) and trainer.is_global_zero:
             write_samples(folder, found.rows)
-            record = record_of(config, work, found, watchers.clock.report(), seconds, hashes)
-            write_record(folder, record)
-            log.info("%s: %s in %.0f s", shown(folder), headline(record), sum(seconds.values()))
+            write_record(folder, record_of(config, work, found, watchers.clock.report(), seconds, hashes))
+            log.info("%s: %s in %.0f s", shown(folder), headline(found), sum(seconds.values()))
 
 
 def finished(config: DictConfig, folder: Path, hashes: dict[str, str]) -> bool:
     """Whether the record of this config is there already, in a line of the log."""
-    if answered(config, folder, hashes):
+    if has_record(config, folder, hashes):
         log.info("%s already has the record of this config (rerun=true repeats it)", shown(folder))
         return True
     if (folder / FILE).is_file() and not config.rerun:

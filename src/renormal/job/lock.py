@@ -17,12 +17,16 @@ WITHOUT_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 
 
 class BusyError(ValueError):
-    """Another process works in that folder."""
+    """Another process holds the lock of that folder."""
 
 
 @contextmanager
 def locked(path: Path, *, patience: float) -> Iterator[None]:
-    """The kernel's lock: it ends with its process, whatever ended that, so none can be stale."""
+    """Hold the lock during the block, and write this process's name into the file.
+
+    The kernel releases the lock when the process ends, however it ends. patience: seconds to wait for the lock; then
+    BusyError names the process that holds it.
+    """
     with path.open("a+") as file:
         if not _taken(file.fileno(), time.monotonic() + patience):
             file.seek(0)
@@ -50,7 +54,7 @@ def _taken(descriptor: int, deadline: float) -> bool:
 
 
 def holder(folder: Path) -> str | None:
-    """Who works in that folder now, None for nobody."""
+    """The name of the process that holds the lock of that folder, None for none."""
     try:
         with locked(folder / LOCK, patience=0.0):
             return None

@@ -1,4 +1,4 @@
-"""Where a job logs to: opened together, told the config, closed whether the job ends well or not."""
+"""The loggers of a job: all get the config, and all are closed at its end, however it ends."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from renormal.report.record import pathless
 
 @contextmanager
 def logging_to(config: DictConfig, folder: Path, hashes: dict[str, str]) -> Iterator[list[Logger]]:
-    """Every logger of the config; at the end each hears "finished", "failed", or "aborted" where somebody broke off."""
+    """Every logger of the config. Each is closed as "finished", "failed" or, after an interruption, "aborted"."""
     loggers = build_loggers(config, run_id(config, folder, hashes))
     status = "aborted"
     try:
@@ -34,7 +34,7 @@ def logging_to(config: DictConfig, folder: Path, hashes: dict[str, str]) -> Iter
 
 
 def build_loggers(config: DictConfig, identity: str) -> list[Logger]:
-    """One for each entry; an entry with an `id` of null goes on in the run of that identity."""
+    """One for each entry of the config. An entry whose `id` is null gets this identity, and goes on in its run."""
     loggers = []
     for entry in config.logger.values():
         own = {"id": identity} if entry.get("id", "") is None else {}
@@ -43,7 +43,7 @@ def build_loggers(config: DictConfig, identity: str) -> list[Logger]:
 
 
 def run_id(config: DictConfig, folder: Path, hashes: dict[str, str]) -> str:
-    """The same for a job that goes on, another for other numbers, another folder, and a training that is repeated."""
+    """The same for a job that goes on; another one for other numbers, another folder, or a repeated training."""
     again = secrets.token_hex(8) if config.rerun and "train" in config.stages else ""
     parts = [str(folder.resolve()), hashes["training"], hashes["test"], again]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""A job's process that is not its first: it reads the config from rank 0, and ends when rank 0 does."""
+"""A process of a job that is not rank 0: it reads the config from rank 0, and ends when rank 0 does."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from renormal.job.processes import NAME
 
 
 def main() -> None:
-    """What each of the others does: the same job, as a rank that says nothing."""
+    """Run the job of the config that stands in the first line of stdin."""
     config = OmegaConf.create(json.loads(sys.stdin.readline()))
     OmegaConf.set_readonly(config, True)
     threading.Thread(target=end_with_rank_zero, daemon=True).start()
@@ -27,14 +27,14 @@ def main() -> None:
 
 
 def leave() -> None:
-    """At once: threads of the group that are torn down with the interpreter abort the process now and then."""
+    """End at once. At an ordinary end the threads of the process group now and then abort the process."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
 
 
 def end_with_rank_zero() -> None:
-    os.read(0, 1)  # answers when the pipe breaks
+    os.read(0, 1)  # returns when rank 0 has ended
     os._exit(1)
 
 

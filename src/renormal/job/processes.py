@@ -1,8 +1,8 @@
 """Several processes for one job: who starts them, and how they end together.
 
-Rank 0 is the command itself. srun and torchrun start the other ranks themselves. Where neither is at work, rank 0
-starts `other_rank` once for each and hands over the resolved config through a pipe: no command line is parsed again.
-Each of them lives as long as its pipe.
+Rank 0 is the command itself. srun and torchrun start the other ranks themselves. Otherwise rank 0 starts `other_rank`
+once for each and sends the resolved config through a pipe: no command line is parsed again. Another rank ends when its
+pipe closes, which happens when rank 0 ends.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ COMMAND = (sys.executable, "-P", "-m", "renormal.job.other_rank")  # P: no modul
 NOTICE = 5.0  # seconds between the end of a connection and that of the process at its other end, ours
 PATIENCE = 30.0  # seconds that rank 0 has to end by itself once another has failed, ours: a GPU may wait for ever
 T = TypeVar("T")
-NAME = "renormal: "  # how a line for people begins
+NAME = "renormal: "  # begins the line in which a process says why it ended
 
 
-def processes(config: DictConfig) -> int:
-    """How many take part in one training: it is part of the recipe."""
+def process_count(config: DictConfig) -> int:
+    """Processes of a training, on all nodes. They are part of the recipe: each sees other batches."""
     devices, nodes = config.trainer.devices, OmegaConf.select(config, "trainer.num_nodes") or 1
     count = len(devices) if OmegaConf.is_list(devices) else devices
     if not isinstance(count, int) or count < 1:
@@ -46,8 +46,8 @@ def processes(config: DictConfig) -> int:
     return count * int(nodes)
 
 
-class Other:
-    """One of the other processes. What it prints is kept until it fails."""
+class OtherRank:
+    """A process of the job that is not rank 0. What it prints is kept, and read where it fails."""
 
     def __init__(self, number: int, config: str, environment: Mapping[str, str]) -> None:
         self.number = number
@@ -68,8 +68,8 @@ class Other:
     def failed(self) -> bool:
         return self.process.poll() not in (None, 0)
 
-    def why(self, folder: Path) -> str:
-        """In one line; a traceback is kept in a file."""
+    def reason(self, folder: Path) -> str:
+        """Why it failed, in one line. A traceback is written into a file of the job's folder."""
         self.output.seek(0)
         text = self.output.read().decode(errors="replace").strip()
         code, last = self.process.returncode, (text.splitlines() or [""])[-1]
@@ -83,7 +83,7 @@ class Other:
         return f"rank {self.number} {how}, {path} has its last words: {portable(last)}"
 
     def end(self) -> None:
-        """Now, whatever it is doing."""
+        """Kill it, whatever it is doing."""
         self.process.kill()
         self.process.wait()
         assert self.process.stdin is not None
@@ -92,19 +92,19 @@ class Other:
 
 
 def first_rank_decides(trainer: Trainer, answer: Callable[[], T]) -> T:
-    """Rank 0's answer, on every rank: two that look at one folder may see it before and after a change."""
+    """Rank 0's answer, on every rank: of two ranks that read one folder, one may read it before a change, one after."""
     own = answer() if trainer.is_global_zero else None
     whole: T = trainer.strategy.broadcast(own)  # type: ignore[assignment]
     return whole
 
 
 @contextmanager
-def started(config: DictConfig) -> Iterator[None]:
-    """The other processes of this job, from here on until it ends; nothing where they run already or none is needed.
+def other_ranks(config: DictConfig) -> Iterator[None]:
+    """Start the other processes of this job, and end them with the block. Does nothing where they run already.
 
-    One that fails ends the job: ValueError says in one line which, and why.
+    Where one of them fails the job ends: ValueError says in one line which, and why.
     """
-    count = processes(config)
+    count = process_count(config)
     if count == 1 or started_elsewhere():
         yield
         return
@@ -114,16 +114,16 @@ def started(config: DictConfig) -> Iterator[None]:
     meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "NODE_RANK": "0"}
     if sys.platform == "linux":
         meeting["GLOO_SOCKET_IFNAME"] = "lo"  # else the network that the host's name belongs to
-    with environment({**meeting, LOCAL_RANK: "0"}):
-        others = [Other(number, text, meeting) for number in range(1, count)]
+    with variables_set({**meeting, LOCAL_RANK: "0"}):
+        others = [OtherRank(number, text, meeting) for number in range(1, count)]
         over = threading.Event()
-        threading.Thread(target=watch, args=(others, over, folder), daemon=True).start()
+        threading.Thread(target=end_with_any, args=(others, over, folder), daemon=True).start()
         try:
             yield
-            part(others)
+            end_together(others)
         except (RuntimeError, SystemExit, KeyboardInterrupt) as error:
-            if lost := first_lost(others, NOTICE if isinstance(error, RuntimeError) else 0.0):
-                raise ValueError(lost.why(folder)) from error
+            if failed := first_failed(others, NOTICE if isinstance(error, RuntimeError) else 0.0):
+                raise ValueError(failed.reason(folder)) from error
             raise
         finally:
             over.set()
@@ -131,8 +131,8 @@ def started(config: DictConfig) -> Iterator[None]:
                 other.end()
 
 
-def part(others: list[Other]) -> None:
-    """Everybody has done their share: leave the group, and wait for the others' last lines."""
+def end_together(others: list[OtherRank]) -> None:
+    """Leave the process group once the work is done, and wait for the other ranks to end."""
     import torch.distributed
 
     if torch.distributed.is_initialized():
@@ -144,31 +144,31 @@ def part(others: list[Other]) -> None:
             raise RuntimeError("a rank failed after its work was done")
 
 
-def first_lost(others: list[Other], seconds: float) -> Other | None:
-    """The first that has failed within so many seconds."""
+def first_failed(others: list[OtherRank], seconds: float) -> OtherRank | None:
+    """The first that fails within so many seconds."""
     end = time.monotonic() + seconds
     while True:
-        lost = next((other for other in others if other.failed), None)
-        if lost or time.monotonic() >= end:
-            return lost
+        failed = next((other for other in others if other.failed), None)
+        if failed or time.monotonic() >= end:
+            return failed
         time.sleep(0.1)
 
 
-def watch(others: list[Other], over: threading.Event, folder: Path) -> None:
-    """Rank 0 would go on with its own share of a test, or wait on a GPU for ever, when another is gone."""
+def end_with_any(others: list[OtherRank], over: threading.Event, folder: Path) -> None:
+    """End this process where another rank fails: it would finish its share of a test, or wait on a GPU for ever."""
     while not over.wait(1.0):
-        lost = first_lost(others, 0.0)
-        if lost is None or over.wait(NOTICE):
+        failed = first_failed(others, 0.0)
+        if failed is None or over.wait(NOTICE):
             continue
         _thread.interrupt_main()
         if not over.wait(PATIENCE):
-            print(f"{NAME}{lost.why(folder)}", file=sys.stderr, flush=True)
+            print(f"{NAME}{failed.reason(folder)}", file=sys.stderr, flush=True)
             os._exit(1)
 
 
 @contextmanager
-def environment(names: Mapping[str, str]) -> Iterator[None]:
-    """These variables set, and afterwards as they were."""
+def variables_set(names: Mapping[str, str]) -> Iterator[None]:
+    """Set these environment variables during the block."""
     before = {name: os.environ.get(name) for name in names}
     os.environ.update(names)
     try:

@@ -1,12 +1,16 @@
-"""What a finished job says of itself: its record, and a line of the log."""
+"""What a finished job leaves: its record, and a line of the log."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import lightning as L
 import torch
 from omegaconf import DictConfig, OmegaConf
 
 from renormal.contracts import REPAIRED
 from renormal.job.environment import commit, device_name, precision_of, versions
+from renormal.lit.datamodule import SourceData
 from renormal.lit.stage import Found, Work
 from renormal.report.record import Record
 
@@ -19,43 +23,22 @@ def record_of(
     seconds: dict[str, float],
     hashes: dict[str, str],
 ) -> Record:
-    """What the stages found, and everything that decided it.
-
-    training: images, seconds and last losses of the training. seconds: by stage. hashes: of the config.
-    """
-    trainer, data = work.trainer, work.data
-    resolved = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(resolved, dict)
-    good = data.test.defects.count("good")
+    """What the stages found, and what decided it. training: of the clock. seconds: by stage. hashes: of the config."""
     return Record(
         name=config.name,
         model=config.model.name,
-        category=data.source.name,
-        kind=data.source.kind,
+        category=work.data.source.name,
+        kind=work.data.source.kind,
         seed=config.seed,
         metrics=dict(found.metrics),
         projections=dict(found.projections),
         seconds=seconds,
         training=training,
-        data={
-            "train_images": len(data.training),
-            "test_good": good,
-            "test_defective": len(data.test.defects) - good,
-            "size": data.size,
-            "channels": data.channels,
-            "fit": data.source.fit,
-            "note": config.data.notes.get(data.source.name, ""),
-        },
-        device={
-            "name": device_name(trainer.strategy.root_device),
-            "type": trainer.strategy.root_device.type,
-            "threads": torch.get_num_threads(),
-            "precision": precision_of(config),
-            "count": trainer.world_size,
-        },
+        data=_data(config, work.data),
+        device=_device(config, work.trainer),
         versions=versions(),
         commit=commit(),
-        config={str(key): value for key, value in resolved.items()},
+        config=_resolved(config),
         hashes=hashes,
         curves=dict(found.curves),
         choice=dict(found.choice),
@@ -63,11 +46,40 @@ def record_of(
     )
 
 
-def headline(record: Record) -> str:
-    """Each method's pixel AUROC in a line; else PSNR in the first kind of hole, or the distance of new codes."""
-    nouns = ["/pixel_auroc", *(f"/{key.removeprefix(REPAIRED)}_psnr_hole" for key in record.curves), "/frechet_z"]
-    found = {noun: {key: value for key, value in record.metrics.items() if key.endswith(noun)} for noun in nouns}
-    noun = next((noun for noun in nouns if found[noun]), nouns[0])
+def _data(config: DictConfig, data: SourceData) -> dict[str, Any]:
+    good = data.test.defects.count("good")
+    return {
+        "train_images": len(data.training),
+        "test_good": good,
+        "test_defective": len(data.test.defects) - good,
+        "size": data.size,
+        "channels": data.channels,
+        "fit": data.source.fit,
+        "note": config.data.notes.get(data.source.name, ""),
+    }
+
+
+def _device(config: DictConfig, trainer: L.Trainer) -> dict[str, Any]:
+    return {
+        "name": device_name(trainer.strategy.root_device),
+        "type": trainer.strategy.root_device.type,
+        "threads": torch.get_num_threads(),
+        "precision": precision_of(config),
+        "count": trainer.world_size,
+    }
+
+
+def _resolved(config: DictConfig) -> dict[str, Any]:
+    resolved = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(resolved, dict)
+    return {str(key): value for key, value in resolved.items()}
+
+
+def headline(found: Found) -> str:
+    """The pixel AUROC of each method; without one PSNR in the first kind of hole, or the distance of drawn codes."""
+    nouns = ["/pixel_auroc", *(f"/{key.removeprefix(REPAIRED)}_psnr_hole" for key in found.curves), "/frechet_z"]
+    values_of = {noun: {key: value for key, value in found.metrics.items() if key.endswith(noun)} for noun in nouns}
+    noun = next((noun for noun in nouns if values_of[noun]), nouns[0])
     named = noun.strip("/").replace("_", " ").replace("auroc", "AUROC")
-    values = ", ".join(f"{key.split('/')[0]} {value:.3f}" for key, value in found[noun].items())
+    values = ", ".join(f"{key.split('/')[0]} {value:.3f}" for key, value in values_of[noun].items())
     return f"{named} {values or 'undefined, no masks'}"

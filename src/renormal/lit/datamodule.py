@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import lightning as L
 import torch
@@ -16,10 +17,17 @@ from renormal.data.transforms import TrainingBatches
 from renormal.functional.tiles import cut
 
 
+class Sizes(NamedTuple):
+    """Sides in pixels: of images of textures and of objects, and of the patches of a texture that the model sees."""
+
+    texture: int = 512
+    object: int = 128
+    patch: int = 128
+
+
 class SourceData(L.LightningDataModule):
     """Everything that training and testing read of one source, decoded once and kept as uint8.
 
-    texture_size, object_size: side to which images are reduced. patch_size: side of what the model sees of a texture.
     channels: 1, 3, or None for what the files have. epoch_images: images an epoch, a sampler's length. test_images:
     test images in one call of the projection.
     """
@@ -28,9 +36,7 @@ class SourceData(L.LightningDataModule):
         self,
         source: Source,
         *,
-        texture_size: int = 512,
-        object_size: int = 128,
-        patch_size: int = 128,
+        sizes: Sizes | None = None,
         channels: int | None = None,
         batch_size: int = 128,
         epoch_images: int = 10_000,
@@ -42,8 +48,8 @@ class SourceData(L.LightningDataModule):
             if value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
         self.source, self.seed = source, seed
-        self.size = texture_size if source.kind == "texture" else object_size
-        self.patch_size = patch_size if source.kind == "texture" else object_size
+        texture, whole, patch = sizes or Sizes()
+        self.size, self.patch_size = (texture, patch) if source.kind == "texture" else (whole, whole)
         self.channels = channels if channels is not None else channels_of(source)
         self.batch_size, self.epoch_images, self.test_images = batch_size, epoch_images, test_images
         self._training: Tensor | None = None

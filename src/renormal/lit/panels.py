@@ -39,32 +39,31 @@ def write_panel(
     name: str,
     *,
     x0: Picture,
-    baseline: Picture | None,
-    projected: Picture,
-    baseline_map: Map | None,
-    projected_map: Map,
+    baseline: tuple[Picture, Map] | None,
+    projected: tuple[Picture, Map],
     regions: Annotated[Tensor, "(H, W), integer"],
     limit: float,
 ) -> dict[str, str]:
-    """Write `folder/<name>.png` to look at and `folder/<name>-maps.png` to set thresholds in; return the entry of both.
+    """Write `folder/<name>.png` for people and `folder/<name>-maps.png` for thresholds; return the record's entry.
 
-    Both maps are on one scale from 0 to `limit`: in colours in the first, as 8-bit grey in the second, which reads
-    map of f(x0) | map of x_N | truth. Without an f(x0) its places are black, and the entry does not name them. Where
-    the truth has both kinds of pixels the entry says how well the map of x_N tells them apart, "auroc".
+    baseline, projected: f(x0) and x_N, each with its map. Both maps are on one scale from 0 to `limit`: in colours in
+    the first file, as 8-bit grey in the second, which reads map of f(x0) | map of x_N | truth. Without an f(x0) its
+    places are black. Where the truth has both kinds of pixels the entry has the pixel AUROC of the map of x_N.
     """
     names = TILES if baseline is not None else tuple("" if "f(x0)" in name else name for name in TILES)
-    baseline = torch.zeros_like(x0) if baseline is None else baseline
-    baseline_map = torch.zeros_like(projected_map) if baseline_map is None else baseline_map
-    tiles = [pixels(x0), pixels(baseline), pixels(projected), heat(baseline_map, limit), heat(projected_map, limit)]
+    end, end_map = projected
+    before, before_map = baseline or (torch.zeros_like(x0), torch.zeros_like(end_map))
+    tiles = [pixels(x0), pixels(before), pixels(end), heat(before_map, limit), heat(end_map, limit)]
     strip = np.concatenate([*tiles, outlined(pixels(x0), regions)], axis=1)
     file = folder / f"{plain(name)}.png"
     write_png(file, strip)
-    greys = np.concatenate([grey(baseline_map, limit), grey(projected_map, limit), truth(regions)], axis=1)
+    greys = np.concatenate([grey(before_map, limit), grey(end_map, limit), truth(regions)], axis=1)
     maps = folder / f"{plain(name)}-maps.png"
     write_png(maps, greys)
     entry = {"file": f"{folder.name}/{file.name}", "maps": f"{folder.name}/{maps.name}"}
     entry |= {"tiles": " | ".join(names), "limit": f"{limit:g}"}
-    return entry if (auroc := image_pixel_auroc(projected_map, regions)) is None else entry | {"auroc": f"{auroc:.6f}"}
+    auroc = image_pixel_auroc(end_map, regions)
+    return entry if auroc is None else entry | {"auroc": f"{auroc:.6f}"}
 
 
 def draw(
@@ -76,10 +75,8 @@ def draw(
         folder,
         f"{name}-{told_apart(path)}",
         x0=sample.image[row],
-        baseline=given and given[0][row],
-        projected=whole[name][0][row],
-        baseline_map=given and given[1][row],
-        projected_map=whole[name][1][row],
+        baseline=given and (given[0][row], given[1][row]),
+        projected=(whole[name][0][row], whole[name][1][row]),
         regions=sample.regions[row],
         limit=limit,
     )

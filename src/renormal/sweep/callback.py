@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from renormal.job.errors import in_one_line, is_for_the_user
-from renormal.job.fingerprints import answered, fingerprints, possible_precisions, source_of
+from renormal.job.fingerprints import fingerprints, has_record, possible_precisions, source_of
 from renormal.job.lock import LOCK, BusyError, locked
 from renormal.job.state import FILE, read_state
 from renormal.sweep.overrides import complaints
@@ -96,7 +96,7 @@ def look_at(config: DictConfig) -> dict[tuple[str, ...], Job]:
         if key not in sources:
             sources[key] = source_of(job)
         names = (fingerprints(job, sources[key], precision) for precision in possible_precisions(job))
-        done = any(answered(job, folder, hashes) for hashes in names)
+        done = any(has_record(job, folder, hashes) for hashes in names)
         jobs[tuple(overrides)] = Job(tuple(overrides), name, folder, done)
     return jobs
 
