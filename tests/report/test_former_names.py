@@ -11,7 +11,7 @@ from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 
-from renormal.report.former_names import CHOICES, KEYS, WORDS, command_line
+from renormal.report.former_names import CHOICES, ENTRIES, KEYS, command_line
 from renormal.run import CONF
 from renormal.sweep.callback import swept
 
@@ -121,7 +121,7 @@ def test_what_the_tables_name_today_exists() -> None:
             assert all((CONF / group / f"{name}.yaml").is_file() for name in names), said
         assert not [former for former in choices if (CONF / group / f"{former}.yaml").is_file()]
     assert all(len(today.split(".")) == len(former.split(".")) for today, former in KEYS.items())
-    assert WORDS["stages"].keys() <= {"train", "choose", "test", "inpaint", "sample"}
+    assert ENTRIES["stages"].keys() <= {"train", "choose", "test", "inpaint", "sample"}
 
 
 def test_the_command_prints_the_line_and_runs_what_it_names(tmp_path: Path) -> None:

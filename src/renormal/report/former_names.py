@@ -18,7 +18,7 @@ TARGETS = {  # `_target_` or `path` in the config → its former name
     "renormal.choose.strategies.Grid": "renormal.search.Grid",
     "renormal.choose.strategies.Optuna": "renormal.search.Optuna",
 }
-WORDS = {  # place in the config → words of that list, each with its former name
+ENTRIES = {  # place in the config → entries of that list, each with its former name
     "stages": {"choose": "calibrate"},
     "test.drawn": {"chosen": "calibrated"},
 }
@@ -58,16 +58,16 @@ class Names(NamedTuple):
 
     keys: Mapping[str, str]
     targets: Mapping[str, str]
-    words: Mapping[str, Mapping[str, str]]
+    entries: Mapping[str, Mapping[str, str]]
 
 
 def inverse(table: Mapping[str, str]) -> dict[str, str]:
     return {value: key for key, value in table.items()}
 
 
-TO_FORMER = Names(KEYS, TARGETS, WORDS)
-TO_TODAY = Names(inverse(KEYS), inverse(TARGETS), {place: inverse(words) for place, words in WORDS.items()})
-OF_RECORD = TO_TODAY._replace(words={"stages": TO_TODAY.words["stages"]})  # its columns keep their names: CHOSEN
+TO_FORMER = Names(KEYS, TARGETS, ENTRIES)
+TO_TODAY = Names(inverse(KEYS), inverse(TARGETS), {place: inverse(names) for place, names in ENTRIES.items()})
+OF_RECORD = TO_TODAY._replace(entries={"stages": TO_TODAY.entries["stages"]})  # its columns keep their names: CHOSEN
 
 
 def former(value: Any) -> Any:
@@ -91,8 +91,8 @@ def renamed(value: Any, names: Names, place: str = "") -> Any:
             last(key, place, names): renamed(item, names, f"{place}.{key}".strip(".")) for key, item in value.items()
         }
     if isinstance(value, list):
-        words = names.words.get(place, {})
-        return [words.get(item, item) if isinstance(item, str) else renamed(item, names, place) for item in value]
+        entries = names.entries.get(place, {})
+        return [entries.get(item, item) if isinstance(item, str) else renamed(item, names, place) for item in value]
     return names.targets.get(value, value) if isinstance(value, str) else value
 
 
@@ -117,27 +117,27 @@ def command_line(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     today: list[str] = []
     lines = []
     for argument in arguments:
-        said = spelled(argument)
-        said = [said[0], *(extra for extra in said[1:] if extra.partition("=")[0] not in typed)]
-        if said != [argument]:
-            lines.append(change(argument, said))
-        today += said
+        first, *further = translated(argument)
+        new = [first, *(one for one in further if one.partition("=")[0] not in typed)]
+        if new != [argument]:
+            lines.append(change(argument, new))
+        today += new
     return today, lines
 
 
-def spelled(argument: str) -> list[str]:
+def translated(argument: str) -> list[str]:
     """One argument under today's names. What is no override stays as it is."""
     match = OVERRIDE.fullmatch(argument)
     if match is None or not (match["value"] or match["sign"] == "~"):
         return [argument]
     key, value = match["key"], match["value"] or ""
-    if said := CHOICES.get(key, {}).get(value.strip("='\"")):
-        return [f"{match['sign'] or ''}{said[0]}", *said[1:]]
+    if today := CHOICES.get(key, {}).get(value.strip("='\"")):
+        return [f"{match['sign'] or ''}{today[0]}", *today[1:]]
     key = GROUPS.get(key, moved(key, TO_TODAY.keys))
     package = f"@{moved(match['package'], TO_TODAY.keys)}" if match["package"] else ""
     value = re.sub(r"(?<=\$\{)[\w.]+", lambda place: moved(place[0], TO_TODAY.keys), value)
-    table = {**TO_TODAY.targets, **TO_TODAY.words.get(key, {})}
-    value = re.sub(r"[\w.]+", lambda word: table.get(word[0], word[0]), value)
+    table = {**TO_TODAY.targets, **TO_TODAY.entries.get(key, {})}
+    value = re.sub(r"[\w.]+", lambda name: table.get(name[0], name[0]), value)
     return [f"{match['sign'] or ''}{key}{package}{value}"]
 
 
