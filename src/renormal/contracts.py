@@ -70,6 +70,16 @@ class Variational(Autoencoder, Protocol):
 
 
 @runtime_checkable
+class Posterior(Protocol):
+    """Asked only by the stage that draws new images: mean and log variance of q(z | x)."""
+
+    latent: int
+
+    def posterior(self, x: Images) -> tuple[Latents, Latents]: ...
+    def decode(self, z: Latents) -> Images: ...
+
+
+@runtime_checkable
 class Generator(Protocol):
     """Asked only by a search in z."""
 

@@ -1,4 +1,4 @@
-"""What loggers are told and shown of a job."""
+"""What the loggers of a job show: numbers, pictures, histograms, rows and curves."""
 
 from __future__ import annotations
 

@@ -38,8 +38,8 @@ log = logging.getLogger("renormal")
 class Choose(Stage):
     """Measures many settings on planted defects, writes the best into choice.json and leaves it as a column.
 
-    columns: those of the config, from which is chosen. facts: fingerprint of the training → what choice.json says
-    beside the choice. A choice.json that says the same of them is taken as it is.
+    columns: those of the config, from which is chosen. facts: fingerprint of the training → further fields of
+    choice.json. A choice.json with the same facts is taken as it is.
     """
 
     name, recorded = CHOOSE, False

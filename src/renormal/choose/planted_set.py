@@ -14,9 +14,11 @@ from renormal.lit.panels import pixels, write_png
 
 
 def planted_set(data: SourceData, *, defects: int, seed: int) -> Batch:
-    """`defects` planted on the spare images, or on the training images where none are spare, and good ones beside them,
-    half as many or all. Of a texture a piece of two tiles a side around each defect: the whole would cost more than it
-    tells."""
+    """`defects` planted on the spare images, on the training images where none are spare; and half as many good ones.
+
+    Where there are fewer good images, all of them. Of a texture a piece of two tiles a side around each defect: the
+    whole would cost much more.
+    """
     if defects < 1:
         raise ValueError(f"choose.defects must be at least 1, got {defects}")
     good = data.spare if data.source.spare else data.training
@@ -31,7 +33,7 @@ def planted_set(data: SourceData, *, defects: int, seed: int) -> Batch:
 
 
 def write_sheet(path: Path, samples: Batch, *, count: int = 24, across: int = 4) -> Path:
-    """The first defects side by side, each beside itself with its outline in red: is this what a defect looks like?"""
+    """Write the first defects, each without and with its outline in red: people can see whether they look real."""
     planted = [row for row, defect in enumerate(samples.defect) if defect != "good"][:count]
     images = samples.image[planted].expand(-1, 3, -1, -1)
     inside = (samples.regions[planted] > 0).float()[:, None]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from renormal.choose.choice import Choice, changed, setting_of
 from renormal.choose.measure import PlantedTest
 from renormal.choose.strategies import Settings
-from renormal.projection import Descent
+from renormal.projection import Descent, Threshold
 
 QUANTILE = "stop.quantile"  # an axis that costs nothing: one descent passes every threshold
 log = logging.getLogger("renormal")
@@ -64,6 +64,5 @@ class Trials:
 
 
 def own_quantile(descent: Descent) -> list[float]:
-    """That of its threshold, none where it stops by something else."""
-    quantile = getattr(descent.stop, "quantile", None)
-    return [] if quantile is None else [quantile]
+    """The quantile of its threshold, none where it has another stop."""
+    return [descent.stop.quantile] if isinstance(descent.stop, Threshold) else []

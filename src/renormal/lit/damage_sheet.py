@@ -1,4 +1,4 @@
-"""What a network that learns to repair is shown, as a picture: is this what defects might look like?"""
+"""A picture of the damage that a network learns to repair: people can see whether it resembles defects."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COUNT, ROWS = 8, 3  # across; damaged in so many ways
 
 
 class DamageSheet(L.Callback):
-    """`folder`/damage.png: good images, below each of them damaged several times beside what was covered."""
+    """Writes `folder`/damage.png: good images; below each, the image damaged several times, with what was covered."""
 
     def __init__(self, folder: Path, *, seed: int = 0) -> None:
         self.folder, self.seed = folder, seed

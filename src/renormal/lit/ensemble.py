@@ -1,4 +1,4 @@
-"""Who says how anomalous a pixel is: one autoencoder, or several, each on its own views of the image."""
+"""The autoencoders whose maps are averaged, and the views of each image that they score."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Answer = dict[str, tuple[Images, Maps]]  # column → what the images became, an
 
 @dataclass(frozen=True)
 class Member:
-    """An autoencoder with the descents and the scores that normal images settled for it."""
+    """A frozen autoencoder, with descents and scores whose thresholds and scales come from normal images."""
 
     model: Any
     device: torch.device
@@ -50,7 +50,7 @@ def members_of(
     *,
     samples: int,
 ) -> list[Member]:
-    """Frozen, on the device, each settled for itself. scores: by column. samples: of the whole test set."""
+    """Each model, frozen and on the device, with its own thresholds. scores: by column. samples: of the test set."""
     device, members = trainer.strategy.root_device, []
     for model in models:
         model.to(device).eval().requires_grad_(False)
@@ -73,7 +73,7 @@ def views_of(source: Source, *, flips: bool) -> list[View]:
 
 
 def averaged(answers: Iterable[Answer]) -> Answer:
-    """The mean of all maps beside the images of the first; no other answer outlives the next."""
+    """The images of the first answer with the mean of all maps. Only one further answer is in memory at a time."""
     every = iter(answers)
     first, count = next(every), 1
     sums = {name: maps for name, (_, maps) in first.items()}

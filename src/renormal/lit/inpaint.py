@@ -45,7 +45,7 @@ Ways = dict[str, Callable[[Damaged], Answer]]
 class Inpaint(Stage):
     """Makes holes, repairs them in every way and measures each, for every kind of hole.
 
-    projections: name → descent; one whose mask is `known_mask` is told where the hole is (eq. 7), others are not
+    projections: name → descent; one whose mask is `known_mask` knows where the hole is (eq. 7), others do not
     (eq. 8). holes: name → kind of hole. images: good test images at most, the first ones. classical: a library's
     method, or None. seed: of holes and noise. folder: for the sheets of pictures, None: nothing is drawn.
     """
@@ -154,8 +154,8 @@ def _measured(kind: str, damaged: Damaged, found: Mapping[str, Repaired]) -> Fou
 
 def sheet(path: Path, paths: list[str], damaged: Damaged, found: Mapping[str, Repaired]) -> dict[str, Any]:
     """A row for each of the best and the worst by mean PSNR in the hole of all that descend; nobody picks them."""
-    judged = [name for name, repaired in found.items() if repaired.result is not None] or list(found)
-    values = torch.stack([psnr(found[name].image, damaged.truth, damaged.holes) for name in judged]).mean(dim=0)
+    compared = [name for name, repaired in found.items() if repaired.result is not None] or list(found)
+    values = torch.stack([psnr(found[name].image, damaged.truth, damaged.holes) for name in compared]).mean(dim=0)
     order = values.argsort(descending=True).tolist()
     count = min(SHOWN, (len(order) + 1) // 2)
     rows = [*order[:count], *order[len(order) - min(count, len(order) - count) :]]
@@ -166,6 +166,6 @@ def sheet(path: Path, paths: list[str], damaged: Damaged, found: Mapping[str, Re
     }
     lines = [np.concatenate([pixels(images[row]) for images in columns.values()], axis=1) for row in rows]
     write_png(path, np.concatenate(lines, axis=0))
-    told = [{"path": paths[row], "psnr": round(float(values[row]), 2)} for row in rows]
+    shown = [{"path": paths[row], "psnr": round(float(values[row]), 2)} for row in rows]
     mean = fmean(values.tolist())
-    return {"file": f"{path.parent.name}/{path.name}", "columns": list(columns), "rows": told, "mean_psnr": mean}
+    return {"file": f"{path.parent.name}/{path.name}", "columns": list(columns), "rows": shown, "mean_psnr": mean}

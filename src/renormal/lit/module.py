@@ -66,12 +66,12 @@ class AutoencoderModule(L.LightningModule):
         return self.batch_mean("loss", self.model.training_loss(batch))
 
     def batch_mean(self, noun: str, loss: TrainingLoss) -> Tensor:
-        """What is to be minimized, checked, and logged as train/<noun> beside its terms."""
+        """What is to be minimized, checked, and logged as train/<noun> with its terms."""
         total = loss.total.mean()
         if noun == "loss":
             self.losses.append(total.detach())
         self.finite = self.finite & total.detach().isfinite()
-        if self.device.type == "cpu":  # elsewhere a look at each batch would stall the device
+        if self.device.type == "cpu":  # a check of each batch would stall another device
             self._check_finite()
         for name, value in {noun: total, **{name: term.mean() for name, term in loss.terms.items()}}.items():
             self.log(f"train/{name}", value, on_step=False, on_epoch=True, sync_dist=True)
@@ -85,7 +85,7 @@ class AutoencoderModule(L.LightningModule):
             self._watch(float(torch.stack(self.losses).mean()))
 
     def _watch(self, mean: float) -> None:
-        """A network that a step too large has killed trains on without a word: finite, and far above where it was."""
+        """Warn where the loss rises far above its lowest value: it stays finite after a step that was too large."""
         if 0 < self.lowest < mean / RISE and self.trainer.is_global_zero:
             log.warning(RISEN, mean, self.current_epoch, self.lowest, self.rates)
             self.lowest = math.inf  # said once

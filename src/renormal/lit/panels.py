@@ -89,7 +89,7 @@ def plain(name: str) -> str:
 
 
 def told_apart(path: str) -> str:
-    """The path, with a digest in its name where another one could become the same file name: 1.jpg beside 1.png."""
+    """The path, with a digest in its name where another one could become the same file name, as 1.jpg and 1.png."""
     pure = PurePosixPath(path)
     if pure.suffix == ".png" and "-" not in path:
         return path

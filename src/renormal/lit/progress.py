@@ -12,9 +12,9 @@ from renormal.lit.module import AutoencoderModule
 
 
 class Progress(L.Callback):
-    """Images done, images a second, time left. Silent where nobody watches (no terminal).
+    """Images done, images a second, time left. Shows nothing without a terminal.
 
-    name: of the job. line: where the bar stands, so that jobs side by side have their own.
+    name: of the job. line: of the screen, since jobs that run at the same time have one each.
     """
 
     def __init__(self, name: str, *, line: int = 0, enabled: bool = True) -> None:
@@ -40,11 +40,11 @@ class Progress(L.Callback):
             self.bar.set_postfix_str(", ".join(said))
 
     def begin_test(self, trainer: L.Trainer, descents: int) -> None:
-        """descents: of this rank, one for each sample, projection, model and view."""
+        """Open the bar of the test. descents: of this rank, one for each sample, projection, model and view."""
         self._open("test", descents, 0, trainer, unit="projection")
 
     def finished(self, descents: int) -> None:
-        """So many more have just ended."""
+        """Count descents that have just ended."""
         if self.bar is not None:
             self.bar.update(descents)
 

@@ -38,7 +38,7 @@ class ProjectionCallback(L.Callback):
     columns: what is compared. scoring: how images are cut and scored. curves: projections whose AUROC is wanted after
     each iteration, over tiles. flips: average the maps over the views of each image that the data's augmentation
     allows. others: autoencoders whose maps are averaged with those of the module's own; curves, film and what panels
-    show an image become are its own, of the image as it is. drawing: what is drawn, None: nothing. progress: is told of
+    show an image become are its own, of the image as it is. drawing: what is drawn, None: nothing. progress: counts
     every descent that ends.
 
     Leaves `metrics`, `runs` (by projection), `counters` (by column), `rows` and `panels`, and all of it in `found`.

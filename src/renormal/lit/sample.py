@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from renormal.contracts import Posterior
 from renormal.files import whole_file
 from renormal.functional.gaussian import frechet_distance
 from renormal.lit.batches import AT_A_TIME, channels_last, in_batches
@@ -54,8 +55,7 @@ class Sample(Stage):
 
     def check(self, module: AutoencoderModule, data: SourceData) -> None:
         """Raises ValueError for a model that has no q(z | x)."""
-        model: Any = module.model
-        if not hasattr(model, "posterior") or not isinstance(getattr(model, "latent", None), int):
+        if not isinstance(module.model, Posterior):
             raise ValueError("the stage sample needs a variational autoencoder: model=resnet_vae, vae or gamma_vae")
 
     def run(self, work: Work, found: Found) -> Found:

@@ -28,11 +28,10 @@ def add_scores(rows: Sequence[Row], method: str, scores: PerSample) -> None:
 
 
 def add_descent(rows: Sequence[Row], method: str, result: Projection, seconds: float) -> None:
-    """How the descent of each photograph went; of a texture's tiles the mean, and "stopped" if all of them
-    arrived.
+    """How the descent of each photograph went; of a texture's tiles the mean, and "stopped" if all of them arrived.
 
-    seconds: of the whole batch, shared in proportion to the evaluations. Of several descents of one
-    photograph, by several models or on several views, the first is told of, and the seconds of all.
+    seconds: of the whole batch, shared in proportion to the evaluations. Of several descents of one photograph, by
+    several models or on several views, the rows have the steps and energies of the first, and the seconds of all.
     """
     steps = result.steps.view(len(rows), -1).double()  # (B·T,) → (B, T)
     work = (steps + 1).sum(dim=1)  # an evaluation more than updates

@@ -20,8 +20,11 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)  # of 
 
 
 class WholeFile(TorchCheckpointIO):
-    """Written beside its place and renamed. Lightning's own writes to the system's temporary folder and moves, which
-    copies where that is another file system: a kill then leaves half a checkpoint."""
+    """A checkpoint is written into its own folder and renamed.
+
+    Lightning writes into the system's temporary folder and moves, which copies where that is another file system: a
+    kill would leave half a checkpoint.
+    """
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
