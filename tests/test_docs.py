@@ -1,0 +1,56 @@
+"""Every row of the tables in docs/code.md names a file that exists and something that it defines."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ROW = re.compile(r"^\| \d+ \| `([^`]+)` \| `([^`]+)` \|", re.MULTILINE)
+ROWS = ROW.findall((ROOT / "docs" / "code.md").read_text(encoding="utf-8"))
+
+
+def defined(tree: ast.AST, above: str = "") -> Iterator[str]:
+    """Dotted names of all functions and classes of a module."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            yield f"{above}{node.name}"
+            yield from defined(node, f"{above}{node.name}.")
+
+
+def lacking(root: Path, file: str, name: str) -> str | None:
+    """What is wrong with a row, None where nothing is."""
+    path = root / file if file.startswith("conf/") else root / "src" / "renormal" / file
+    if not path.is_file():
+        return f"{file} does not exist"
+    text = path.read_text(encoding="utf-8")
+    known = set(defined(ast.parse(text))) if path.suffix == ".py" else {name} & set(re.findall(r"[\w.]+", text))
+    return None if name in known else f"{file} does not define {name}"
+
+
+def test_the_tables_are_found() -> None:
+    assert {("projection/project.py", "project"), ("conf/projection/eq8_adam.yaml", "projections.eq8_adam")} <= set(
+        ROWS
+    )
+
+
+@pytest.mark.parametrize(("file", "name"), ROWS)
+def test_every_step_is_in_the_code(file: str, name: str) -> None:
+    assert lacking(ROOT, file, name) is None
+
+
+@pytest.mark.parametrize(
+    ("file", "name", "reason"),
+    [
+        ("lit/made.py", "f", "lit/made.py does not exist"),
+        ("metrics.py", "made", "metrics.py does not define made"),
+        ("metrics.py", "update", "metrics.py does not define update"),
+        ("conf/config.yaml", "made_up", "conf/config.yaml does not define made_up"),
+    ],
+)
+def test_a_planted_row_is_found(file: str, name: str, reason: str) -> None:
+    assert lacking(ROOT, file, name) == reason
