@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -34,6 +35,16 @@ def test_a_missing_folder_is_made_and_nothing_but_the_file_is_left(tmp_path: Pat
 def test_text_ends_in_one_line_end(tmp_path: Path, text: str) -> None:
     write_whole(tmp_path / "file", text)
     assert (tmp_path / "file").read_bytes() == "µ, one line\n".encode()
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe"])
+def test_what_is_no_regular_file_is_not_replaced(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / kind
+    {"folder": Path.mkdir, "pipe": os.mkfifo}[kind](path)
+    with pytest.raises(ValueError, match=f"{kind} is no regular file: give the name of a file"):
+        write_whole(path, "one")
+    assert [entry.name for entry in tmp_path.iterdir()] == [kind]
+    assert not path.is_file()
 
 
 def write_half(path: Path, error: type[BaseException]) -> None:

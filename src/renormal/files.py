@@ -14,8 +14,11 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     """Open a draft in the folder of `path`, which is made if missing; when the block ends, it is renamed to `path`.
 
     A reader finds the old file or the new one, even if this process is killed. If the block raises, `path` stays as it
-    was. The draft's name is fixed: the next call replaces a draft that a killed process left.
+    was. The draft's name is fixed: the next call replaces a draft that a killed process left. Raises ValueError for a
+    `path` that exists and is no regular file: a device or a folder must not be replaced.
     """
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} is no regular file: give the name of a file")
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.draft")
     try:
