@@ -122,7 +122,8 @@ def _accept(descent: Settled, slots: Slots, terms: EnergyTerms) -> Tensor | None
     arrived, stop_memory = descent.stop(slots.terms, slots.memory[1])
     slots.memory = (slots.memory[0], stop_memory)
     finite = slots.terms.total.isfinite()
-    reason = torch.where(arrived, Stopped.ARRIVED, Stopped.OUT_OF_STEPS).where(finite, Stopped.NOT_FINITE)
+    reason = torch.full_like(slots.stopped, Stopped.OUT_OF_STEPS)  # filled, since a graph copies no number of the host
+    reason = reason.masked_fill(arrived, Stopped.ARRIVED).masked_fill(~finite, Stopped.NOT_FINITE)
     slots.stopped = torch.where(slots.done, slots.stopped, reason)
     slots.done = slots.done | arrived | (slots.steps >= descent.max_steps) | ~finite
     return accepted
