@@ -1,4 +1,7 @@
-"""MVTec AD from its publisher: resumable, checked, unpacked without trusting the archive."""
+"""MVTec AD from its publisher: download that can resume, SHA-256 check, safe unpacking.
+
+Not pooch (1.9): it deletes what it has when a connection breaks, and begins 5 GB anew.
+"""
 
 from __future__ import annotations
 
@@ -102,7 +105,7 @@ def _size(path: Path) -> int:
 
 
 def _append(url: str, part: Path) -> Progress:
-    """One connection's worth of bytes at the end of `part`; from the beginning where the server cannot resume."""
+    """Add to `part` what one connection gives. Begin anew if the server cannot resume."""
     have = _size(part)
     try:
         response = urlopen(Request(url, headers={"Range": f"bytes={have}-"} if have else {}), timeout=TIMEOUT)
@@ -134,7 +137,7 @@ def _nothing_follows(error: HTTPError, part: Path) -> Progress:
 
 
 def check(archive: Path, sha256: str) -> None:
-    """The archive is the published one, to the last bit."""
+    """Raise DataError unless the archive has this SHA-256."""
     digest = hashlib.sha256()
     bar = tqdm(desc="checking", total=_size(archive), unit="B", unit_scale=True, disable=None, leave=False)
     with archive.open("rb") as file, bar:
