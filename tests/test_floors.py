@@ -32,8 +32,8 @@ FLOORS = {  # room → floor
 }
 OUTSIDE = {  # room → packages beside the standard library
     "run.py": {"hydra", "omegaconf"},
-    "hydra_plugins": {"hydra", "hydra_plugins", "joblib", "submitit"},
-    "sweep": {"hydra", "omegaconf", "submitit", "torch"},
+    "hydra_plugins": {"hydra", "hydra_plugins"},
+    "sweep": {"hydra", "omegaconf", "joblib", "submitit", "torch"},
     "inspect": {"hydra", "omegaconf", "numpy", "torch", "PIL"},
     "job": {"hydra", "omegaconf", "lightning", "torch"},
     "report": {"matplotlib", "PIL", "numpy", "jinja2", "rich", "tabulate", "wandb"},
@@ -159,7 +159,7 @@ PLANTED = [
     ("metrics.py", "if TYPE_CHECKING:\n    from renormal.lit import panels", "floor 2 may not import lit"),
     ("boards/made.py", "from renormal.choose.choice import Choice", "floor 4 may not import choose on floor 4"),
     ("report/made.py", "from renormal.job.state import State", "floor 5 may not import job on floor 6"),
-    ("inspect/made.py", "from renormal.sweep.plan import Job", "floor 7 may not import sweep on floor 7"),
+    ("inspect/made.py", "from renormal.sweep.jobs import Job", "floor 7 may not import sweep on floor 7"),
     ("data/deep/made.py", "from ...job import job", "floor 2 may not import job on floor 6"),
     ("sweep/made.py", "from renormal.run import CONF", "floor 7 may not import run.py on floor 8"),
     ("sweep/made.py", "from hydra_plugins.renormal_plugins import Slurm", "may not import hydra_plugins on floor 8"),

@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+RECORD, STATE = "record.json", "state.json"  # of a job, in its folder
+PLAN = "plan.json"  # of a sweep, in its folder
+
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:

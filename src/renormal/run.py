@@ -21,7 +21,7 @@ from renormal.job.lock import BusyError
 from renormal.job.rank import is_rank_zero
 from renormal.job.state import forget, hold_folder
 from renormal.report.former_names import command_line
-from renormal.sweep.workers import own_slot
+from renormal.sweep.workers import worker_number
 
 PACKAGE = Path(__file__).parent
 CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parents[1] / "conf"  # a wheel carries its own
@@ -89,7 +89,7 @@ def job(config: DictConfig) -> None:
 
 def work(config: DictConfig, folder: Path) -> None:
     """Run the job. Rank 0 holds the folder's lock meanwhile and records how the job ends; other ranks write nothing."""
-    line = own_slot()  # before torch loads: with it comes the device
+    line = worker_number()  # before torch loads: with it comes the device
     with hold_folder(folder, config.trainer.max_epochs) if is_rank_zero() else nullcontext() as state:
         from renormal.job.job import run_job  # torch and Lightning load here, so that --help does not wait for them
 

@@ -19,12 +19,19 @@ from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
 from renormal.run import CONF
-from renormal.sweep.callback import shared_folder, swept
+from renormal.sweep.overrides import key_missing_in_folder, parsed_overrides, swept_values
 
 
 def composed(*overrides: str) -> DictConfig:
     with initialize_config_dir(str(CONF), version_base="1.3"):
         return compose("config", list(overrides), return_hydra_config=True)
+
+
+def composed_sweep(*overrides: str) -> tuple[DictConfig, dict[str, list[str]]]:
+    """The config of a sweep, and the values that it gives to each key."""
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("config", list(overrides), return_hydra_config=True)
+        return config, swept_values(parsed_overrides(config))
 
 
 def names(group: str) -> list[str]:
@@ -69,15 +76,14 @@ def test_the_command_of_a_header_runs_its_file_and_no_two_jobs_share_a_folder(pa
     with initialize_config_dir(str(CONF), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
         config = loader.load_configuration("config", overrides, run_mode=RunMode.MULTIRUN)
+        assert key_missing_in_folder(config, parsed_overrides(config)) is None
     given = dict(override.split("=", 1) for override in overrides)
     assert path.stem in given[path.parent.name].strip("[]").split(",")
     assert (config.hydra.mode is RunMode.MULTIRUN) == ("sweep" in given)
-    assert shared_folder(config) is None
 
 
 def test_table1_is_sixty_jobs() -> None:
-    config = composed("experiment=table1", "sweep=[models,categories]", "data.root=somewhere")
-    sweeps = swept(config)
+    config, sweeps = composed_sweep("experiment=table1", "sweep=[models,categories]", "data.root=somewhere")
     jobs = set(product(*sweeps.values()))
     assert sweeps.keys() == {"model", "category"}
     assert len(jobs) == 60
@@ -86,8 +92,7 @@ def test_table1_is_sixty_jobs() -> None:
 
 
 def test_table2_is_one_vae_for_each_category_and_one_job_has_all_of_its_columns() -> None:
-    config = composed("experiment=table2", "sweep=categories", "data.root=somewhere")
-    sweeps = swept(config)
+    config, sweeps = composed_sweep("experiment=table2", "sweep=categories", "data.root=somewhere")
     assert {key: len(values) for key, values in sweeps.items()} == {"category": 15}
     assert config.trainer.max_epochs * config.data.epoch_images == 3_000_000
     assert config.model.name == "vae"
@@ -153,7 +158,7 @@ def test_jobs_of_a_sweep_have_folders_of_their_own(arguments: list[str], key: st
     with initialize_config_dir(str(CONF), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
         config = loader.load_configuration("config", arguments, run_mode=RunMode.MULTIRUN)
-    assert shared_folder(config) == key
+        assert key_missing_in_folder(config, parsed_overrides(config)) == key
 
 
 def test_a_sweep_whose_jobs_would_share_a_folder_is_refused_with_the_mend(tmp_path: Path) -> None:

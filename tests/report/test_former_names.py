@@ -13,7 +13,7 @@ from hydra.types import RunMode
 
 from renormal.report.former_names import CHOICES, ENTRIES, KEYS, command_line
 from renormal.run import CONF
-from renormal.sweep.callback import swept
+from renormal.sweep.overrides import parsed_overrides, swept_values
 
 MODELS = ["l2_ae", "dsae", "vae", "gamma_vae"]
 THREE = ["grid", "bottle", "toothbrush"]
@@ -106,7 +106,8 @@ def test_a_former_sweep_has_its_axes_launcher_and_folder(sweep: str, given: list
     with initialize_config_dir(str(CONF), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
         config = loader.load_configuration("config", arguments, run_mode=RunMode.MULTIRUN)
-    found = {key: values if isinstance(axes.get(key), list) else len(values) for key, values in swept(config).items()}
+        swept = swept_values(parsed_overrides(config))
+    found = {key: values if isinstance(axes.get(key), list) else len(values) for key, values in swept.items()}
     assert found == axes
     assert config.hydra.mode is RunMode.MULTIRUN
     two = not sweep.startswith(("table1", "table2", "rehearsal")) or sweep.endswith("_cpu")

@@ -8,13 +8,14 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 
 from renormal.run import CONF
-from renormal.sweep.overrides import complaints
+from renormal.sweep.overrides import faults_in, parsed_overrides
 
 
-def said(*overrides: str) -> list[str]:
+def faults(*overrides: str) -> list[str]:
     with initialize_config_dir(str(CONF), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
-        return complaints(loader.load_configuration("config", list(overrides), run_mode=RunMode.MULTIRUN))
+        config = loader.load_configuration("config", list(overrides), run_mode=RunMode.MULTIRUN)
+        return faults_in(parsed_overrides(config), config)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +36,7 @@ def said(*overrides: str) -> list[str]:
 )
 def test_what_nobody_can_use_is_named(override: str, line: str) -> None:
     data = ["data=folder"] if override.startswith("data.aug") else []
-    assert said(*data, override) == [line]
+    assert faults(*data, override) == [line]
 
 
 @pytest.mark.parametrize(
@@ -53,4 +54,4 @@ def test_what_nobody_can_use_is_named(override: str, line: str) -> None:
     ],
 )
 def test_what_somebody_uses_passes(overrides: list[str]) -> None:
-    assert said(*overrides) == []
+    assert faults(*overrides) == []

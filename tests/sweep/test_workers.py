@@ -1,4 +1,4 @@
-"""Jobs side by side: a device and a slot for each, the cores divided, and none that outlives its sweep."""
+"""Jobs that run at the same time: a device and a number for each, the cores divided, and none outlives its sweep."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from renormal.sweep.workers import cores, how_many, own_slot, side_by_side
+from renormal.sweep.workers import cores, how_many, worker_environment, worker_number
 
 JOB = """
 import os
-from renormal.sweep.workers import own_slot
-print(own_slot(), os.environ.get("CUDA_VISIBLE_DEVICES"), os.environ["OMP_NUM_THREADS"], flush=True)
+from renormal.sweep.workers import worker_number
+print(worker_number(), os.environ.get("CUDA_VISIBLE_DEVICES"), os.environ["OMP_NUM_THREADS"], flush=True)
 input()
 """
 
@@ -32,7 +32,7 @@ def said(process: subprocess.Popen[str]) -> list[str]:
 def test_jobs_at_the_same_time_have_devices_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that the user gave, in any number; one that ends hands its device to the next."""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
-    with side_by_side(None) as count:
+    with worker_environment(None) as count:
         assert count == 2
         with job() as first, job() as second:
             both = sorted([said(first), said(second)])
@@ -45,12 +45,12 @@ def test_jobs_at_the_same_time_have_devices_of_their_own(monkeypatch: pytest.Mon
                 third.communicate("\n")
             first.communicate("\n")
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "2,5"
-    assert "RENORMAL_SLOTS" not in os.environ
+    assert "RENORMAL_WORKERS" not in os.environ
 
 
 def test_more_jobs_than_devices_share_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
-    with side_by_side(2), job() as first, job() as second:
+    with worker_environment(2), job() as first, job() as second:
         assert sorted([said(first)[:2], said(second)[:2]]) == [["0", "7"], ["1", "7"]]
         first.communicate("\n")
         second.communicate("\n")
@@ -58,7 +58,7 @@ def test_more_jobs_than_devices_share_them(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_without_a_device_there_is_a_job_for_each_core(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    with side_by_side(None) as count, job() as one:
+    with worker_environment(None) as count, job() as one:
         assert count == cores()
         assert said(one) == ["0", "1"], "no device is named"
         one.communicate("\n")
@@ -80,7 +80,7 @@ def test_no_job_at_a_time_is_refused(jobs: int) -> None:
 
 def test_a_job_alone_has_the_first_line_and_keeps_its_environment() -> None:
     before = dict(os.environ)
-    assert own_slot() == 0
+    assert worker_number() == 0
     assert dict(os.environ) == before
 
 
@@ -93,7 +93,9 @@ def lives(process: str) -> bool:
 def test_a_job_ends_with_its_sweep(tmp_path: Path) -> None:
     """Even if the sweep was killed and could say nothing."""
     sleeps = JOB.replace("input()", "import time; time.sleep(60)")
-    code = "import subprocess, sys; from renormal.sweep.workers import side_by_side\nwith side_by_side(1):\n"
+    code = (
+        "import subprocess, sys; from renormal.sweep.workers import worker_environment\nwith worker_environment(1):\n"
+    )
     code += f"    subprocess.run([sys.executable, '-c', {sleeps!r}])"
     sweep = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     with sweep:

@@ -11,10 +11,11 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
+from renormal.files import RECORD
 from renormal.job.checkpoints import checkpoint_of, read_checkpoint
 from renormal.job.fingerprints import same_weights
 from renormal.projection import Descent, Threshold
-from renormal.report.record import FILE, Record, read_record
+from renormal.report.record import Record, read_record
 
 GETTERS = ("hydra.utils.get_method", "hydra.utils.get_class")  # they return what their `path` names
 BUILT_FROM = ("renormal.models.", "renormal.projection.", "renormal.functional.", "renormal.scores.")
@@ -46,7 +47,7 @@ def load(folder: Path | str) -> FinishedJob:
     and for a record whose config would build anything but parts of renormal.
     """
     folder = Path(folder)
-    record = read_record(folder / FILE)
+    record = read_record(folder / RECORD)
     check_record(record)
     return FinishedJob(record, trained_model(folder, record), fitted_descents(record))
 
@@ -78,7 +79,7 @@ def trained_model(folder: Path, record: Record) -> Any:
         raise ValueError(f"{path} does not exist: the job was not trained here")
     content = read_checkpoint(path)
     if not same_weights(content["hyper_parameters"]["fingerprint"], record.hashes.get("training", "")):
-        raise ValueError(f"{path} was trained with another config than that of {folder / FILE}: repeat the job")
+        raise ValueError(f"{path} was trained with another config than that of {folder / RECORD}: repeat the job")
     weights = {name.removeprefix("model."): value for name, value in content["state_dict"].items()}
     net, shape = OmegaConf.create(record.config).model.net, (record.data["channels"], record.data["size"])
     try:

@@ -13,9 +13,10 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from renormal.data import Item, Source, hold_out
+from renormal.files import RECORD
 from renormal.job.processes import process_count
 from renormal.report.former_names import former
-from renormal.report.record import FILE, read_record
+from renormal.report.record import read_record
 
 TRAINING = (
     "data",
@@ -113,7 +114,7 @@ def has_record(config: DictConfig, folder: Path, hashes: dict[str, str]) -> bool
 
     A record that cannot be read will be replaced.
     """
-    path = folder / FILE
+    path = folder / RECORD
     if config.rerun or not path.is_file():
         return False
     try:

@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 from renormal.boards.dashboard import Dashboard
 from renormal.choose.choose import chosen_before
 from renormal.data import Source
-from renormal.files import shown
+from renormal.files import RECORD, shown
 from renormal.job.build import build_columns, build_data, build_module, build_trainer
 from renormal.job.checkpoints import load
 from renormal.job.checks import check_columns, check_stages
@@ -33,7 +33,7 @@ from renormal.lit.samples import write_samples
 from renormal.lit.stage import TRAIN, Work
 from renormal.lit.state_report import StateReport
 from renormal.lit.training_clock import TrainingClock
-from renormal.report.record import FILE, write_record
+from renormal.report.record import write_record
 
 Report = Callable[[str, int | None], None]  # the stage, and the epochs finished; None: as many as before
 log = logging.getLogger("renormal")
@@ -102,7 +102,7 @@ def finished(config: DictConfig, folder: Path, hashes: dict[str, str]) -> bool:
     if has_record(config, folder, hashes):
         log.info("%s already has the record of this config (rerun=true repeats it)", shown(folder))
         return True
-    if (folder / FILE).is_file() and not config.rerun:
+    if (folder / RECORD).is_file() and not config.rerun:
         log.warning("%s holds the record of another config and will be replaced: name=... keeps both", shown(folder))
     return False
 

@@ -1,4 +1,4 @@
-"""The lock that keeps a second process out of a folder."""
+"""A lock on a folder, and the name of the process that holds it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from renormal.files import shown
 
@@ -20,6 +21,7 @@ class BusyError(ValueError):
     """Another process holds the lock of that folder."""
 
 
+# Not filelock: the holder's name is still ours to write and read, and before 3.30 a waiting process empties the file.
 @contextmanager
 def locked(path: Path, *, patience: float) -> Iterator[None]:
     """Hold the lock during the block, and write this process's name into the file.
@@ -27,30 +29,30 @@ def locked(path: Path, *, patience: float) -> Iterator[None]:
     The kernel releases the lock when the process ends, however it ends. patience: seconds to wait for the lock; then
     BusyError names the process that holds it.
     """
+    deadline = time.monotonic() + patience
     with path.open("a+") as file:
-        if not _taken(file.fileno(), time.monotonic() + patience):
-            file.seek(0)
-            raise BusyError(f"{shown(path.parent)} is being worked on by {file.read().strip() or 'another process'}")
-        file.seek(0)
-        file.truncate()
+        while not _taken(file):
+            if time.monotonic() > deadline:
+                file.seek(0)
+                name = file.read().strip() or "another process"
+                raise BusyError(f"{shown(path.parent)} is being worked on by {name}")
+            time.sleep(0.1)
+        file.truncate(0)
         file.write(name_of_this_process())
         file.flush()
         yield
 
 
-def _taken(descriptor: int, deadline: float) -> bool:
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.1)
-        except OSError as error:
-            if error.errno in WITHOUT_LOCKS:
-                raise ValueError("the file system of outputs/ has no file locks (flock): mount it with them") from error
-            raise
+def _taken(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno in WITHOUT_LOCKS:
+            raise ValueError("the file system of outputs/ has no file locks (flock): mount it with them") from error
+        raise
+    return True
 
 
 def holder(folder: Path) -> str | None:
@@ -65,6 +67,7 @@ def holder(folder: Path) -> str | None:
 
 
 def name_of_this_process() -> str:
+    """SLURM job 12_3, as squeue prints it, or process 4711."""
     array, job = (os.environ.get(f"SLURM_{name}") for name in ("ARRAY_JOB_ID", "JOB_ID"))
     number = f"{array}_{os.environ.get('SLURM_ARRAY_TASK_ID')}" if array else job
     return f"SLURM job {number}" if number else f"process {os.getpid()}"

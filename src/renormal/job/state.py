@@ -10,12 +10,11 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
-from renormal.files import write_whole
+from renormal.files import STATE, write_whole
 from renormal.job.errors import in_one_line
 from renormal.job.lock import LOCK, locked
 
-FILE = "state.json"
-TRACES = {".hydra", "run.log", FILE, LOCK}  # what a job leaves that failed before it had results
+TRACES = {".hydra", "run.log", STATE, LOCK}  # what a job leaves that failed before it had results
 PATIENCE = 5.0  # seconds, ours: the jobs of a killed sweep end within two
 
 
@@ -81,17 +80,17 @@ def hold_folder(folder: Path, epochs: int) -> Iterator[StateFile]:
 
 
 def write_state(folder: Path, state: State) -> None:
-    write_whole(folder / FILE, json.dumps(asdict(state), ensure_ascii=False))
+    write_whole(folder / STATE, json.dumps(asdict(state), ensure_ascii=False))
 
 
 def read_state(folder: Path) -> State | None:
     """The state of a folder's job, None where there is no state.json. Raises ValueError for a damaged one."""
     try:
-        content = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        content = json.loads((folder / STATE).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except ValueError as error:
-        raise ValueError(f"{folder / FILE} is damaged: delete it") from error
+        raise ValueError(f"{folder / STATE} is damaged: delete it") from error
     known = {item.name for item in fields(State)}
     return State(**{key: value for key, value in content.items() if key in known})
 

@@ -12,11 +12,10 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
-from renormal.files import write_whole
+from renormal.files import RECORD, write_whole
 from renormal.report.former_names import renewed
 
 SCHEMA = 1
-FILE = "record.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,9 +58,9 @@ def write_record(folder: Path, record: Record) -> Path:
     del content["folder"]
     content = portable(content)
     if fault := next(faults(content), None):
-        raise ValueError(f"{folder / FILE}: {fault}")
-    write_whole(folder / FILE, json.dumps(content, indent=1, ensure_ascii=False))
-    return folder / FILE
+        raise ValueError(f"{folder / RECORD}: {fault}")
+    write_whole(folder / RECORD, json.dumps(content, indent=1, ensure_ascii=False))
+    return folder / RECORD
 
 
 def portable(value: Any, where: str = "record") -> Any:
@@ -113,7 +112,7 @@ def read_record(path: Path) -> Record:
 def read_records(folder: Path) -> Records:
     """Read every record below the folder, sorted by model, category and seed."""
     records, problems = [], []
-    for path in sorted(folder.rglob(FILE)):
+    for path in sorted(folder.rglob(RECORD)):
         try:
             records.append(read_record(path))
         except ValueError as error:

@@ -13,9 +13,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
 
-from renormal.report.record import FILE, Record
+from renormal.files import PLAN, RECORD, STATE
+from renormal.report.record import Record
 
-PLAN, STATE = "plan.json", "state.json"  # of a sweep, of a job
 STATES = ("failed", "running", "interrupted", "waiting", "done")  # the most urgent first
 SILENT = 3.0  # epochs without an update after which a running job counts as silent, ours
 PATIENCE = 900.0  # seconds before any job counts as silent: a test writes no update before its end, ours
@@ -93,7 +93,7 @@ def read_status(folder: Path, records: Sequence[Record], now: float) -> Status:
     written = {where.rstrip("/"): state for where, state in read_all(folder, STATE, problems)}
     states = []
     for job in sorted(planned | written.keys() | finished):
-        record = folder / job / FILE
+        record = folder / job / RECORD
         try:
             state = state_of(job, written.get(job, {"state": "done" if record.is_file() else "waiting"}), now)
         except (TypeError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""The command line against the recipe: keys that nobody reads and values of the wrong type end a run at the door."""
+"""The overrides of a command and of a sweep's yaml: parsed once, checked against the recipe."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-FREE = {"trainer.devices", "trainer.deterministic", "projection"}  # Lightning and Hydra take several types
+SHOWN_BY = {  # key → the part of a job's folder that differs with it
+    "model": "model.name",
+    "category": "data.category",
+    "data.root": "data.category",
+    "ablation": "row",
+}
+UNCHECKED = {"trainer.devices", "trainer.deterministic", "projection"}  # Lightning and Hydra take several types
 NULLABLE: dict[str, type] = {  # null in the recipe, a number when given
     "threads": int,
     "descent.slots": int,
@@ -23,54 +29,83 @@ NULLABLE: dict[str, type] = {  # null in the recipe, a number when given
 }
 
 
-def complaints(config: DictConfig) -> list[str]:
-    """One line for each key that nobody would read and each value of a wrong type. config: with hydra."""
+def parsed_overrides(config: DictConfig) -> list[Override]:
+    """One for each key, of the sweep's yaml and of the command line; the last one counts. config: with hydra."""
+    params = [f"{name}={value}" for name, value in (config.hydra.sweeper.get("params") or {}).items()]
+    parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
+    overrides = parser.parse_overrides([*params, *config.hydra.overrides.task])
+    return list({override.get_key_element(): override for override in overrides}.values())
+
+
+def swept_values(overrides: Iterable[Override]) -> dict[str, list[str]]:
+    """The values that a sweep gives to each key."""
+    swept = [override for override in overrides if override.is_sweep_override()]
+    return {override.key_or_group: list(override.sweep_string_iterator()) for override in swept}
+
+
+def key_missing_in_folder(config: DictConfig, overrides: Iterable[Override]) -> str | None:
+    """The first key that the sweep varies while all its values give the job the same folder."""
+    folder = folder_pattern(config)
+    for key, values in swept_values(overrides).items():
+        if len(values) > 1 and f"${{{SHOWN_BY.get(key, key)}}}" not in folder:
+            return key
+    return None
+
+
+def folder_pattern(config: DictConfig) -> str:
+    """hydra.sweep.subdir as it is written: with the names of keys, not with their values."""
+    sweep = OmegaConf.to_container(config.hydra.sweep, resolve=False)
+    assert isinstance(sweep, dict)
+    return str(sweep["subdir"])
+
+
+def faults_in(overrides: Iterable[Override], config: DictConfig) -> list[str]:
+    """One line for each key that no part of the program reads, and for each value of a wrong type."""
     loader = GlobalHydra.instance().config_loader()
-    overrides = OverridesParser.create(config_loader=loader).parse_overrides(list(config.hydra.overrides.task))
-    values = [override for override in overrides if not is_choice(override, loader) and not override.is_delete()]
-    recipe = without(values, overrides, config, loader)
-    return [line for override in values for line in complain(override, recipe)]
+    choices = [override for override in overrides if is_choice(override, loader)]
+    values = [override for override in overrides if override not in choices and not override.is_delete()]
+    recipe = recipe_of(choices, config, loader)
+    return [line for override in values for line in faults_of(override, recipe)]
 
 
 def is_choice(override: Override, loader: ConfigLoader) -> bool:
-    """Whether it picks files of a group: their keys are the recipe."""
+    """Whether the override chooses files of a config group, as model=vae does."""
     return bool(loader.get_group_options(override.key_or_group.split("@")[0]))
 
 
-def without(values: list[Override], overrides: list[Override], config: DictConfig, loader: ConfigLoader) -> DictConfig:
-    """The recipe as its files say it. Of a swept choice, the first."""
-    choices = [
+def recipe_of(choices: Iterable[Override], config: DictConfig, loader: ConfigLoader) -> DictConfig:
+    """The config without any value from the command line. Of a swept choice, the first one."""
+    lines = [
         f"{override.get_key_element()}={next(iter(override.sweep_string_iterator()))}"
         if override.is_sweep_override()
         else str(override.input_line)
-        for override in overrides
-        if override not in values
+        for override in choices
     ]
-    return loader.load_configuration(config.hydra.job.config_name, choices, run_mode=RunMode.MULTIRUN)
+    return loader.load_configuration(config.hydra.job.config_name, lines, run_mode=RunMode.MULTIRUN)
 
 
-def complain(override: Override, recipe: DictConfig) -> Iterator[str]:
+def faults_of(override: Override, recipe: DictConfig) -> Iterator[str]:
     key = override.key_or_group
-    if key.startswith("hydra."):
+    if override.is_hydra_override():
         return
-    if (override.is_add() or override.is_force_add()) and (parent := stranger(key, recipe)) is not None:
-        close = get_close_matches(key.rpartition(".")[2], map(str, parent), n=1)
+    if (override.is_add() or override.is_force_add()) and (known := keys_next_to(key, recipe)) is not None:
+        close = get_close_matches(key.rpartition(".")[2], known, n=1)
         hint = f": {'.'.join([*key.split('.')[:-1], close[0]])} was meant?" if close else ""
         yield f"nobody reads {key}{hint}"
         return
     for value in values_of(override):
-        if fault := mistyped(key, value, recipe):
+        if fault := wrong_type(key, value, recipe):
             yield fault
 
 
-def stranger(key: str, recipe: DictConfig) -> Iterable[Any] | None:
-    """The keys beside an added one that no file of the recipe has; None where what is built there will judge it."""
+def keys_next_to(key: str, recipe: DictConfig) -> list[str] | None:
+    """What the recipe has in the place of an unknown key. None for a known key and inside of an object's arguments."""
     node: Any = recipe
     for part in key.split("."):
         if not isinstance(node, DictConfig) or "_target_" in node or node is recipe.get("projections"):
-            return None
+            return None  # the object is built before the data are read, and checks its arguments itself
         if part not in node:
-            return list(node)
+            return [str(name) for name in node]
         node = node._get_node(part)
     return None
 
@@ -81,15 +116,15 @@ def values_of(override: Override) -> Iterable[Any]:
     return [override.value()]
 
 
-def mistyped(key: str, value: Any, recipe: DictConfig) -> str | None:
-    """A number where a word is expected does no harm; the other way round it would fail after the data are read."""
+def wrong_type(key: str, value: Any, recipe: DictConfig) -> str | None:
+    """A line for text where the recipe has a number, a whole number or a bool. A number may stand for text."""
     known = OmegaConf.select(recipe, key, throw_on_missing=False)
     wanted = NULLABLE.get(key, type(known))
-    if key in FREE or value is None or wanted not in (bool, int, float):
+    if key in UNCHECKED or value is None or wanted not in (bool, int, float):
         return None
     if isinstance(value, str) and value.startswith("${"):
         return None
-    if wanted is float and type(value) in (int, float):
+    if type(value) is wanted or (wanted is float and type(value) is int):
         return None
     name = {bool: "true or false", int: "a whole number", float: "a number"}[wanted]
-    return None if type(value) is wanted else f"{key} must be {name}, got {getattr(value, 'text', value)}"
+    return f"{key} must be {name}, got {getattr(value, 'text', value)}"

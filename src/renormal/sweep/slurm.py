@@ -1,4 +1,4 @@
-"""A job array on SLURM, watched with squeue: a killed job is seen, whether the cluster keeps accounts or not."""
+"""A job array on SLURM, followed with squeue: a killed job is noticed, even without SLURM's accounting."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from typing import Any
 
 from renormal.job.lock import holder
 from renormal.job.state import State, read_state, write_state
-from renormal.sweep.plan import Job
+from renormal.sweep.jobs import Job
 
-LOOK = 2.0  # seconds between two looks at the queue at first, ours
-LONGEST_LOOK = 30.0  # a scheduler serves many, ours
-GONE = 3  # looks in a row that miss a job before it counts as gone: one may fall between its end and its requeue
-EVERYWHERE = {
+FIRST_PAUSE, LONGEST_PAUSE = 2.0, 30.0  # seconds between two calls of squeue, ours: they grow, a scheduler serves many
+MISSES = 3  # calls in a row without a job before it counts as ended, ours: a requeued job is missing for a moment
+COMMON = {  # settings that submitit has for every kind of cluster
     "timeout_min",
     "cpus_per_task",
     "gpus_per_node",
@@ -27,16 +26,16 @@ EVERYWHERE = {
     "mem_gb",
     "nodes",
     "name",
-}  # submitit's
+}
 log = logging.getLogger("renormal")
 
 
-def executor(params: Mapping[str, Any]) -> Any:
+def array_executor(params: Mapping[str, Any]) -> Any:
     """submitit's executor with the settings of conf/hydra/launcher/slurm.yaml."""
     import submitit
 
     settings = {
-        key if key in EVERYWHERE else f"slurm_{key}": value
+        key if key in COMMON else f"slurm_{key}": value
         for key, value in params.items()
         if key not in ("submitit_folder", "max_num_timeout")
     }
@@ -47,46 +46,51 @@ def executor(params: Mapping[str, Any]) -> Any:
     return result
 
 
-def watch(jobs: Mapping[Any, Job | None]) -> None:
-    """Until every job has left a result or is no longer in the queue."""
-    left, missed, pause = dict(jobs), dict.fromkeys(jobs, 0), LOOK
+def wait_for_jobs(jobs: Mapping[Any, Job]) -> None:
+    """Until every job has left the queue. jobs: submitit's job → ours."""
+    left, misses, pause = dict(jobs), dict.fromkeys(jobs, 0), FIRST_PAUSE
     try:
         while left:
-            queued = queue({job.job_id.split("_")[0] for job in left})
+            queued = queued_jobs({array_of(job) for job in left})
             for job in list(left):
-                missed[job] = 0 if queued is None or job.job_id in queued else missed[job] + 1
-                if missed[job] >= (1 if job.paths.result_pickle.exists() else GONE):
-                    settle(job, left.pop(job))
+                misses[job] = 0 if queued is None or job.job_id in queued else misses[job] + 1
+                if misses[job] >= (1 if job.paths.result_pickle.exists() else MISSES):
+                    record_kill(job, left.pop(job).folder)
                     log.info("%d of %d jobs have ended", len(jobs) - len(left), len(jobs))
             time.sleep(pause if left else 0)
-            pause = min(pause * 1.1, LONGEST_LOOK)
+            pause = min(pause * 1.1, LONGEST_PAUSE)
     except KeyboardInterrupt:
-        ids = " ".join(sorted({job.job_id.split("_")[0] for job in left}))
-        log.warning("nobody watches the jobs any more, but they go on: scancel %s ends them", ids)
+        ids = " ".join(sorted({array_of(job) for job in left}))
+        log.warning("the jobs go on without this command: scancel %s ends them", ids)
         raise
 
 
-def queue(arrays: set[str]) -> set[str] | None:
-    """Which of the jobs wait or run; None where the scheduler does not answer just now."""
+def array_of(job: Any) -> str:
+    """12 of 12_3."""
+    return str(job.job_id).split("_")[0]
+
+
+def queued_jobs(arrays: set[str]) -> set[str] | None:
+    """The jobs of these arrays that wait or run; None if the scheduler does not answer."""
     command = ["squeue", "--noheader", "--array", "--format=%i", f"--jobs={','.join(sorted(arrays))}"]
     end = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     if end.returncode == 0:
         return set(end.stdout.split())
-    return set() if re.search("Invalid job id", end.stderr) else None  # the scheduler forgets what ended
+    return set() if re.search("Invalid job id", end.stderr) else None  # the scheduler forgets jobs that have ended
 
 
-def settle(job: Any, plan: Job | None) -> None:
-    """A job that ended without a word of its own is given one: what SLURM's log says, and where that lies."""
-    if plan is None or holder(plan.folder):
+def record_kill(job: Any, folder: Path) -> None:
+    """Write state.json for a job that ended and could not do so itself: failed, with the last line of SLURM's log."""
+    if holder(folder):
         return
-    state = read_state(plan.folder)
+    state = read_state(folder)
     if state is not None and state.state in ("done", "failed"):
         return
-    plan.folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     path = Path(job.paths.stderr)
     lines = path.read_text(errors="replace").split("\n") if path.is_file() else []
-    last = next((line.strip() for line in reversed(lines) if line.strip()), "no word in its log")
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "its log is empty")
     error = f"SLURM job {job.job_id} was killed or could not start: {last}"
     now = time.time()
-    log_file = os.path.relpath(path, plan.folder)
-    write_state(plan.folder, replace(state or State(), state="failed", error=error, updated=now, log=log_file))
+    log_file = os.path.relpath(path, folder)
+    write_state(folder, replace(state or State(), state="failed", error=error, updated=now, log=log_file))

@@ -1,4 +1,4 @@
-"""Jobs side by side on one machine: a device and a share of the cores for each, and none outlives its sweep."""
+"""Jobs that run at the same time on one machine: a number, a device and a share of the cores for each of them."""
 
 from __future__ import annotations
 
@@ -9,30 +9,34 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
-from typing import IO
 
-SLOTS, DEVICES = "RENORMAL_SLOTS", "RENORMAL_DEVICES"  # from the sweep to its jobs
-GRACE = 5.0  # seconds to end orderly, ours
-_held: list[IO[str]] = []  # locks that a process keeps until it ends: its slot, or its sweep
+from renormal.job.lock import BusyError, locked
+
+WORKERS, DEVICES = "RENORMAL_WORKERS", "RENORMAL_DEVICES"  # from a sweep to its jobs: a folder of locks, GPUs
+SWEEP = "sweep"  # the lock in that folder that the sweep holds; the others are numbers
+GRACE = 5.0  # seconds between SIGTERM and the end of a job whose sweep has ended, ours
+_locks = ExitStack()  # that this process holds until it ends
 
 
 @contextmanager
-def side_by_side(jobs: int | None) -> Iterator[int]:
-    """The environment of jobs that run side by side. jobs: null is one for each GPU, or core where there is none."""
+def worker_environment(jobs: int | None) -> Iterator[int]:
+    """Set the environment for jobs that run at the same time, and yield how many there may be.
+
+    jobs: null is one for each GPU, or for each core where there is no GPU.
+    """
     devices = visible_devices()
     count = how_many(jobs, len(devices), cores())
     threads = str(max(1, cores() // count))
     with tempfile.TemporaryDirectory(prefix="renormal-") as folder:
-        _held.append((Path(folder) / "sweep").open("w"))
-        fcntl.flock(_held[-1], fcntl.LOCK_EX)  # for as long as this process lives
-        for slot in range(count):
-            (Path(folder) / str(slot)).touch()
-        news = {SLOTS: folder, DEVICES: ",".join(devices)}
+        _locks.enter_context(locked(Path(folder) / SWEEP, patience=0.0))
+        for number in range(count):
+            (Path(folder) / str(number)).touch()
         before = dict(os.environ)
-        os.environ.update({"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, **news})
+        os.environ.update({WORKERS: folder, DEVICES: ",".join(devices)})
+        os.environ.update({"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads})
         try:
             yield count
         finally:
@@ -65,39 +69,37 @@ def visible_devices() -> list[str]:
 
 
 @cache
-def own_slot() -> int:
-    """This process's place among those that run side by side, and with it its device; 0 for a job alone.
+def worker_number() -> int:
+    """This process's number among the jobs that run at the same time; 0 for a job alone.
 
-    Called before CUDA starts, which reads the variable once.
+    Chooses the process's GPU by that number. Call it before torch loads: CUDA reads its variable once.
     """
-    if SLOTS not in os.environ:
+    if WORKERS not in os.environ:
         return 0
-    slot = _free_slot(Path(os.environ[SLOTS]))
+    folder = Path(os.environ[WORKERS])
+    number = _free_number(folder)
     devices = [name for name in os.environ.get(DEVICES, "").split(",") if name]
     if devices:
-        os.environ["CUDA_VISIBLE_DEVICES"] = devices[slot % len(devices)]
-    threading.Thread(target=_follow, args=(Path(os.environ[SLOTS]) / "sweep",), daemon=True).start()
-    return slot
+        os.environ["CUDA_VISIBLE_DEVICES"] = devices[number % len(devices)]
+    threading.Thread(target=_end_with_sweep, args=(folder / SWEEP,), daemon=True).start()
+    return number
 
 
-def _free_slot(folder: Path) -> int:
-    """Waits while the last holder is still ending."""
+def _free_number(folder: Path) -> int:
+    """The lowest number whose lock is free. Waits for one: the process that had it may still be ending."""
     while True:
         for path in sorted(folder.glob("[0-9]*"), key=lambda path: int(path.name)):
-            file = path.open("a")
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                file.close()
+                _locks.enter_context(locked(path, patience=0.0))
+            except BusyError:
                 continue
-            _held.append(file)
             return int(path.name)
         time.sleep(0.1)
 
 
-def _follow(life: Path) -> None:
-    """End this process when its sweep has ended, however it did: the kernel then gives its lock away."""
-    with life.open("a") as file:
+def _end_with_sweep(lock: Path) -> None:
+    """End this process when the sweep has ended, even if it was killed: the kernel releases its lock then."""
+    with lock.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_SH)
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(GRACE)

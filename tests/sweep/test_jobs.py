@@ -10,11 +10,13 @@ import pytest
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import ConfigCompositionException
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from renormal.run import CONF
-from renormal.sweep.plan import compose_jobs, folder_of
+from renormal.sweep.jobs import composed_jobs, folder_of
+from renormal.sweep.overrides import parsed_overrides
 
 
 @pytest.mark.parametrize(
@@ -37,13 +39,23 @@ def test_every_job_is_composed_as_hydra_would(
         HydraConfig.instance().set_config(sweep)
         whole, asked = loader.load_sweep_config, []
         monkeypatch.setattr(loader, "load_sweep_config", lambda *given: asked.append(given) or whole(*given))
-        jobs = compose_jobs(sweep)
+        jobs = list(composed_jobs(sweep, parsed_overrides(sweep)))
         assert (len(jobs), len(asked)) == (count, compositions)
         for number, (combination, job) in enumerate(jobs):
             expected = whole(sweep, list(combination))
             OmegaConf.set_struct(expected, False)
             expected.hydra.job.num, expected.hydra.job.id = number, str(number)
             assert OmegaConf.to_yaml(job) == OmegaConf.to_yaml(expected)
+            assert list(job.hydra.overrides.task) == list(expected.hydra.overrides.task)
+            assert job.hydra.job.override_dirname == expected.hydra.job.override_dirname
+
+
+def test_an_unknown_key_is_named_as_hydra_names_it() -> None:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        sweep = GlobalHydra.instance().config_loader().load_configuration("config", ["seed=1,2"], RunMode.MULTIRUN)
+        sweep.hydra.overrides.task = ["trainer.max_epoch=1,2"]
+        with pytest.raises(ConfigCompositionException, match=r"To append to your config use \+trainer.max_epoch=1"):
+            list(composed_jobs(sweep, parsed_overrides(sweep)))
 
 
 @pytest.mark.parametrize("subdir", ["${hydra.job.num}/${seed}", "${hydra:job.num}/${seed}", "${hydra.job.name}${seed}"])
@@ -53,7 +65,7 @@ def test_a_jobs_folder_may_be_named_after_what_hydra_knows(subdir: str) -> None:
         loader = GlobalHydra.instance().config_loader()
         sweep = loader.load_configuration("config", ["seed=1,2", *places], RunMode.MULTIRUN)
         HydraConfig.instance().set_config(sweep)
-        for number, (_, job) in enumerate(compose_jobs(sweep)):
+        for number, (_, job) in enumerate(composed_jobs(sweep, parsed_overrides(sweep))):
             HydraConfig.instance().set_config(job)
             wanted = str(job.hydra.sweep.subdir)
             assert folder_of(job) == (wanted, Path("a/x", wanted).absolute())
@@ -63,7 +75,7 @@ def test_a_jobs_folder_may_be_named_after_what_hydra_knows(subdir: str) -> None:
 
 def test_who_submits_a_sweep_does_not_load_torch() -> None:
     code = (
-        "import sys, renormal.run, renormal.sweep.callback, renormal.job.fingerprints, hydra_plugins.renormal_plugins;"
+        "import sys, renormal.run, renormal.sweep.launchers, renormal.job.fingerprints, hydra_plugins.renormal_plugins;"
         "print(*{'torch', 'lightning', 'torchmetrics', 'kornia'} & sys.modules.keys())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,0 +1,125 @@
+"""The jobs of a sweep: the config of each, its folder, and whether its record is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from copy import deepcopy
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hydra._internal.config_loader_impl import get_overrides_dirname
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, OverrideType
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf.errors import OmegaConfBaseException
+
+from renormal.job.fingerprints import fingerprints, has_record, possible_precisions, source_of
+from renormal.sweep.overrides import is_choice
+
+
+class Job(NamedTuple):
+    """One job of a sweep."""
+
+    overrides: tuple[str, ...]
+    name: str  # of its folder, below the sweep's
+    folder: Path
+    has_record: bool  # of this very config: there is nothing to do
+
+
+def jobs_of(config: DictConfig, overrides: Iterable[Override]) -> dict[tuple[str, ...], Job]:
+    """Every job of the sweep by its overrides. Raises ValueError for one that cannot run."""
+    jobs, sources = {}, {}
+    for combination, job in composed_jobs(config, overrides):
+        if fault := wrong_launcher(job, launcher_of(config)):
+            raise ValueError(fault)
+        name, folder = folder_of(job)
+        OmegaConf.resolve(job)
+        data = f"{OmegaConf.to_yaml(job.data.source)}{job.choose.holdout}"
+        if data not in sources:
+            sources[data] = source_of(job)
+        hashes = (fingerprints(job, sources[data], precision) for precision in possible_precisions(job))
+        done = any(has_record(job, folder, wanted) for wanted in hashes)
+        jobs[tuple(combination)] = Job(tuple(combination), name, folder, done)
+    return jobs
+
+
+def composed_jobs(config: DictConfig, overrides: Iterable[Override]) -> Iterator[tuple[list[str], DictConfig]]:
+    """The overrides and the config of every job of a sweep, as its launcher composes it.
+
+    Hydra needs 0.12 s for a config: 7.4 s for the 60 jobs of table 1, and 1.2 s in this way. It composes one config for
+    each choice of files (4 of them); other values are set in copies of it.
+    """
+    loader = GlobalHydra.instance().config_loader()
+    parse = cache(OverridesParser.create().parse_override)
+    chosen = cache(lambda line: not is_value(parse(line), loader))
+    (combinations,) = BasicSweeper.split_arguments(list(overrides), None)
+    composed: dict[tuple[str, ...], DictConfig] = {}
+    for number, combination in enumerate(combinations):
+        choices = tuple(filter(chosen, combination))
+        if choices not in composed:
+            composed[choices] = loader.load_sweep_config(config, list(choices))
+        job = deepcopy(composed[choices])
+        try:
+            for override in (parse(line) for line in combination if not chosen(line)):
+                OmegaConf.update(job, override.key_or_group, override.value(), merge=True)
+        except OmegaConfBaseException:  # a key that is not there: Hydra's own message says how to add one
+            job = loader.load_sweep_config(config, combination)
+        write_overrides(job, [parse(line) for line in combination])
+        with open_dict(job):
+            job.hydra.job.num, job.hydra.job.id = number, str(number)
+        yield combination, job
+
+
+def is_value(override: Override, loader: ConfigLoader) -> bool:
+    """Whether it changes the value of a key of the recipe: it chooses no file, adds and deletes no key."""
+    plain = override.type is OverrideType.CHANGE and override.package is None and not override.is_hydra_override()
+    return plain and not is_choice(override, loader)
+
+
+def write_overrides(job: DictConfig, overrides: list[Override]) -> None:
+    """Write into the job's config, in its part `hydra`, which overrides it has."""
+    style = job.hydra.job.config.override_dirname
+    with open_dict(job.hydra):
+        job.hydra.overrides.task = [override.input_line for override in overrides]
+        job.hydra.job.override_dirname = get_overrides_dirname(
+            overrides, kv_sep=style.kv_sep, item_sep=style.item_sep, exclude_keys=style.exclude_keys
+        )
+
+
+def folder_of(job: DictConfig) -> tuple[str, Path]:
+    """The name of a job and the folder that it works in. Takes the part `hydra` out of the job, as Hydra does."""
+    HydraConfig.instance().set_config(job)  # what ${hydra:…} speaks of
+    hydra: Any = HydraConfig.get()
+    name, sweep = str(hydra.sweep.subdir), Path(hydra.sweep.dir)
+    with read_write(hydra), open_dict(hydra):
+        hydra.runtime.output_dir = str((sweep / name).absolute())
+    with read_write(job), open_dict(job):
+        del job["hydra"]
+    return name, Path(job.folder)
+
+
+def launcher_of(config: DictConfig) -> str:
+    """slurm, local, joblib or basic."""
+    return str(config.hydra.launcher._target_).rpartition(".")[2].lower().removesuffix("launcher")
+
+
+def wrong_launcher(job: DictConfig, launcher: str) -> str | None:
+    """Why this launcher cannot start a job on several devices: Lightning would start the sweep again for each rank."""
+    devices, nodes = job.trainer.devices, int(job.trainer.get("num_nodes", 1))
+    count = len(devices) if OmegaConf.is_list(devices) else devices
+    if count == 1 and nodes == 1:
+        return None
+    given = f"trainer.devices={devices}, trainer.num_nodes={nodes}"
+    if launcher != "slurm":
+        return f"{given} cannot run in a sweep of launcher {launcher}: one job at a time, or hydra/launcher=slurm"
+    tasks = (job.hydra.launcher.tasks_per_node, job.hydra.launcher.nodes)
+    if tasks != (count, nodes):
+        return (
+            f"{given} needs hydra.launcher.tasks_per_node={count} hydra.launcher.nodes={nodes}: a task for each device"
+        )
+    return None

@@ -1,0 +1,91 @@
+"""How the jobs of a sweep are started. A job whose record is there is not started again."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from hydra.core.singleton import Singleton
+from hydra.core.utils import JobReturn
+
+from renormal.sweep.callback import jobs_by_overrides
+from renormal.sweep.jobs import Job
+from renormal.sweep.plan import why_unfinished
+from renormal.sweep.slurm import array_executor, wait_for_jobs
+from renormal.sweep.workers import worker_environment
+
+ATTEMPTS = 3  # of joblib, after a worker was killed, ours
+Overrides = Sequence[Sequence[str]]
+log = logging.getLogger("renormal")
+
+
+def launch_in_workers(
+    launcher: Any, launch: Callable[[Overrides, int], Sequence[JobReturn]], overrides: Overrides, first: int
+) -> Sequence[JobReturn]:
+    """Worker processes that take one job after another. If one is killed, joblib ends all: the jobs start again."""
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+    jobs = jobs_by_overrides(launcher.hydra_context)
+    left = [job for _, job in without_record(jobs, overrides, first)]
+    with worker_environment(launcher.joblib["n_jobs"]) as launcher.joblib["n_jobs"]:
+        for _ in range(ATTEMPTS):
+            if not left:
+                break
+            try:
+                return launch(left, first)
+            except TerminatedWorkerError:
+                log.warning("a worker was killed: unfinished jobs go on after their last epoch")
+            left = [job for job in left if why_unfinished(jobs[tuple(job)])]
+    return []
+
+
+def launch_in_processes(launcher: Any, overrides: Overrides, first: int) -> Sequence[JobReturn]:
+    """A process for each job, started by submitit's local executor: a killed one takes no other along."""
+    import submitit
+
+    left = deque(without_record(jobs_by_overrides(launcher.hydra_context), overrides, first))
+    executor = submitit.LocalExecutor(folder=launcher.params["submitit_folder"])
+    executor.update_parameters(timeout_min=launcher.params["timeout_min"])
+    running: list[submitit.Job[Any]] = []
+    with worker_environment(launcher.params["n_jobs"]) as count:
+        try:
+            while left or running:
+                running = [job for job in running if not job.done()]
+                while left and len(running) < count:
+                    running.append(executor.submit(launcher, *arguments_of(*left.popleft())))
+                time.sleep(0.2)
+        finally:
+            for job in running:
+                job.cancel()
+    return []
+
+
+def launch_on_slurm(launcher: Any, overrides: Overrides, first: int) -> Sequence[JobReturn]:
+    """One job array. Returns when all of its jobs have ended."""
+    jobs = jobs_by_overrides(launcher.hydra_context)
+    left = without_record(jobs, overrides, first)
+    if not left:
+        return []
+    arguments = zip(*(arguments_of(*job) for job in left), strict=True)
+    submitted = array_executor(launcher.params).map_array(launcher, *arguments)
+    log.info("%d jobs submitted: SLURM job %s", len(submitted), submitted[0].job_id.split("_")[0])
+    wait_for_jobs(dict(zip(submitted, (jobs[tuple(job)] for _, job in left), strict=True)))
+    return []
+
+
+def without_record(
+    jobs: Mapping[tuple[str, ...], Job], overrides: Overrides, first: int
+) -> list[tuple[int, list[str]]]:
+    """(number, overrides) of each job that is to be started."""
+    left = [(first + index, list(job)) for index, job in enumerate(overrides) if not jobs[tuple(job)].has_record]
+    if len(left) < len(overrides):
+        log.info("%d of %d jobs already have the record of their config", len(overrides) - len(left), len(overrides))
+    return left
+
+
+def arguments_of(number: int, overrides: list[str]) -> tuple[Any, ...]:
+    """What submitit's launcher takes when it is called as a job."""
+    return overrides, "hydra.sweep.dir", number, f"job_id_for_{number}", Singleton.get_state()
