@@ -31,7 +31,8 @@ def config_of(*overrides: str) -> DictConfig:
 def network(config: DictConfig, *, channels: int = 1, size: int = 64) -> Any:
     """The network of a recipe with few weights, in eval mode, the same for each call."""
     torch.manual_seed(0)
-    few = {name: value for name, value in SMALL.items() if name in config.model.net}
+    given = config.model.net
+    few = {name: min(value, given[name] // 2) for name, value in SMALL.items() if name in given}
     return instantiate(config.model.net, channels=channels, size=size, **few, _convert_="all").eval()
 
 

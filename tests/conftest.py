@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,18 +10,33 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
+from preloaded import end_python
 from renormal.job.environment import make_sums_reproducible
 from renormal.run import CONF
 from several import SMALL
 
+LONGEST = ("tests/sweep/", "tests/job/test_processes", "tests/models/test_model_conf")
+
 Compose = Callable[..., DictConfig]
 make_sums_reproducible()  # before the first matrix product of the process
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Two test processes end at the same time if what is long comes first."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
     """Tests run side by side: a second spinning thread costs more than it brings."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def preloaded_python() -> Iterator[None]:
+    """Where a test has started it, it ends with the tests."""
+    yield
+    end_python()
 
 
 @pytest.fixture(scope="session")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing.spawn
 import os
 import socket
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,9 @@ import torch.multiprocessing
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
+from preloaded import python
 from renormal.run import CONF
+from waiting import HANGING
 
 DRAWN = ["data.train=6", "data.good=1", "data.defective=1", "model=vae", "test.curves=[eq8]"]
 SMALL = [
@@ -45,7 +47,17 @@ def free_port() -> int:
 
 def as_ranks(count: int, work: Callable[..., None], *arguments: Any) -> None:
     """Run work(rank, *arguments) in `count` processes that know of one another as Lightning wants it."""
-    torch.multiprocessing.spawn(_rank, args=(count, free_port(), work, arguments), nprocs=count)
+    spawn(count, _rank, count, free_port(), work, arguments)
+
+
+def spawn(count: int, work: Callable[..., None], *arguments: Any) -> None:
+    """Run work(number, *arguments) in `count` processes."""
+    before = multiprocessing.spawn.get_executable()
+    multiprocessing.spawn.set_executable(python())
+    try:
+        torch.multiprocessing.spawn(work, args=arguments, nprocs=count)
+    finally:
+        multiprocessing.spawn.set_executable(before)
 
 
 def _rank(rank: int, count: int, port: int, work: Callable[..., None], arguments: tuple[Any, ...]) -> None:
@@ -56,9 +68,21 @@ def _rank(rank: int, count: int, port: int, work: Callable[..., None], arguments
     torch.distributed.destroy_process_group()
 
 
-def command(place: Path, *arguments: str, launcher: tuple[str, ...] = (), **environment: str) -> subprocess.Popen[str]:
+def command(
+    place: Path, *arguments: str, launcher: tuple[str, ...] = (), executable: str = "", **environment: str
+) -> subprocess.Popen[str]:
     """The real command. launcher: arguments of Python that start it, as those of torchrun."""
-    whole = [sys.executable, *launcher, "-m", "renormal.run", *TWO, *DRAWN, *SMALL, "data.root=drawn", *arguments]
+    whole = [
+        executable or python(),
+        *launcher,
+        "-m",
+        "renormal.run",
+        *TWO,
+        *DRAWN,
+        *SMALL,
+        "data.root=drawn",
+        *arguments,
+    ]
     env = os.environ | {"OMP_NUM_THREADS": "1"} | environment
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen(whole, cwd=place, env=env, **pipes)
@@ -66,7 +90,7 @@ def command(place: Path, *arguments: str, launcher: tuple[str, ...] = (), **envi
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     try:
-        out, err = process.communicate(timeout=150)
+        out, err = process.communicate(timeout=HANGING)
     finally:
         process.kill()
     return process.returncode, out, err

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from renormal.functional.bins import fine_bins
 from renormal.metrics import METRICS, PIXEL_METRICS, AnomalyMetrics, aupro, best_bin, shares
+from several import spawn
 
 
 def blobs(images: int = 24, size: int = 40) -> Tensor:
@@ -207,6 +208,6 @@ def rank_main(rank: int, folder: str) -> None:
 
 
 def test_two_processes_with_an_uneven_split_equal_one(tmp_path: Path) -> None:
-    torch.multiprocessing.spawn(rank_main, args=(str(tmp_path),), nprocs=2)
+    spawn(2, rank_main, str(tmp_path))
     whole = [measured(MAPS["dssim"], REGIONS)] * len(SPLITS)
     assert [torch.load(tmp_path / f"{rank}.pt") for rank in range(2)] == [whole, whole]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,12 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from PIL import Image
 
+from preloaded import python
 from renormal.job.fingerprints import digest, fingerprints, listing, parts
 from renormal.job.job import run_job
 from renormal.lit.module import AutoencoderModule
 from renormal.report.record import read_record
+from waiting import HANGING
 
 
 @pytest.mark.parametrize("model", ["l2_ae", "dsae", "vae", "gamma_vae"])
@@ -216,8 +217,8 @@ def test_the_command_ends_in_one_line(tmp_path: Path, arguments: list[str], line
         Image.new("L", (32, 32)).save(tmp_path / "photos" / f"{index}.png")
     whole = (tmp_path / "photos" / "0.png").read_bytes()
     (tmp_path / "photos" / "broken.png").write_bytes(whole[: len(whole) // 2])
-    command = [sys.executable, "-m", "renormal.run", *arguments]
-    end = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False, timeout=120)
+    command = [python(), "-m", "renormal.run", *arguments]
+    end = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False, timeout=HANGING)
     assert end.returncode == 1
     assert end.stderr.strip().startswith(line)
     assert len(end.stderr.strip().splitlines()) == 1

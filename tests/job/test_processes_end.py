@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +15,8 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from renormal.job import processes
-from several import TWO, command, config_of, ended, folder_of, free_port
+from several import TWO, command, config_of, ended, folder_of
+from waiting import HANGING, lives, wait_until
 
 
 @pytest.mark.parametrize(
@@ -27,37 +28,37 @@ from several import TWO, command, config_of, ended, folder_of, free_port
     ],
 )
 def test_when_one_is_killed_all_end(tmp_path: Path, whom: int, number: signal.Signals, code: int, line: str) -> None:
-    process = command(tmp_path, "name=long", "trainer.max_epochs=100000")
+    process = command(tmp_path, "name=long", "trainer.max_epochs=100000", executable=sys.executable)
     checkpoint = folder_of(tmp_path, "long") / "checkpoints" / "last.ckpt"
-    while not checkpoint.is_file():
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.1)
+    wait_until(lambda: checkpoint.is_file() or process.poll() is not None, "checkpoint")
+    assert process.poll() is None, process.communicate()
     other = int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0])
     os.kill((process.pid, other)[whom], number)
     returned, _, err = ended(process)
     assert returned == code
     assert err.strip().splitlines() == ([line] if line else [])
-    end = time.monotonic() + 20
-    while Path(f"/proc/{other}").exists():
-        assert time.monotonic() < end, "rank 1 lives on"
-        time.sleep(0.1)
+    wait_until(lambda: not lives(other), "end of rank 1")
 
 
 def test_the_others_end_with_rank_0_whatever_they_wait_for(tmp_path: Path) -> None:
     """Here for a rank 0 that never comes to meet them."""
     config = json.dumps(OmegaConf.to_container(config_of(tmp_path, *TWO)))
-    meeting = {"LOCAL_RANK": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
-    other = subprocess.Popen(processes.COMMAND, stdin=subprocess.PIPE, env=os.environ | meeting, text=True)
-    assert other.stdin is not None
-    other.stdin.write(config + "\n")
-    other.stdin.flush()
-    try:
-        with pytest.raises(subprocess.TimeoutExpired):
-            other.wait(timeout=15)
-        other.stdin.close()
-        assert other.wait(timeout=15) == 1
-    finally:
-        other.kill()
+    with socket.create_server(("127.0.0.1", 0)) as rank_zero:
+        rank_zero.settimeout(HANGING)
+        meeting = {"LOCAL_RANK": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(rank_zero.getsockname()[1])}
+        other = subprocess.Popen(processes.COMMAND, stdin=subprocess.PIPE, env=os.environ | meeting, text=True)
+        assert other.stdin is not None
+        other.stdin.write(config + "\n")
+        other.stdin.flush()
+        try:
+            connection, _ = rank_zero.accept()
+            with connection:
+                assert connection.recv(1), "it asks"
+                assert other.poll() is None, "it waits for the answer"
+                other.stdin.close()
+                assert other.wait(timeout=HANGING) == 1
+        finally:
+            other.kill()
 
 
 def beside(script: str, config: DictConfig, own: Callable[[], None], patch: pytest.MonkeyPatch) -> None:
@@ -74,8 +75,9 @@ def cut_off() -> None:
 
 def busy() -> None:
     """With hours of its own images to project."""
-    for _ in range(400):
-        time.sleep(0.05)
+    with pytest.raises(AssertionError):
+        wait_until(lambda: False, "interruption")
+    pytest.fail("nobody interrupted it")
 
 
 def refuse() -> None:
@@ -97,13 +99,11 @@ def test_a_rank_that_fails_ends_the_job_and_is_named(
 ) -> None:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a shell runs in its background
     monkeypatch.setattr(processes, "NOTICE", 1.0)
-    begin = time.monotonic()
     try:
         with pytest.raises(ValueError, match=line):
             beside(script, config_of(tmp_path, *TWO, f"folder={tmp_path}"), own, monkeypatch)
     finally:
         signal.signal(signal.SIGINT, before)
-    assert time.monotonic() - begin < 15
     assert (tmp_path / "rank-1.log").is_file() == ("1 / 0" in script)
 
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
 import torch
@@ -29,6 +29,21 @@ with hold_folder(Path(sys.argv[1]), 3) as file:
     file.report("train", 1)
     print("ready", flush=True)
     time.sleep(60)
+"""
+
+WRITERS = """
+import os, sys, torch
+from pathlib import Path
+from renormal.lit.whole_file import WholeFile
+for _ in sys.stdin:
+    if os.fork() == 0:
+        k = 0
+        while True:
+            k = (k + 1) % 10
+            WholeFile().save_checkpoint({"k": torch.full((500_000,), k)}, Path(sys.argv[1]))
+            print(os.getpid(), flush=True)
+    os.wait()
+    print("ended", flush=True)
 """
 
 
@@ -121,23 +136,21 @@ def test_an_error_in_one_line_is_its_first_cause() -> None:
 
 
 def test_a_kill_at_any_moment_leaves_the_old_checkpoint_or_the_new_one(tmp_path: Path) -> None:
-    """A process that writes one checkpoint over and over is killed at three moments."""
+    """A process that writes one checkpoint over and over is killed at eight moments."""
     path = tmp_path / "file"
-    code = (
-        "import torch; from pathlib import Path; from renormal.lit.whole_file import WholeFile\n"
-        "k = 0\nwhile True:\n    k = (k + 1) % 10\n"
-        f"    WholeFile().save_checkpoint({{'k': torch.full((500_000,), k)}}, Path({str(path)!r}))\n"
-        "    print(flush=True)"
-    )
-    for moment in range(3):
-        with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as writer:
-            assert writer.stdout is not None
-            writer.stdout.readline()
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", WRITERS, str(path)], **pipes) as writers:
+        for moment in range(8):
+            writers.stdin.write("another\n")
+            writers.stdin.flush()
+            writer = int(writers.stdout.readline())
             time.sleep(0.003 * moment)
-            writer.kill()
-        values = torch.load(path, weights_only=True)["k"]
-        assert len(values) == 500_000
-        assert values.unique().numel() == 1
+            os.kill(writer, signal.SIGKILL)
+            while not writers.stdout.readline().endswith("ended\n"):
+                pass
+            values = torch.load(path, weights_only=True)["k"]
+            assert len(values) == 500_000
+            assert values.unique().numel() == 1
 
 
 def test_a_signal_waits_for_the_end_of_a_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

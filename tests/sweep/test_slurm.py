@@ -8,14 +8,15 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from preloaded import python
 from renormal.report.record import Record, read_record
+from waiting import HANGING, wait_until
 
 DAEMONS = ("slurmctld", "slurmd", "munged", "sbatch")
 MISSING = [name for name in DAEMONS if not shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")]
@@ -47,27 +48,24 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
 class Sweep:
     """A sweep's controller on the login node, and what its jobs leave."""
 
-    def __init__(self, folder: Path, environment: dict[str, str], *arguments: str) -> None:
+    def __init__(self, folder: Path, environment: dict[str, str], *arguments: str, executable: str = "") -> None:
         folder.mkdir(exist_ok=True)
         self.folder, self.environment = folder / "outputs" / "s", environment
-        command = [sys.executable, "-m", "renormal.run", "-m", *SMALL, *arguments]
+        command = [executable or python(), "-m", "renormal.run", "-m", *SMALL, *arguments]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
         self.process = subprocess.Popen(command, cwd=folder, env=environment, text=True, **pipes)  # type: ignore[call-overload]
 
     def end(self) -> tuple[int, str]:
-        output, _ = self.process.communicate(timeout=240)
+        output, _ = self.process.communicate(timeout=HANGING)
         return self.process.returncode, output
 
     def until(self, happens: Callable[[], Any], what: str) -> Any:
-        deadline = time.monotonic() + 120
-        while not (answer := happens()):
-            assert self.process.poll() is None, f"the sweep ended before {what}: {self.process.communicate()[0]}"
-            assert time.monotonic() < deadline, f"two minutes, and no {what}"
-            time.sleep(0.1)
+        answer = wait_until(lambda: happens() or self.process.poll() is not None, what)
+        assert self.process.poll() is None, f"the sweep ended before {what}: {self.process.communicate()[0]}"
         return answer
 
     def slurm(self, *command: str) -> str:
-        end = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=True, timeout=60)
+        end = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=True, timeout=HANGING)
         return end.stdout.strip()
 
     def job(self, state: str) -> str:
@@ -118,8 +116,8 @@ def test_an_array_of_eight_jobs_ends_in_a_complete_table(tmp_path: Path, cluster
     assert [sweep.state(name)["state"] for name in names] == ["done"] * 8
     plan = json.loads((sweep.folder / "plan.json").read_text())
     assert (sorted(plan["jobs"]), plan["launcher"]) == (names, "slurm")
-    report = [sys.executable, "-m", "renormal.report.cli", str(sweep.folder)]
-    end = subprocess.run(report, capture_output=True, text=True, check=True, timeout=120)
+    report = [python(), "-m", "renormal.report.cli", str(sweep.folder)]
+    end = subprocess.run(report, capture_output=True, text=True, check=True, timeout=HANGING)
     assert "unreadable" not in end.stderr
     table = (sweep.folder / "table.csv").read_text()
     assert "bottle" in table
@@ -150,12 +148,26 @@ def test_failed_and_killed_jobs_are_named_and_take_no_other_along(tmp_path: Path
     assert "Traceback" not in output
 
 
+REQUEUED = ("model=vae", "seed=0", "trainer.max_epochs=150")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, cluster: dict[str, str]) -> Record:
+    whole = Sweep(tmp_path_factory.mktemp("whole"), cluster, *REQUEUED)
+    status, output = whole.end()
+    assert status == 0, output
+    (record,) = whole.records().values()
+    return record
+
+
 @pytest.mark.parametrize("case", ["preempted", "timed-out"])
-def test_a_requeued_job_ends_as_an_undisturbed_one(tmp_path: Path, cluster: dict[str, str], case: str) -> None:
+def test_a_requeued_job_ends_as_an_undisturbed_one(
+    tmp_path: Path, cluster: dict[str, str], undisturbed: Record, case: str
+) -> None:
     """The requeue signal in the middle of a training; submitit calls it a time-out where the limit is near."""
     limit = 240 if case == "preempted" else 5
-    arguments = ("model=vae", "seed=0", "trainer.max_epochs=150", f"hydra.launcher.timeout_min={limit}")
-    sweep = Sweep(tmp_path / "disturbed", cluster, *arguments)
+    limited = (*REQUEUED, f"hydra.launcher.timeout_min={limit}")
+    sweep = Sweep(tmp_path, cluster, *limited, executable=sys.executable)
     sweep.until(lambda: sweep.state("vae/bottle/0")["epoch"] > 5, "fifth epoch")
     job = sweep.job("running")
     sweep.slurm("scancel", "--signal=USR2", job)
@@ -172,9 +184,7 @@ def test_a_requeued_job_ends_as_an_undisturbed_one(tmp_path: Path, cluster: dict
     assert log.count("going on after") == 1
     assert f"this job is {case}" in "".join(path.read_text() for path in sweep.folder.glob(".submitit/*/*.err"))
     assert not list(sweep.folder.rglob("hpc_ckpt*")), "Lightning's own requeue is off"
-    whole = Sweep(tmp_path / "whole", cluster, *arguments)
-    assert whole.end()[0] == 0
-    (disturbed,), (undisturbed,) = sweep.records().values(), whole.records().values()
+    (disturbed,) = sweep.records().values()
     assert disturbed.metrics == undisturbed.metrics
     assert disturbed.training["final_loss"] == undisturbed.training["final_loss"]
     assert disturbed.training["images"] == undisturbed.training["images"] == 150 * 8
