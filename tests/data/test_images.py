@@ -163,3 +163,14 @@ def test_a_mask_may_be_drawn_in_any_program(case: str, tmp_path: Path) -> None:
     name, make = MASKS[case]
     make().save(tmp_path / name)
     np.testing.assert_array_equal(mask(tmp_path / name, (8, 8)), np.arange(8)[None].repeat(8, 0) < 4)
+
+
+def test_a_thin_scratch_next_to_a_block_belongs_to_the_hole(tmp_path: Path) -> None:
+    drawn = np.zeros((512, 512), dtype=np.uint8)
+    drawn[300:360, 300:360], drawn[:, 97:99] = 255, 255
+    Image.fromarray(drawn).save(tmp_path / "mask.png")
+    assert not mask(tmp_path / "mask.png", (512, 512), size=64)[:30, 12].any(), "nearest neighbour steps over it"
+    hole = read_mask(tmp_path / "mask.png", size=64, fit="squash", max_pixels=ANY, image_size=(512, 512), whole=True)
+    assert hole[:, 11:14].all()
+    assert hole[36:46, 36:46].all()
+    assert not hole[:, 20:30].any()

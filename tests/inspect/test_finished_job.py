@@ -1,0 +1,129 @@
+"""A finished job on a photograph: read back whole, and `renormal-inpaint` repairs inside of the mask only."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from renormal.inspect.inpaint import main
+from renormal.inspect.load import load
+from renormal.job.job import run_job
+from renormal.projection import Threshold
+from renormal.report.record import Record, read_record
+
+
+@pytest.fixture
+def job(tiny: Any) -> tuple[Path, Record]:
+    """A job of the stage inpaint, with two projections."""
+    config = tiny("stages=[train,inpaint]", "projection=[inpaint,inpaint_blind]", "descent.max_steps=3")
+    run_job(config)
+    return Path(config.folder), read_record(Path(config.folder) / "record.json")
+
+
+def test_a_finished_job_is_loaded_with_its_network_and_the_t_of_each_descent(job: tuple[Path, Record]) -> None:
+    folder, record = job
+    loaded = load(folder)
+    assert not loaded.model.training
+    x0 = torch.rand(1, loaded.channels, loaded.size, loaded.size)
+    assert loaded.model.reconstruct(x0).image.shape == x0.shape
+    measured = {name: record.projections[name]["threshold"] for name in ("inpaint", "inpaint_blind")}
+    assert {name: descent.stop for name, descent in loaded.descents.items()} == {
+        name: Threshold(value=value) for name, value in measured.items()
+    }
+
+
+def test_one_photograph_is_repaired_inside_of_its_mask_only(job: tuple[Path, Record], tmp_path: Path) -> None:
+    folder, record = job
+    side = record.data["size"]
+    rng = np.random.default_rng(0)
+    pixels = 255 * rng.integers(0, 2, (side, side, 3), dtype=np.uint8)  # far from normal: above T
+    mask = np.zeros((side, side), dtype=np.uint8)
+    mask[4:9, 4:9] = 255
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    out, photo, hole = (str(tmp_path / f"{name}.png") for name in ("out", "photo", "mask"))
+    assert main([str(folder), photo, "--mask", hole, "--out", out]) == 0
+    repaired = np.asarray(Image.open(out))
+    assert (repaired[mask == 0] == pixels[mask == 0]).all()
+    assert (repaired[mask > 0] != pixels[mask > 0]).any()
+    assert main([str(folder), str(tmp_path / "photo.png"), "--out", out]) == 0  # blind
+
+
+def test_what_is_missing_is_one_line(job: tuple[Path, Record], tmp_path: Path, capsys: Any) -> None:
+    folder, _ = job
+    assert main([str(folder), str(tmp_path / "none.png")]) == 2
+    assert main([str(tmp_path), str(tmp_path / "none.png")]) == 2
+    (folder / "checkpoints" / "last.ckpt").unlink()
+    Image.new("RGB", (32, 32)).save(tmp_path / "photo.png")
+    assert main([str(folder), str(tmp_path / "photo.png")]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 3
+    assert "not trained here" in lines[-1]
+
+
+def edited(folder: Path, change: Any) -> None:
+    record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+    change(record)
+    (folder / "record.json").write_text(json.dumps(record), encoding="utf-8")
+
+
+def hidden_call(record: dict[str, Any]) -> None:
+    record["config"]["projections"]["other"] = {"_target_": "torch.load", "f": "evil.pt", "weights_only": False}
+
+
+def hidden_getter(record: dict[str, Any]) -> None:
+    record["config"]["projections"]["inpaint"]["mask"]["path"] = "os.system"
+
+
+def other_training(record: dict[str, Any]) -> None:
+    record["hashes"]["training"] = "0" * 64
+
+
+def other_latent(record: dict[str, Any]) -> None:
+    record["config"]["model"]["net"]["latent"] = 7
+
+
+def a_texture(record: dict[str, Any]) -> None:
+    record["kind"] = "texture"
+
+
+def empty_config(record: dict[str, Any]) -> None:
+    record["config"] = {}
+
+
+def no_blind_projection(record: dict[str, Any]) -> None:
+    del record["config"]["projections"]["inpaint_blind"]
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (hidden_call, "asks for torch.load, which is no part of renormal"),
+        (hidden_getter, "asks for os.system"),
+        (other_training, "trained with another config"),
+        (other_latent, "does not fit the model of its record"),
+        (a_texture, "patches of a texture"),
+        (empty_config, "lacks model, projections, data"),
+        (no_blind_projection, "projection=[inpaint_blind]"),
+    ],
+)
+def test_a_record_that_does_not_fit_is_refused_in_a_line(
+    job: tuple[Path, Record], tmp_path: Path, capsys: Any, change: Any, line: str
+) -> None:
+    edited(job[0], change)
+    Image.new("RGB", (32, 32)).save(tmp_path / "photo.png")
+    assert main([str(job[0]), str(tmp_path / "photo.png"), "--out", str(tmp_path / "out.png")]) == 2
+    assert line in capsys.readouterr().err
+    assert not (tmp_path / "out.png").exists()
+
+
+@pytest.mark.parametrize("out", ["nowhere/x.png", "x", "x.txt"])
+def test_a_name_that_cannot_be_written_is_refused_first(out: str, tmp_path: Path, capsys: Any) -> None:
+    assert main([str(tmp_path), "photo.png", "--out", str(tmp_path / out)]) == 2
+    assert "--out" in capsys.readouterr().err
