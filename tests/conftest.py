@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
-    """Tests run side by side: a second spinning thread costs more than it brings."""
+    """Several test processes share the cores: a second thread costs more than it gains."""
     torch.set_num_threads(1)
 
 
@@ -63,7 +63,7 @@ def tiny(tmp_path: Path, rehearsal: Path) -> Compose:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine of somebody with a telling name and no key."""
+    """A home folder with a name that must not be published, and without a key."""
     folder = tmp_path / "home" / "ada_lovelace"
     folder.mkdir(parents=True)
     for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_BASE_URL", "WANDB_IDENTITY_TOKEN_FILE", "NETRC"):

@@ -88,7 +88,7 @@ def test_a_link_in_the_place_of_the_draft_is_not_written_through(tmp_path: Path)
 def test_a_draft_that_a_kill_left_is_replaced(tmp_path: Path) -> None:
     with whole_file(tmp_path / "file") as file:
         draft = Path(file.name)
-    draft.write_text("a long draft that nobody finished")
+    draft.write_text("a long draft that was not finished")
     write_whole(tmp_path / "file", "new")
     assert (tmp_path / "file").read_text() == "new\n"
     assert not draft.exists()

@@ -30,7 +30,7 @@ FLOORS = {  # room → floor
     "contracts.py": 0,
     "files.py": 0,
 }
-OUTSIDE = {  # room → packages beside the standard library
+OUTSIDE = {  # room → packages outside of the standard library
     "run.py": {"hydra", "omegaconf"},
     "hydra_plugins": {"hydra", "hydra_plugins"},
     "sweep": {"hydra", "omegaconf", "joblib", "submitit", "torch"},

@@ -128,12 +128,12 @@ def test_tensorboard_shows_the_same(tiny: Any) -> None:
     assert "test/eq8/pixel_auroc" in lines[0]
 
 
-def test_a_csv_alone_costs_no_second_descent_and_no_look(tiny: Any, monkeypatch: Any) -> None:
-    def looked(*_: Any, **__: Any) -> None:
-        raise AssertionError("nobody asked for it")
+def test_a_csv_alone_costs_no_second_descent_and_no_picture(tiny: Any, monkeypatch: Any) -> None:
+    def drawn(*_: Any, **__: Any) -> None:
+        raise AssertionError("no board needs it")
 
     for place in ("results.traced", "dashboard._reconstructions"):
-        monkeypatch.setattr(f"renormal.boards.{place}", looked)
+        monkeypatch.setattr(f"renormal.boards.{place}", drawn)
     run_job(tiny())
     folder = Path(tiny().folder)
     assert not (folder / "wandb").exists()

@@ -1,4 +1,4 @@
-"""Settings that were chosen: where they go in a descent, and what a file of them may say."""
+"""Settings that were chosen: where they go in a descent, and what a file of them may hold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stage choose: what it leaves, what it repeats, what it refuses, and that no test label has a say."""
+"""The stage choose: what it leaves, what it repeats, what it refuses, and that no test label decides."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def test_a_config_that_chooses_nothing_has_the_digest_that_it_always_had(tiny: A
 
 
 def test_every_projection_that_it_tries_is_a_sign_of_life(tiny: Any) -> None:
-    """Else the status of a sweep takes a job that chooses for twenty minutes to be dead."""
+    """Otherwise the status of a sweep calls a job silent that chooses for twenty minutes."""
     heard: list[str] = []
     few = ["choose.holdout=2", "choose.defects=2", "descent.max_steps=2"]
     run_job(tiny("stages=[train,choose]", *few), report=lambda stage, _: heard.append(stage))

@@ -1,4 +1,4 @@
-"""Many stops from one descent, and a labelled set that nobody labelled."""
+"""Many stops from one descent, and a test set of planted defects."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_one_descent_ends_where_each_stop_alone_would(rehearsal: Path, direction
     values = [low * 0.5, low + 0.3 * (high - low), low + 0.7 * (high - low), losses.max().item() + 1]
     stops = [replace(descent, stop=Threshold(value=value)) for value in values]
     alone = [project(model, x0, stop) for stop in stops]
-    assert len({tuple(result.steps.tolist()) for result in alone}) == 4, "the stops are told apart"
+    assert len({tuple(result.steps.tolist()) for result in alone}) == 4, "the stops differ"
     for end, result in zip(ends(model, x0, x0, stops), alone, strict=True):
         assert torch.equal(end, result.x)
 
@@ -80,7 +80,7 @@ def test_a_point_that_the_safeguard_refused_is_nowhere_to_stop(rehearsal: Path) 
         assert torch.equal(found, project(model, x0, stop).x)
 
 
-def judge_of(data: SourceData, samples: Batch, *, stride: int = 32) -> PlantedTest:
+def planted_test(data: SourceData, samples: Batch, *, stride: int = 32) -> PlantedTest:
     model = net(data.channels)
     normal = torch.cat(list(data.normal_images(64)))
     scoring = Scoring(stride, "maps", 8)
@@ -96,32 +96,32 @@ def judge_of(data: SourceData, samples: Batch, *, stride: int = 32) -> PlantedTe
 def test_what_is_measured_equals_what_a_test_would_say(rehearsal: Path) -> None:
     data = data_of(rehearsal, "bottle")
     samples = planted_set(data, defects=6, seed=0)
-    judge, model = judge_of(data, samples), net(data.channels)
+    test, model = planted_test(data, samples), net(data.channels)
     descent = Descent(max_steps=5)
-    measured = {(one.quantile, one.score): one.metrics for one in judge.measure(descent, [0.0, 0.5])}
+    measured = {(one.quantile, one.score): one.metrics for one in test.measure(descent, [0.0, 0.5])}
     assert measured.keys() == {(0.0, "dssim"), (0.0, "squared_error"), (0.5, "dssim"), (0.5, "squared_error")}
     losses = reconstruction_losses(model, data.training.float() / 255, descent)
     for quantile, value in ((0.0, losses.min()), (0.5, losses.double().quantile(0.5))):
         end = project(model, samples.image, replace(descent, stop=Threshold(value=value.item()))).x
-        for name, score in judge.scores.items():
+        for name, score in test.scores.items():
             oracle = AnomalyMetrics()
             oracle.update(score(model, samples.image, end), samples.regions)
             wanted = {metric: value.item() for metric, value in oracle.compute().items()}
             assert measured[quantile, name] == pytest.approx(wanted, abs=2e-3)
     oracle = AnomalyMetrics()
     oracle.update(DSSIM()(model, samples.image, model.reconstruct(samples.image).image), samples.regions)
-    plain = {one.score: one.metrics["pixel_auroc"] for one in judge.baseline()}
+    plain = {one.score: one.metrics["pixel_auroc"] for one in test.baseline()}
     assert plain["dssim"] == pytest.approx(oracle.compute()["pixel_auroc"].item(), abs=1e-3)
 
 
 def test_a_stop_that_is_no_quantile_stays_as_it_is(rehearsal: Path) -> None:
     data = data_of(rehearsal, "bottle")
-    judge = judge_of(data, planted_set(data, defects=2, seed=0))
+    test = planted_test(data, planted_set(data, defects=2, seed=0))
     for stop in (Plateau(), Threshold(value=3.0)):
-        assert {one.quantile for one in judge.measure(Descent(stop=stop, max_steps=2), [0.0, 0.5])} == {None}
+        assert {one.quantile for one in test.measure(Descent(stop=stop, max_steps=2), [0.0, 0.5])} == {None}
 
 
-def test_defects_are_planted_on_spare_images_and_good_ones_stand_beside_them(rehearsal: Path) -> None:
+def test_defects_are_planted_on_spare_images_and_good_ones_are_added(rehearsal: Path) -> None:
     data = data_of(rehearsal, "bottle", every=2)
     samples = planted_set(data, defects=6, seed=0)
     spare = data.spare.float() / 255
@@ -133,7 +133,7 @@ def test_defects_are_planted_on_spare_images_and_good_ones_stand_beside_them(reh
     assert torch.equal(samples.image[:6] * untouched, spare.repeat(2, 1, 1, 1) * untouched)
 
 
-def test_of_a_texture_the_piece_around_the_defect_is_judged(rehearsal: Path) -> None:
+def test_of_a_texture_the_piece_around_the_defect_is_scored(rehearsal: Path) -> None:
     data = data_of(rehearsal, "grid")
     samples = planted_set(data, defects=5, seed=0)
     assert samples.image.shape[-2:] == (64, 64)
@@ -145,7 +145,7 @@ def test_of_a_texture_the_piece_around_the_defect_is_judged(rehearsal: Path) -> 
             tile = samples.image[..., top : top + 32, left : left + 32]
             maps[:, top : top + 32, left : left + 32] = score(model, tile, model.reconstruct(tile).image)
     oracle.update(maps, samples.regions)
-    plain = {one.score: one.metrics for one in judge_of(data, samples).baseline()}
+    plain = {one.score: one.metrics for one in planted_test(data, samples).baseline()}
     assert plain["dssim"]["pixel_auroc"] == pytest.approx(oracle.compute()["pixel_auroc"].item(), abs=1e-4)
 
 

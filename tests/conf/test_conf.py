@@ -112,7 +112,7 @@ def test_table2_within_a_cpus_means_tests_the_networks_of_table1() -> None:
     assert list(config.scores) == list(composed("experiment=table2").scores)
 
 
-def test_a_further_score_is_one_word_on_the_command_line() -> None:
+def test_a_further_score_is_one_override() -> None:
     config = composed("score=squared_error", "+score@scores.smooth=kl_gradient", "scores.smooth.sigma=2")
     assert config.score._target_ == "renormal.scores.SquaredError"
     assert (list(config.scores), config.scores.smooth.sigma) == (["smooth"], 2)
@@ -161,7 +161,7 @@ def test_jobs_of_a_sweep_have_folders_of_their_own(arguments: list[str], key: st
         assert key_missing_in_folder(config, parsed_overrides(config)) == key
 
 
-def test_a_sweep_whose_jobs_would_share_a_folder_is_refused_with_the_mend(tmp_path: Path) -> None:
+def test_a_sweep_with_jobs_that_would_share_a_folder_is_refused_with_the_mend(tmp_path: Path) -> None:
     end = launched(tmp_path, "-m", "batch_size=8,16", "data.train=2", "data.good=1", "data.defective=1")
     assert end.returncode == 2
     mend = "'hydra.sweep.subdir=${batch_size}/${model.name}/${data.category}/${seed}'"

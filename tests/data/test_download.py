@@ -165,7 +165,7 @@ def test_a_dead_link_ends_at_once_and_a_sick_server_after_five_attempts(
     assert len(publisher.asked) == asked
 
 
-def test_nobody_listening_is_one_line_that_says_how_to_go_on(tmp_path: Path, publisher: Publisher) -> None:
+def test_a_server_that_is_not_there_is_one_line_that_says_how_to_go_on(tmp_path: Path, publisher: Publisher) -> None:
     publisher.patience = 0
     with pytest.raises(DataError, match=r"connection lost \(0 of \d+ bytes arrived\); run the same command again"):
         fetch(publisher.url, tmp_path / "a")

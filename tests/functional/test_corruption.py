@@ -60,7 +60,7 @@ def test_without_a_generator_torchs_own_draws(x: Tensor) -> None:
 def test_as_many_images_stay_without_a_patch_as_asked() -> None:
     covers = Corruption(clean=0.25, noise=0.0)(torch.full((2000, 1, 16, 16), 0.5), generator=generator()).cover
     empty = (covers.amax(dim=(1, 2, 3)) == 0).float().mean()
-    assert 0.22 < empty < 0.35  # a small patch can lie beside a small image
+    assert 0.22 < empty < 0.35  # a small patch can lie outside of a small image
 
 
 def residuals(*, keep_noise: bool) -> tuple[Tensor, Tensor]:
@@ -98,7 +98,7 @@ def test_shapes_are_blots_and_thin_lines_of_the_sizes_asked() -> None:
     covers = shapes(x, (0.3, 0.3), dice())
     assert covers.min() >= 0
     assert covers.max() <= 1
-    assert covers.mean() < 0.3**2  # inside of an ellipse of that size, partly beside the image
+    assert covers.mean() < 0.3**2  # inside of an ellipse of that size, partly outside of the image
 
 
 def test_a_patch_is_filled_by_exactly_one_kind(x: Tensor) -> None:

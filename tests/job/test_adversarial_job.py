@@ -23,7 +23,7 @@ LOSSES = {  # what each player minimizes, and the terms of it
     "f_anogan": {"critic", "distance", "penalty", "generator", "encoder", "pixels", "features"},
     "anovaegan": {"autoencoder", "reconstruction", "kl", "adversarial", "discriminator", "real", "remade"},
 }
-SHORT = {"anogan": 1, "anovaegan": 1, "f_anogan": 3}  # epochs of two batches, in which everybody moves
+SHORT = {"anogan": 1, "anovaegan": 1, "f_anogan": 3}  # epochs of two batches, in which every player moves
 TURNS = {"f_anogan": ["model.net.critic_steps=2"]}
 
 
@@ -122,7 +122,7 @@ def test_anogan_is_trained_alone(tiny: Any, caplog: pytest.LogCaptureFixture) ->
 
 
 @pytest.mark.parametrize("model", ["anogan", "f_anogan", "anovaegan"])
-def test_its_cpu_experiment_is_the_recipe_that_results_name(tiny: Any, model: str) -> None:
+def test_its_cpu_experiment_has_the_settings_that_results_name(tiny: Any, model: str) -> None:
     """From the experiment's own yaml, with a smaller network and drawn images."""
     config = tiny(f"experiment={model}_cpu", "data=rehearsal", *small(model), "trainer.precision=32-true")
     assert config.name == f"{model}_cpu"
@@ -148,7 +148,7 @@ def test_a_model_without_an_encoder_is_tested_without_a_baseline(tiny: Any, caps
 
 @pytest.mark.parametrize("model", LOSSES)
 def test_pictures_of_the_training_leave_it_as_it_is(tiny: Any, tmp_path: Path, model: str) -> None:
-    """Batch norms would count the images that somebody looks at."""
+    """Otherwise batch norms would count the images that are drawn."""
     weights = []
     for logger in ("csv", "tensorboard"):
         folder = tmp_path / logger

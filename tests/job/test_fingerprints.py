@@ -1,4 +1,4 @@
-"""What the names of recipes depend on."""
+"""What the fingerprints of a job depend on."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ def without(config: DictConfig, key: str) -> DictConfig:
     return OmegaConf.merge(OmegaConf.to_container(config), {"projections": None}, {"projections": projections})
 
 
-def test_a_kl_weight_of_0_is_the_recipe_from_before_it_existed(tiny: Any) -> None:
+def test_a_kl_weight_of_0_has_the_fingerprint_from_before_it_existed(tiny: Any) -> None:
     config = tiny()
     assert "kl_weight" in config.projections.eq8.energy
     assert name_of(config) == name_of(without(config, "kl_weight"))
 
 
-def test_a_kl_weight_is_another_recipe(tiny: Any) -> None:
+def test_a_kl_weight_changes_the_fingerprint(tiny: Any) -> None:
     names = {name_of(tiny(f"projections.eq8.energy.kl_weight={weight}")) for weight in (0.0, 0.5, 1.0)}
     assert len(names) == 3
 
 
 @pytest.mark.parametrize("score", ["dssim", "squared_error"])
-def test_a_score_that_smooths_nothing_is_the_recipe_from_before_it_could(tiny: Any, score: str) -> None:
+def test_a_score_that_smooths_nothing_has_the_fingerprint_from_before_it_could(tiny: Any, score: str) -> None:
     config = tiny(f"score={score}")
     before: Any = OmegaConf.to_container(config.score)
     del before["smooth"]
@@ -44,7 +44,7 @@ def test_a_score_that_smooths_nothing_is_the_recipe_from_before_it_could(tiny: A
     assert len({*names, name_of(config)}) == 3
 
 
-def test_without_flips_it_is_the_recipe_from_before_there_were_any(tiny: Any) -> None:
+def test_without_flips_the_fingerprint_is_that_from_before_there_were_any(tiny: Any) -> None:
     config = tiny()
     before: Any = OmegaConf.to_container(config.test)
     del before["flips"]
@@ -58,6 +58,6 @@ def test_other_settings_of_0_count(tiny: Any) -> None:
 
 
 @pytest.mark.parametrize("key", ["limit_train_batches", "max_steps", "accumulate_grad_batches", "limit_test_batches"])
-def test_a_shortened_trial_is_another_recipe(tiny: Any, key: str) -> None:
+def test_a_shortened_trial_changes_the_fingerprint(tiny: Any, key: str) -> None:
     names = [digest(parts(tiny(*given), [*TRAINING, *TEST])) for given in ([f"+trainer.{key}=3"], [])]
     assert names[0] != names[1] == digest(parts(tiny(f"+trainer.{key}=null"), [*TRAINING, *TEST]))

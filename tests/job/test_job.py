@@ -59,7 +59,7 @@ def test_a_job_has_every_column_of_table_2(tiny: Any) -> None:
     assert len(row.split(",")) == len(header.split(","))
 
 
-def test_a_further_score_is_another_recipe_and_none_is_the_old_one(tiny: Any) -> None:
+def test_a_further_score_changes_the_fingerprint_and_none_leaves_it(tiny: Any) -> None:
     config = tiny("model=vae")
     source = instantiate(config.data.source, _convert_="all")
     plain = fingerprints(config, source, "32-true")
@@ -193,7 +193,7 @@ def test_what_cannot_run_says_so(tiny: Any, overrides: list[str], message: str) 
     assert not list(Path(tiny().folder).rglob("*.ckpt")), "it said so before training"
 
 
-def test_weights_of_another_recipe_are_refused(tiny: Any) -> None:
+def test_weights_of_another_training_are_refused(tiny: Any) -> None:
     run_job(tiny("stages=[train]"))
     with pytest.raises(ValueError, match="was trained with another config"):
         run_job(tiny("stages=[test]", "model.net.latent=50"))

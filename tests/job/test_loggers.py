@@ -57,7 +57,7 @@ def test_nothing_of_the_machine_is_in_a_run(
     tiny: Any, home: Path, tmp_path: Path, monkeypatch: Any, quick: Any
 ) -> None:
     monkeypatch.setenv("WANDB_API_KEY", KEY)
-    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")  # nobody listens
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")  # no server
     step = AutoencoderModule.training_step
 
     def chatty(self: AutoencoderModule, batch: torch.Tensor, batch_idx: int) -> torch.Tensor:
@@ -147,7 +147,7 @@ def test_a_resumed_job_goes_on_in_its_own_run(tiny: Any, monkeypatch: Any) -> No
     assert [row["epoch"] for run in (first, second) for row in run.history if "train/loss" in row] == [0, 1]
 
 
-def test_the_id_of_a_run_names_folder_and_recipe(tiny: Any, tmp_path: Path) -> None:
+def test_the_id_of_a_run_depends_on_folder_and_training(tiny: Any, tmp_path: Path) -> None:
     hashes = {"training": "a", "test": "b"}
     name = run_id(tiny(), tmp_path, hashes)
     assert name == run_id(tiny("progress=true"), tmp_path, hashes)

@@ -1,4 +1,4 @@
-"""What a job says of itself, the lock on its folder, and files that are whole or not there."""
+"""The state of a job, the lock of its folder, and files that are whole or not there."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def content(folder: Path) -> dict[str, object]:
 
 def test_a_job_says_where_it_stands_and_how_it_ended(tmp_path: Path) -> None:
     with hold_folder(tmp_path, 7) as file:
-        assert read_state(tmp_path) is None, "nothing is said before the first word"
+        assert read_state(tmp_path) is None, "no state before the first report"
         file.report("train", 3)
         said = content(tmp_path)
         assert (said["state"], said["stage"], said["epoch"], said["epochs"]) == ("running", "train", 3, 7)
@@ -93,7 +93,7 @@ def test_the_time_that_an_interrupted_job_stood_still_does_not_count(tmp_path: P
         assert state.updated - state.started == pytest.approx(600, abs=5)
 
 
-def test_a_job_that_had_nothing_to_do_leaves_the_word_of_the_one_before(tmp_path: Path) -> None:
+def test_a_job_that_had_nothing_to_do_leaves_the_state_of_the_one_before(tmp_path: Path) -> None:
     with hold_folder(tmp_path, 1) as file:
         file.report("test", 1)
     before = content(tmp_path)
@@ -102,16 +102,16 @@ def test_a_job_that_had_nothing_to_do_leaves_the_word_of_the_one_before(tmp_path
     assert content(tmp_path) == before
 
 
-def test_a_second_process_is_told_who_works_there_until_that_is_killed(tmp_path: Path) -> None:
+def test_a_second_process_learns_who_holds_the_lock_until_that_one_is_killed(tmp_path: Path) -> None:
     first = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     assert first.stdout is not None
     with first, first.stdout:
         assert first.stdout.readline() == "ready\n"
         assert holder(tmp_path) == f"process {first.pid}"
-        told = pytest.raises(BusyError, match=f"is being worked on by process {first.pid}")
-        with told, locked(tmp_path / ".lock", patience=0.2):
+        refused = pytest.raises(BusyError, match=f"is being worked on by process {first.pid}")
+        with refused, locked(tmp_path / ".lock", patience=0.2):
             pytest.fail("two in one folder")
-        assert content(tmp_path)["state"] == "running", "the second left the first's word alone"
+        assert content(tmp_path)["state"] == "running", "the second did not change the state of the first"
         first.send_signal(signal.SIGKILL)
     assert holder(tmp_path) is None, "a lock ends with its process"
     with hold_folder(tmp_path, 3) as file:
@@ -178,7 +178,7 @@ def test_a_signal_waits_for_the_end_of_a_checkpoint(tmp_path: Path, monkeypatch:
     assert (tmp_path / "last.ckpt").read_bytes() == b"first last"
 
 
-def test_a_checkpoint_is_written_beside_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_checkpoint_is_drafted_in_its_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing passes through the system's temporary folder, which may be another disk."""
     replaced: list[tuple[str, str]] = []
     rename = os.replace

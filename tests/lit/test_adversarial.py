@@ -85,7 +85,7 @@ def test_players_move_in_their_turns() -> None:
 def test_a_players_step_moves_its_own_weights_by_its_own_gradient(
     kind: type[Model], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Adam's first step is the learning rate against the sign of the gradient, for everyone whose turn it is."""
+    """Adam's first step is the learning rate against the sign of the gradient, for each player in its turn."""
     own = module(kind)
     x = next(iter(batches()))
     step = AdversarialModule._move
@@ -119,7 +119,7 @@ def run(kind: type[Model], folder: Path, epochs: int, *, resume: bool = False, s
 
 
 class Stop(L.Callback):
-    """The power goes after so many epochs of a longer training."""
+    """A longer training that is broken off after so many epochs."""
 
     def __init__(self, epochs: int) -> None:
         self.epochs = epochs

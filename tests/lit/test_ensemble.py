@@ -74,7 +74,7 @@ def test_several_models_each_go_to_their_own_threshold(rehearsal: Path, name: st
     assert thresholds[0] != thresholds[1]
 
 
-def test_a_model_beside_itself_changes_no_number_and_costs_twice(rehearsal: Path) -> None:
+def test_a_model_that_is_given_twice_changes_no_number_and_costs_twice(rehearsal: Path) -> None:
     data = data_of(rehearsal, "bottle")
     alone, double = callback_of(), callback_of(others=[module_of(data).model])
     after_test(data, alone)

@@ -1,4 +1,4 @@
-"""Scores that look at good images first: which images, once a test, and the same for every split of it."""
+"""Scores that are fitted to good images: to which, once a test, and the same for every split of it."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def test_damage_is_the_same_in_every_job_of_a_seed(damaged: Damaged) -> None:
     assert not torch.equal(damaged.image, damage(damaged.truth, square_holes, seed=1).image)
 
 
-def test_told_of_the_hole_the_descent_leaves_the_rest_alone_and_fills_it_with_f(damaged: Damaged) -> None:
+def test_with_a_known_hole_the_descent_leaves_the_rest_alone_and_fills_it_with_f(damaged: Damaged) -> None:
     image, result = by_descent(Grey(), descent(known_mask), damaged)
     known = (damaged.holes == 0).expand_as(image)
     assert torch.equal(image[known], damaged.truth[known])

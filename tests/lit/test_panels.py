@@ -1,4 +1,4 @@
-"""A panel: six pictures side by side, exact in its pixels, both maps on one scale."""
+"""A panel: six pictures in a row, exact in its pixels, both maps on one scale."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One row per photograph, whose sums and means are the record's numbers."""
+"""One row per photograph; their sums and means are the numbers of the record."""
 
 from __future__ import annotations
 
@@ -73,5 +73,5 @@ def test_the_tile_to_follow_shows_most_of_the_defect() -> None:
     regions = torch.zeros(6, 4, 4, dtype=torch.int16)  # two images of three tiles
     regions[1, 0, 0] = 1
     regions[2, :2, :2] = 7
-    regions[3:] = -1  # nobody outlined it
+    regions[3:] = -1  # without a mask
     assert tile_with_most_defect(regions, 2).tolist() == [2, 0]

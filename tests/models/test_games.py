@@ -1,4 +1,4 @@
-"""AnoGAN, f-AnoGAN, AnoVAEGAN: the losses by hand, the penalty where its answer is known, who moves whose weights."""
+"""AnoGAN, f-AnoGAN, AnoVAEGAN: losses by hand, the penalty where it is known, which player moves which weights."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def test_izi_f_is_two_mean_squared_errors() -> None:
 
 
 def test_the_encoder_learns_on_the_generator_of_the_test() -> None:
-    """Batch norms of a frozen G neither look at the batch nor remember it."""
+    """Batch norms of a frozen G neither use the batch nor count it."""
     model, x = tiny(FAnoGAN).train(), images()
     before = [buffer.clone() for buffer in model.generator.buffers()]
     alone = model.encoder_loss(x[:1]).total

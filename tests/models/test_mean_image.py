@@ -23,7 +23,7 @@ def test_it_answers_with_one_image_and_the_squared_distance_to_it() -> None:
     assert loss.detach() == pytest.approx((x - images(1)).square().sum(dim=(1, 2, 3)), rel=1e-6)
 
 
-def test_its_recipe_ends_at_the_mean_of_the_training_images() -> None:
+def test_its_settings_end_at_the_mean_of_the_training_images() -> None:
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose("config", ["model=mean_image"]).model
     model, x = MeanImage(channels=3, size=16), images(64)

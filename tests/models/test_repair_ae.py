@@ -41,7 +41,7 @@ def test_an_image_is_repaired_the_same_alone_and_among_others() -> None:
 
 
 def test_every_pixel_of_128_px_can_see_every_other() -> None:
-    """The dilated blocks reach from corner to corner; else a large defect had nothing good around it."""
+    """The dilated blocks reach from corner to corner; otherwise a large defect would see no good pixel."""
     torch.manual_seed(0)
     net = RepairAE(channels=1, size=128, width=4)
     for block in net.modules():
@@ -56,7 +56,7 @@ def test_every_pixel_of_128_px_can_see_every_other() -> None:
 
 def test_it_learns_to_remove_what_is_drawn() -> None:
     """Two hundred steps on one grey level, noise and all: what is left of the damage is a third of it."""
-    corruption = Corruption(keep_noise=False)  # to hand noise on pixel by pixel takes longer to learn
+    corruption = Corruption(keep_noise=False)  # to keep the noise takes longer to learn
     net = model(dssim=0.0, corruption=corruption)
     optimizer = torch.optim.Adam(net.parameters(), lr=3e-3)
     x = torch.full((8, 1, 32, 32), 0.5)

@@ -108,7 +108,7 @@ class MeanEnergy(Energy):
 
 
 class SharedNaN(Energy):
-    """A term that looks at the whole batch."""
+    """A term that depends on the whole batch."""
 
     def __call__(self, model: Autoencoder, x: Images, x0: Images) -> EnergyTerms:
         terms = super().__call__(model, x, x0)

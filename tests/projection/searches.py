@@ -29,7 +29,7 @@ class Coder(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.encoder, self.decoder, self.judge = nn.Linear(128, 5), nn.Linear(5, 128), nn.Conv2d(2, 3, 3)
+        self.encoder, self.decoder, self.discriminator = nn.Linear(128, 5), nn.Linear(5, 128), nn.Conv2d(2, 3, 3)
         generator = torch.Generator().manual_seed(0)
         for parameter in self.parameters():
             parameter.data = 0.3 * torch.randn(parameter.shape, generator=generator)
@@ -41,7 +41,7 @@ class Coder(nn.Module):
         return self.decoder(z).sigmoid().to(z.dtype).view(-1, 2, 8, 8)
 
     def features(self, x: Images) -> Tensor:
-        return self.judge(x).tanh()
+        return self.discriminator(x).tanh()
 
     def kl(self, x: Images) -> PerSample:
         return 0.5 * self.encode(x).square().sum(dim=1)

@@ -1,4 +1,4 @@
-"""What cannot be projected is refused at the door, with its value."""
+"""What cannot be projected is refused before the first step, with its value."""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ def test_total_variation_is_that_of_two_other_libraries(memory: torch.memory_for
 @pytest.mark.parametrize("memory", [torch.contiguous_format, torch.channels_last])
 def test_its_slope_is_autograds(memory: torch.memory_format) -> None:
     x, x0 = (images(3, 3, seed=seed).contiguous(memory_format=memory) for seed in (1, 2))
-    x[0], x[1, :, 2:5] = x0[0], x0[1, :, 2:5]  # where nothing differs, nothing pulls
+    x[0], x[1, :, 2:5] = x0[0], x0[1, :, 2:5]  # where x equals x0, the slope is 0
     moving = x.clone().requires_grad_()
     (expected,) = torch.autograd.grad(TotalVariation()(moving, x0).sum(), moving)
     assert torch.equal(TotalVariation().slope(x, x0), expected)
@@ -157,7 +157,7 @@ def test_clipped_and_shortened_by_hand() -> None:
 
 
 def test_one_update_of_map_restoration_by_hand() -> None:
-    """At x₀ the distance pulls nowhere: x₁ = x₀ − α(∇L_r + ∇KL)."""
+    """At x₀ the distance has no slope: x₁ = x₀ − α(∇L_r + ∇KL)."""
     model, (_, x0) = Linear(), point()
     energy = Energy(weight=2.2, kl_weight=1.0, distance=TotalVariation())
     descent = Descent(

@@ -93,8 +93,8 @@ def test_a_reconstruction_unpacks_and_asks_once() -> None:
     assert asked == [1]
 
 
-def test_finished_samples_are_told_as_they_leave() -> None:
-    told: list[int] = []
-    project(Net(), images(), replace(DESCENTS["eq8_adam"], slots=4), finished=told.append)
-    assert sum(told) == 11
-    assert len(told) > 1
+def test_finished_samples_are_counted_as_they_leave() -> None:
+    left: list[int] = []
+    project(Net(), images(), replace(DESCENTS["eq8_adam"], slots=4), finished=left.append)
+    assert sum(left) == 11
+    assert len(left) > 1

@@ -126,7 +126,7 @@ def test_only_a_search_in_z_with_a_mask_is_left_out() -> None:
 
 
 def test_the_cases_end_in_every_way() -> None:
-    """Else the product would say little."""
+    """Otherwise the product would prove little."""
     results = [compare(reference, case) for case in CASES[::20]]
     assert {Stopped(reason) for result in results for reason in result.stopped.tolist()} == set(Stopped)
     assert {steps for result in results for steps in result.steps.tolist()} == {0, 1, 2, 3, 4}

@@ -1,4 +1,4 @@
-"""Slots: who moves when changes nothing but the time it takes."""
+"""Slots: the order in which samples move changes only the time."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_every_sample_takes_the_steps_that_it_needs_and_comes_out_in_its_place(s
 
 @pytest.mark.parametrize("name", DESCENTS)
 @pytest.mark.parametrize("check_every", [2, 7])
-def test_looking_less_often_changes_nothing(name: str, check_every: int) -> None:
+def test_checking_less_often_changes_nothing(name: str, check_every: int) -> None:
     """To the last bit: x, terms and steps."""
     descent, omega = DESCENTS[name], holes()
     often = project(Net(), images(), descent, omega=omega)
@@ -108,7 +108,7 @@ class Counting:
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_nobody_waits_for_the_slowest(seed: int) -> None:
+def test_no_sample_waits_for_the_slowest(seed: int) -> None:
     """Heavy-tailed step counts, 1500 samples, 16 slots: at most 10 % more than one evaluation a sample and step."""
     generator = torch.Generator().manual_seed(seed)
     steps = (3 / torch.rand(1500, generator=generator)).long().clamp(max=100).tolist()
@@ -125,7 +125,7 @@ def test_nobody_waits_for_the_slowest(seed: int) -> None:
 @pytest.mark.parametrize("name", DESCENTS)
 @pytest.mark.parametrize("check_every", [1, 4])
 def test_the_energy_at_the_start_is_that_of_x0_whenever_a_sample_enters(name: str, check_every: int) -> None:
-    """E(x0) of each sample, whatever became of it afterwards and whoever held its slot before."""
+    """E(x0) of each sample, whatever becomes of it later, and whichever sample had its slot before."""
     x0, descent = images(), replace(DESCENTS[name], check_every=check_every)
     result = project(Net(), x0, descent)
     with torch.no_grad():
@@ -160,14 +160,14 @@ def test_the_caller_keeps_his_images() -> None:
 
 
 def test_channels_last_is_kept_up_to_the_network() -> None:
-    class Looking(Net):
+    class Watched(Net):
         def reconstruct(self, x: Images) -> Reconstruction:
             assert x.is_contiguous(memory_format=torch.channels_last)
             return super().reconstruct(x)
 
     x0 = images().contiguous(memory_format=torch.channels_last)
     for descent in DESCENTS.values():
-        result = project(Looking(), x0, descent, omega=holes())
+        result = project(Watched(), x0, descent, omega=holes())
         assert result.x.is_contiguous(memory_format=torch.channels_last)
 
 

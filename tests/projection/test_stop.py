@@ -19,7 +19,7 @@ def terms(total: list[float], reconstruction: list[float] | None = None) -> Ener
 
 
 def answers(criterion: StopCriterion, histories: list[list[float]]) -> list[list[bool]]:
-    """What the criterion says after each energy of each sample."""
+    """The answer of the criterion after each energy of each sample."""
     state = criterion.start(len(histories), torch.device("cpu"))
     found = []
     for column in zip(*histories, strict=True):

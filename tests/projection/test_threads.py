@@ -1,4 +1,4 @@
-"""Several threads on a CPU change nothing but the time it takes."""
+"""Several threads on a CPU change only the time."""
 
 from __future__ import annotations
 

@@ -39,8 +39,8 @@ def strip(folder: Path, name: str, *, side: int = 32, value: float = 0.4) -> dic
     greys = [Image.new("L", (side, side), round(255 * value / 0.5))] * 2 + [Image.new("L", (side, side))]
     greys[2].paste(255, (side // 4, side // 4, side // 2, side // 2))
     folder.mkdir(parents=True, exist_ok=True)
-    beside([Image.new("RGB", (side, side), colour) for colour in colours]).save(folder / f"{name}.png")
-    beside(greys).save(folder / f"{name}-maps.png")
+    in_a_row([Image.new("RGB", (side, side), colour) for colour in colours]).save(folder / f"{name}.png")
+    in_a_row(greys).save(folder / f"{name}-maps.png")
     tiles = "x0 | f(x0) | x_N | map of f(x0) | map of x_N | truth"
     files = {"file": f"{folder.name}/{name}.png", "maps": f"{folder.name}/{name}-maps.png"}
     return {
@@ -53,7 +53,7 @@ def strip(folder: Path, name: str, *, side: int = 32, value: float = 0.4) -> dic
     }
 
 
-def beside(pictures: list[Image.Image]) -> Image.Image:
+def in_a_row(pictures: list[Image.Image]) -> Image.Image:
     side = pictures[0].height
     whole = Image.new(pictures[0].mode, (side * len(pictures), side))
     for place, picture in enumerate(pictures):

@@ -48,8 +48,8 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
             record = made_up(model, "grid", seed, panels=panels, curves=curves, metrics=metrics)
             write_made_up(root, record)
     (root / "vae" / "tile" / "0").mkdir(parents=True)
-    told = {"state": "failed", "stage": "train", "epoch": 1, "epochs": 2, "error": "x" * 300, "log": "run.log"}
-    (root / "vae" / "tile" / "0" / "state.json").write_text(json.dumps(told))
+    failed = {"state": "failed", "stage": "train", "epoch": 1, "epochs": 2, "error": "x" * 300, "log": "run.log"}
+    (root / "vae" / "tile" / "0" / "state.json").write_text(json.dumps(failed))
     assert main([str(root)]) == 1
     return root / "report.html"
 
@@ -127,10 +127,10 @@ def test_a_filmed_descent_goes_through_its_iterations(browser: Any, tmp_path: Pa
     page.goto((tmp_path / "report.html").as_uri())
     film, plain, label = page.locator(".end").nth(1), page.locator(".end").nth(3), page.locator(".t").first
     assert label.inner_text() == ""
-    for share, grey, words in ((0, 0, "t = 0"), (0.25, 60, "t = 1"), (0.5, 120, "t = 4"), (0.75, 240, "t = 9")):
+    for share, grey, text in ((0, 0, "t = 0"), (0.25, 60, "t = 1"), (0.5, 120, "t = 4"), (0.75, 240, "t = 9")):
         set_slider(page, "path", share)
         assert close(colour_of(film), (grey,) * 3)
-        assert label.inner_text() == words
+        assert label.inner_text() == text
         assert close(colour_of(plain), (round(255 * (1 - share)),) * 3)  # blended, its path was not kept
     set_slider(page, "path", 1)
     assert close(colour_of(film), (0, 0, 0))

@@ -1,4 +1,4 @@
-"""What the report says of settings that were chosen without labels."""
+"""The report of settings that were chosen without labels."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def test_a_frame_shows_x_its_reconstruction_and_what_has_changed(tmp_path: Path)
             assert pixels[middle, width // 2] == pytest.approx([grey] * 3, abs=6)
             assert pixels[middle, width + width // 2] == pytest.approx([255 - grey] * 3, abs=6)
             assert (pixels[middle, 2 * width + width // 2].sum() < 40) == (index == 0)
-            assert pixels[:18].min() < 100  # words
+            assert pixels[:18].min() < 100  # text
 
 
 def test_change_is_measured_in_grey_levels() -> None:
@@ -96,7 +96,7 @@ def test_the_page_gets_the_iterations_of_the_filmed_sample_alone(tmp_path: Path)
     assert galleries({"grid": [published]})["grid"].samples == []
 
 
-def test_lines_of_figure_5_are_told_apart_by_their_alpha() -> None:
+def test_lines_of_figure_5_are_labelled_by_their_alpha() -> None:
     projections = {"eq5_0_2": {"step_size": 0.2}, "eq8": {"step_size": 0.5}, "mine_0_1": {"step_size": 0.05}}
     record = made_up(config={"projections": projections})
     labels = [with_step_size(record, method) for method in (*projections, "eq9")]

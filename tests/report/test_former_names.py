@@ -1,4 +1,4 @@
-"""Commands under former names say what they said, and the line that names today's is printed."""
+"""Commands under former names do what they did, and a line names today's."""
 
 from __future__ import annotations
 

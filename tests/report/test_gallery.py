@@ -1,4 +1,4 @@
-"""The pictures of a page: exact in what they show, fair in what they leave out."""
+"""The pictures of a page: exact in what they show, and every defect has its turn in what they leave out."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def decoded(uri: str) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))).convert("RGB")).astype(int)
 
 
-def test_each_way_stands_beside_the_baseline_of_its_model_in_the_order_of_the_table(tmp_path: Path) -> None:
+def test_each_way_follows_the_baseline_of_its_model_in_the_order_of_the_table(tmp_path: Path) -> None:
     records = [job(tmp_path, model, "grid", {"a": "bent"}) for model in ("vae", "l2_ae")]
     (sample,) = galleries({"grid": records})["grid"].samples
     assert [(one.label, one.method) for one in sample.restorations] == [
@@ -71,7 +71,7 @@ def test_a_large_picture_is_made_small(tmp_path: Path) -> None:
 @pytest.mark.parametrize("side", [64, 4 * SIDE])
 def test_the_outline_runs_around_the_defect(side: int) -> None:
     truth = Image.new("L", (side, side))
-    truth.paste(128, (0, 0, side, side // 8))  # nobody knows: no defect
+    truth.paste(128, (0, 0, side, side // 8))  # unknown: no defect
     truth.paste(255, (side // 4, side // 4, side // 2, side))  # down to the edge
     shown = min(side, SIDE)
     numbers = np.array(re.findall(r"-?[\d.]+", outline(truth)), dtype=float).reshape(-1, 2)

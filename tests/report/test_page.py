@@ -1,4 +1,4 @@
-"""The command: tables, one self-contained page and figures, and a plain word for whatever is missing."""
+"""The command: tables, one self-contained page and figures, and a line for everything that is missing."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ def test_a_published_record_keeps_its_numbers_and_loses_its_paths(tmp_path: Path
         "stages": ["/a/b", "train"],
     }
     record = made_up(config=config, panels=[{"file": "panels/a.png"}])
-    for budget in ("1", "16"):  # two records of one job, told apart by their folders
+    for budget in ("1", "16"):  # two records of one job, in two folders
         write_record(tmp_path / "curve" / budget / "vae" / "grid" / "0", record)
     places = {
         publish(tmp_path / "shown", found, tmp_path / "curve") for found in read_records(tmp_path / "curve").records

@@ -62,7 +62,7 @@ def test_only_keys_that_differ_and_say_more_than_the_name_are_shown() -> None:
         ({("vae", "grid", 1), ("dsae", "tile", 0)}, "DSAE tile 0, VAE grid 1"),
     ],
 )
-def test_jobs_are_named_in_as_few_words_as_there_are(odd: set[tuple[str, str, int]], who: str) -> None:
+def test_jobs_are_named_as_briefly_as_possible(odd: set[tuple[str, str, int]], who: str) -> None:
     names = [(m, c, s) for m in ("vae", "dsae") for c in ("grid", "tile") for s in (0, 1)]
     jobs = [configured(*name, rate=0.1 if name in odd else 0.2) for name in names]
     (difference,) = differences(jobs)

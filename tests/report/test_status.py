@@ -19,11 +19,11 @@ NOW = 1_000_000.0
 LONG_AGO = NOW - 100_000
 
 
-def tell(root: Path, job: str, state: str, **changes: Any) -> None:
-    """A job's state.json, one of ten epochs behind it 60 s after its start, its last word 20 s ago."""
-    told = {"stage": "train", "epoch": 1, "epochs": 10, "started": NOW - 80, "updated": NOW - 20, "error": ""}
+def write_state(root: Path, job: str, state: str, **changes: Any) -> None:
+    """A job's state.json, one of ten epochs behind it 60 s after its start, its last report 20 s ago."""
+    common = {"stage": "train", "epoch": 1, "epochs": 10, "started": NOW - 80, "updated": NOW - 20, "error": ""}
     (root / job).mkdir(parents=True, exist_ok=True)
-    (root / job / "state.json").write_text(json.dumps({"state": state, **told, "log": "run.log", **changes}))
+    (root / job / "state.json").write_text(json.dumps({"state": state, **common, "log": "run.log", **changes}))
 
 
 def plan(root: Path, *jobs: str) -> None:
@@ -43,9 +43,9 @@ def status_of(root: Path) -> Status:
 def test_every_planned_job_is_somewhere(tmp_path: Path) -> None:
     plan(tmp_path, "vae/grid/0", "vae/bottle/0", "vae/tile/0", "vae/wood/0", "vae/pill/0")
     finish(tmp_path, "vae", "grid", train=100, test=20)
-    tell(tmp_path, "vae/bottle/0", "running")
-    tell(tmp_path, "vae/tile/0", "failed", error="ValueError: no images", stage="data", epoch=0)
-    tell(tmp_path, "vae/wood/0", "interrupted", epoch=5)
+    write_state(tmp_path, "vae/bottle/0", "running")
+    write_state(tmp_path, "vae/tile/0", "failed", error="ValueError: no images", stage="data", epoch=0)
+    write_state(tmp_path, "vae/wood/0", "interrupted", epoch=5)
     status = status_of(tmp_path)
     assert [(job.state, job.job) for job in status.jobs] == [
         ("failed", "vae/tile/0"),
@@ -61,9 +61,9 @@ def test_every_planned_job_is_somewhere(tmp_path: Path) -> None:
 def test_the_time_left_is_that_of_the_longest_slot(tmp_path: Path) -> None:
     finish(tmp_path, "vae", "grid", train=100, test=20)
     finish(tmp_path, "dsae", "grid", train=300, test=20)
-    tell(tmp_path, "vae/bottle/0", "running")  # 9 epochs of 60 s and a test, 20 s of which are over: 540 s
-    tell(tmp_path, "dsae/bottle/0", "running", stage="test", epoch=10)  # its test but for 20 s: 0 s
-    tell(tmp_path, "vae/wood/0", "interrupted", epoch=5)  # half of 100 s and the test: 70 s
+    write_state(tmp_path, "vae/bottle/0", "running")  # 9 epochs of 60 s and a test, 20 s of which are over: 540 s
+    write_state(tmp_path, "dsae/bottle/0", "running", stage="test", epoch=10)  # its test but for 20 s: 0 s
+    write_state(tmp_path, "vae/wood/0", "interrupted", epoch=5)  # half of 100 s and the test: 70 s
     plan(tmp_path, "dsae/wood/0", "l2_ae/wood/0")  # 320 s, and the mean of all: 220 s
     assert status_of(tmp_path).left == pytest.approx(70 + 320 + 220)  # one after the other behind the test
     assert str(status_of(tmp_path)).endswith("2 running, 1 interrupted, 2 waiting; about 10 min left")
@@ -71,7 +71,7 @@ def test_the_time_left_is_that_of_the_longest_slot(tmp_path: Path) -> None:
 
 def test_where_nothing_runs_the_work_is_counted_one_job_at_a_time(tmp_path: Path) -> None:
     plan(tmp_path, "vae/wood/0", "vae/tile/0")
-    assert str(status_of(tmp_path)) == "0 of 2 jobs done, 2 waiting"  # nothing tells how long one takes
+    assert str(status_of(tmp_path)) == "0 of 2 jobs done, 2 waiting"  # how long one takes is not known
     finish(tmp_path, "vae", "grid", train=100, test=20)
     assert status_of(tmp_path).left == 240
     assert str(status_of(tmp_path)).endswith("no job runs: the same command continues, about 4 min one job at a time")
@@ -79,16 +79,16 @@ def test_where_nothing_runs_the_work_is_counted_one_job_at_a_time(tmp_path: Path
 
 @pytest.mark.parametrize(("quiet", "silent"), [(100.0, False), (901.0, True)])
 def test_a_running_job_that_says_nothing_any_more_is_called_silent(tmp_path: Path, quiet: float, silent: bool) -> None:
-    tell(tmp_path, "vae/grid/0", "running", started=NOW - quiet - 60, updated=NOW - quiet)
+    write_state(tmp_path, "vae/grid/0", "running", started=NOW - quiet - 60, updated=NOW - quiet)
     (job,) = status_of(tmp_path).jobs
     assert job.silent == silent
     assert ("no update for 15 min" in job.detail) == silent
-    tell(tmp_path, "vae/grid/0", "running", started=NOW - 2000, updated=NOW - 1000)  # a slow epoch is no silence
+    write_state(tmp_path, "vae/grid/0", "running", started=NOW - 2000, updated=NOW - 1000)  # a slow epoch is not silent
     assert not status_of(tmp_path).jobs[0].silent
 
 
 def test_a_job_killed_behind_its_record_is_done(tmp_path: Path) -> None:
-    tell(tmp_path, "vae/grid/0", "running", stage="test")
+    write_state(tmp_path, "vae/grid/0", "running", stage="test")
     finish(tmp_path, "vae", "grid", train=1, test=1)  # an older record: the job runs again
     assert status_of(tmp_path).jobs[0].state == "running"
     os.utime(tmp_path / "vae/grid/0/record.json", (NOW - 10, NOW - 10))
@@ -110,7 +110,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, file: str, text: st
 
 
 def test_numbers_that_are_none_are_named_with_their_file(tmp_path: Path) -> None:
-    tell(tmp_path, "vae/grid/0", "running", epoch="many")
+    write_state(tmp_path, "vae/grid/0", "running", epoch="many")
     (problem,) = status_of(tmp_path).problems
     assert problem.startswith(f"{tmp_path}/vae/grid/0/state.json: not readable")
 
@@ -119,7 +119,7 @@ def test_numbers_that_are_none_are_named_with_their_file(tmp_path: Path) -> None
     ("seconds", "text"),
     [(42, "42 s"), (720, "12 min"), (3600, "1 h"), (12_000, "3 h 20 min"), (86_400, "1 d"), (187_200, "2 d 4 h")],
 )
-def test_durations_read_like_words(seconds: float, text: str) -> None:
+def test_durations_are_written_with_their_unit(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 
 
@@ -131,7 +131,7 @@ def test_no_path_and_no_name_of_this_machine_is_shown(monkeypatch: pytest.Monkey
 
 def test_the_command_says_how_far_an_unfinished_sweep_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plan(tmp_path, "vae/grid/0", "vae/bottle/0")
-    tell(tmp_path, "vae/bottle/0", "failed", error="ValueError: no images", stage="data")
+    write_state(tmp_path, "vae/bottle/0", "failed", error="ValueError: no images", stage="data")
     assert main([str(tmp_path)]) == 1
     out = capsys.readouterr().out
     assert "0 of 2 jobs done, 1 waiting, 1 failed\n" in out

@@ -22,7 +22,7 @@ TEXTURES = ("carpet", "grid", "leather", "tile", "wood")
 
 
 def as_published() -> list[Record]:
-    """Sixty records whose numbers are the paper's."""
+    """Sixty records with the numbers of the paper."""
     paper = paper_numbers([Column(model, method) for model in paper_models() for method in ("baseline", "grad")])
     records = []
     for model in paper_models():
@@ -67,7 +67,7 @@ def table2(**changes: float) -> Record:
     return made_up(**aurocs(baseline=0.888, **(values | changes)), config={"scores": {name: {} for name in SCORES}})
 
 
-def test_each_score_stands_beside_its_own_column_of_table_2() -> None:
+def test_each_score_is_compared_with_its_own_column_of_table_2() -> None:
     table = build_table([table2()])
     assert [column.method for column in table.columns] == ["baseline", *SCORES, "eq8_adam"]
     assert [found.delta for found in table.rows[0].cells] == [0.0] * 7
@@ -96,7 +96,7 @@ def test_a_narrow_terminal_shows_every_score_whole() -> None:
         console.print(block)
     text = console.export_text()
     assert "…" not in text
-    assert all(word in text for score in SCORES for word in score.split("_"))
+    assert all(part in text for score in SCORES for part in score.split("_"))
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_labels_in_latex(label: str, written: str) -> None:
     assert latex_label(label) == written
 
 
-def test_a_table_of_drawn_images_says_so_beside_the_papers_numbers() -> None:
+def test_a_table_of_drawn_images_says_so_next_to_the_papers_numbers() -> None:
     drawn = made_up(config={"data": {"name": "rehearsal"}})
     assert build_table([drawn, made_up("vae", "bottle")]).notes[0] == f"grid: {DRAWN}"
     for real in (build_table([drawn], "aupro"), build_table([made_up(config={"data": {"name": "mvtec"}})])):
@@ -193,7 +193,7 @@ def test_the_terminal_table_is_split_where_it_does_not_fit(width: int, blocks: i
     assert len(terminal(build_table(as_published()), width)) == blocks
 
 
-def test_a_search_in_z_stands_beside_no_number_of_the_paper() -> None:
+def test_a_search_in_z_is_compared_with_no_number_of_the_paper() -> None:
     projections = {"eq8": {"energy": {"weight": 0.05}}, "latent": {"energy": {"weight": 1.0, "start": {}}}}
     record = made_up(**aurocs(baseline=0.8, eq8=0.9, latent=0.85), config={"projections": projections})
     table = build_table([record])

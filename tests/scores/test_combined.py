@@ -47,7 +47,7 @@ def test_a_rank_is_the_percentile_of_scipy() -> None:
 
 
 def test_beyond_every_good_pixel_a_rank_goes_on_growing() -> None:
-    """Else all that stands out would tie, and what stands out is the defect."""
+    """Otherwise all pixels of a defect would tie."""
     scale = by_rank(tally(torch.tensor([0.1, 0.2, 0.25])))
     asked = torch.tensor([0.25, 0.26, 0.5, 2.0, 50.0])
     assert scale(asked)[1:].tolist() == pytest.approx([0.26 / 0.25, 2, 8, 200], rel=1e-3)
@@ -64,7 +64,7 @@ def test_neither_scale_changes_an_order(by: Callable[..., Any]) -> None:
 
 
 @pytest.mark.parametrize("by", BY)
-def test_a_map_does_not_depend_on_the_images_beside_it(by: Callable[..., Any]) -> None:
+def test_a_map_does_not_depend_on_its_neighbours_in_the_batch(by: Callable[..., Any]) -> None:
     tested = pairs(seed=1)
     combined = Combined(PARTS, by=by).fitted(MODEL, [pairs()])
     together = combined(MODEL, *tested)

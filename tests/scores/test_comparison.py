@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from renormal.contracts import Score
 from renormal.scores import DSSIM, Smooth, SquaredError
 
-MODEL = nn.Identity()  # these scores do not ask it
+MODEL = nn.Identity()  # these scores do not use it
 SCORES = [DSSIM(), DSSIM(grey=True), DSSIM(window=7, sigma=1.0), SquaredError(), DSSIM(smooth=Smooth(mean=3))]
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from renormal.scores import MSGMS, Smooth
 from renormal.scores.msgms import CONSTANT, gradient_similarity
 
-MODEL = nn.Identity()  # the score does not ask it
+MODEL = nn.Identity()  # the score does not use it
 
 
 def pair(side: int = 32, channels: int = 2) -> tuple[Tensor, Tensor]:
