@@ -1,4 +1,4 @@
-# The two commands of the README, and the one install step that they share.
+# The commands of the README. All of them install .venv first.
 PYTHON ?= python3
 BIN := .venv/bin
 export MPLBACKEND := Agg
@@ -37,8 +37,8 @@ benchmark: install  ## every speed figure against a rival in the same run, 20 mi
 benchmark-scaling: install  ## slots 1 to 256, sides 64 to 512, tiles: outputs/benchmark-scaling.json
 	$(BIN)/python -m benchmarks --scaling
 
-kills: install    ## a sweep whose processes are killed at random and one that is not: the same numbers? 15 minutes
+kills: install    ## a sweep with processes killed at random ends with the numbers of one without kills, 15 minutes
 	$(BIN)/python -m benchmarks.kills
 
-clean:           ## what make made, not what runs left
+clean:           ## delete what make made; outputs/ stays
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache dist
