@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -147,6 +148,16 @@ def test_every_room_exists() -> None:
     places = {room: SOURCE / ("" if room == "hydra_plugins" else "renormal") / room for room in FLOORS}
     assert [room for room, place in places.items() if not place.exists()] == []
     assert FLOORS.keys() == OUTSIDE.keys()
+
+
+def test_the_readme_shows_every_room_at_the_number_of_its_floor() -> None:
+    """Its lines: a number, where it changes; a room; what the room is for."""
+    text = (SOURCE.parent / "README.md").read_text(encoding="utf-8").partition("## Where is what")[2]
+    shown, number = dict[str, int](), ""
+    for floor, room in re.findall(r"^(\d| )  ([\w.]+)/? +\S", text.split("```")[1], flags=re.MULTILINE):
+        number = floor.strip() or number
+        shown[room] = int(number)
+    assert shown == FLOORS
 
 
 PLANTED = [

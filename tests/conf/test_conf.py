@@ -82,6 +82,17 @@ def test_the_command_of_a_header_runs_its_file_and_no_two_jobs_share_a_folder(pa
     assert (config.hydra.mode is RunMode.MULTIRUN) == ("sweep" in given)
 
 
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("command", re.findall(r"^renormal ([^#\n]+)", README, flags=re.MULTILINE))
+def test_a_command_of_the_readme_composes(command: str) -> None:
+    overrides = [given for given in shlex.split(command) if given != "..."]
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = GlobalHydra.instance().config_loader().load_configuration("config", overrides, RunMode.MULTIRUN)
+    assert config.model.name in names("model")
+
+
 def test_table1_is_sixty_jobs() -> None:
     config, sweeps = composed_sweep("experiment=table1", "sweep=[models,categories]", "data.root=somewhere")
     jobs = set(product(*sweeps.values()))
