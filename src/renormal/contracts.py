@@ -1,4 +1,4 @@
-"""What the floors promise each other: shapes, ranges and a few protocols; no framework but torch.Tensor."""
+"""Types that all packages share: tensors with their shapes and ranges, protocols and results."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ PerSample: TypeAlias = Annotated[Tensor, "(B,)"]
 Regions: TypeAlias = Annotated[Tensor, "(B, H, W), integer, 0 = normal, k = k-th connected defect of its image"]
 
 BASELINE = "baseline"  # the column of f(x0)
-CHOSEN = "chosen"  # the column of what the stage choose took
-REPAIRED = "repaired_"  # begins the names of what the stage inpaint leaves among a record's curves
+CHOSEN = "chosen"  # the column of the projection that the stage choose chose
+REPAIRED = "repaired_"  # prefix of the entries of the stage inpaint in a record's curves
 
 
 class Reconstruction:
-    """One forward pass, all its answers: unpacks as (f(x), L_r(x)).
+    """The results of one forward pass. Unpacks as (f(x), L_r(x)).
 
-    image: f(x). loss: L_r(x) of each sample, summed over pixels and channels, or a function that answers with it: an
-    energy with a loss of its own never asks. kl: D_KL(q(z | x) ‖ p(z)) in the same way, None where it is not at hand.
+    image: f(x). loss: L_r(x) of each sample, summed over pixels and channels, or a function that returns it; it is
+    called at the first use, since an energy may have its own loss. kl: D_KL(q(z | x) ‖ p(z)) in the same way, or None.
     """
 
     __slots__ = ("_kl", "_loss", "image")
@@ -55,14 +55,14 @@ class Reconstruction:
 
 @runtime_checkable
 class Autoencoder(Protocol):
-    """All that the projection asks of a model."""
+    """All that the projection needs of a model."""
 
     def reconstruct(self, x: Images) -> Reconstruction | tuple[Images, PerSample]: ...
 
 
 @runtime_checkable
 class Variational(Autoencoder, Protocol):
-    """Asked only by what needs a latent distribution: KL scores and energies, search in z."""
+    """A model with a latent distribution, for KL scores and energies and for a search in z."""
 
     def kl(self, x: Images) -> PerSample: ...
     def encode(self, x: Images) -> Latents: ...
@@ -71,7 +71,7 @@ class Variational(Autoencoder, Protocol):
 
 @runtime_checkable
 class Posterior(Protocol):
-    """Asked only by the stage that draws new images: mean and log variance of q(z | x)."""
+    """A model with mean and log variance of q(z | x), for the stage sample."""
 
     latent: int
 
@@ -81,7 +81,7 @@ class Posterior(Protocol):
 
 @runtime_checkable
 class Generator(Protocol):
-    """Asked only by a search in z."""
+    """A model that decodes z, for a search in z."""
 
     latent: int
 
@@ -90,27 +90,27 @@ class Generator(Protocol):
 
 @runtime_checkable
 class Adversarial(Generator, Protocol):
-    """A generator with its discriminator, z ~ N(0, I): asked only by the search of AnoGAN."""
+    """A generator with its discriminator, z ~ N(0, I), for the search of AnoGAN."""
 
     def features(self, x: Images) -> Tensor: ...  # f_D, an intermediate layer
 
 
 @runtime_checkable
 class Inpainter(Protocol):
-    """Asked only by the comparison of what fills holes: the image with its hole filled."""
+    """A model that fills holes, for the stage inpaint."""
 
     def inpaint(self, x: Images, hole: Mask) -> Images: ...  # hole: 1 = missing
 
 
 class Score(Protocol):
-    """How anomalous each pixel of x0 is, given what it became."""
+    """How anomalous each pixel of x0 is, from x0 and x_N or f(x0)."""
 
     def __call__(self, model: Autoencoder, x0: Images, projected: Images) -> Maps: ...
 
 
 @runtime_checkable
 class FittedScore(Score, Protocol):
-    """A score that has to see what good images become before it is asked: `fitted` answers with one that has."""
+    """A score that must be fitted to pairs (x0, f(x0)) of good images before its first use."""
 
     parts: Mapping[str, Score]
 
@@ -118,7 +118,7 @@ class FittedScore(Score, Protocol):
 
 
 class EnergyTerms(NamedTuple):
-    """E, L_r, what λ weighs (a distance from x0, or −log p(z)) and f(x) or Dec(z), all evaluated at the same point."""
+    """E, L_r, the term of λ (a distance from x0, or −log p(z)) and f(x) or Dec(z), all at the same point."""
 
     total: PerSample
     reconstruction: PerSample

@@ -1,4 +1,4 @@
-"""The one way to write a file whole, and the one way to show a path."""
+"""Write a file completely or not at all; show a path."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ PLAN = "plan.json"  # of a sweep, in its folder
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """Open a draft in the folder of `path`, which is made if missing; when the block ends, it is renamed to `path`.
+    """Open a draft in the folder of `path`, which is made if missing; after the block the draft is renamed to `path`.
 
-    A reader finds the old file or the new one, even if this process is killed. If the block raises, `path` stays as it
-    was. The draft's name is fixed: the next call replaces a draft that a killed process left. Raises ValueError for a
+    A reader finds the old file or the new one, even if this process is killed. If the block raises, `path` does not
+    change. The draft's name is fixed: the next call replaces the draft of a killed process. Raises ValueError for a
     `path` that exists and is no regular file: a device or a folder must not be replaced.
     """
     if path.exists() and not path.is_file():
@@ -25,7 +25,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.draft")
     try:
-        draft.unlink(missing_ok=True)  # a link of that name would be written through
+        draft.unlink(missing_ok=True)  # if the draft is a link, its target must not change
         with draft.open("wb") as file:
             yield file
             file.flush()
@@ -36,11 +36,11 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write `text`, with a line end where it has none, whole or not at all."""
+    """Write `text` completely or not at all; it gets a line end if it has none."""
     with whole_file(path) as file:
         file.write(text.removesuffix("\n").encode() + b"\n")
 
 
 def shown(path: Path) -> Path:
-    """A path as messages show it: relative where it lies below the working directory."""
+    """A path for messages: relative if it lies below the working directory."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

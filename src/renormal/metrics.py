@@ -1,4 +1,4 @@
-"""How well maps find defects: integer counts over fixed bins, equal for any batches, order and number of processes."""
+"""Metrics of anomaly maps: integer counts over fixed bins, the same for any batches, order and number of processes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def auroc(negatives: Tensor, positives: Tensor) -> Tensor:
 
 
 def image_pixel_auroc(maps: Tensor, regions: Tensor) -> float | None:
-    """The AUROC of one image's pixels among themselves, (H, W) both; None where they are all of one kind."""
+    """The AUROC of the pixels of one image; maps, regions: (H, W). None if all its pixels are of one kind."""
     bins = fine_bins(maps)
     negatives, positives = (torch.bincount(bins[chosen], minlength=BINS) for chosen in (regions == 0, regions > 0))
     return float(auroc(negatives, positives)) if negatives.any() and positives.any() else None
@@ -46,7 +46,7 @@ def average_precision(negatives: Tensor, positives: Tensor) -> Tensor:
 
 
 def f1_scores(negatives: Tensor, positives: Tensor) -> Tensor:
-    """2 TP / (TP + FP + P) where pixels from each score on, the highest first, are called defective."""
+    """2 TP / (TP + FP + P) with each bin as threshold, the highest bin first."""
     true, false = positives.flip(0).cumsum(0), negatives.flip(0).cumsum(0)
     return 2 * true.double() / (true + false + positives.sum())
 
@@ -57,7 +57,7 @@ def best_f1(negatives: Tensor, positives: Tensor) -> Tensor:
 
 
 def best_bin(negatives: Tensor, positives: Tensor) -> int:
-    """The bin from which on pixels are called defective where F1 is best."""
+    """The bin that is the threshold of the best F1: its pixels and those above it are called defective."""
     return len(negatives) - 1 - int(f1_scores(negatives, positives).argmax())
 
 
@@ -85,7 +85,7 @@ def shares(regions: Regions) -> Tensor:
 
 
 def highest(maps: Maps) -> PerSample:
-    """max over pixels: an image is as anomalous as its most anomalous pixel."""
+    """max over pixels: the score of an image is that of its most anomalous pixel."""
     return maps.amax(dim=(1, 2))
 
 
@@ -108,7 +108,7 @@ class AnomalyMetrics(Metric):
     """Pixel AUROC, average precision, AUPRO, best F1 and image AUROC of a test set.
 
     Pixels are counted over fixed bins: memory is constant and scores need no range. Images keep their exact score.
-    A metric without its two classes is left out of `compute()`; `undefined` then holds its reason.
+    `compute()` leaves out a metric whose two classes are not both there; `undefined` holds the reason.
     """
 
     full_state_update = False
@@ -166,7 +166,7 @@ class AnomalyMetrics(Metric):
 
 
 def lacking(noun: str, negatives: Tensor, positives: Tensor) -> str:
-    """Which of the two classes is missing, in words; empty where none is."""
+    """Which of the two classes is missing, as a text; empty if none is."""
     if not negatives.sum():
         return f"no normal {noun}"
     return "" if positives.sum() else f"no defective {noun}" + (" with a known mask" if noun == "pixel" else "")

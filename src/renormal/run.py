@@ -1,4 +1,4 @@
-"""`renormal`: compose → seed → build → stages → record. The only file that knows Hydra's task."""
+"""The command `renormal`: compose the config with Hydra, then run one job."""
 
 from __future__ import annotations
 
@@ -28,18 +28,7 @@ CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parents[1] /
 log = logging.getLogger(__name__)
 
 SHOWN = {"--help", "-h", "--hydra-help", "--cfg", "-c", "--info", "-i", "--version"}  # options that print and end
-GROUPS = (
-    "data",
-    "model",
-    "projection",
-    "score",
-    "choose",
-    "trainer",
-    "logger",
-    "experiment",
-    "sweep",
-    "hydra/launcher",
-)
+GROUPS = ("data", "model", "projection", "score", "choose", "trainer", "logger", "experiment", "sweep")
 
 OmegaConf.register_new_resolver("basename", lambda path: Path(path or "folder").resolve().name, replace=True)
 OmegaConf.register_new_resolver("first_rank", lambda name: name if is_rank_zero() else None, replace=True)
@@ -48,7 +37,7 @@ OmegaConf.register_new_resolver("first_rank", lambda name: name if is_rank_zero(
 def groups(width: int = 100) -> str:
     """The config groups with their choices, for --help."""
     lines = []
-    for group in GROUPS:
+    for group in (*GROUPS, "hydra/launcher"):
         choices = ", ".join(sorted(path.stem for path in (CONF / group).glob("*.yaml")))
         lines += textwrap.wrap(f"{group:<14} {choices}", width, initial_indent="  ", subsequent_indent=" " * 17)
     return "\n".join(lines)
@@ -58,7 +47,7 @@ OmegaConf.register_new_resolver("groups", groups, replace=True)
 
 
 def main() -> None:
-    """The command `renormal`: arguments under former names are read under today's."""
+    """The command `renormal`. Former names of keys in its arguments are replaced by today's."""
     if SHOWN & {argument.partition("=")[0] for argument in sys.argv[1:]}:
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` ends it without a traceback
     if "--version" in sys.argv[1:]:
@@ -88,15 +77,15 @@ def job(config: DictConfig) -> None:
 
 
 def work(config: DictConfig, folder: Path) -> None:
-    """Run the job. Rank 0 holds the folder's lock meanwhile and records how the job ends; other ranks write nothing."""
+    """Run the job. Rank 0 holds the folder's lock and records how the job ends; other ranks write nothing."""
     line = worker_number()  # before torch loads: with it comes the device
     with hold_folder(folder, config.trainer.max_epochs) if is_rank_zero() else nullcontext() as state:
-        from renormal.job.job import run_job  # torch and Lightning load here, so that --help does not wait for them
+        from renormal.job.job import run_job  # not at the top: --help must not wait for torch
 
         run_job(config, line=line, report=state.report if state else None)
 
 
-if __name__ == "__main__":  # by its own name: what is pickled for other processes must not belong to __main__
+if __name__ == "__main__":  # imported by name: what is pickled for other processes must not belong to __main__
     from renormal.run import main as renormal
 
     renormal()

@@ -11,7 +11,7 @@ import torch
 from matplotlib import colormaps
 from PIL import Image
 
-from renormal.lit.panels import DEFECT, RED, TILES, UNKNOWN, heat, plain, told_apart, write_panel
+from renormal.lit.panels import DEFECT, RED, TILES, UNKNOWN, distinct, heat, plain, write_panel
 
 
 def sample(channels: int, size: int) -> dict[str, Any]:
@@ -92,5 +92,5 @@ def test_the_entry_has_the_auroc_of_the_map_before_it_is_cut_into_255_parts(tmp_
 
 def test_photographs_of_like_names_have_panels_of_their_own() -> None:
     paths = ["test/dent/1.jpg", "test/dent/1.png", "test/a/b-2.png", "test/a-b/2.png", "test/a/b/2.png"]
-    assert len({plain(f"eq8-{told_apart(path)}") for path in paths}) == len(paths)
-    assert told_apart("grid/test/metal_contamination/000.png") == "grid/test/metal_contamination/000.png"
+    assert len({plain(f"eq8-{distinct(path)}") for path in paths}) == len(paths)
+    assert distinct("grid/test/metal_contamination/000.png") == "grid/test/metal_contamination/000.png"

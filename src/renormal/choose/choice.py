@@ -1,4 +1,4 @@
-"""Settings that were chosen: a projection, a score and numbers by their place; choice.json and what reads it."""
+"""Chosen settings: a projection, a score, and numbers by the place of their key. Reads choice.json."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class Choice(NamedTuple):
-    """One candidate, and how it did on planted defects."""
+    """One projection with settings and a score, and its metrics on planted defects."""
 
     projection: str
     score: str
@@ -25,21 +25,21 @@ class Choice(NamedTuple):
 
     @property
     def line(self) -> str:
-        """What sets the same on the command line. The score's name is that of its yaml."""
+        """Overrides for the command line that give the same settings. The score's name is that of its yaml."""
         score = "" if self.score == "score" else f" score={self.score}"
         settings = [f"projections.{self.projection}.{place}={value!r}" for place, value in self.settings.items()]
         return f"projection=[{self.projection}] {' '.join(settings)}{score}"
 
 
 def changed(descent: Descent, settings: Mapping[str, float], name: str) -> Descent:
-    """The descent with other numbers at some places. name: how a user knows it."""
+    """The descent with other numbers at some places. name: of the projection, for messages."""
     for place, value in settings.items():
         descent = _with(descent, place.split("."), value, f"projections.{name}.{place}")
     return descent
 
 
 def setting_of(descent: Descent, place: str, name: str) -> float:
-    """The number at a place."""
+    """The number at a place, such as energy.weight."""
     value: Any = descent
     for part in place.split("."):
         value = getattr(value, _part(value, part, f"projections.{name}.{place}"))
@@ -59,7 +59,7 @@ def _part(node: Any, head: str, whole: str) -> str:
 
 
 def read_choice(path: Path, projections: Collection[str], scores: Collection[str]) -> tuple[Choice, dict[str, Any]]:
-    """What a file of settings chose, and the whole of the file. It holds names and numbers: no code comes with it."""
+    """The choice in a file of settings, and the file's whole content: names and numbers, no code."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         chosen = Choice(**content["chosen"])

@@ -1,4 +1,4 @@
-"""The stage `choose`: settings of the projection chosen on planted defects, without a label."""
+"""The stage `choose`: choose settings of the projection on planted defects, without labels."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from renormal.files import shown, write_whole
 from renormal.functional.tiles import cut
 from renormal.lit.columns import Columns
 from renormal.lit.scoring import Scoring
-from renormal.lit.stage import CHOOSE, Column, Found, Stage, Work
+from renormal.lit.stage import CHOOSE, Column, Found, Stage, Work, frozen
 from renormal.lit.state_report import report_stage
 from renormal.lit.thresholds import NormalLosses, fitted
 from renormal.metrics import METRICS
 from renormal.projection import Descent
 
-OWN = "score"  # name of the config's own score, where choose.scores does not have it
+OWN = "score"  # name of the config's own score if choose.scores does not have it
 LEAK = "the weights may know the images on which defects are planted: keep some from training with choose.holdout=10"
 WORSE = "f(x0) alone finds the planted defects better, %s %.3f: none of these settings helps this network"
-ROUNDING = 5e-4  # of an AUROC, ours: one pass as a projection may run in bfloat16, and f(x0) does not
+ROUNDING = 5e-4  # of an AUROC, ours: a projection may run in bfloat16, and f(x0) does not
 log = logging.getLogger("renormal")
 
 
 class Choose(Stage):
-    """Measures many settings on planted defects, writes the best into choice.json and leaves it as a column.
+    """Measures many settings on planted defects, writes the best into choice.json and returns it as a column.
 
-    columns: those of the config, from which is chosen. facts: fingerprint of the training → further fields of
-    choice.json. A choice.json with the same facts is taken as it is.
+    columns: of the config; one of them is chosen. facts: fingerprint of the training → further fields of choice.json.
+    A choice.json with the same facts is read and not measured again.
     """
 
     name, recorded = CHOOSE, False
@@ -54,7 +54,7 @@ class Choose(Stage):
         self.axes = flat(config.choose.axes)
 
     def run(self, work: Work, found: Found) -> Found:
-        """Every rank does the same work, and the first one writes."""
+        """Every rank measures the same, and the first one writes."""
         trainer, facts = work.trainer, self.facts(work.fingerprint)
         finished = {} if self.rerun else _finished(self.folder / FILE, facts)
         content: dict[str, Any] = trainer.strategy.broadcast(finished or facts | self._chosen(work))
@@ -71,20 +71,17 @@ class Choose(Stage):
         return Found(choice=content, chosen=column_of(choice, self.projections, self.scores))
 
     def _chosen(self, work: Work) -> dict[str, Any]:
-        """The best of all that was tried, and the rest of choice.json."""
-        trainer, module, data, _ = work
-        samples = planted_set(data, defects=self.config.defects, seed=self.config.seed)
-        if trainer.is_global_zero:
+        """The best of all trials, and the rest of choice.json."""
+        samples = planted_set(work.data, defects=self.config.defects, seed=self.config.seed)
+        if work.trainer.is_global_zero:
             write_sheet(self.folder / "planted.png", samples)
-        training = module.training
-        module.to(trainer.strategy.root_device).eval().requires_grad_(False)
-        test, report = self._planted_test(work, samples), partial(report_stage, trainer, self.name)
-        trials = Trials(test, self.projections, self.axes, self.config.metric, report)
-        reference = trials.reference(self.main)
-        self.strategy(trials.best, list(self.projections), trials.moving)
-        baseline = test.baseline()
-        module.requires_grad_(True).train(training)
-        chosen = max(trials.all, key=trials.value)  # the first of equals: the constants as configured stand first
+        with frozen(work):
+            test, report = self._planted_test(work, samples), partial(report_stage, work.trainer, self.name)
+            trials = Trials(test, self.projections, self.axes, self.config.metric, report)
+            reference = trials.reference(self.main)
+            self.strategy(trials.best, list(self.projections), trials.moving)
+            baseline = test.baseline()
+        chosen = max(trials.all, key=trials.value)  # the first of equals; the configured constants come first
         return {
             "metric": self.config.metric,
             "planted": {"defects": self.config.defects, "good": samples.defect.count("good"), "seed": self.config.seed},
@@ -97,24 +94,23 @@ class Choose(Stage):
 
     def _planted_test(self, work: Work, samples: Batch) -> PlantedTest:
         trainer, module, data, _ = work
-        model, tiled, device = module.model, data.size != data.patch_size, trainer.strategy.root_device
-        whole = cut(samples.image, data.patch_size, self.test.stride) if tiled else samples.image
-        scoring = Scoring(self.test.stride, self.test.average).at_most(len(whole))
-        batches = in_parts(samples, max(1, int(self.test.samples) * len(samples.path) // len(whole)))
+        model, device = module.model, trainer.strategy.root_device
+        count = len(cut(samples.image, data.patch_size, self.test.stride))
+        scoring = Scoring(self.test.stride, self.test.average).at_most(count)
+        batches = in_parts(samples, max(1, int(self.test.samples) * len(samples.path) // count))
         scores = {name: fitted(score, data, model, device) for name, score in self.scores.items()}
-        ready = NormalLosses(trainer, data, model, samples=len(whole))
+        ready = NormalLosses(trainer, data, model, samples=count)
         return PlantedTest(model, batches, device, data.patch_size, scores, scoring, ready)
 
 
 def chosen_before(config: DictConfig, columns: Columns) -> tuple[Columns, Found]:
-    """The columns with the one that the file choose.settings chose, and the file for the record."""
+    """The columns, with the one in the file choose.settings if there is one; and the file's content for the record."""
     if not config.choose.settings:
         return columns, Found()
     check_choice(config, columns.projections)
     scores, _ = scores_of(config, columns.score)
     choice, content = read_choice(Path(config.choose.settings), columns.projections, scores)
-    column = column_of(choice, columns.projections, scores)
-    return columns.added(CHOSEN, column.descent, column.score), Found(choice=content)
+    return columns.added(CHOSEN, *column_of(choice, columns.projections, scores)), Found(choice=content)
 
 
 def column_of(choice: Choice, projections: Mapping[str, Descent], scores: Mapping[str, Score]) -> Column:
@@ -123,7 +119,7 @@ def column_of(choice: Choice, projections: Mapping[str, Descent], scores: Mappin
 
 
 def scores_of(config: DictConfig, own: Score) -> tuple[dict[str, Score], str]:
-    """Scores to choose from, and the name among them of the config's own."""
+    """Name → score to choose from, and the name of the config's own score among them."""
     scores = {str(name): node for name, node in config.choose.scores.items()}
     same = [name for name, node in scores.items() if node == config.score]
     built = {name: instantiate(node, _convert_="all") for name, node in scores.items()}
@@ -145,13 +141,13 @@ def flat(node: DictConfig, above: str = "") -> dict[str, list[float]]:
 
 
 def in_parts(samples: Batch, size: int) -> list[Batch]:
-    """At most `size` images each."""
+    """Batches of at most `size` images."""
     parts = [slice(start, start + size) for start in range(0, len(samples.path), size)]
     return [Batch(samples.image[at], samples.regions[at], samples.defect[at], samples.path[at]) for at in parts]
 
 
 def check_choice(config: DictConfig, projections: Mapping[str, Descent]) -> None:
-    """Raise ValueError for a choice that the config cannot have, every value of its axes included."""
+    """Raise ValueError for a wrong key below choose, or for an axis whose values no projection can take."""
     if config.choose.metric not in METRICS:
         raise ValueError(f"choose.metric must be one of {', '.join(METRICS)}, got {config.choose.metric}")
     if config.choose.settings and CHOOSE in config.stages:
@@ -165,7 +161,7 @@ def check_choice(config: DictConfig, projections: Mapping[str, Descent]) -> None
 
 
 def _finished(path: Path, facts: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What an interrupted job had chosen for the same question."""
+    """The content of choice.json from an interrupted job, None if it is missing, damaged, or has other facts."""
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""How well a descent finds planted defects, for several stops and scores at once."""
+"""Measure how well a descent finds planted defects, for several stops and scores at once."""
 
 from __future__ import annotations
 
@@ -28,8 +28,10 @@ class Measured(NamedTuple):
 
 @dataclass(frozen=True)
 class PlantedTest:
-    """Measures descents on labelled samples. ready: settles a descent, and answers with L_r of normal images under it,
-    which set its thresholds."""
+    """Measures descents on labelled samples.
+
+    ready: descent → the descent settled for the model, and L_r of normal images, which gives its thresholds.
+    """
 
     model: ConvAutoencoder
     samples: Sequence[Batch]
@@ -40,19 +42,19 @@ class PlantedTest:
     ready: Callable[[Descent], tuple[Settled, PerSample]]
 
     def measure(self, descent: Descent, quantiles: Sequence[float]) -> list[Measured]:
-        """Every metric for each stop and each score. A descent whose stop is not a quantile keeps its own."""
+        """Every metric for each stop and each score. A descent whose stop has no quantile keeps its own stop."""
         stops = _stops(*self.ready(descent), quantiles)
         return self._metrics(list(stops), lambda x0, f: ends(self.model, x0, f, list(stops.values())))
 
     def baseline(self) -> list[Measured]:
-        """The same of f(x0): what a descent has to beat."""
+        """Every metric of f(x0) for each score: a descent has to be better."""
         return self._metrics([None], lambda x0, f: [f])
 
     @torch.no_grad()
     def _metrics(self, names: list[float | None], moved: Callable[[Images, Images], list[Images]]) -> list[Measured]:
         counters = {(at, name): AnomalyMetrics() for at in range(len(names)) for name in self.scores}
         for sample in self.samples:
-            x0 = channels_last(self._tiles(sample.image), self.device)
+            x0 = channels_last(cut(sample.image, self.patch_size, self.scoring.stride), self.device)
             f = in_batches(lambda rows: self.model.reconstruct(rows).image, x0, size=self.scoring.size)
             for at, end in enumerate(moved(x0, f)):
                 for name, score in self.scores.items():
@@ -63,22 +65,18 @@ class PlantedTest:
             for (at, name), counter in counters.items()
         ]
 
-    def _tiles(self, images: Images) -> Images:
-        tiled = images.shape[-1] != self.patch_size
-        return cut(images, self.patch_size, self.scoring.stride) if tiled else images
-
 
 def _stops(descent: Settled, losses: PerSample, quantiles: Sequence[float]) -> dict[float | None, Settled]:
-    """The descents that differ in nothing but where they stop."""
+    """Quantile → the same descent with the threshold of that quantile."""
     if not isinstance(descent.stop, Threshold) or descent.stop.value is not None:
         return {None: descent.fitted(losses)}
     return {one: replace(descent, stop=Threshold(quantile=one)).fitted(losses) for one in quantiles}
 
 
 def ends(model: Autoencoder, x0: Images, baseline: Images, stops: Sequence[Settled]) -> list[Images]:
-    """Where each stop would have ended, from one descent to the lowest threshold: the way there is the same for all.
+    """x_N of each stop, all from one descent to the lowest threshold, which passes through all of them.
 
-    With a safeguard, where a point that was looked at may be refused, each stop has a descent of its own.
+    With a safeguard each stop needs its own descent: a point that was evaluated may be refused.
     """
     if len(stops) == 1 or stops[0].safeguard:
         results = [project_filled(model, x0, stop) for stop in stops]

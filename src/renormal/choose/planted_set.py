@@ -1,4 +1,4 @@
-"""A test set without labels: planted defects, and good images as they are."""
+"""A test set without labels: images with planted defects, and good images."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from renormal.lit.panels import pixels, write_png
 
 
 def planted_set(data: SourceData, *, defects: int, seed: int) -> Batch:
-    """`defects` planted on the spare images, on the training images where none are spare; and half as many good ones.
+    """`defects` planted on the spare images, or on the training images if none are spare; and half as many good ones.
 
-    Where there are fewer good images, all of them. Of a texture a piece of two tiles a side around each defect: the
-    whole would cost much more.
+    If there are fewer good images, all of them are taken. A texture is cut to 2 × 2 tiles around each defect, which
+    costs much less than the whole image.
     """
     if defects < 1:
         raise ValueError(f"choose.defects must be at least 1, got {defects}")
@@ -33,7 +33,7 @@ def planted_set(data: SourceData, *, defects: int, seed: int) -> Batch:
 
 
 def write_sheet(path: Path, samples: Batch, *, count: int = 24, across: int = 4) -> Path:
-    """Write the first defects, each without and with its outline in red: people can see whether they look real."""
+    """Write a picture of the first defects, each without and with its outline in red, to see whether they are real."""
     planted = [row for row, defect in enumerate(samples.defect) if defect != "good"][:count]
     images = samples.image[planted].expand(-1, 3, -1, -1)
     inside = (samples.regions[planted] > 0).float()[:, None]
@@ -47,7 +47,7 @@ def write_sheet(path: Path, samples: Batch, *, count: int = 24, across: int = 4)
 
 
 def _pieces(images: Tensor, regions: Regions, side: int) -> tuple[Tensor, Regions]:
-    """Squares around the middle of each image's defects, or of the image where there are none."""
+    """A square around the middle of each image's defects, or around the middle of an image without defects."""
     parts = []
     for image, region in zip(images, regions, strict=True):
         place = (region > 0).nonzero() if (region > 0).any() else torch.ones_like(region).nonzero()

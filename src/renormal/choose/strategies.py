@@ -1,4 +1,4 @@
-"""Which settings are tried on planted defects: all of a grid, or those that Optuna proposes."""
+"""Strategies that choose which settings are measured on planted defects: a whole grid, or proposals of Optuna."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from itertools import product
 from typing import Protocol
 
 Settings = Mapping[str, float]  # "energy.weight" → λ: a place in a projection's own yaml
-Measure = Callable[[str, Settings], float]  # a projection with these settings → how well it does at its best stop
+Measure = Callable[[str, Settings], float]  # (projection, settings) → the metric at the best stop and score
 Axes = Mapping[str, Sequence[float]]
 log = logging.getLogger("renormal")
 
 
 class Strategy(Protocol):
-    """Asks `measure` about as many settings as it likes; what was measured is remembered elsewhere."""
+    """Calls `measure` with as many settings as it needs. The caller keeps every result."""
 
     def __call__(self, measure: Measure, projections: Sequence[str], axes: Axes) -> None: ...
 

@@ -1,4 +1,4 @@
-"""Every setting that was measured on planted defects, and which of them is best."""
+"""Measure settings on planted defects, and keep every result."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ log = logging.getLogger("renormal")
 
 
 class Trials:
-    """Everything that was measured, in its order.
+    """Every result, in the order of measuring.
 
-    test: measures a descent. report: called before each measurement, which takes minutes: the job has to show that it
-    is alive.
+    test: measures a descent. report: called before each measurement, so that a long job shows that it is running.
     """
 
     def __init__(
@@ -38,7 +37,7 @@ class Trials:
         return trial.metrics[self.metric]
 
     def reference(self, score: str) -> Choice:
-        """The first projection with its constants as configured, under the config's own score. To be asked first."""
+        """The first projection with its configured constants, under the config's own score. Call it first."""
         name, descent = next(iter(self.projections.items()))
         settings = {place: setting_of(descent, place, name) for place in self.moving}
         measured = self._measured(name, settings, own_quantile(descent))
@@ -46,7 +45,7 @@ class Trials:
         return self.all[0]
 
     def best(self, name: str, settings: Settings) -> float:
-        """How well this projection does with these settings at the best of all stops and scores."""
+        """The metric of a projection with these settings, at its best stop and score."""
         measured = self._measured(name, settings, self.quantiles or own_quantile(self.projections[name]))
         self.all += measured
         best = max(measured, key=self.value)
@@ -64,5 +63,5 @@ class Trials:
 
 
 def own_quantile(descent: Descent) -> list[float]:
-    """The quantile of its threshold, none where it has another stop."""
+    """The quantile of its threshold; empty for another kind of stop."""
     return [descent.stop.quantile] if isinstance(descent.stop, Threshold) else []

@@ -24,7 +24,9 @@ def tiles(length: int, size: int, stride: int) -> int:
 
 
 def cut(images: Tensor, size: int, stride: int) -> Tensor:
-    """(B, ..., H, W) → (B·T, ..., size, size), the tiles of one image in a row."""
+    """(B, ..., H, W) → (B·T, ..., size, size), the tiles of one image in a row. An image of that size is one tile."""
+    if images.shape[-2:] == (size, size):
+        return images
     where = corners(images.shape[-2], images.shape[-1], size, stride)
     parts = torch.stack([images[..., top : top + size, left : left + size] for top, left in where], dim=1)
     return parts.flatten(0, 1)  # (B, T, …) → (B·T, …)
@@ -32,6 +34,8 @@ def cut(images: Tensor, size: int, stride: int) -> Tensor:
 
 def blend(parts: Tensor, height: int, width: int, stride: int) -> Tensor:
     """(B·T, ..., size, size) → (B, ..., H, W): the mean of all tiles that cover a pixel."""
+    if parts.shape[-2:] == (height, width):
+        return parts
     size = parts.shape[-1]
     where = corners(height, width, size, stride)
     parts = parts.reshape(-1, len(where), *parts.shape[1:])  # (B·T, …) → (B, T, …)

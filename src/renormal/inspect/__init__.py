@@ -1,1 +1,1 @@
-"""A finished job on new photographs."""
+"""Use a finished job on new photographs."""

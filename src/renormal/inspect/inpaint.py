@@ -1,4 +1,4 @@
-"""`renormal-inpaint`: the hole of one photograph, filled by the autoencoder of a finished job."""
+"""The command `renormal-inpaint`: fill the hole of one photograph with the autoencoder of a finished job."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ from renormal.projection import Descent, error_mask, known_mask, project
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the repaired image. Returns 2, with one line on stderr, for what is missing or does not fit."""
+    """Write the repaired image. On bad input print one line to stderr and return 2."""
     options = parse(arguments)
     try:
         check_output(options.out)
         job = load(options.run)
-        check_whole(job)
+        if job.record.kind == "texture":
+            raise ValueError("the job was trained on patches of a texture: a whole photograph is at another scale")
         fit = options.fit or job.record.data.get("fit", "squash")
         x0, hole = read(options.image, options.mask, job, fit)
         result = project(job.model, x0, descent_of(job, blind=hole is None), omega=hole)
@@ -49,7 +50,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def check_output(path: Path) -> None:
-    """Raises ValueError, before any work, for a name that cannot be written."""
+    """Raise ValueError, before any work, for a name that cannot be written."""
     Image.init()
     if path.suffix.lower() not in Image.EXTENSION:
         raise ValueError(f"--out {path}: end it in .png or another picture's suffix")
@@ -57,14 +58,8 @@ def check_output(path: Path) -> None:
         raise ValueError(f"--out {path}: {path.parent} is no folder")
 
 
-def check_whole(job: FinishedJob) -> None:
-    """Raises ValueError for a network that has seen patches only."""
-    if job.record.kind == "texture":
-        raise ValueError("the job was trained on patches of a texture: a whole photograph is at another scale")
-
-
 def descent_of(job: FinishedJob, *, blind: bool) -> Descent:
-    """The first projection of the job whose mask is a known hole; blind: the first whose mask is eq. 8."""
+    """The first projection of the job with `known_mask`; blind: the first one with the mask of eq. 8."""
     mask = error_mask if blind else known_mask
     for descent in job.descents.values():
         if descent.mask is mask:
@@ -74,7 +69,7 @@ def descent_of(job: FinishedJob, *, blind: bool) -> Descent:
 
 
 def read(image: Path, mask: Path | None, job: FinishedJob, fit: Fit) -> tuple[Images, Mask | None]:
-    """The photograph, (1, C, H, W), and its hole, (1, 1, H, W), 1 where it is to be filled; None without a mask."""
+    """The photograph, (1, C, H, W), and its hole, (1, 1, H, W), 1 = missing; None without a mask."""
     pixels = read_image(image, size=job.size, channels=job.channels, fit=fit, max_pixels=MAX_PIXELS)
     x0 = torch.from_numpy(pixels)[None].float() / 255
     if mask is None:
@@ -85,6 +80,6 @@ def read(image: Path, mask: Path | None, job: FinishedJob, fit: Fit) -> tuple[Im
 
 
 def write(path: Path, x: Images) -> None:
-    """The first image of the batch, in 8 bits."""
+    """Write the first image of the batch, in 8 bits."""
     pixels = (x[0] * 255).round().byte().permute(1, 2, 0).numpy()
     Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(path)

@@ -1,4 +1,4 @@
-"""A finished job read back: its record, its network and its descents. Nothing is trained and no data set is needed."""
+"""Load a finished job: its record, its network and its descents. It needs no data set."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from renormal.job.fingerprints import same_weights
 from renormal.projection import Descent, Threshold
 from renormal.report.record import Record, read_record
 
-GETTERS = ("hydra.utils.get_method", "hydra.utils.get_class")  # they return what their `path` names
+GETTERS = ("hydra.utils.get_method", "hydra.utils.get_class")  # they return the object with the name in `path`
 BUILT_FROM = ("renormal.models.", "renormal.projection.", "renormal.functional.", "renormal.scores.")
 
 
 @dataclass(frozen=True)
 class FinishedJob:
-    """record: what the job wrote. model: its network in eval mode, on the CPU. descents: by name, each with its T."""
+    """A record, its network in eval mode on the CPU, and its descents by name, each with its T."""
 
     record: Record
     model: Any
@@ -31,7 +31,7 @@ class FinishedJob:
 
     @property
     def size(self) -> int:
-        """Pixels at a side of what the network takes."""
+        """Side length in pixels of the network's input."""
         return int(self.record.data["size"])
 
     @property
@@ -41,10 +41,10 @@ class FinishedJob:
 
 
 def load(folder: Path | str) -> FinishedJob:
-    """The job that finished in outputs/<name>/<model>/<category>/<seed>.
+    """Load the job of outputs/<name>/<model>/<category>/<seed>.
 
-    Raises ValueError with one line for a folder without a record or a checkpoint, for two that do not belong together,
-    and for a record whose config would build anything but parts of renormal.
+    Raises ValueError for a folder without a record or a checkpoint, for a checkpoint of another config, and for a
+    record whose config names code outside renormal.
     """
     folder = Path(folder)
     record = read_record(folder / RECORD)
@@ -53,7 +53,7 @@ def load(folder: Path | str) -> FinishedJob:
 
 
 def check_record(record: Record) -> None:
-    """Raises ValueError where the record lacks what is built from it, or asks for code from outside of renormal."""
+    """Raise ValueError if the record lacks a part that is needed, or names code outside renormal."""
     missing = [key for key in ("model", "projections", "data") if key not in record.config]
     missing += [key for key in ("channels", "size") if key not in record.data]
     if missing:
@@ -63,7 +63,7 @@ def check_record(record: Record) -> None:
 
 
 def alien_targets(node: Any) -> Iterator[str]:
-    """What instantiating these nodes would call outside of BUILT_FROM."""
+    """The names outside BUILT_FROM that instantiating these nodes would call."""
     if isinstance(node, Mapping):
         called = [str(node[key]) for key in ("_target_", "path") if key in node]
         yield from (name for name in called if name not in GETTERS and not name.startswith(BUILT_FROM))
@@ -73,7 +73,7 @@ def alien_targets(node: Any) -> Iterator[str]:
 
 
 def trained_model(folder: Path, record: Record) -> Any:
-    """The network of the record's config with the weights of the last checkpoint, in eval mode."""
+    """The network of the record's config in eval mode, with the weights of the last checkpoint."""
     path = checkpoint_of(folder)
     if not path.is_file():
         raise ValueError(f"{path} does not exist: the job was not trained here")
@@ -81,9 +81,9 @@ def trained_model(folder: Path, record: Record) -> Any:
     if not same_weights(content["hyper_parameters"]["fingerprint"], record.hashes.get("training", "")):
         raise ValueError(f"{path} was trained with another config than that of {folder / RECORD}: repeat the job")
     weights = {name.removeprefix("model."): value for name, value in content["state_dict"].items()}
-    net, shape = OmegaConf.create(record.config).model.net, (record.data["channels"], record.data["size"])
+    net, data = OmegaConf.create(record.config).model.net, record.data
     try:
-        model = instantiate(net, channels=shape[0], size=shape[1], _convert_="all")
+        model = instantiate(net, channels=data["channels"], size=data["size"], _convert_="all")
         model.load_state_dict(weights)
     except (InstantiationException, RuntimeError) as error:
         raise ValueError(f"{path} does not fit the model of its record: {str(error).splitlines()[0]}") from error
@@ -91,11 +91,10 @@ def trained_model(folder: Path, record: Record) -> Any:
 
 
 def fitted_descents(record: Record) -> dict[str, Descent]:
-    """The projections of the record's config by name. Each stops at the T that the job measured, if it measured one."""
-    nodes = OmegaConf.create(record.config).projections
-    built: dict[str, Descent] = {str(name): instantiate(node, _convert_="all") for name, node in nodes.items()}
-    measured = {name: record.projections.get(name, {}).get("threshold") for name in built}
-    return {
-        name: descent if (threshold := measured[name]) is None else replace(descent, stop=Threshold(value=threshold))
-        for name, descent in built.items()
-    }
+    """The projections of the record's config by name. Each stops at the T that the job measured, if there is one."""
+    descents: dict[str, Descent] = {}
+    for name, node in OmegaConf.create(record.config).projections.items():
+        descents[str(name)] = instantiate(node, _convert_="all")
+        if (threshold := record.projections.get(str(name), {}).get("threshold")) is not None:
+            descents[str(name)] = replace(descents[str(name)], stop=Threshold(value=threshold))
+    return descents

@@ -1,8 +1,9 @@
-"""What a job works with, each part built from its place in the config."""
+"""Build data, model, columns and trainer from the config."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import torch
@@ -26,15 +27,19 @@ from renormal.lit.whole_file import WholeFile
 
 
 def build_data(config: DictConfig, source: Source) -> SourceData:
-    """The data of every stage. All images are decoded here: a bad file ends the job before its work."""
+    """The data of every stage. All images are decoded here, so that a bad file ends the job before its work."""
     check_sizes(config, source.kind)
+    test_images = int(config.test.samples)
+    if source.kind == "texture":  # test.samples counts tiles
+        each = tiles(config.data.texture_size, config.data.patch_size, config.test.stride)
+        test_images = max(1, test_images // each)
     data = SourceData(
         source,
         sizes=Sizes(config.data.texture_size, config.data.object_size, config.data.patch_size),
         channels=config.data.channels,
         batch_size=config.batch_size,
         epoch_images=config.data.epoch_images,
-        test_images=images_at_once(config, source.kind),
+        test_images=test_images,
         seed=config.seed,
     )
     if data.training.nbytes and set(config.stages) - {TRAIN, CHOOSE}:
@@ -42,17 +47,9 @@ def build_data(config: DictConfig, source: Source) -> SourceData:
     return data
 
 
-def images_at_once(config: DictConfig, kind: str) -> int:
-    """Whole test images whose tiles together make up test.samples."""
-    samples = int(config.test.samples)
-    if kind != "texture":
-        return samples
-    return max(1, samples // tiles(config.data.texture_size, config.data.patch_size, config.test.stride))
-
-
 def build_module(config: DictConfig, data: SourceData, training_hash: str) -> AutoencoderModule:
-    """The model in the module that trains it, channels last."""
-    kind = instantiate(OmegaConf.select(config, "model.module")) or AutoencoderModule  # one optimizer, or named
+    """The model in the module that trains it, in the memory format channels last."""
+    kind = instantiate(OmegaConf.select(config, "model.module")) or AutoencoderModule
     net = instantiate(config.model.net, channels=data.channels, size=data.patch_size, _convert_="all")
     optimizer = instantiate(config.model.optimizer, _convert_="all")
     scheduler = instantiate(config.model.scheduler, _convert_="all")
@@ -73,24 +70,17 @@ def build_columns(config: DictConfig) -> Columns:
 
 
 def build_trainer(config: DictConfig, folder: Path, own: list[L.Callback], loggers: list[Logger]) -> L.Trainer:
-    """Lightning's trainer, with the last checkpoint kept after each epoch."""
-    callbacks = [
-        *own,
-        EndAtOnce(),
-        ModelCheckpoint(dirpath=folder / "checkpoints", filename="last", save_top_k=1, enable_version_counter=False),
-    ]
-    settings = OmegaConf.merge(config.trainer, {"precision": precision_of(config)})
+    """Lightning's trainer. It writes the last checkpoint after each epoch."""
+    last = ModelCheckpoint(folder / "checkpoints", filename="last", save_top_k=1, enable_version_counter=False)
+    plugins: list[Any] = [WholeFile()]
+    if started_by_srun():
+        plugins.append(SLURMEnvironment(auto_requeue=False))  # submitit requeues the job
     trainer: L.Trainer = instantiate(
-        settings,
-        callbacks=callbacks,
+        OmegaConf.merge(config.trainer, {"precision": precision_of(config)}),
+        callbacks=[*own, EndAtOnce(), last],
         logger=loggers or False,
-        plugins=[WholeFile(), *requeued_by_submitit()],
+        plugins=plugins,
         default_root_dir=str(folder),
         _convert_="all",
     )
     return trainer
-
-
-def requeued_by_submitit() -> list[SLURMEnvironment]:
-    """Lightning's part for a job that srun started, without its own requeue: submitit requeues the job already."""
-    return [SLURMEnvironment(auto_requeue=False)] if started_by_srun() else []

@@ -1,4 +1,4 @@
-"""Checkpoints on disk: what a training goes on from, and what a test without a training reads."""
+"""Checkpoints on disk: resume a training, or load trained weights for a test."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def checkpoint_of(folder: Path) -> Path:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """The content of a checkpoint of ours. Raises ValueError for any other file."""
+    """The content of a checkpoint that renormal wrote. Raises ValueError for any other file."""
     try:
         content: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
         _ = content["state_dict"], content["hyper_parameters"]["fingerprint"]
@@ -34,7 +34,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def resume_from(config: DictConfig, folder: Path, fingerprint: str) -> Path | None:
-    """The checkpoint of an interrupted training with this fingerprint. One of another training is renamed."""
+    """The checkpoint of an interrupted training with this fingerprint, None without one. Others are renamed."""
     path = checkpoint_of(folder)
     if config.rerun or not path.is_file():
         return None
@@ -50,7 +50,7 @@ def resume_from(config: DictConfig, folder: Path, fingerprint: str) -> Path | No
 
 
 def load(module: AutoencoderModule, clock: TrainingClock, config: DictConfig, folder: Path, training_hash: str) -> str:
-    """Load the weights and the clock of an earlier training, and answer with its fingerprint."""
+    """Load the weights and the clock of an earlier training, and return its fingerprint."""
     path = given(config)[0] if config.checkpoint else checkpoint_of(folder)
     if not path.is_file():
         raise ValueError(f"{path} does not exist: train first (stages=[train,test]), or give checkpoint=/path/to/it")
@@ -70,13 +70,13 @@ def load(module: AutoencoderModule, clock: TrainingClock, config: DictConfig, fo
 
 
 def unfinished(content: dict[str, Any], config: DictConfig) -> str:
-    """How many epochs a checkpoint lacks, in words; empty where it has those of the config."""
+    """A clause for messages if the checkpoint has fewer epochs than the config; else empty."""
     epochs, wanted = content["epoch"] + 1, config.trainer.max_epochs or 0
     return f"has {epochs} of {wanted} epochs" if epochs < wanted else ""
 
 
 def load_others(module: AutoencoderModule, config: DictConfig) -> list[nn.Module]:
-    """Models like the module's, with the weights of the second checkpoint and of those after it."""
+    """A copy of the model for each further path of checkpoint=, with the weights of that checkpoint."""
     others: list[nn.Module] = []
     for path in given(config)[1:]:
         other = deepcopy(module)
@@ -86,7 +86,7 @@ def load_others(module: AutoencoderModule, config: DictConfig) -> list[nn.Module
 
 
 def given(config: DictConfig) -> list[Path]:
-    """The paths of checkpoint=, which is one path, a list of them, or null."""
+    """The paths of checkpoint=, which may be one path, a list, or null."""
     paths = config.checkpoint if OmegaConf.is_list(config.checkpoint) else [config.checkpoint]
     return [Path(path) for path in paths if path]
 

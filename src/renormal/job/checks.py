@@ -1,11 +1,11 @@
-"""Everything that a job refuses before its work begins, each in one line that names the key."""
+"""Checks of the config before the work begins. Each raises ValueError with one line that names the key."""
 
 from __future__ import annotations
 
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from renormal.contracts import BASELINE, CHOSEN, Autoencoder, FittedScore, Images, Score
+from renormal.contracts import BASELINE, CHOSEN, Autoencoder, FittedScore
 from renormal.job.checkpoints import given
 from renormal.lit.columns import Columns
 from renormal.lit.datamodule import SourceData
@@ -15,7 +15,7 @@ from renormal.projection import Checked, Descent, LatentSearch, known_mask
 
 
 def check_stages(config: DictConfig) -> None:
-    """The stages exist, and a checkpoint that is given fits them."""
+    """The stages exist, and a given checkpoint fits them."""
     if isinstance(config.stages, str):
         raise ValueError(f"stages is a list: write stages=[{config.stages}]")
     if unknown := set(config.stages) - set(STAGES):
@@ -27,7 +27,7 @@ def check_stages(config: DictConfig) -> None:
 
 
 def check_sizes(config: DictConfig, kind: str) -> None:
-    """The tiles of a texture cover it."""
+    """test.samples is positive, and tiles cover a texture."""
     if config.test.samples < 1:
         raise ValueError(f"test.samples must be at least 1, got {config.test.samples}")
     side, tile, stride = config.data.texture_size, config.data.patch_size, config.test.stride
@@ -37,7 +37,7 @@ def check_sizes(config: DictConfig, kind: str) -> None:
 
 
 def check_columns(config: DictConfig, columns: Columns, module: AutoencoderModule, data: SourceData) -> None:
-    """Every column can be computed with this model on these images, and every key that names one names one."""
+    """Every column can be computed with this model and these images; keys name columns that exist."""
     check_kinds(columns)
     check_names(columns)
     check_test(config, columns)
@@ -48,19 +48,17 @@ def check_columns(config: DictConfig, columns: Columns, module: AutoencoderModul
 
 
 def check_kinds(columns: Columns) -> None:
-    """Each entry of the config became what it should: a setting without its yaml is none."""
+    """Every projection is a descent and every score a function: a setting alone, without its yaml, is neither."""
     for name, descent in columns.projections.items():
         if not isinstance(descent, Descent):
-            raise ValueError(
-                f"projections.{name} is no descent: add it to projection=[...] before changing its settings"
-            )
+            raise ValueError(f"projections.{name} is no descent: add it to projection=[...] to change its settings")
     for name, score in {"score": columns.score, **columns.scores}.items():
         if not callable(score):
             raise ValueError(f"scores.{name} is no score: add it with '+score@scores.{name}=...' first")
 
 
 def check_names(columns: Columns) -> None:
-    """No two columns have one name."""
+    """Every column has its own name."""
     projections, scores = columns.projections, columns.scores
     if BASELINE in (*projections, *scores):
         raise ValueError(f"no projection and no score can be called {BASELINE}: that column is f(x0)")
@@ -72,7 +70,7 @@ def check_names(columns: Columns) -> None:
 
 
 def check_test(config: DictConfig, columns: Columns) -> None:
-    """Settings of the test, and of what is shown of it."""
+    """Settings of the test and of its pictures."""
     if config.test.average not in ("maps", "pixels"):
         raise ValueError(f"test.average must be maps or pixels, got {config.test.average!r}")
     if config.test.limit <= 0:
@@ -90,7 +88,7 @@ def check_test(config: DictConfig, columns: Columns) -> None:
 
 
 def check_baseline(config: DictConfig, columns: Columns, model: object) -> None:
-    """A model without an encoder has no f(x0): only a search in z, which starts from its prior, works with it."""
+    """A model without an encoder has no f(x0): it only works with a search in z that starts from the prior."""
     if isinstance(model, Autoencoder) or set(config.stages) == {TRAIN}:
         return
     found = [name for name, descent in columns.projections.items() if not isinstance(descent.energy, LatentSearch)]
@@ -109,29 +107,22 @@ def check_masks(config: DictConfig, columns: Columns) -> None:
     known = [name for name, descent in columns.projections.items() if descent.mask is known_mask]
     without = [stage for stage in config.stages if stage in (CHOOSE, TEST)]
     if known and without:
-        raise ValueError(
-            f"projections.{known[0]} has to be told of a hole, which the stage {without[0]} knows nothing of"
-        )
+        raise ValueError(f"projections.{known[0]} needs a known hole, and the stage {without[0]} has none")
 
 
 def check_scores(config: DictConfig, columns: Columns, module: AutoencoderModule, data: SourceData) -> None:
-    """Every score, and every part of one, on a black image."""
-    side = data.size if config.test.average == "pixels" else data.patch_size
-    for score in (columns.score, *columns.scores.values()):
-        for part in score.parts.values() if isinstance(score, FittedScore) else (score,):
-            try_score(part, module, torch.zeros(1, data.channels, side, side))
-
-
-def try_score(score: Score, module: AutoencoderModule, image: Images) -> None:
-    """Raises what the score would raise after the training. The module stays as it is."""
-    training = module.training
+    """Call every score, and every part of one, on a black image: an error comes before the training, not after it."""
+    side, training = data.size if config.test.average == "pixels" else data.patch_size, module.training
+    black, model = torch.zeros(1, data.channels, side, side), module.eval().model
     with torch.no_grad():
-        score(module.eval().model, image, image)
+        for score in (columns.score, *columns.scores.values()):
+            for part in score.parts.values() if isinstance(score, FittedScore) else (score,):
+                part(model, black, black)
     module.train(training)
 
 
 def check_energies(columns: Columns, module: AutoencoderModule) -> None:
-    """The model has what each energy asks for."""
+    """The model has what each energy needs."""
     for name, descent in columns.projections.items():
         try:
             if isinstance(descent.energy, Checked):

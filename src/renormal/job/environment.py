@@ -1,4 +1,4 @@
-"""The machine that a job runs on: names for the record, and settings of its libraries."""
+"""The machine and its libraries: names and versions for the record, settings, hidden warnings."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def device_name(device: torch.device) -> str:
 
 
 def commit() -> str:
-    """The commit of the checkout, with + where files differ from it; empty where there is no checkout."""
+    """The commit of the checkout, with + if files differ from it; empty without a checkout."""
     git = ["git", "-C", str(Path(__file__).parent)]
     try:
         for command in (["ls-files", "--error-unmatch", Path(__file__).name], ["describe", "--always"]):
@@ -55,8 +55,7 @@ def precision_of(config: DictConfig) -> str:
 
 
 def reuse_freed_memory() -> None:
-    """Make glibc keep large freed blocks: by default it returns them to the system, and a training step takes a fifth
-    longer."""
+    """Make glibc keep large freed blocks: if it returns them to the system, training steps take 20 % longer."""
     if platform.libc_ver()[0] == "glibc":
         libc = ctypes.CDLL(None)
         libc.mallopt(M_MMAP_THRESHOLD, 32 * 2**20)  # the largest value that glibc takes
@@ -66,22 +65,19 @@ def reuse_freed_memory() -> None:
 def make_sums_reproducible() -> None:
     """Make MKL sum every row of a matrix product in one order: a sample's result must not depend on its row.
 
-    The cost is not measurable. Call it before the first product: MKL reads the variable then.
+    Call it before the first product, when MKL reads the variable. The cost is not measurable.
     """
     os.environ.setdefault("MKL_CBWR", "AUTO")
 
 
 def filter_messages() -> None:
-    """Hide Lightning's remarks, and warnings that do not apply here. Other ranks than the first log what ends them.
-
-    Lightning has a handler of its own: its remarks would be printed twice.
-    """
+    """Hide Lightning's notes and warnings that do not apply. Ranks other than the first log critical errors only."""
     if not is_rank_zero():
         logging.getLogger("renormal").setLevel(logging.CRITICAL)
-    for name in ("lightning.pytorch", "lightning.fabric"):
+    for name in ("lightning.pytorch", "lightning.fabric"):  # its own handler would print them twice
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # batches come from memory
     warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)  # Lightning 2.6 under torch 2.13
     warnings.filterwarnings("ignore", message=".*srun.*")  # a login node
     warnings.filterwarnings("ignore", message="The number of training batches .* is smaller")  # a short trial
-    warnings.filterwarnings("ignore", message="Checkpoint directory .* exists")  # that of a training to go on with
+    warnings.filterwarnings("ignore", message="Checkpoint directory .* exists")  # of a resumed training

@@ -1,4 +1,4 @@
-"""Names for what decides the numbers of a run: SHA-256 of the parts of its config and of its data."""
+"""SHA-256 of everything that decides the numbers of a job: parts of its config, and names and sizes of its data."""
 
 from __future__ import annotations
 
@@ -35,17 +35,9 @@ TRAINING = (
 TEST = ("projections", "score", "test", "trainer.limit_test_batches")
 PRECISIONS = ("bf16-mixed", "32-true")
 CHOICE = ("projections", "score", "test.stride", "test.average", "choose")
-RANKS = "x"  # between a training's digest and the number of its processes, where there are several
-ELSEWHERE = (
-    "root",
-    "download",
-    "accept_licence",
-    "url",
-    "sha256",
-    "source",
-    "notes",
-)  # where the data lie, not what they are
-NEUTRAL = {  # keys newer than the first record: with this value they say nothing
+RANKS = "x"  # between the digest of a training and the number of its processes, if there are several
+ELSEWHERE = ("root", "download", "accept_licence", "url", "sha256", "source", "notes")  # where the data are stored
+NEUTRAL = {  # keys newer than the first record, with the value that changes nothing
     "kl_weight": 0.0,
     "flips": False,
     "crossed": False,
@@ -61,25 +53,25 @@ log = logging.getLogger("renormal")
 
 
 def source_of(config: DictConfig) -> Source:
-    """The files of this config's data. Those kept for choosing settings are in `spare`."""
+    """The files of this config's data. `spare` holds the images that are kept for the stage choose."""
     source: Source = instantiate(config.data.source, _convert_="all")
     return hold_out(source, config.choose.holdout)
 
 
 def fingerprints(config: DictConfig, source: Source, precision: str) -> dict[str, str]:
-    """The digests of this config's training and test. A checkpoint that is given counts with its content.
+    """{"training": digest, "test": digest} of this config. A given checkpoint is part of the test.
 
-    precision: of the training; a machine that only submits jobs does not know what auto will be: possible_precisions.
-    The number of processes that train stands behind the training's digest: a test alone gives the same on any number.
+    precision: of the training. A machine that only submits jobs cannot resolve auto: see possible_precisions. The
+    number of training processes follows the training's digest; the numbers of a test alone do not depend on it.
     """
-    one = {"trainer.devices": 1}  # of the digest since the first record
+    one = {"trainer.devices": 1}  # part of the digest since the first record
     training = [parts(config, TRAINING) | one, precision, listing(source, source.train)]
     count = process_count(config)
     suffix = "" if count == 1 or "train" not in config.stages else f"{RANKS}{count}"
-    tested = [*TEST, "scores"] if config.scores else [*TEST]  # a table of one score has the digest that it always had
+    tested = [*TEST, "scores"] if config.scores else [*TEST]  # without scores: the digest of older records
     tested += [stage for stage in ("inpaint", "sample") if stage in config.stages]
     test = [parts(config, tested), listing(source, source.test), weights_of(config)]
-    test += chosen(config, source)  # nothing for a config that chooses nothing: its digest is that of older records
+    test += chosen(config, source)  # empty without a choice: the digest is that of older records
     return {"training": digest(training) + suffix, "test": digest(test)}
 
 
@@ -89,7 +81,7 @@ def possible_precisions(config: DictConfig) -> tuple[str, ...]:
 
 
 def chosen(config: DictConfig, source: Source) -> list[Any]:
-    """What decides the settings that are chosen, or the file that says them."""
+    """What decides the chosen settings: keys and images of the stage choose, or the digest of choose.settings."""
     if "choose" in config.stages:
         return [parts(config, CHOICE), listing(source, source.spare)]
     settings = config.choose.settings
@@ -105,15 +97,12 @@ def answers(found: dict[str, str], wanted: dict[str, str], config: DictConfig) -
 
 
 def same_weights(one: str, other: str) -> bool:
-    """Whether two digests of trainings differ in nothing but the number of processes."""
+    """Whether two digests of trainings are equal without their number of processes."""
     return one.partition(RANKS)[0] == other.partition(RANKS)[0]
 
 
 def has_record(config: DictConfig, folder: Path, hashes: dict[str, str]) -> bool:
-    """Whether the folder holds the record of this config, and rerun=true does not ask for another.
-
-    A record that cannot be read will be replaced.
-    """
+    """Whether the folder holds the record of this config. False for a damaged record, and with rerun=true."""
     path = folder / RECORD
     if config.rerun or not path.is_file():
         return False
@@ -125,7 +114,7 @@ def has_record(config: DictConfig, folder: Path, hashes: dict[str, str]) -> bool
 
 
 def parts(config: DictConfig, keys: Iterable[str]) -> dict[str, Any]:
-    """Those parts of the config as plain values, under their former names."""
+    """Key → plain value, under its former name and without what does not decide the numbers."""
     found = {key: OmegaConf.select(config, key) for key in keys}
     plain = {key: OmegaConf.to_container(part) if OmegaConf.is_config(part) else part for key, part in found.items()}
     stripped: dict[str, Any] = former(_stripped(plain))
@@ -134,17 +123,13 @@ def parts(config: DictConfig, keys: Iterable[str]) -> dict[str, Any]:
 
 def _stripped(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _stripped(item) for key, item in value.items() if not _neutral(key, item)}
+        kept = {key: item for key, item in value.items() if key not in ELSEWHERE}
+        return {key: _stripped(item) for key, item in kept.items() if key not in NEUTRAL or item != NEUTRAL[key]}
     return [_stripped(item) for item in value] if isinstance(value, list) else value
 
 
-def _neutral(key: str, item: Any) -> bool:
-    """Whether the entry does not decide the numbers."""
-    return key in ELSEWHERE or (key in NEUTRAL and item == NEUTRAL[key])
-
-
 def listing(source: Source, items: Iterable[Item]) -> list[list[Any]]:
-    """Names and sizes of the files: cheap, the same wherever they lie, and another after any usual change."""
+    """Names and sizes of the files: fast to read, and independent of the folder."""
     files = [path for item in items for path in (item.image, item.mask) if path is not None]
     return [[path.relative_to(source.root).as_posix(), path.stat().st_size] for path in files]
 
@@ -154,13 +139,13 @@ def digest(value: Any) -> str:
 
 
 def weights_of(config: DictConfig) -> str | list[str | None] | None:
-    """SHA-256 of the checkpoint that was given, of each where there are several."""
+    """SHA-256 of the given checkpoint, or of each in a list."""
     given = config.checkpoint
     return [digest_of(path) for path in given] if OmegaConf.is_list(given) else digest_of(given)
 
 
 def digest_of(path: str | None, key: str = "checkpoint") -> str | None:
-    """SHA-256 of a file, None for no file. key: where the path was given."""
+    """SHA-256 of a file, None for no path. key: of the config, for the message."""
     if path is None:
         return None
     if not Path(path).is_file():

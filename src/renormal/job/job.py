@@ -35,28 +35,28 @@ from renormal.lit.state_report import StateReport
 from renormal.lit.training_clock import TrainingClock
 from renormal.report.record import write_record
 
-Report = Callable[[str, int | None], None]  # the stage, and the epochs finished; None: as many as before
+Report = Callable[[str, int | None], None]  # (stage, finished epochs); None: the number does not change
 log = logging.getLogger("renormal")
 
 
 def run_job(config: DictConfig, *, line: int = 0, report: Report | None = None) -> None:
-    """Run the stages and leave record.json. Raises ValueError before any work where the config cannot be run.
+    """Run the stages and write record.json. Raises ValueError before any work if the config is wrong.
 
-    line: of the screen for the progress bar, since jobs that run at the same time have one each. report: called with
-    the stage and the epochs finished, by the first rank only.
+    line: of the screen, for the progress bar; jobs that run at the same time have one line each. report: called by the
+    first rank.
     """
     check_stages(config)
     folder, source = Path(config.folder), source_of(config)
     hashes = fingerprints(config, source, precision_of(config))
     filter_messages()
-    alone = process_count(config) == 1 or not started_elsewhere()  # else the first rank decides, below
+    alone = process_count(config) == 1 or not started_elsewhere()  # otherwise the first rank decides, in `perform`
     if alone and finished(config, folder, hashes):
         return
     if report:
         report("data", None)
     if config.threads:
         torch.set_num_threads(config.threads)
-        os.environ["OMP_NUM_THREADS"] = str(config.threads)  # else Lightning divides all cores by the ranks
+        os.environ["OMP_NUM_THREADS"] = str(config.threads)  # otherwise Lightning divides all cores by the ranks
     reuse_freed_memory()
     make_sums_reproducible()
     L.seed_everything(config.seed, workers=True, verbose=False)
@@ -68,7 +68,7 @@ def run_job(config: DictConfig, *, line: int = 0, report: Report | None = None) 
 def perform(
     config: DictConfig, source: Source, hashes: dict[str, str], bar: Progress, callbacks: Sequence[L.Callback] = ()
 ) -> None:
-    """Build everything, check it, then run one stage after the other. Each rank does its share of them."""
+    """Build and check everything, then run the stages in their order. Each rank does its share."""
     folder, seconds = Path(config.folder), dict[str, float]()
     with timed(seconds, "data"):
         data = build_data(config, source)
@@ -82,7 +82,7 @@ def perform(
     with logging_to(config, folder, hashes) as loggers:
         own = [*watchers, DamageSheet(folder / "panels", seed=config.seed), *callbacks]
         trainer = build_trainer(config, folder, own, loggers)
-        trainer.strategy.setup_environment()  # the ranks meet
+        trainer.strategy.setup_environment()  # connects the ranks
         if first_rank_decides(trainer, lambda: trainer.world_size > 1 and finished(config, folder, hashes)):
             return
         if TRAIN not in config.stages:
@@ -98,7 +98,7 @@ def perform(
 
 
 def finished(config: DictConfig, folder: Path, hashes: dict[str, str]) -> bool:
-    """Whether the record of this config is there already, in a line of the log."""
+    """Whether the folder has the record of this config. Logs that, and warns of the record of another config."""
     if has_record(config, folder, hashes):
         log.info("%s already has the record of this config (rerun=true repeats it)", shown(folder))
         return True

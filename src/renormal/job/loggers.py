@@ -1,4 +1,4 @@
-"""The loggers of a job: all get the config, and all are closed at its end, however it ends."""
+"""The loggers of a job."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from renormal.report.record import pathless
 
 @contextmanager
 def logging_to(config: DictConfig, folder: Path, hashes: dict[str, str]) -> Iterator[list[Logger]]:
-    """Every logger of the config. Each is closed as "finished", "failed" or, after an interruption, "aborted"."""
+    """Build every logger, log the config, and close all at the end as "finished", "failed" or "aborted"."""
     loggers = build_loggers(config, run_id(config, folder, hashes))
     status = "aborted"
     try:
@@ -34,7 +34,7 @@ def logging_to(config: DictConfig, folder: Path, hashes: dict[str, str]) -> Iter
 
 
 def build_loggers(config: DictConfig, identity: str) -> list[Logger]:
-    """One for each entry of the config. An entry whose `id` is null gets this identity, and goes on in its run."""
+    """A logger for each entry of the config. identity: the `id` of an entry whose `id` is null."""
     loggers = []
     for entry in config.logger.values():
         own = {"id": identity} if entry.get("id", "") is None else {}
@@ -43,7 +43,7 @@ def build_loggers(config: DictConfig, identity: str) -> list[Logger]:
 
 
 def run_id(config: DictConfig, folder: Path, hashes: dict[str, str]) -> str:
-    """The same for a job that goes on; another one for other numbers, another folder, or a repeated training."""
+    """The id of a wandb run. A resumed job keeps it; other digests, another folder or a repeated training change it."""
     again = secrets.token_hex(8) if config.rerun and "train" in config.stages else ""
     parts = [str(folder.resolve()), hashes["training"], hashes["test"], again]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""A process of a job that is not rank 0: it reads the config from rank 0, and ends when rank 0 does."""
+"""A process of a job that is not rank 0. It reads the config from rank 0 and ends when rank 0 ends."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from renormal.job.processes import NAME
 
 
 def main() -> None:
-    """Run the job of the config that stands in the first line of stdin."""
+    """Run the job. Its config is the first line of stdin."""
     config = OmegaConf.create(json.loads(sys.stdin.readline()))
     OmegaConf.set_readonly(config, True)
     threading.Thread(target=end_with_rank_zero, daemon=True).start()
@@ -23,14 +23,9 @@ def main() -> None:
         run_job(config)
     except (ValueError, InstantiationException) as error:
         sys.exit(f"{NAME}{error.__cause__ if isinstance(error, InstantiationException) else error}")
-    leave()
-
-
-def leave() -> None:
-    """End at once. At an ordinary end the threads of the process group now and then abort the process."""
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(0)
+    os._exit(0)  # at an ordinary end the threads of the process group sometimes abort the process
 
 
 def end_with_rank_zero() -> None:

@@ -1,4 +1,4 @@
-"""What a finished job leaves: its record, and a line of the log."""
+"""The record of a finished job, and its line in the log."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ def record_of(
     seconds: dict[str, float],
     hashes: dict[str, str],
 ) -> Record:
-    """What the stages found, and what decided it. training: of the clock. seconds: by stage. hashes: of the config."""
+    """The record. training: numbers of the clock. seconds: by stage. hashes: of config and data."""
+    resolved: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     return Record(
         name=config.name,
         model=config.model.name,
@@ -38,7 +39,7 @@ def record_of(
         device=_device(config, work.trainer),
         versions=versions(),
         commit=commit(),
-        config=_resolved(config),
+        config=resolved,
         hashes=hashes,
         curves=dict(found.curves),
         choice=dict(found.choice),
@@ -69,14 +70,8 @@ def _device(config: DictConfig, trainer: L.Trainer) -> dict[str, Any]:
     }
 
 
-def _resolved(config: DictConfig) -> dict[str, Any]:
-    resolved = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(resolved, dict)
-    return {str(key): value for key, value in resolved.items()}
-
-
 def headline(found: Found) -> str:
-    """The pixel AUROC of each method; without one PSNR in the first kind of hole, or the distance of drawn codes."""
+    """The pixel AUROC of each method; without one, the PSNR in the first kind of hole or the Fréchet distance."""
     nouns = ["/pixel_auroc", *(f"/{key.removeprefix(REPAIRED)}_psnr_hole" for key in found.curves), "/frechet_z"]
     values_of = {noun: {key: value for key, value in found.metrics.items() if key.endswith(noun)} for noun in nouns}
     noun = next((noun for noun in nouns if values_of[noun]), nouns[0])

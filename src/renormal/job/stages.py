@@ -1,4 +1,4 @@
-"""The stages of a job: train and test, and the list of all that a config asks for."""
+"""The stages train and test, and the list of all stages of a config."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from renormal.lit.scoring import Scoring
 from renormal.lit.stage import CHOOSE, INPAINT, SAMPLE, STAGES, TEST, TRAIN, Found, Stage, Work, callbacks_of
 from renormal.lit.training_clock import TrainingClock
 
-COLLAPSED = 1.0  # nats of KL below which a posterior says nothing about its image, ours
+COLLAPSED = 1.0  # nats: with less KL the posterior holds no information about its image, ours
 log = logging.getLogger("renormal")
 
 
 class Watchers(NamedTuple):
-    """What follows a job from its start to its end."""
+    """Callbacks of the whole job: clock, progress bar and dashboard."""
 
     clock: TrainingClock
     bar: Progress
@@ -43,7 +43,7 @@ class Watchers(NamedTuple):
 
 
 def build_stages(config: DictConfig, source: Source, columns: Columns, watchers: Watchers) -> list[Stage]:
-    """The stages that the config asks for, in their order."""
+    """The stages of the config, in their order."""
     folder = Path(config.folder)
     builders: dict[str, Callable[[], Stage]] = {
         TRAIN: lambda: Train(config, watchers.clock),
@@ -62,7 +62,7 @@ def build_stages(config: DictConfig, source: Source, columns: Columns, watchers:
 
 
 class Train(Stage):
-    """Trains from the start, or on from the last checkpoint of an interrupted training of the same recipe."""
+    """Trains from the start, or from the last checkpoint of an interrupted training of the same recipe."""
 
     name, recorded = TRAIN, False
 
@@ -70,14 +70,14 @@ class Train(Stage):
         self.config, self.clock = config, clock
 
     def run(self, work: Work, found: Found) -> Found:
-        """The first rank decides what to go on from."""
+        """Fit. The first rank finds the checkpoint for all ranks."""
         trainer, module, data, fingerprint = work
         module.check(trainer)
         find = partial(resume_from, self.config, Path(self.config.folder), fingerprint)
         ckpt_path = first_rank_decides(trainer, find)
         try:
             trainer.fit(module, datamodule=data, ckpt_path=ckpt_path, weights_only=True)
-        except SystemExit:  # Lightning's answer to Ctrl-C, ours to SIGTERM
+        except SystemExit:  # after Ctrl-C or SIGTERM
             log.warning("interrupted: the same command goes on after %d epochs", trainer.current_epoch)
             raise
         kl = self.clock.losses.get("train/kl")
@@ -87,7 +87,7 @@ class Train(Stage):
 
 
 class Test(Stage):
-    """Projects and scores the test set: the projections of the config, and the one that the stage choose found."""
+    """Projects and scores the test set: with the projections of the config and the chosen one."""
 
     name = TEST
 
@@ -95,10 +95,10 @@ class Test(Stage):
         self.config, self.columns, self.watchers = config, columns, watchers
 
     def run(self, work: Work, found: Found) -> Found:
-        """The callback stands before the dashboard, which shows what it leaves."""
+        """Test. The projection callback comes before the dashboard, which shows its results."""
         columns, settings = self.columns, self.config.test
         if found.chosen is not None:
-            columns = columns.added(CHOSEN, found.chosen.descent, found.chosen.score)
+            columns = columns.added(CHOSEN, *found.chosen)
         callback = ProjectionCallback(
             columns,
             scoring=Scoring(settings.stride, settings.average),
@@ -125,9 +125,9 @@ class Test(Stage):
 
 
 def facts_of(config: DictConfig, source: Source, fingerprint: str) -> dict[str, Any]:
-    """What a choice of settings answers to. held_out: no weight has seen the images that defects are planted on.
+    """The fields of choice.json that name what was chosen for; a choice with other fields is measured again.
 
-    fingerprint: of the training that the weights come from.
+    fingerprint: of the training of the weights. held_out: the defects are planted on images that were kept from it.
     """
     own = fingerprints(config, source, precision_of(config))["training"]
     return {

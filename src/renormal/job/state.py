@@ -1,4 +1,4 @@
-"""state.json: the stage that a job has reached, and how it ended. The job holds its folder's lock meanwhile."""
+"""state.json: the stage that a job has reached, and how it ended."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from renormal.files import STATE, write_whole
 from renormal.job.errors import in_one_line
 from renormal.job.lock import LOCK, locked
 
-TRACES = {".hydra", "run.log", STATE, LOCK}  # what a job leaves that failed before it had results
+TRACES = {".hydra", "run.log", STATE, LOCK}  # files of a job that failed before it had results
 PATIENCE = 5.0  # seconds, ours: the jobs of a killed sweep end within two
 
 
@@ -26,17 +26,14 @@ class State:
     stage: str = "data"
     epoch: int = 0  # epochs finished
     epochs: int = 0  # epochs wanted
-    started: float = field(default_factory=time.time)  # later by the pauses of a job that was interrupted
+    started: float = field(default_factory=time.time)  # moved forward by the pauses of an interrupted job
     updated: float = field(default_factory=time.time)
     error: str = ""
     log: str = "run.log"  # in the same folder
 
 
 class StateFile:
-    """Writes state.json of one job, at the first report and at each later one.
-
-    A job that goes on after an interruption or a failure keeps the time that it had spent before.
-    """
+    """Writes state.json of one job at each report. A resumed job counts the time of its earlier runs, too."""
 
     def __init__(self, folder: Path, epochs: int) -> None:
         before = read_state(folder)
@@ -46,11 +43,11 @@ class StateFile:
         self.written = before is not None
 
     def report(self, stage: str, epoch: int | None = None) -> None:
-        """Write the stage that the job has reached, and the epochs that it has finished. None: as many as before."""
+        """Write the stage and the finished epochs. None: their number does not change."""
         self._write(stage=stage, epoch=self.state.epoch if epoch is None else epoch)
 
     def end(self, state: str, error: str = "") -> None:
-        """Write how the job ended. A job that found its record and did nothing leaves an existing file as it is."""
+        """Write how the job ended. A job that found its record and did nothing does not change an existing file."""
         if state != "done" or self.state.updated > self.began or not self.written:
             self._write(state=state, error=error)
 
@@ -63,7 +60,7 @@ class StateFile:
 def hold_folder(folder: Path, epochs: int) -> Iterator[StateFile]:
     """Hold the folder's lock during the block, and record in state.json how the block ends.
 
-    epochs: wanted. Raises BusyError, which names the process that holds the lock.
+    epochs: wanted. Raises BusyError with the name of the process that holds the lock.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / LOCK, patience=PATIENCE):
@@ -84,7 +81,7 @@ def write_state(folder: Path, state: State) -> None:
 
 
 def read_state(folder: Path) -> State | None:
-    """The state of a folder's job, None where there is no state.json. Raises ValueError for a damaged one."""
+    """The state of a folder's job, None without a state.json. Raises ValueError for a damaged one."""
     try:
         content = json.loads((folder / STATE).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -96,7 +93,7 @@ def read_state(folder: Path) -> State | None:
 
 
 def forget(folder: Path) -> None:
-    """Delete the folder of a job that failed before it had results, and its parents that are empty then."""
+    """Delete the folder of a job that failed before it had results, and then its empty parents."""
     if not {path.name for path in folder.iterdir()} <= TRACES:
         return
     shutil.rmtree(folder)

@@ -1,4 +1,4 @@
-"""Training of players against each other: several losses, each with an optimizer of its own."""
+"""Adversarial training: several players, each with its own loss and optimizer."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from renormal.contracts import Images
 from renormal.lit.module import AutoencoderModule, OptimizerFactory, SchedulerFactory
 from renormal.models import Game, Player
 
-PRECISIONS = ("32-true", "bf16-mixed")  # float16's one scale of the loss fits neither every player nor the penalty
+PRECISIONS = ("32-true", "bf16-mixed")  # float16 has one loss scale, which does not fit all players and the penalty
 
 
 class AdversarialModule(AutoencoderModule):
     """Each player minimizes the batch mean of its own loss over its own weights, one player after the other.
 
-    optimizer: a factory for each player, by name. scheduler: one factory for all, over the steps of each player. Where
-    a player stands in the training follows from epoch and batch alone: a resumed training goes on as it would have.
+    optimizer: player → factory. scheduler: one factory for all, over the steps of each player. Which players move
+    depends on epoch and batch alone, so that a resumed training gives the same weights.
 
-    Lightning counts every optimizer's step as one of its own: what is logged, scheduled and recorded here counts
-    batches, and trainer.max_steps is refused.
+    Lightning counts the steps of all optimizers together. Everything here counts batches, and trainer.max_steps is
+    refused.
     """
 
     model: Any  # a Game; the base's is a ConvAutoencoder
@@ -66,8 +66,8 @@ class AdversarialModule(AutoencoderModule):
             raise ValueError(f"players train in trainer.precision={allowed} or auto, got {trainer.precision}")
         if trainer.gradient_clip_val:
             raise ValueError(
-                f"trainer.gradient_clip_val={trainer.gradient_clip_val} cannot be applied: each player takes its own "
-                "steps, leave it null"
+                f"trainer.gradient_clip_val={trainer.gradient_clip_val} cannot be applied to players, whose steps are "
+                "separate: leave it null"
             )
         if trainer.accumulate_grad_batches != 1:
             raise ValueError("trainer.accumulate_grad_batches cannot be applied to players: give a larger batch_size")
@@ -82,7 +82,7 @@ class AdversarialModule(AutoencoderModule):
     def _move(self, index: int, name: str, player: Player, batch: Images) -> None:
         optimizer = self.optimizers()[index]  # type: ignore[index]
         assert isinstance(optimizer, LightningOptimizer)
-        self.toggle_optimizer(optimizer)  # nobody else's weights get a gradient
+        self.toggle_optimizer(optimizer)  # the weights of the other players get no gradient
         loss = self.batch_mean(name, player.loss(batch))
         optimizer.zero_grad()
         self.manual_backward(loss)

@@ -1,6 +1,6 @@
-"""Batches of one size: the last bits of a convolution depend on how many images it sees at once.
+"""Batches of one size: the last bits of a convolution depend on the size of its batch.
 
-A test on several devices gives each of them fewer images, and must not end in other numbers.
+On several devices each one has fewer images, and the numbers of a test must stay the same.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ AT_A_TIME = 64  # images encoded, decoded or scored in one call, ours
 
 
 def channels_last(images: Images, device: torch.device) -> Images:
-    """On the device, in the memory format in which convolutions are fastest."""
+    """The images on the device, in the memory format in which convolutions are fastest."""
     return images.to(device).contiguous(memory_format=torch.channels_last)
 
 
 def filled(images: Images, size: int) -> Images:
-    """(B, C, H, W) → (max(B, size), C, H, W): the last image again and again, where there is one."""
+    """(B, C, H, W) → (max(B, size), C, H, W): copies of the last image fill the batch. Empty stays empty."""
     if len(images) >= size or not len(images):
         return images
     like = torch.channels_last if images.is_contiguous(memory_format=torch.channels_last) else torch.contiguous_format
@@ -32,7 +32,7 @@ def filled(images: Images, size: int) -> Images:
 
 
 def in_batches(function: Callable[..., Tensor], *inputs: Images, size: int) -> Tensor:
-    """`function` of all the inputs' images, of exactly `size` at a time."""
+    """`function` of all images of the inputs, called with exactly `size` at a time."""
     parts = zip(*(torch.split(images, size) for images in inputs), strict=True)
     return torch.cat([function(*(filled(images, size) for images in part))[: len(part[0])] for part in parts])
 
@@ -45,7 +45,7 @@ def project_filled(
     observe: Observer | None = None,
     finished: Callable[[int], None] | None = None,
 ) -> Projection:
-    """`project` with every slot taken: copies of the last image move where images are fewer, and nobody sees them."""
+    """`project` with all slots filled: if there are fewer images, copies of the last one are projected and dropped."""
     count = len(x0)
     if count >= descent.slots:
         return project(model, x0, descent, observe=observe, finished=finished)
@@ -58,12 +58,12 @@ def project_filled(
 
 
 def _first(count: int, observe: Observer, sample: Tensor, t: Tensor, x: Images, terms: EnergyTerms) -> None:
-    """`observe` of the first `count` samples alone."""
+    """Call `observe` with the first `count` samples only."""
     own = sample < count
     observe(sample[own], t[own], x[own], EnergyTerms(*(term[own] for term in terms)))
 
 
 def without_diverged(result: Projection, baseline: Images) -> Projection:
-    """A sample that left the finite numbers counts as its reconstruction."""
+    """A sample whose x_N is not finite is replaced by its row of `baseline`."""
     finite = result.x.flatten(1).isfinite().all(dim=1)
     return result._replace(x=torch.where(finite[:, None, None, None], result.x, baseline))

@@ -1,4 +1,4 @@
-"""A library's way to fill holes, with which everything learned is compared."""
+"""Filling of holes without a network, from scikit-image: the stage inpaint compares networks with it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 
 def biharmonic(image: NDArray[Any], hole: NDArray[Any]) -> NDArray[Any]:
-    """The smoothest surface through what is known (Damelin & Hoang 2018), from scikit-image: (H, W, C) in [0, 1].
+    """The smoothest surface through the known pixels (Damelin & Hoang 2018): (H, W, C) in [0, 1].
 
-    Grey where nothing is known.
+    An image without known pixels becomes grey.
     """
     if hole.all():
         return np.full_like(image, 0.5)

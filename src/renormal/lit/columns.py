@@ -1,4 +1,4 @@
-"""The columns of a test: whose end each of them scores, and how."""
+"""The columns of a test: each scores f(x0) or the x_N of a projection."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from renormal.projection import Descent
 
 @dataclass(frozen=True, kw_only=True)
 class Columns:
-    """f(x0) and what every projection makes of x0 under one score, and further scores of x0 and f(x0).
+    """f(x0) and the x_N of every projection under one score, and f(x0) under further scores.
 
-    projections: name → descent. score: of f(x0) and of every projection. scores: name → further score, a column of its
-    own. crossed: the further scores read the end of every projection, too, in columns <projection>_<score>. own: scores
-    of single projections in place of `score`; such a projection is not crossed.
+    projections: name → descent. score: of f(x0) and of every x_N. scores: name → further score of f(x0), in its own
+    column. crossed: further scores also score every x_N, in columns <projection>_<score>. own: projection → its own
+    score, used instead of `score`; such a projection is not crossed.
     """
 
     projections: Mapping[str, Descent]
@@ -25,11 +25,11 @@ class Columns:
     own: Mapping[str, Score] = field(default_factory=dict)
 
     def added(self, name: str, descent: Descent, score: Score) -> Columns:
-        """These columns and one more projection with a score of its own."""
+        """These columns and one more projection with its own score."""
         return replace(self, projections={**self.projections, name: descent}, own={**self.own, name: score})
 
     def ends(self, *, reconstructs: bool) -> dict[str, tuple[str, Score]]:
-        """Column → whose end it scores, and how, in the order of the table. reconstructs: whether there is an f(x0)."""
+        """Column → (projection or baseline, score), in the order of the table. reconstructs: the model has an f(x0)."""
         baseline = {BASELINE: (BASELINE, self.score)} if reconstructs else {}
         further = {name: (BASELINE, score) for name, score in self.scores.items()}
         projected = {name: (name, self.own.get(name, self.score)) for name in self.projections}

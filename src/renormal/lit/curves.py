@@ -1,4 +1,4 @@
-"""Pixel AUROC and energy after each iteration, gathered through the projection's observer (Figure 5)."""
+"""Pixel AUROC and energy after each iteration, counted by an observer of the projection (Figure 5)."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from renormal.contracts import Autoencoder, EnergyTerms, Images, Projection, Regions, Score
+from renormal.contracts import EnergyTerms, Images, Maps, Projection, Regions
 from renormal.functional.bins import BINS, fine_bins
 from renormal.lit.gathering import summed
 from renormal.metrics import auroc
+from renormal.projection import Observer
 
-SHIFT = 3  # scores closer than 0.4 % (3e-4 where DSSIM lies) tie: a hundred iterations then fit into 140 MB
+SHIFT = 3  # scores closer than 0.4 % (3e-4 of DSSIM) share a bin: a hundred iterations then fit into 140 MB
+BoundScore = Callable[[Images, Images], Maps]  # (x0, x_t) → maps; the model is bound
 
 
 class Curve:
-    """Pixel counts and an energy sum for each t = 0 … steps. A stopped sample counts on with its last map."""
+    """Pixel counts and a sum of energies for each t = 0 … steps. A stopped sample keeps its last map."""
 
     def __init__(self, steps: int) -> None:
         self.bins = (BINS >> SHIFT) + 1
@@ -25,22 +27,20 @@ class Curve:
         self.energy = torch.zeros(steps + 1, dtype=torch.float64)
         self.samples = torch.zeros(steps + 1, dtype=torch.float64)
 
-    def observer(
-        self, score: Score, model: Autoencoder, x0: Images, regions: Regions
-    ) -> Callable[[Tensor, Tensor, Images, EnergyTerms], None]:
-        """What `project` calls at every evaluation."""
+    def observer(self, score: BoundScore, x0: Images, regions: Regions) -> Observer:
+        """A function that `project` calls at every evaluation."""
 
         def observe(sample: Tensor, t: Tensor, x: Images, terms: EnergyTerms) -> None:
-            maps = score(model, x0[sample], x)
+            maps = score(x0[sample], x)
             for age in torch.unique(t).tolist():
                 rows = t == age
                 self._count(age, maps[rows], regions[sample[rows].cpu()], terms.total[rows])
 
         return observe
 
-    def hold(self, score: Score, model: Autoencoder, x0: Images, regions: Regions, result: Projection) -> None:
-        """Samples that stopped early keep their map for all later iterations."""
-        maps = score(model, x0, result.x)
+    def hold(self, score: BoundScore, x0: Images, regions: Regions, result: Projection) -> None:
+        """Count the last map of a stopped sample for all later iterations."""
+        maps = score(x0, result.x)
         for age in range(1, len(self.counts)):
             rows = result.steps < age
             if rows.any():
@@ -55,12 +55,12 @@ class Curve:
         self.samples[age] += len(energy)
 
     def gather(self, device: torch.device) -> None:
-        """All ranks' samples together. device: this rank's own."""
+        """Sum over all ranks. device: of this rank."""
         self.counts = summed(self.counts, device)
         self.energy, self.samples = summed(torch.stack((self.energy, self.samples)), device).unbind()
 
     def values(self) -> dict[str, Any]:
-        """For the record: one number per iteration; without masks there is no AUROC."""
+        """For the record: one number for each iteration. Without masks there is no AUROC."""
         if not self.counts.sum(dim=-1).all():
             return {"iterations": list(range(len(self.counts))), "energy": (self.energy / self.samples).tolist()}
         return {

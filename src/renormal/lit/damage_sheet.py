@@ -9,20 +9,20 @@ import torch
 
 from renormal.functional.corruption import Corruption
 from renormal.lit.datamodule import SourceData
-from renormal.lit.panels import pixels, write_png
+from renormal.lit.panels import grid, write_png
 
 FILE = "damage.png"
-COUNT, ROWS = 8, 3  # across; damaged in so many ways
+COUNT, ROWS = 8, 3  # images in a row; damages of each image
 
 
 class DamageSheet(L.Callback):
-    """Writes `folder`/damage.png: good images; below each, the image damaged several times, with what was covered."""
+    """Writes `folder`/damage.png: a row of good images, then ROWS times the damaged images and the damaged pixels."""
 
     def __init__(self, folder: Path, *, seed: int = 0) -> None:
         self.folder, self.seed = folder, seed
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """From numbers of its own: the training sees what it would see without."""
+        """The damage has its own generator: the training draws the same numbers with and without this picture."""
         data = trainer.datamodule  # type: ignore[attr-defined]
         corruption = getattr(pl_module.model, "corruption", None)
         if trainer.is_global_zero and isinstance(data, SourceData) and isinstance(corruption, Corruption):
@@ -35,6 +35,5 @@ class DamageSheet(L.Callback):
         for _ in range(ROWS):
             seen, _, cover = corruption(images, generator=generator)
             rows += [seen, cover.expand_as(images)]
-        sheet = torch.cat([torch.cat(list(row), dim=-1) for row in rows], dim=-2)
-        write_png(self.folder / FILE, pixels(sheet))
+        write_png(self.folder / FILE, grid(rows))
         return self.folder / FILE

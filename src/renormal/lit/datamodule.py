@@ -1,4 +1,4 @@
-"""A source in memory, as Lightning wants it: training batches, test samples, and normal images for the threshold."""
+"""The images of a source in memory, for Lightning: training batches, test batches, normal images for thresholds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from renormal.functional.tiles import cut
 
 
 class Sizes(NamedTuple):
-    """Sides in pixels: of images of textures and of objects, and of the patches of a texture that the model sees."""
+    """Side lengths in pixels: of a texture, of an object, and of the patches of a texture that the model gets."""
 
     texture: int = 512
     object: int = 128
@@ -26,10 +26,10 @@ class Sizes(NamedTuple):
 
 
 class SourceData(L.LightningDataModule):
-    """Everything that training and testing read of one source, decoded once and kept as uint8.
+    """The images of one source, decoded at their first use and kept as uint8.
 
-    channels: 1, 3, or None for what the files have. epoch_images: images an epoch, a sampler's length. test_images:
-    test images in one call of the projection.
+    channels: 1, 3, or None for those of the files. epoch_images: images of one epoch. test_images: images of one batch
+    of the test, which are projected together.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class SourceData(L.LightningDataModule):
 
     @property
     def spare(self) -> Tensor:
-        """(N, C, H, W) uint8 of the good images that were kept from training, where some were."""
+        """(N, C, H, W) uint8 of the good images that were kept from training; N may be 0."""
         if self._spare is None:
             self._spare = load_spare(self.source, size=self.size, channels=self.channels)
         return self._spare
@@ -93,9 +93,9 @@ class SourceData(L.LightningDataModule):
         )
 
     def test_dataloader(self) -> DataLoader[Batch]:
-        """Each image once: ranks take turns, and none repeats an image to fill its share.
+        """Each image once: the images are dealt to the ranks in turn, and no rank repeats one to fill its share.
 
-        A rank without images has one batch of none: without any, Lightning would skip its part of the test's end.
+        A rank without images gets one empty batch: without a batch Lightning would skip its part of the test's end.
         """
         rank, world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         own = list(range(rank, len(self.test.images), world))
@@ -111,11 +111,8 @@ class SourceData(L.LightningDataModule):
         )
 
     def normal_images(self, count: int) -> Iterator[Images]:
-        """The training images without augmentation, `count` at a time; textures as tiles side by side."""
-        images = self.training
-        if self.size != self.patch_size:
-            images = cut(images, self.patch_size, self.patch_size)
-        for part in torch.split(images, count):
+        """The training images without augmentation, `count` at a time; textures as tiles that do not overlap."""
+        for part in torch.split(cut(self.training, self.patch_size, self.patch_size), count):
             yield part.float() / 255
 
     def on_after_batch_transfer(self, batch: Images | Batch, dataloader_idx: int) -> Images | Batch:
@@ -124,7 +121,7 @@ class SourceData(L.LightningDataModule):
 
 
 def _fits(images: Tensor, device: torch.device) -> bool:
-    """Half of the free memory is the model's."""
+    """Whether the images fit on the device, with half of the free memory left for the model."""
     if device.type != "cuda":
         return True
     return images.nbytes < torch.cuda.mem_get_info(device)[0] / 2

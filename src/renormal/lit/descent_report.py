@@ -1,4 +1,4 @@
-"""How a descent went over the whole test set: steps, stops, speed."""
+"""Numbers of one descent over the whole test set: steps, stops, speed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from renormal.projection import Settled
 
 
 class DescentReport:
-    """Numbers per sample only: no image of a batch outlives it."""
+    """Keeps numbers of each sample, and no images."""
 
     def __init__(self, descent: Settled) -> None:
         self.threshold = descent.threshold
@@ -23,7 +23,7 @@ class DescentReport:
         self.images, self.seconds = 0, 0.0
 
     def add(self, result: Projection, *, images: int, seconds: float) -> None:
-        """One call of `project`. images: whole ones; a texture has many samples in one."""
+        """Add one call of `project`. images: whole ones; one texture has many samples."""
         finite = result.x.flatten(1).isfinite().all(dim=1) & result.terms.total.isfinite()
         self.steps.append(result.steps.cpu())
         self.arrived.append((result.stopped == Stopped.ARRIVED).cpu())
@@ -32,14 +32,14 @@ class DescentReport:
         self.seconds += seconds
 
     def gather(self) -> None:
-        """The samples of all ranks, and the seconds of the slowest: that is how long the test took."""
+        """The samples of all ranks, and the seconds of the slowest rank, which is the time that the test took."""
         shares = gathered((self.steps, self.arrived, self.finite, self.images, self.seconds))
         steps, arrived, finite, images, seconds = zip(*shares, strict=True)
         self.steps, self.arrived, self.finite = (list(chain.from_iterable(part)) for part in (steps, arrived, finite))
         self.images, self.seconds = sum(images), max(seconds)
 
     def values(self) -> dict[str, float | None]:
-        """For the record; steps and stops are per sample, which is a tile on textures."""
+        """For the record. Steps and stops are per sample; a sample of a texture is a tile."""
         if not self.steps:
             return {"threshold": self.threshold, "diverged": 0.0}
         steps, arrived = torch.cat(self.steps).double(), torch.cat(self.arrived).double()
@@ -53,7 +53,7 @@ class DescentReport:
             "diverged": float((~torch.cat(self.finite)).sum()),
             "seconds": self.seconds,
             "images_per_second": self.images / self.seconds,
-            "image_steps_per_second": (steps + 1).sum().item() / self.seconds,  # an evaluation more than updates
+            "image_steps_per_second": (steps + 1).sum().item() / self.seconds,  # one evaluation more than updates
         }
 
     def histogram(self) -> list[int]:

@@ -1,4 +1,4 @@
-"""What of a test is drawn: panels of some samples, and one image on its way."""
+"""The pictures of a test: panels of some samples, and one image during its descent."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ Watch = Callable[[str, str, Tensor, Tensor], None]  # a panel's projection, path
 
 @dataclass(frozen=True, kw_only=True)
 class Drawing:
-    """What is drawn into `folder`/panels.
+    """Settings of the pictures, which are written into `folder`/panels.
 
-    panels: how many samples, the first of each defect in turn. projections: for which of them; None: all. limit: top of
-    the maps' scale. path: iterations at which the first anomalous image is kept (Figure 8). watch: called with each
-    panel's map and regions.
+    panels: number of samples, the first of each defect in turn. projections: those with panels; None: all. limit: top
+    of the maps' scale. path: iterations at which the first defective image is drawn (Figure 8). watch: called with the
+    map and the regions of each panel.
     """
 
     folder: Path
@@ -34,7 +34,7 @@ class Drawing:
 
 
 class Panels:
-    """Draws the panels of one test, and keeps what the record says of them."""
+    """Draws the panels of one test, and keeps their entries for the record."""
 
     def __init__(self, drawing: Drawing, projections: Sequence[str], test: Labelled) -> None:
         self.drawing, self.order, self.paths = drawing, tuple(projections), test.paths
@@ -43,7 +43,7 @@ class Panels:
         self.entries: list[dict[str, str]] = []
 
     def draw(self, batch: Batch, whole: Mapping[str, tuple[Images, Maps]]) -> None:
-        """The wanted images of a batch. whole: column → what its images became, and their maps."""
+        """Draw the chosen images of a batch. whole: column → its images and maps."""
         shown = [(row, path) for row, path in enumerate(batch.path) if path in self.wanted]
         for name in self.names:
             for row, path in shown:
@@ -53,6 +53,6 @@ class Panels:
                     self.drawing.watch(name, path, whole[name][1][row], batch.regions[row])
 
     def gather(self) -> None:
-        """Those of all ranks, by projection and sample."""
+        """The entries of all ranks, sorted by projection and sample."""
         entries = [entry for part in gathered(self.entries) for entry in part]
         self.entries = in_order(entries, list(self.order), self.paths)

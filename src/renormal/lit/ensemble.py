@@ -19,17 +19,17 @@ from renormal.lit.thresholds import fitted, with_thresholds
 from renormal.projection import Descent, Settled
 
 UNTURNED = (
-    "test.flips=true changes nothing on %s, whose augmentation has no mirror and no quarter turn: where a mirrored "
+    "test.flips=true changes nothing on %s, whose augmentation has no mirror and no quarter turn: if a mirrored "
     "image of your own is still good, add data.augmentation.mirror_x=true"
 )
 log = logging.getLogger("renormal")
 
-Answer = dict[str, tuple[Images, Maps]]  # column → what the images became, and their maps
+Answer = dict[str, tuple[Images, Maps]]  # column → its images, f(x0) or x_N, and their maps
 
 
 @dataclass(frozen=True)
 class Member:
-    """A frozen autoencoder, with descents and scores whose thresholds and scales come from normal images."""
+    """A frozen autoencoder with its descents and scores, whose thresholds and scales come from normal images."""
 
     model: Any
     device: torch.device
@@ -50,7 +50,7 @@ def members_of(
     *,
     samples: int,
 ) -> list[Member]:
-    """Each model, frozen and on the device, with its own thresholds. scores: by column. samples: of the test set."""
+    """Freeze each model, move it to the device, and measure its thresholds. scores: by column. samples: of the test."""
     device, members = trainer.strategy.root_device, []
     for model in models:
         model.to(device).eval().requires_grad_(False)
@@ -73,7 +73,7 @@ def views_of(source: Source, *, flips: bool) -> list[View]:
 
 
 def averaged(answers: Iterable[Answer]) -> Answer:
-    """The images of the first answer with the mean of all maps. Only one further answer is in memory at a time."""
+    """The images of the first answer with the mean of all maps. Keeps one further answer in memory at a time."""
     every = iter(answers)
     first, count = next(every), 1
     sums = {name: maps for name, (_, maps) in first.items()}

@@ -1,4 +1,4 @@
-"""One test image on its way: x_t and f(x_t) at chosen iterations (Figure 8)."""
+"""One test image during its descent: x_t and f(x_t) at chosen iterations (Figure 8)."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 from torch import Tensor
 
 from renormal.contracts import EnergyTerms, Images, Projection
 from renormal.functional.tiles import blend
-from renormal.lit.panels import pixels, write_png
+from renormal.lit.panels import grid, write_png
 from renormal.projection import Observer
 
 
 class Film:
-    """Frames of the samples `first` … of x0, the tiles of one image. A stopped sample stays in all later frames."""
+    """x_t and f(x_t) of one image, whose `count` tiles begin at x0[first]. A stopped tile keeps its last frame."""
 
     def __init__(self, iterations: Sequence[int], x0: Images, first: int, count: int) -> None:
         self.own = slice(first, first + count)
@@ -31,13 +30,11 @@ class Film:
                 frame[sample[rows] - self.own.start] = values[rows].to(frame.dtype)
 
     def hold(self, result: Projection) -> None:
+        """Copy x_N into the frames after a tile has stopped."""
         for age, frames in self.frames.items():
             stopped = result.steps[self.own] < age
             for frame, values in zip(frames, (result.x, result.terms.reconstructed), strict=True):
                 frame[stopped] = values[self.own][stopped].to(frame.dtype)
-
-    def __len__(self) -> int:
-        return self.own.stop - self.own.start
 
 
 class Filming(NamedTuple):
@@ -49,26 +46,25 @@ class Filming(NamedTuple):
     stride: int
 
     def film(self, paths: Sequence[str], x0: Images) -> Film | None:
-        """Of the image, where it is in this batch, whose tiles stand one image after the other in x0."""
+        """The film of the image, None if it is not in this batch. x0: tiles, those of one image after another."""
         if self.path not in paths:
             return None
         tiles = len(x0) // len(paths)
         return Film(self.iterations, x0, paths.index(self.path) * tiles, tiles)
 
     def write(self, film: Film, name: str, image: Images) -> dict[str, Any]:
-        """Write x_t above f(x_t), a column for each iteration; answer with what the record says of it.
+        """Write x_t above f(x_t), a column for each iteration, and return the record's entry.
 
-        name: of the projection. image: a batch of whole images, for their size.
+        name: of the projection. image: a batch of whole images, which gives their size.
         """
         (height, width), file = image.shape[-2:], self.folder / f"{name}-path.png"
-        whole = (lambda part: part[0]) if len(film) == 1 else (lambda part: blend(part, height, width, self.stride)[0])
-        columns = [np.concatenate([pixels(whole(part)) for part in frames]) for frames in film.frames.values()]
-        write_png(file, np.concatenate(columns, axis=1))
+        rows = zip(*film.frames.values(), strict=True)  # all x_t, all f(x_t)
+        write_png(file, grid([[blend(part, height, width, self.stride)[0] for part in row] for row in rows]))
         return {"file": f"{file.parent.name}/{file.name}", "iterations": list(film.frames), "path": self.path}
 
 
 def together(*observers: Observer | None) -> Observer | None:
-    """One observer for all of them, None for none: watching costs time."""
+    """One observer that calls all of them; None for none, since observing costs time."""
     present = [observer for observer in observers if observer is not None]
     if not present:
         return None
@@ -81,5 +77,5 @@ def together(*observers: Observer | None) -> Observer | None:
 
 
 def first_anomalous(defects: Sequence[str], paths: Sequence[str]) -> str | None:
-    """The image that is filmed: the first that is not good, so that nobody picks it by its result."""
+    """The path of the image that is filmed: the first defective one, not chosen by its result."""
     return next((path for defect, path in zip(defects, paths, strict=True) if defect != "good"), None)

@@ -1,4 +1,4 @@
-"""Every rank's part of a result, brought together once, after the work."""
+"""Gather the parts of a result from all ranks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def gathered(part: T) -> list[T]:
-    """The parts of all ranks in their order, on every rank. All of them must ask, in the same order."""
+    """The parts of all ranks in their order, on every rank. All ranks must call it, in the same order."""
     if not _several():
         return [part]
     parts: list[T] = [part] * torch.distributed.get_world_size()
@@ -21,7 +21,7 @@ def gathered(part: T) -> list[T]:
 
 
 def summed(part: Tensor, device: torch.device) -> Tensor:
-    """Σ over ranks of a tensor on the CPU. device: this rank's own, where NCCL finds it."""
+    """Σ over ranks of a tensor on the CPU. device: of this rank; NCCL sums there."""
     if not _several():
         return part
     whole = part.to(device, copy=True)

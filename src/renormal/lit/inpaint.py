@@ -1,4 +1,4 @@
-"""The stage `inpaint`: holes in good images, repaired in every way at hand and compared with what was there."""
+"""The stage `inpaint`: cut holes into good images, repair them in several ways, and compare with the whole images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from renormal.functional.holes import Holes, psnr
 from renormal.lit.batches import channels_last
 from renormal.lit.datamodule import SourceData
 from renormal.lit.module import AutoencoderModule
-from renormal.lit.panels import pixels, write_png
+from renormal.lit.panels import grid, write_png
 from renormal.lit.repairs import (
     Answer,
     Classical,
@@ -32,22 +32,22 @@ from renormal.lit.repairs import (
     quality,
     reconstructed,
 )
-from renormal.lit.stage import INPAINT, Found, Stage, Work
+from renormal.lit.stage import INPAINT, Found, Stage, Work, frozen
 from renormal.lit.state_report import report_stage
 from renormal.lit.thresholds import with_thresholds
 from renormal.projection import Descent, LatentSearch, Settled
 
-ANSWER = "_reconstructed"  # behind a descent's name: f(x_N)
-SHOWN = 5  # best, and as many worst
+ANSWER = "_reconstructed"  # ends the name of f(x_N), which begins with the descent's
+SHOWN = 5  # best images on a sheet, and as many worst
 Ways = dict[str, Callable[[Damaged], Answer]]
 
 
 class Inpaint(Stage):
-    """Makes holes, repairs them in every way and measures each, for every kind of hole.
+    """Makes holes of every kind, repairs them in every way and measures each repair.
 
-    projections: name → descent; one whose mask is `known_mask` knows where the hole is (eq. 7), others do not
-    (eq. 8). holes: name → kind of hole. images: good test images at most, the first ones. classical: a library's
-    method, or None. seed: of holes and noise. folder: for the sheets of pictures, None: nothing is drawn.
+    projections: name → descent. One with `known_mask` is given the hole (eq. 7), others find it (eq. 8). holes: name →
+    kind of hole. images: at most so many good test images, the first ones. classical: a library's method, or None.
+    seed: of holes and noise. folder: of the sheets of pictures; None draws nothing.
     """
 
     name = INPAINT
@@ -72,7 +72,7 @@ class Inpaint(Stage):
         self.classical, self.seed, self.folder = classical, seed, folder
 
     def check(self, module: AutoencoderModule, data: SourceData) -> None:
-        """Draw a hole of each kind and call the library: raises what they would raise after the training."""
+        """Draw a hole of each kind and call the library once: an error comes before the training, not after it."""
         if data.size != data.patch_size:
             raise ValueError(f"category={data.source.name} is seen in patches: the stage inpaint repairs whole images")
         for name, draw in self.holes.items():
@@ -87,29 +87,30 @@ class Inpaint(Stage):
 
     @torch.no_grad()
     def run(self, work: Work, found: Found) -> Found:
-        """On the first rank; the others take part in the thresholds only."""
+        """The first rank repairs and measures; the other ranks only help to measure the thresholds."""
+        with frozen(work):
+            return self._run(work)
+
+    def _run(self, work: Work) -> Found:
         trainer, module, data, _ = work
-        training, device = module.training, trainer.strategy.root_device
-        module.to(device).eval().requires_grad_(False)
         good = [row for row, defect in enumerate(data.test.defects) if defect == "good"][: self.images]
-        truth = channels_last(data.test.images[good].float() / 255, device)
+        truth = channels_last(data.test.images[good].float() / 255, trainer.strategy.root_device)
         descents = with_thresholds(self.projections, trainer, data, module.model, samples=len(truth))
-        left = Found()
-        if trainer.is_global_zero:
-            paths, ways = [data.test.paths[row] for row in good], self.ways(module.model, descents)
-            left |= Found(projections={name: {"threshold": one.threshold} for name, one in descents.items()})
-            for kind, draw in self.holes.items():
-                damaged = damage(truth, draw, seed=self.seed)
-                repaired = self._repaired(damaged, ways, partial(report_stage, trainer, self.name))
-                left |= _measured(kind, damaged, repaired)
-                if self.folder is not None:
-                    entry = sheet(self.folder / f"inpaint-{kind}.png", paths, damaged, repaired)
-                    left |= Found(curves={f"{REPAIRED}{kind}": entry})
-        module.requires_grad_(True).train(training)
+        if not trainer.is_global_zero:
+            return Found()
+        paths, ways = [data.test.paths[row] for row in good], self.ways(module.model, descents)
+        left = Found(projections={name: {"threshold": one.threshold} for name, one in descents.items()})
+        for kind, draw in self.holes.items():
+            damaged = damage(truth, draw, seed=self.seed)
+            repaired = self._repaired(damaged, ways, partial(report_stage, trainer, self.name))
+            left |= _measured(kind, damaged, repaired)
+            if self.folder is not None:
+                entry = sheet(self.folder / f"inpaint-{kind}.png", paths, damaged, repaired)
+                left |= Found(curves={f"{REPAIRED}{kind}": entry})
         return left
 
     def ways(self, model: Any, descents: Mapping[str, Settled]) -> Ways:
-        """Every way to repair, the plainest first."""
+        """Name → way to repair, the simplest first."""
         found: Ways = {}
         if self.classical is not None:
             found["classical"] = partial(by_library, self.classical)
@@ -120,7 +121,7 @@ class Inpaint(Stage):
         return found | {name: partial(by_descent, model, descent) for name, descent in descents.items()}
 
     def _repaired(self, damaged: Damaged, ways: Ways, report: Callable[[], None]) -> dict[str, Repaired]:
-        """Every way's answer, and f(x_N) of every descent. report: called before each way."""
+        """The result of every way, and f(x_N) of every descent. report: called before each way."""
         found: dict[str, Repaired] = {}
         for name, way in ways.items():
             report()
@@ -134,7 +135,7 @@ class Inpaint(Stage):
 
 
 def _measured(kind: str, damaged: Damaged, found: Mapping[str, Repaired]) -> Found:
-    """The quality of every repair; of a descent also its steps, its stops and its seconds an image."""
+    """The quality of every repair and its seconds for each image; of a descent also its steps and its stops."""
     metrics: dict[str, float] = {}
     reports: dict[str, dict[str, float | None]] = {}
     for name, repaired in found.items():
@@ -153,19 +154,18 @@ def _measured(kind: str, damaged: Damaged, found: Mapping[str, Repaired]) -> Fou
 
 
 def sheet(path: Path, paths: list[str], damaged: Damaged, found: Mapping[str, Repaired]) -> dict[str, Any]:
-    """A row for each of the best and the worst by mean PSNR in the hole of all that descend; nobody picks them."""
-    compared = [name for name, repaired in found.items() if repaired.result is not None] or list(found)
+    """Write a row for each of the best and the worst images, and return the record's entry.
+
+    Their order is the PSNR in the hole, mean over the descents, or over all repairs where there is no descent.
+    """
+    compared = [name for name, one in found.items() if one.result is not None] or list(found)
     values = torch.stack([psnr(found[name].image, damaged.truth, damaged.holes) for name in compared]).mean(dim=0)
     order = values.argsort(descending=True).tolist()
     count = min(SHOWN, (len(order) + 1) // 2)
     rows = [*order[:count], *order[len(order) - min(count, len(order) - count) :]]
-    columns = {
-        "x0": damaged.image,
-        **{name: repaired.image for name, repaired in found.items()},
-        "truth": damaged.truth,
-    }
-    lines = [np.concatenate([pixels(images[row]) for images in columns.values()], axis=1) for row in rows]
-    write_png(path, np.concatenate(lines, axis=0))
+    repaired = {name: one.image for name, one in found.items()}
+    columns = {"x0": damaged.image, **repaired, "truth": damaged.truth}
+    write_png(path, grid([[images[row] for images in columns.values()] for row in rows]))
     shown = [{"path": paths[row], "psnr": round(float(values[row]), 2)} for row in rows]
     mean = fmean(values.tolist())
     return {"file": f"{path.parent.name}/{path.name}", "columns": list(columns), "rows": shown, "mean_psnr": mean}

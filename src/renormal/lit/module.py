@@ -1,4 +1,4 @@
-"""Training of an autoencoder: loss, log, optimizer. The projection is not here."""
+"""Training of an autoencoder: loss, log, optimizer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from renormal.models import ConvAutoencoder, TrainingLoss
 
 OptimizerFactory = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
 SchedulerFactory = Callable[..., LRScheduler]  # (optimizer, total_steps=...) → scheduler, stepped after each batch
-RISE = 3.0  # times its lowest: the loss of an epoch is not noise any more, ours
+RISE = 3.0  # times the lowest loss: more than noise, ours
 RISEN = (
     "the training loss is %.3g in epoch %d and was %.3g: the network may be lost, lower %s or the scheduler's max_lr"
 )
@@ -26,11 +26,11 @@ log = logging.getLogger("renormal")
 
 
 class AutoencoderModule(L.LightningModule):
-    """Minimizes the batch mean of the model's training loss, over all ranks where there are several.
+    """Minimizes the batch mean of the model's training loss, over all ranks.
 
-    seed: of the noise in a variational model, drawn anew for each epoch and rank, so that a resumed training sees the
-    same. fingerprint: names the training part of the config; it travels in the checkpoint, so that weights are not
-    mistaken for those of another recipe.
+    seed: of the noise in a variational model; epoch and rank are added to it, so that a resumed training draws the same
+    noise. fingerprint: of the training part of the config; the checkpoint keeps it, and weights of another recipe are
+    refused.
     """
 
     rates = "model.optimizer.lr"
@@ -66,7 +66,7 @@ class AutoencoderModule(L.LightningModule):
         return self.batch_mean("loss", self.model.training_loss(batch))
 
     def batch_mean(self, noun: str, loss: TrainingLoss) -> Tensor:
-        """What is to be minimized, checked, and logged as train/<noun> with its terms."""
+        """The mean loss, checked, and logged as train/<noun> with the means of its terms."""
         total = loss.total.mean()
         if noun == "loss":
             self.losses.append(total.detach())
@@ -78,17 +78,17 @@ class AutoencoderModule(L.LightningModule):
         return total
 
     def on_train_epoch_end(self) -> None:
-        """Before the checkpoint of this epoch is written: one rank's NaN is in the weights of all."""
+        """Check before the checkpoint of this epoch is written: a NaN of one rank is in the weights of all."""
         self.finite = torch.tensor(self.trainer.strategy.reduce_boolean_decision(bool(self.finite)))
         self._check_finite()
         if self.losses:
             self._watch(float(torch.stack(self.losses).mean()))
 
     def _watch(self, mean: float) -> None:
-        """Warn where the loss rises far above its lowest value: it stays finite after a step that was too large."""
+        """Warn if the loss is far above its lowest value: after a step that was too large it may stay finite."""
         if 0 < self.lowest < mean / RISE and self.trainer.is_global_zero:
             log.warning(RISEN, mean, self.current_epoch, self.lowest, self.rates)
-            self.lowest = math.inf  # said once
+            self.lowest = math.inf  # warn once
         self.lowest = min(self.lowest, mean)
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
@@ -107,8 +107,8 @@ class AutoencoderModule(L.LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """As Lightning does it, which refuses a fused optimizer under autocast: with float16 gradients are still scaled
-        when they are clipped. bfloat16 has no scale."""
+        """As in Lightning, which refuses a fused optimizer under autocast: float16 gradients are still scaled when they
+        are clipped. bfloat16 has no scale."""
         if self.trainer.precision == "16-mixed" or not gradient_clip_val:
             super().configure_gradient_clipping(optimizer, gradient_clip_val, gradient_clip_algorithm)
         elif gradient_clip_algorithm == "value":

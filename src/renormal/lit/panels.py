@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Annotated
@@ -46,9 +46,9 @@ def write_panel(
 ) -> dict[str, str]:
     """Write `folder/<name>.png` for people and `folder/<name>-maps.png` for thresholds; return the record's entry.
 
-    baseline, projected: f(x0) and x_N, each with its map. Both maps are on one scale from 0 to `limit`: in colours in
-    the first file, as 8-bit grey in the second, which reads map of f(x0) | map of x_N | truth. Without an f(x0) its
-    places are black. Where the truth has both kinds of pixels the entry has the pixel AUROC of the map of x_N.
+    baseline, projected: f(x0) and x_N, each with its map. Both maps have one scale from 0 to `limit`: in colours in the
+    first file, as 8-bit grey in the second, which shows map of f(x0) | map of x_N | truth. A model without f(x0) leaves
+    its tiles black. The entry has the pixel AUROC of the map of x_N if the truth has normal and defective pixels.
     """
     names = TILES if baseline is not None else tuple("" if "f(x0)" in name else name for name in TILES)
     end, end_map = projected
@@ -69,11 +69,11 @@ def write_panel(
 def draw(
     folder: Path, name: str, sample: Batch, row: int, whole: Mapping[str, tuple[Images, Maps]], *, limit: float
 ) -> dict[str, str]:
-    """The panel of one image of a batch. name: of the projection, whose answer for the batch `whole` holds."""
+    """Write the panel of one image of a batch. name: of the projection. whole: column → its images and maps."""
     path, given = sample.path[row], whole.get(BASELINE)
     entry = write_panel(
         folder,
-        f"{name}-{told_apart(path)}",
+        f"{name}-{distinct(path)}",
         x0=sample.image[row],
         baseline=given and (given[0][row], given[1][row]),
         projected=(whole[name][0][row], whole[name][1][row]),
@@ -88,8 +88,8 @@ def plain(name: str) -> str:
     return "-".join(PurePosixPath(name).with_suffix("").parts)
 
 
-def told_apart(path: str) -> str:
-    """The path, with a digest in its name where another one could become the same file name, as 1.jpg and 1.png."""
+def distinct(path: str) -> str:
+    """The path, with a digest in its name where another path could become the same file name, as 1.jpg and 1.png."""
     pure = PurePosixPath(path)
     if pure.suffix == ".png" and "-" not in path:
         return path
@@ -100,6 +100,11 @@ def pixels(image: Picture) -> Pixels:
     """[0, 1] → 8-bit RGB, (C, H, W) → (H, W, 3)."""
     scaled = image.detach().float().clamp(0, 1).mul(255).round().to(torch.uint8)
     return scaled.expand(3, -1, -1).permute(1, 2, 0).cpu().numpy()
+
+
+def grid(rows: Iterable[Iterable[Picture]]) -> Pixels:
+    """One picture of many in 8-bit RGB: the images of a row from left to right, the rows from top to bottom."""
+    return np.concatenate([np.concatenate([pixels(image) for image in row], axis=1) for row in rows])
 
 
 def grey(values: Map, limit: float) -> Pixels:
@@ -116,7 +121,7 @@ def heat(values: Map, limit: float) -> Pixels:
 
 
 def truth(regions: Tensor) -> Pixels:
-    """Which pixels are defects, (H, W): 255, where they are; 128 where no mask says."""
+    """(H, W): 255 for a defect, 128 for a pixel without a mask, 0 for a normal one."""
     greys = torch.where(regions > 0, DEFECT, torch.where(regions < 0, UNKNOWN, 0))
     return greys.to(torch.uint8).cpu().numpy()
 
@@ -131,7 +136,7 @@ def outlined(image: Pixels, regions: Tensor) -> Pixels:
 
 
 def first_of_each_defect(defects: Sequence[str], paths: Sequence[str], count: int) -> list[str]:
-    """One of each kind in turn, by position: nobody picks the pictures by their result."""
+    """The paths of the samples to draw: one of each defect in turn, by position and not by result."""
     by_defect: dict[str, list[str]] = {}
     for defect, path in zip(defects, paths, strict=True):
         by_defect.setdefault(defect, []).append(path)
@@ -141,5 +146,5 @@ def first_of_each_defect(defects: Sequence[str], paths: Sequence[str], count: in
 
 
 def in_order(panels: Sequence[dict[str, str]], names: Sequence[str], paths: Sequence[str]) -> list[dict[str, str]]:
-    """By projection and sample, whichever rank drew them."""
+    """Sorted by projection, then by sample: the order does not depend on which rank drew a panel."""
     return sorted(panels, key=lambda panel: (names.index(panel["projection"]), paths.index(panel["path"])))

@@ -1,4 +1,4 @@
-"""One bar for a whole job: every image of every epoch, then every projection of every test sample."""
+"""One progress bar for a job: all images of all epochs, then all projections of all test samples."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from renormal.lit.module import AutoencoderModule
 
 
 class Progress(L.Callback):
-    """Images done, images a second, time left. Shows nothing without a terminal.
+    """Shows images done, images per second and the time left; nothing without a terminal.
 
-    name: of the job. line: of the screen, since jobs that run at the same time have one each.
+    name: of the job. line: of the screen; jobs that run at the same time have one line each.
     """
 
     def __init__(self, name: str, *, line: int = 0, enabled: bool = True) -> None:
@@ -23,7 +23,7 @@ class Progress(L.Callback):
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         each = _images_a_batch(trainer)
-        done = trainer.current_epoch * int(trainer.num_training_batches)  # batches: one may have several steps
+        done = trainer.current_epoch * int(trainer.num_training_batches)  # in batches; one batch may have several steps
         self._open("train", int(trainer.estimated_stepping_batches) * each, done * each, trainer)
 
     def on_train_batch_end(
@@ -40,7 +40,7 @@ class Progress(L.Callback):
             self.bar.set_postfix_str(", ".join(said))
 
     def begin_test(self, trainer: L.Trainer, descents: int) -> None:
-        """Open the bar of the test. descents: of this rank, one for each sample, projection, model and view."""
+        """Open the bar of the test. descents: of this rank; samples × projections × models × views."""
         self._open("test", descents, 0, trainer, unit="projection")
 
     def finished(self, descents: int) -> None:

@@ -35,13 +35,13 @@ log = logging.getLogger("renormal")
 class ProjectionCallback(L.Callback):
     """Runs every projection over the test set.
 
-    columns: what is compared. scoring: how images are cut and scored. curves: projections whose AUROC is wanted after
-    each iteration, over tiles. flips: average the maps over the views of each image that the data's augmentation
-    allows. others: autoencoders whose maps are averaged with those of the module's own; curves, film and what panels
-    show an image become are its own, of the image as it is. drawing: what is drawn, None: nothing. progress: counts
+    columns: what is compared. scoring: how images are cut and scored. curves: projections whose AUROC is counted after
+    each iteration, over tiles. flips: average the maps over all views of an image that the data's augmentation allows.
+    others: further autoencoders; maps are averaged over all of them. Curves, film and the images in panels come from
+    the module's own model and the unchanged image. drawing: of panels and film; None draws nothing. progress: counts
     every descent that ends.
 
-    Leaves `metrics`, `runs` (by projection), `counters` (by column), `rows` and `panels`, and all of it in `found`.
+    Results: `metrics`, `runs` (by projection), `counters` (by column), `rows` and `panels`; all of them in `found`.
     """
 
     def __init__(
@@ -65,10 +65,10 @@ class ProjectionCallback(L.Callback):
         self.panels: Panels | None = None
 
     def on_test_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Normal images set each threshold, in the precision and the batch size of its descent.
+        """Measure each threshold on normal images, in the precision and the batch size of its descent.
 
-        No batch is larger than the whole test set, and each is filled up to its size: numbers do not depend on how many
-        ranks share the images.
+        No batch is larger than the whole test set, and each is filled up to its size: the numbers do not depend on the
+        number of ranks.
         """
         _, module, data, _ = work_of(trainer, pl_module)
         model: Any = module.model
@@ -107,7 +107,7 @@ class ProjectionCallback(L.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """One call of each projection for all tiles of the batch, by each autoencoder and on each view."""
+        """Call each projection once for all tiles of the batch, for each autoencoder and each view."""
         if not batch.path:  # more ranks than images
             return
         data = work_of(trainer, pl_module).data
@@ -122,9 +122,9 @@ class ProjectionCallback(L.Callback):
             self.panels.draw(batch, whole)
 
     def _pass(self, member: Member, view: View, data: SourceData, batch: Batch, rows: list[Row]) -> Answer:
-        """What one autoencoder makes of one view, turned back."""
-        model, image, stride = member.model, view(batch.image), self.scoring.stride
-        tiled = partial(cut, size=data.patch_size, stride=stride) if data.size != data.patch_size else lambda x: x
+        """Images and maps of one autoencoder on one view, turned back."""
+        model, image = member.model, view(batch.image)
+        tiled = partial(cut, size=data.patch_size, stride=self.scoring.stride)
         x0, regions = channels_last(tiled(image), member.device), tiled(view(batch.regions))
         ends = {}
         if member.reconstructs:
@@ -137,7 +137,7 @@ class ProjectionCallback(L.Callback):
         return {name: (view.back(end), view.back(maps)) for name, (end, maps) in found.items()}
 
     def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Numbers for the record, of all ranks together: every rank comes here once, when its own images are done."""
+        """Gather the numbers of all ranks: each rank calls this once, after its own images."""
         _, module, data, _ = work_of(trainer, pl_module)
         module.model.requires_grad_(True)
         for name, counter in self.counters.items():
@@ -157,7 +157,7 @@ class ProjectionCallback(L.Callback):
 
     @property
     def found(self) -> Found:
-        """For the record, once the test has ended."""
+        """The results for the record, after the test."""
         return Found(
             metrics=self.metrics,
             projections={name: run.report.values() for name, run in self.runs.items()},

@@ -1,4 +1,4 @@
-"""One projection over a test set: its descents batch by batch, and what is kept of them."""
+"""One projection over a test set, batch by batch, and its numbers for the record."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from renormal.contracts import Autoencoder, Batch, Images, Maps, Regions, Score
+from renormal.contracts import Batch, Images, Regions
 from renormal.lit.batches import in_batches, project_filled, without_diverged
 from renormal.lit.curves import Curve
 from renormal.lit.descent_report import DescentReport
@@ -21,19 +21,18 @@ from renormal.projection import Settled
 
 
 class Tiles(NamedTuple):
-    """A batch as the model sees it: whole images, or their tiles, those of one image after those of another."""
+    """A batch as the model gets it: whole images, or tiles, those of one image after those of another."""
 
     x0: Images
     regions: Regions
-    baseline: Images  # f(x0), or x0 where the model has none
+    baseline: Images  # f(x0), or x0 if the model has no f
 
 
 class ProjectionRun:
-    """Projects one batch after the other, and counts.
+    """Projects batches; fills `report`, `curve` and `details`.
 
-    descent: with its threshold, as the first autoencoder has it. curve: whether the AUROC after each iteration is
-    wanted, over tiles. filming: which image is kept on its way. finished: called with the number of samples that have
-    just ended. Leaves `report`, `curve` and `details`.
+    descent: of the first autoencoder, with its threshold. curve: count the AUROC after each iteration, over tiles.
+    filming: which image is kept during its descent. finished: called with the number of samples that have just ended.
     """
 
     def __init__(
@@ -51,12 +50,12 @@ class ProjectionRun:
         self.details: dict[str, Any] = {}  # for the record
 
     def project(self, member: Member, tiles: Tiles, batch: Batch, rows: list[Row], *, watched: bool) -> Images:
-        """x_N, or f(x0) for a sample that diverged. watched: curve and film are of these descents."""
+        """x_N, or f(x0) for a sample that diverged. watched: add these descents to the curve and the film."""
         descent, model, (x0, regions, baseline) = member.descents[self.name], member.model, tiles
         curve = self.curve if watched else None
         film = self.filming.film(batch.path, x0) if watched and self.filming else None
-        score = partial(_maps, member.scores[self.name], descent.slots)
-        watch = None if curve is None else curve.observer(score, model, x0, regions)
+        score = partial(in_batches, partial(member.scores[self.name], model), size=descent.slots)
+        watch = None if curve is None else curve.observer(score, x0, regions)
         start = time.perf_counter()
         observe = together(watch, None if film is None else film.observe)
         result = project_filled(model, x0, descent, observe=observe, finished=self.finished)
@@ -65,14 +64,14 @@ class ProjectionRun:
         add_descent(rows, self.name, result, seconds)
         result = without_diverged(result, baseline)
         if curve is not None:
-            curve.hold(score, model, x0, regions, result)
+            curve.hold(score, x0, regions, result)
         if film is not None and self.filming is not None:
             film.hold(result)
             self.details["path"] = self.filming.write(film, self.name, batch.image)
         return result.x
 
     def gather(self, device: torch.device) -> None:
-        """What all ranks have found, on every rank. device: this rank's own."""
+        """The results of all ranks, on every rank. device: of this rank."""
         self.report.gather()
         for part in gathered(self.details):
             self.details |= part
@@ -81,9 +80,5 @@ class ProjectionRun:
             self.curve.gather(device)
 
     def by_iteration(self) -> dict[str, Any]:
-        """For the record: the curve, how many samples took how many steps, and the film."""
+        """For the record: the curve, the histogram of steps, and the film."""
         return {**(self.curve.values() if self.curve is not None else {}), **self.details}
-
-
-def _maps(score: Score, size: int, model: Autoencoder, x0: Images, end: Images) -> Maps:
-    return in_batches(partial(score, model), x0, end, size=size)

@@ -1,4 +1,4 @@
-"""Ways to repair holes in images, and how well each did (section 4.2, appendix D)."""
+"""Ways to repair holes in images, and measures of the result (section 4.2, appendix D)."""
 
 from __future__ import annotations
 
@@ -12,18 +12,16 @@ from torch import Tensor
 from renormal.contracts import Images, Inpainter, Mask, PerSample, Projection
 from renormal.functional.holes import Holes, noise_filled, psnr
 from renormal.functional.ssim import ssim_map
-from renormal.lit.batches import AT_A_TIME, in_batches
+from renormal.lit.batches import AT_A_TIME, in_batches, without_diverged
 from renormal.metrics import AnomalyMetrics
 from renormal.projection import Descent, known_mask, project
 
 Classical = Callable[[np.ndarray, np.ndarray], np.ndarray]  # ((H, W, C), (H, W) bool) → (H, W, C)
-
-
-Answer = tuple[Images, Projection | None]
+Answer = tuple[Images, Projection | None]  # the repaired images; what a descent returned, None for other ways
 
 
 class Damaged(NamedTuple):
-    """truth, its holes, and what stands in them."""
+    """Images before the damage, their holes (1 = missing), and the images with noise in the holes."""
 
     truth: Images
     holes: Mask
@@ -31,7 +29,7 @@ class Damaged(NamedTuple):
 
 
 class Repaired(NamedTuple):
-    """One way's answer. seconds: of all images together."""
+    """The images that one way repaired. seconds: for all of them. result: of a descent."""
 
     image: Images
     seconds: float
@@ -39,14 +37,14 @@ class Repaired(NamedTuple):
 
 
 def damage(truth: Images, draw: Holes, *, seed: int) -> Damaged:
-    """The same holes and noise in every job of a seed."""
+    """Holes with noise in them. One seed gives the same holes and noise in every job."""
     generator = torch.Generator().manual_seed(seed)
     holes = draw(len(truth), truth.shape[-1], generator=generator).to(truth)
     return Damaged(truth, holes, noise_filled(truth.cpu(), holes.cpu(), generator=generator).to(truth))
 
 
 def inside(image: Images, damaged: Damaged) -> Images:
-    """The image in the hole, what is known elsewhere."""
+    """`image` inside the hole, the known pixels outside."""
     return torch.where(damaged.holes > 0, image, damaged.image)
 
 
@@ -61,22 +59,21 @@ def by_model(model: Inpainter, damaged: Damaged) -> Answer:
 
 
 def by_descent(model: Any, descent: Descent, damaged: Damaged) -> Answer:
-    """x_N, with Ω or without."""
+    """x_N. Only a descent with `known_mask` is given the hole."""
     omega = damaged.holes if descent.mask is known_mask else None
-    result = project(model, damaged.image, descent, omega=omega)
-    finite = result.x.flatten(1).isfinite().all(dim=1)[:, None, None, None]
-    return torch.where(finite, result.x, damaged.image), result
+    result = without_diverged(project(model, damaged.image, descent, omega=omega), damaged.image)
+    return result.x, result
 
 
 def answer(descent: Descent, result: Projection, damaged: Damaged) -> Images:
-    """f(x_N), where Ω is known in the hole only: smoother than x_N, whose pixels moved one by one."""
+    """f(x_N), with `known_mask` inside the hole only. It is smoother than x_N, whose pixels move independently."""
     image = result.terms.reconstructed
     image = torch.where(image.isfinite(), image, damaged.image)
     return inside(image, damaged) if descent.mask is known_mask else image
 
 
 def by_library(method: Classical, damaged: Damaged) -> Answer:
-    """One image after the other."""
+    """A library's method, called for one image at a time."""
     images = damaged.image.permute(0, 2, 3, 1).cpu().numpy()  # (B, C, H, W) → (B, H, W, C)
     holes = damaged.holes[:, 0].cpu().numpy() > 0
     filled = [method(image, hole) for image, hole in zip(images, holes, strict=True)]
@@ -85,12 +82,12 @@ def by_library(method: Classical, damaged: Damaged) -> Answer:
 
 
 def quality(image: Images, damaged: Damaged) -> Iterator[tuple[str, float]]:
-    """PSNR in dB, SSIM and mean |error|, in the hole and outside of it; AUROC of what was changed against the hole."""
+    """PSNR in dB, SSIM and mean |error|, inside and outside the hole; AUROC of |change| with the hole as the defect."""
     truth, holes = damaged.truth, damaged.holes
     error, similar = (image - truth).abs().mean(dim=1), ssim_map(image, truth).mean(dim=1)  # (B, C, H, W) → (B, H, W)
     for place, where in (("hole", holes), ("rest", 1 - holes)):
         some = where.sum(dim=(1, 2, 3)) > 0
-        if not some.any():  # images that are missing as a whole have no outside
+        if not some.any():  # a hole may cover its whole image
             continue
         yield f"psnr_{place}", float(psnr(image, truth, where)[some].mean())
         yield f"ssim_{place}", float(mean_of(similar, where)[some].mean())

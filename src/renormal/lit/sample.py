@@ -1,4 +1,4 @@
-"""The stage `sample`: new images from a VAE, by its own prior and by a second VAE that learns how its codes lie."""
+"""The stage `sample`: draw new images with a VAE, from its prior and from a second VAE that learns its codes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import lightning as L
 import numpy as np
 import torch
+from lightning.pytorch.callbacks import LambdaCallback
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -19,8 +20,8 @@ from renormal.functional.gaussian import frechet_distance
 from renormal.lit.batches import AT_A_TIME, channels_last, in_batches
 from renormal.lit.datamodule import SourceData
 from renormal.lit.module import AutoencoderModule, OptimizerFactory
-from renormal.lit.panels import pixels, write_png
-from renormal.lit.stage import SAMPLE, Found, Stage, Work
+from renormal.lit.panels import grid, write_png
+from renormal.lit.stage import SAMPLE, Found, Stage, Work, frozen
 from renormal.lit.state_report import report_stage
 from renormal.models import SecondStageVAE
 
@@ -28,10 +29,9 @@ ACROSS, DOWN = 12, 3  # images of the sheet, for each way of drawing
 
 
 class Sample(Stage):
-    """Trains the second stage on the codes of the training images, then draws. Leaves metrics and two files.
+    """Trains the second stage on the codes of the training images, then draws. Writes metrics and two files.
 
-    net: latent → second stage. epochs: over the codes. weights, sheet: where the second stage and the drawn images are
-    left.
+    net: latent → second stage. epochs: over the codes. weights, sheet: files of the second stage and of drawn images.
     """
 
     name = SAMPLE
@@ -60,11 +60,14 @@ class Sample(Stage):
 
     def run(self, work: Work, found: Found) -> Found:
         """On the first rank."""
-        trainer, module, data, _ = work
-        if not trainer.is_global_zero:
+        if not work.trainer.is_global_zero:
             return Found()
-        training, device = module.training, trainer.strategy.root_device
-        model: Any = module.to(device).eval().model
+        with frozen(work):
+            return self._run(work)
+
+    def _run(self, work: Work) -> Found:
+        trainer, data, device = work.trainer, work.data, work.trainer.strategy.root_device
+        model: Any = work.module.model
         good = [row for row, defect in enumerate(data.test.defects) if defect == "good"]
         codes = self.codes(model, data.training, device)
         second = self.train(codes, model.latent, partial(report_stage, trainer, self.name)).to(device).eval()
@@ -78,7 +81,6 @@ class Sample(Stage):
         }
         metrics = distances(drawn, codes, self.codes(model, data.test.images[good], device), generator)
         self.draw(model, drawn)
-        module.train(training)
         return Found(metrics=metrics)
 
     @torch.no_grad()
@@ -91,10 +93,11 @@ class Sample(Stage):
         return torch.cat([*pairs, torch.zeros(0, 2, model.latent, device=device)])
 
     def train(self, codes: Tensor, latent: int, report: Callable[[], None]) -> SecondStageVAE:
-        """In float32, on the device of the codes. report: called after each epoch."""
+        """Train in float32, on the device of the codes. report: called after each epoch."""
         torch.manual_seed(self.seed)
         second = self.net(latent=latent)
-        module = SecondStageModule(second, optimizer=self.optimizer, seed=self.seed)
+        module = AutoencoderModule(second, optimizer=self.optimizer, seed=self.seed)
+        module.rates = "sample.optimizer.lr"  # the key that messages name
         order = torch.Generator().manual_seed(self.seed)
         loader: DataLoader[Tensor] = DataLoader(codes.cpu(), self.batch_size, shuffle=True, generator=order)  # type: ignore[arg-type]
         own = L.Trainer(
@@ -105,19 +108,18 @@ class Sample(Stage):
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
-            callbacks=[AfterEachEpoch(report)],
+            callbacks=[LambdaCallback(on_train_epoch_end=lambda trainer, module: report())],
         )
         own.fit(module, loader)
         return second
 
     @torch.no_grad()
     def draw(self, model: Any, drawn: dict[str, Tensor]) -> None:
-        """A block of images for each way, one above the other."""
+        """Write a picture: images from the prior above images from the second stage."""
         blocks = []
         for z in drawn.values():
             images = in_batches(model.decode, z[: ACROSS * DOWN], size=ACROSS * DOWN)
-            rows = [np.concatenate([pixels(image) for image in row], axis=1) for row in torch.split(images, ACROSS)]
-            blocks.append(np.concatenate(rows, axis=0))
+            blocks.append(grid(torch.split(images, ACROSS)))
         gap = np.full((4, *blocks[0].shape[1:]), 255, dtype=np.uint8)
         write_png(self.sheet, np.concatenate([blocks[0], gap, blocks[1]], axis=0))
 
@@ -125,7 +127,7 @@ class Sample(Stage):
 def distances(
     drawn: dict[str, Tensor], codes: Tensor, held_out: Tensor, generator: torch.Generator
 ) -> dict[str, float]:
-    """Fréchet distances to codes of held-out images, z ~ q(z | x): of what was drawn, and of training codes."""
+    """Fréchet distance from the codes of held-out images to drawn codes, and to training codes; z ~ q(z | x)."""
     count = len(held_out)
     if count < 2:
         return {}
@@ -136,23 +138,7 @@ def distances(
 
 
 def sampled(codes: Tensor, generator: torch.Generator) -> Tensor:
-    """z ~ q(z | x) of (N, 2, latent)."""
+    """z ~ q(z | x). codes: (N, 2, latent), mean and log variance."""
     mean, log_variance = codes.unbind(dim=1)
     noise = torch.randn(mean.shape, generator=generator).to(mean)
     return mean + (0.5 * log_variance).exp() * noise
-
-
-class SecondStageModule(AutoencoderModule):
-    """Trained like any autoencoder, on codes."""
-
-    rates = "sample.optimizer.lr"
-
-
-class AfterEachEpoch(L.Callback):
-    """Calls a function after each epoch."""
-
-    def __init__(self, call: Callable[[], None]) -> None:
-        self.call = call
-
-    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self.call()

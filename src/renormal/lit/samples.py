@@ -1,4 +1,4 @@
-"""One row per photograph: what was said of it, in how many steps and seconds."""
+"""samples.csv: one row for each photograph, with its scores, steps and seconds."""
 
 from __future__ import annotations
 
@@ -22,19 +22,20 @@ def open_rows(paths: Sequence[str], defects: Sequence[str]) -> list[Row]:
 
 
 def add_scores(rows: Sequence[Row], method: str, scores: PerSample) -> None:
-    """The image score: what the image AUROC ranks."""
+    """Add the image scores, which the image AUROC ranks."""
     for row, score in zip(rows, scores.tolist(), strict=True):
         row[f"{method}/score"] = score
 
 
 def add_descent(rows: Sequence[Row], method: str, result: Projection, seconds: float) -> None:
-    """How the descent of each photograph went; of a texture's tiles the mean, and "stopped" if all of them arrived.
+    """Add steps, energies and seconds of each photograph. A texture has the mean of its tiles; it is "stopped" if all
+    of them arrived.
 
-    seconds: of the whole batch, shared in proportion to the evaluations. Of several descents of one photograph, by
-    several models or on several views, the rows have the steps and energies of the first, and the seconds of all.
+    seconds: of the whole batch, divided in proportion to the evaluations. If a photograph has several descents, of
+    several models or views, the row has the steps and energies of the first and the seconds of all.
     """
     steps = result.steps.view(len(rows), -1).double()  # (B·T,) → (B, T)
-    work = (steps + 1).sum(dim=1)  # an evaluation more than updates
+    work = (steps + 1).sum(dim=1)  # one evaluation more than updates
     columns = {
         "steps": steps.mean(dim=1),
         "stopped": (result.stopped == Stopped.ARRIVED).view(len(rows), -1).all(dim=1),
@@ -50,14 +51,14 @@ def add_descent(rows: Sequence[Row], method: str, result: Projection, seconds: f
 
 
 def columns_of(rows: Sequence[Row]) -> list[str]:
-    """path, defect, then method by method, the baseline first."""
+    """Names of the columns: path, defect, then those of each method, the baseline first."""
     held = dict.fromkeys(column for row in rows for column in row)
     methods = [column.removesuffix("/score") for column in held if column.endswith("/score")]
     return ["path", "defect", *(name for m in methods for c in COLUMNS if (name := f"{m}/{c}") in held)]
 
 
 def tile_with_most_defect(regions: torch.Tensor, images: int) -> torch.Tensor:
-    """(B·T, H, W) → (B,): which tile of each image to follow; the first where nothing is known to be defective."""
+    """(B·T, H, W) → (B,): the index of each image's tile with most defective pixels; 0 if none is known."""
     return (regions > 0).flatten(1).sum(dim=1).view(images, -1).argmax(dim=1)
 
 
@@ -73,7 +74,7 @@ def write_samples(folder: Path, rows: Sequence[Row]) -> Path:
 
 
 def written(value: str | float | bool) -> str:
-    """31.0 → 31, True → yes."""
+    """A value as text: 31.0 → 31, True → yes."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     return value if isinstance(value, str) else f"{value:.6g}"

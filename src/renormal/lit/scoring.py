@@ -1,4 +1,4 @@
-"""From images, and what they became, to maps of whole images."""
+"""Maps of whole images from x0 and x_N."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Scoring:
     size: int = AT_A_TIME
 
     def at_most(self, samples: int) -> Scoring:
-        """The same with no more tiles at a time than there are."""
+        """The same, with at most `samples` tiles at a time."""
         return replace(self, size=min(self.size, samples))
 
     def __call__(self, score: Score, model: Autoencoder, x0: Images, end: Images, image: Images) -> tuple[Images, Maps]:
-        """Whole images and their maps, from tiles where there are any. x0, end: tiles; image: the whole x0."""
+        """Whole images and their maps. x0, end: tiles, or whole images that have none; image: the whole x0."""
         scored = partial(in_batches, partial(score, model))
         if x0.shape[-2:] == image.shape[-2:]:
             return end, scored(x0, end, size=self.size)

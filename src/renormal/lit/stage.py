@@ -1,9 +1,10 @@
-"""What a stage of a job is, what it works with and what it leaves for the record."""
+"""Stages of a job: their names, what they are given and what they return."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
@@ -20,7 +21,7 @@ STAGES = (TRAIN, CHOOSE, TEST, INPAINT, SAMPLE)  # in the order in which they ru
 
 
 class Work(NamedTuple):
-    """What every stage works with. fingerprint: of the training that the module's weights come from."""
+    """What every stage is given. fingerprint: of the training that the module's weights come from."""
 
     trainer: L.Trainer
     module: AutoencoderModule
@@ -37,7 +38,7 @@ class Column(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """What stages leave: fields of the record under its names, rows of samples.csv, and the column that was chosen."""
+    """What stages return: fields of the record under its names, rows of samples.csv, and the chosen column."""
 
     metrics: Mapping[str, float] = field(default_factory=dict)
     projections: Mapping[str, dict[str, float | None]] = field(default_factory=dict)
@@ -48,7 +49,7 @@ class Found:
     chosen: Column | None = None
 
     def __or__(self, later: Found) -> Found:
-        """Both together. Of a projection that both report on, the values of both."""
+        """Both together. A projection that is in both has the values of both; `later` wins."""
         names = {**self.projections, **later.projections}
         return Found(
             metrics={**self.metrics, **later.metrics},
@@ -62,24 +63,30 @@ class Found:
 
 
 class Stage(ABC):
-    """A part of a job: train, choose, test, inpaint or sample.
-
-    recorded: whether a job with this stage leaves a record.
-    """
+    """A part of a job. recorded: whether a job with this stage writes a record."""
 
     name: ClassVar[str]
     recorded: ClassVar[bool] = True
 
     def check(self, module: AutoencoderModule, data: SourceData) -> None:  # noqa: B027 most have nothing of their own
-        """Raise ValueError for what would fail in `run`. Every stage is asked before the first one runs."""
+        """Raise ValueError for what would fail in `run`. All stages are checked before the first one runs."""
 
     @abstractmethod
     def run(self, work: Work, found: Found) -> Found:
-        """Do the work, on every rank, and answer with what it leaves. found: what the stages before have left."""
+        """Run on every rank. found: what the earlier stages returned."""
+
+
+@contextmanager
+def frozen(work: Work) -> Iterator[None]:
+    """During the block the module is on its device, in eval mode, and its weights get no gradients."""
+    module, training = work.module, work.module.training
+    module.to(work.trainer.strategy.root_device).eval().requires_grad_(False)
+    yield
+    module.requires_grad_(True).train(training)
 
 
 def work_of(trainer: L.Trainer, module: L.LightningModule) -> Work:
-    """What a callback of ours works with. Raises TypeError for a module or data that are not ours."""
+    """Trainer, module and data of a callback. Raises TypeError for other classes of module or data."""
     data = trainer.datamodule  # type: ignore[attr-defined]
     if not isinstance(data, SourceData) or not isinstance(module, AutoencoderModule):
         raise TypeError(f"an AutoencoderModule on SourceData is needed, got {type(module)} on {type(data)}")
@@ -87,6 +94,6 @@ def work_of(trainer: L.Trainer, module: L.LightningModule) -> Work:
 
 
 def callbacks_of(trainer: L.Trainer) -> list[L.Callback]:
-    """The trainer's own list, in the order in which they are called."""
+    """The trainer's list itself, in the order in which Lightning calls them."""
     callbacks: list[L.Callback] = trainer.callbacks  # type: ignore[attr-defined]
     return callbacks

@@ -1,4 +1,4 @@
-"""Reports the stage of a job and its finished epochs, so that others can see that it is alive."""
+"""Reports of the stage and the finished epochs of a running job."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import lightning as L
 
 
 class StateReport(L.Callback):
-    """Calls `report(stage, epochs finished)` as training and testing begin and after each epoch, on the first rank."""
+    """Calls `report(stage, epochs finished)` on the first rank: when training or test begins, and after each epoch."""
 
     def __init__(self, report: Callable[[str, int], None]) -> None:
         self.report = report
@@ -28,7 +28,7 @@ class StateReport(L.Callback):
 
 
 def report_stage(trainer: L.Trainer, stage: str) -> None:
-    """The report of a stage without hooks of Lightning, to every StateReport among the trainer's callbacks."""
+    """Report a stage that runs without hooks of Lightning, through the StateReport of the trainer."""
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, StateReport) and trainer.is_global_zero:
             callback.report(stage, trainer.current_epoch)

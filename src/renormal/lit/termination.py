@@ -1,4 +1,4 @@
-"""SIGTERM in a job of several ranks."""
+"""SIGTERM in a job with several ranks."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import lightning as L
 
 
 class EndAtOnce(L.Callback):
-    """Ends this rank, and with it the job; the same command goes on after the last whole epoch.
+    """Ends this rank, and with it the job; the same command goes on after the last complete epoch.
 
-    Lightning 2.6 tells the other ranks by a collective from inside its signal handler. Whatever they are doing then is
-    another collective, and all of them wait for one another for ever. Whoever handled SIGTERM before goes on doing so.
+    Lightning 2.6 informs the other ranks by a collective inside its signal handler. They are in another collective at
+    that time, and all ranks wait for ever. This callback puts the handler back that was there before Lightning's.
     """
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        """Before Lightning takes SIGTERM over."""
+        """Keep the handler of SIGTERM, before Lightning replaces it."""
         before = signal.getsignal(signal.SIGTERM)
         self.handler = before if callable(before) else _end
 

@@ -1,4 +1,4 @@
-"""Thresholds and scales of scores from normal images, in the precision and the batch size in which they are used."""
+"""Thresholds of descents and scales of scores, measured on normal images in the precision and batches of the test."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from renormal.projection import Descent, Settled, reconstruction_losses, settle
 
 @dataclass(frozen=True)
 class NormalLosses:
-    """Settles descents for one model, and measures L_r of normal images under each: T is a quantile of them.
+    """Settles a descent for one model and measures L_r of normal images, of which T is a quantile.
 
-    samples: of the whole test set; no descent has more slots than that. Descents with one energy, precision and number
-    of slots share their losses. Every rank calls it with the same descents, in the same order.
+    samples: of the whole test set; no descent gets more slots. Descents with the same energy, precision and number of
+    slots share their losses. Every rank must call it with the same descents, in the same order.
     """
 
     trainer: L.Trainer
@@ -46,7 +46,7 @@ class NormalLosses:
         return channels_last(next(self.data.normal_images(AT_A_TIME)), self.trainer.strategy.root_device)
 
     def _measured(self, descent: Settled) -> Tensor:
-        """Ranks take turns, batch by batch, and each batch is what one rank alone would see."""
+        """The batches are dealt to the ranks in turn; each batch is the same as in a job with one rank."""
         size = descent.slots * max(1, AT_A_TIME // descent.slots)  # whole batches of the descent
         own = islice(self.data.normal_images(size), self.trainer.global_rank, None, self.trainer.world_size)
         device = self.trainer.strategy.root_device
@@ -58,7 +58,7 @@ class NormalLosses:
 def with_thresholds(
     projections: Mapping[str, Descent], trainer: L.Trainer, data: SourceData, model: Autoencoder, *, samples: int
 ) -> dict[str, Settled]:
-    """Each descent settled, with its T from normal images. samples: of the whole test set."""
+    """Name → settled descent with its T. samples: of the whole test set."""
     measured = NormalLosses(trainer, data, model, samples)
     ready = {name: measured(descent) for name, descent in projections.items()}
     return {name: descent.fitted(losses) for name, (descent, losses) in ready.items()}
@@ -66,7 +66,7 @@ def with_thresholds(
 
 @torch.no_grad()
 def fitted(score: Score, data: SourceData, model: Autoencoder, device: torch.device) -> Score:
-    """The score with what it measures by, where it wants any; every rank sees all normal images and finds the same."""
+    """A FittedScore fitted to normal images; any other score as it is. Every rank uses all normal images."""
     return score.fitted(model, _reconstructed(data, model, device)) if isinstance(score, FittedScore) else score
 
 

@@ -1,4 +1,4 @@
-"""What a training was, across interruptions: images, seconds, last losses. It travels in the checkpoint."""
+"""Images, seconds and last losses of a training. The checkpoint keeps them over interruptions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import lightning as L
 
 
 class TrainingClock(L.Callback):
-    """Adds up epoch by epoch; a training that goes on from a checkpoint counts on from what that had taken."""
+    """Adds up images and seconds of each epoch; a resumed training continues from the sums in its checkpoint."""
 
     def __init__(self) -> None:
         self.seconds, self.images = 0.0, 0
@@ -26,8 +26,8 @@ class TrainingClock(L.Callback):
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self.seconds += time.perf_counter() - self.start
-        metrics = trainer.callback_metrics.items()
-        self.losses |= {name: value.item() for name, value in metrics if name.startswith("train/")}  # some end earlier
+        metrics = trainer.callback_metrics.items()  # `|=`: the losses of some players end earlier
+        self.losses |= {name: value.item() for name, value in metrics if name.startswith("train/")}
 
     def state_dict(self) -> dict[str, Any]:
         return {"seconds": self.seconds, "images": self.images, "losses": self.losses}
@@ -37,7 +37,7 @@ class TrainingClock(L.Callback):
         self.losses = state_dict["losses"]
 
     def report(self) -> dict[str, float | None]:
-        """For the record; empty before the first epoch has ended. Several losses have no sum: each stands alone."""
+        """For the record; empty before the first epoch has ended. Several losses are recorded one by one."""
         if not self.images:
             return {}
         final = {"final_loss": self.losses["train/loss"]} if "train/loss" in self.losses else self._several()
@@ -49,6 +49,6 @@ class TrainingClock(L.Callback):
         }
 
     def _several(self) -> dict[str, float]:
-        """The last value of every player's loss and of its terms."""
+        """The last loss of every player, and its terms."""
         nouns = {name.removeprefix("train/"): value for name, value in self.losses.items()}
         return {f"final_{noun}": value for noun, value in nouns.items() if not noun.startswith("learning_rate")}

@@ -1,4 +1,4 @@
-"""Checkpoints that are whole or not there at all."""
+"""Checkpoints that are complete or do not exist."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
 from renormal.files import whole_file
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)  # of people, clusters and submitit
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)  # sent by people, clusters and submitit
 
 
 class WholeFile(TorchCheckpointIO):
-    """A checkpoint is written into its own folder and renamed.
+    """Writes a checkpoint into its own folder and renames it.
 
-    Lightning writes into the system's temporary folder and moves, which copies where that is another file system: a
+    Lightning writes into the system's temporary folder and moves the file. On another file system this is a copy, and a
     kill would leave half a checkpoint.
     """
 
@@ -35,9 +35,9 @@ class WholeFile(TorchCheckpointIO):
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Signals wait until the end of the block: a handler that raises inside of torch.save would end in torch's own
-    error about the file, and a job that is preempted there would count as failed."""
-    if threading.current_thread() is not threading.main_thread():  # handlers run in the main one
+    """Delay signals until the end of the block. A handler that raises inside torch.save ends in torch's own error about
+    the file, and a preempted job would count as failed."""
+    if threading.current_thread() is not threading.main_thread():  # handlers run in the main thread
         yield
         return
     came: list[int] = []
