@@ -45,7 +45,7 @@ def resume_from(config: DictConfig, folder: Path, fingerprint: str) -> Path | No
         return path
     aside = path.with_name(f"other-{found[:8]}.ckpt")
     path.replace(aside)
-    log.warning("the checkpoint there belongs to another config: kept as %s, training starts anew", aside)
+    log.warning("the checkpoint there belongs to another config: kept as %s, training starts from the beginning", aside)
     return None
 
 

@@ -70,7 +70,9 @@ def fingerprints(config: DictConfig, source: Source, precision: str) -> dict[str
     suffix = "" if count == 1 or "train" not in config.stages else f"{RANKS}{count}"
     tested = [*TEST, "scores"] if config.scores else [*TEST]  # without scores: the digest of older records
     tested += [stage for stage in ("inpaint", "sample") if stage in config.stages]
-    test = [parts(config, tested), listing(source, source.test), weights_of(config)]
+    given = config.checkpoint
+    weights = [digest_of(path) for path in given] if OmegaConf.is_list(given) else digest_of(given)
+    test = [parts(config, tested), listing(source, source.test), weights]
     test += chosen(config, source)  # empty without a choice: the digest is that of older records
     return {"training": digest(training) + suffix, "test": digest(test)}
 
@@ -136,12 +138,6 @@ def listing(source: Source, items: Iterable[Item]) -> list[list[Any]]:
 
 def digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
-
-
-def weights_of(config: DictConfig) -> str | list[str | None] | None:
-    """SHA-256 of the given checkpoint, or of each in a list."""
-    given = config.checkpoint
-    return [digest_of(path) for path in given] if OmegaConf.is_list(given) else digest_of(given)
 
 
 def digest_of(path: str | None, key: str = "checkpoint") -> str | None:

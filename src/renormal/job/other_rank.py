@@ -10,6 +10,7 @@ import threading
 from hydra.errors import InstantiationException
 from omegaconf import OmegaConf
 
+from renormal.job.errors import first_cause
 from renormal.job.job import run_job
 from renormal.job.processes import NAME
 
@@ -22,7 +23,7 @@ def main() -> None:
     try:
         run_job(config)
     except (ValueError, InstantiationException) as error:
-        sys.exit(f"{NAME}{error.__cause__ if isinstance(error, InstantiationException) else error}")
+        sys.exit(f"{NAME}{first_cause(error)}")
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)  # at an ordinary end the threads of the process group sometimes abort the process

@@ -105,23 +105,19 @@ class Test(Stage):
             curves=list(settings.curves),
             flips=settings.flips,
             others=load_others(work.module, self.config),
-            drawing=self.drawing(),
+            drawing=Drawing(
+                folder=Path(self.config.folder),
+                panels=settings.panels,
+                projections=settings.drawn and list(settings.drawn),
+                limit=settings.limit,
+                path=list(settings.path),
+                watch=self.watchers.dashboard.keep_panel,
+            ),
             progress=self.watchers.bar,
         )
         callbacks_of(work.trainer).insert(0, callback)
         work.trainer.test(work.module, datamodule=work.data, verbose=False)
         return callback.found
-
-    def drawing(self) -> Drawing:
-        settings = self.config.test
-        return Drawing(
-            folder=Path(self.config.folder),
-            panels=settings.panels,
-            projections=settings.drawn and list(settings.drawn),
-            limit=settings.limit,
-            path=list(settings.path),
-            watch=self.watchers.dashboard.keep_panel,
-        )
 
 
 def facts_of(config: DictConfig, source: Source, fingerprint: str) -> dict[str, Any]:

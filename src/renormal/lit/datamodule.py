@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import NamedTuple
 
 import lightning as L
@@ -52,30 +53,21 @@ class SourceData(L.LightningDataModule):
         self.size, self.patch_size = (texture, patch) if source.kind == "texture" else (whole, whole)
         self.channels = channels if channels is not None else channels_of(source)
         self.batch_size, self.epoch_images, self.test_images = batch_size, epoch_images, test_images
-        self._training: Tensor | None = None
-        self._spare: Tensor | None = None
-        self._test: Labelled | None = None
 
-    @property
+    @cached_property
     def training(self) -> Tensor:
         """(N, C, H, W) uint8 of the good images."""
-        if self._training is None:
-            self._training = load_training(self.source, size=self.size, channels=self.channels)
-        return self._training
+        return load_training(self.source, size=self.size, channels=self.channels)
 
-    @property
+    @cached_property
     def spare(self) -> Tensor:
         """(N, C, H, W) uint8 of the good images that were kept from training; N may be 0."""
-        if self._spare is None:
-            self._spare = load_spare(self.source, size=self.size, channels=self.channels)
-        return self._spare
+        return load_spare(self.source, size=self.size, channels=self.channels)
 
-    @property
+    @cached_property
     def test(self) -> Labelled:
         """The test images and their defects."""
-        if self._test is None:
-            self._test = load_test(self.source, size=self.size, channels=self.channels)
-        return self._test
+        return load_test(self.source, size=self.size, channels=self.channels)
 
     def train_dataloader(self) -> TrainingBatches:
         device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")

@@ -11,7 +11,7 @@ from torch import Tensor
 from renormal.contracts import Batch, Images, Maps
 from renormal.data.memory import Labelled
 from renormal.lit.gathering import gathered
-from renormal.lit.panels import draw, first_of_each_defect, in_order
+from renormal.lit.panels import draw, first_of_each_defect
 
 Watch = Callable[[str, str, Tensor, Tensor], None]  # a panel's projection, path, map and regions
 
@@ -53,6 +53,8 @@ class Panels:
                     self.drawing.watch(name, path, whole[name][1][row], batch.regions[row])
 
     def gather(self) -> None:
-        """The entries of all ranks, sorted by projection and sample."""
+        """The entries of all ranks, sorted by projection and sample: the order does not depend on the ranks."""
         entries = [entry for part in gathered(self.entries) for entry in part]
-        self.entries = in_order(entries, list(self.order), self.paths)
+        self.entries = sorted(
+            entries, key=lambda one: (self.order.index(one["projection"]), self.paths.index(one["path"]))
+        )

@@ -11,7 +11,7 @@ from typing import Any
 import lightning as L
 import torch
 
-from renormal.contracts import Autoencoder, Images, Maps, Score
+from renormal.contracts import Images, Maps, Score
 from renormal.data import Source
 from renormal.functional.views import View, views
 from renormal.lit.datamodule import SourceData
@@ -35,10 +35,6 @@ class Member:
     device: torch.device
     descents: Mapping[str, Settled]
     scores: Mapping[str, Score]  # by column
-
-    @property
-    def reconstructs(self) -> bool:
-        return isinstance(self.model, Autoencoder)
 
 
 def members_of(

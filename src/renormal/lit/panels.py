@@ -143,8 +143,3 @@ def first_of_each_defect(defects: Sequence[str], paths: Sequence[str], count: in
     turns = max(map(len, by_defect.values()), default=0)
     order = [own[turn] for turn in range(turns) for own in by_defect.values() if turn < len(own)]
     return order[:count]
-
-
-def in_order(panels: Sequence[dict[str, str]], names: Sequence[str], paths: Sequence[str]) -> list[dict[str, str]]:
-    """Sorted by projection, then by sample: the order does not depend on which rank drew a panel."""
-    return sorted(panels, key=lambda panel: (names.index(panel["projection"]), paths.index(panel["path"])))

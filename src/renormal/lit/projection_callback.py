@@ -127,8 +127,8 @@ class ProjectionCallback(L.Callback):
         tiled = partial(cut, size=data.patch_size, stride=self.scoring.stride)
         x0, regions = channels_last(tiled(image), member.device), tiled(view(batch.regions))
         ends = {}
-        if member.reconstructs:
-            ends[BASELINE] = in_batches(lambda x: model.reconstruct(x).image, x0, size=self.scoring.size)
+        if isinstance(model, Autoencoder):
+            ends[BASELINE] = in_batches(lambda x: member.model.reconstruct(x).image, x0, size=self.scoring.size)
         watched = (member, view) == (self.members[0], self.views[0])
         given = Tiles(x0, regions, ends.get(BASELINE, x0))
         ends |= {name: run.project(member, given, batch, rows, watched=watched) for name, run in self.runs.items()}
