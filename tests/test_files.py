@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,22 @@ def test_a_kill_at_any_moment_leaves_the_old_file_or_the_new_one(tmp_path: Path)
         text = path.read_text().strip()
         assert len(text) == SIZE
         assert len(set(text)) == 1
+
+
+def test_two_processes_that_write_one_file_take_turns(tmp_path: Path) -> None:
+    """Neither fails for the other's draft, and a reader finds the text of one of them."""
+    path = tmp_path / "file"
+    commands = [[sys.executable, "-c", WRITER, str(path)]] * 2
+    with ExitStack() as stack:
+        writers = [stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE)) for command in commands]
+        try:
+            for _ in range(30):
+                assert all(writer.stdout is not None and writer.stdout.readline() for writer in writers)
+                text = path.read_text().strip()
+                assert (len(text), len(set(text))) == (SIZE, 1)
+        finally:
+            for writer in writers:
+                writer.kill()
 
 
 def test_a_path_is_shown_from_the_working_directory_where_it_lies_below(
