@@ -61,3 +61,10 @@ def test_other_settings_of_0_count(tiny: Any) -> None:
 def test_a_shortened_trial_changes_the_fingerprint(tiny: Any, key: str) -> None:
     names = [digest(parts(tiny(*given), [*TRAINING, *TEST])) for given in ([f"+trainer.{key}=3"], [])]
     assert names[0] != names[1] == digest(parts(tiny(f"+trainer.{key}=null"), [*TRAINING, *TEST]))
+
+
+def test_a_key_that_is_a_number_stays_one_in_the_digest(tiny: Any) -> None:
+    """JSON sorts numbers by value and text by its letters: 8 before 16, "16" before "8"."""
+    config = OmegaConf.create(OmegaConf.to_container(tiny()))
+    config.model.net["width_at"] = {8: 64, 16: 32}
+    assert parts(config, ["model.net"])["model.net"]["width_at"] == {8: 64, 16: 32}

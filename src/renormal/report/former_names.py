@@ -96,8 +96,10 @@ def renamed(value: Any, names: Names, place: str = "") -> Any:
     return names.targets.get(value, value) if isinstance(value, str) else value
 
 
-def last(key: str, above: str, names: Names) -> str:
-    """The other name of a key, which may be dotted, that stands below `above`."""
+def last(key: Any, above: str, names: Names) -> Any:
+    """The other name of a key, which may be dotted, that stands below `above`. A key that is a number stays."""
+    if not isinstance(key, str):
+        return key
     parts = moved(f"{above}.{key}".strip("."), names.keys).split(".")
     return ".".join(parts[-len(key.split(".")) :])
 
