@@ -38,6 +38,15 @@ def test_a_finished_job_is_loaded_with_its_network_and_the_t_of_each_descent(job
     }
 
 
+def test_a_job_on_a_texture_is_loaded_with_the_network_of_its_patches(tiny: Any) -> None:
+    config = tiny("category=grid", "projection=[eq8]", "test.panels=0")
+    run_job(config)
+    loaded = load(config.folder)
+    assert (loaded.record.data["size"], loaded.size) == (config.data.texture_size, config.data.patch_size)
+    x0 = torch.rand(1, loaded.channels, loaded.size, loaded.size)
+    assert loaded.model.reconstruct(x0).image.shape == x0.shape
+
+
 def test_one_photograph_is_repaired_inside_of_its_mask_only(job: tuple[Path, Record], tmp_path: Path) -> None:
     folder, record = job
     side = record.data["size"]

@@ -31,8 +31,8 @@ class FinishedJob:
 
     @property
     def size(self) -> int:
-        """Side length in pixels of the network's input."""
-        return int(self.record.data["size"])
+        """Side length in pixels of the network's input: of a photograph, or of a patch of a texture."""
+        return side_of(self.record)
 
     @property
     def channels(self) -> int:
@@ -56,10 +56,17 @@ def check_record(record: Record) -> None:
     """Raise ValueError if the record lacks a part that is needed, or names code outside renormal."""
     missing = [key for key in ("model", "projections", "data") if key not in record.config]
     missing += [key for key in ("channels", "size") if key not in record.data]
+    if record.kind == "texture" and "patch_size" not in record.config.get("data", {}):
+        missing.append("data.patch_size")
     if missing:
         raise ValueError(f"the job's record lacks {', '.join(missing)}: repeat the job")
     if alien := next(alien_targets([record.config["model"]["net"], record.config["projections"]]), None):
         raise ValueError(f"the record's config asks for {alien}, which is no part of renormal: it is not run")
+
+
+def side_of(record: Record) -> int:
+    """Side length in pixels of the network's input; the size in a record of a texture is that of the whole image."""
+    return int(record.config["data"]["patch_size"] if record.kind == "texture" else record.data["size"])
 
 
 def alien_targets(node: Any) -> Iterator[str]:
@@ -81,9 +88,9 @@ def trained_model(folder: Path, record: Record) -> Any:
     if not same_weights(content["hyper_parameters"]["fingerprint"], record.hashes.get("training", "")):
         raise ValueError(f"{path} was trained with another config than that of {folder / RECORD}: repeat the job")
     weights = {name.removeprefix("model."): value for name, value in content["state_dict"].items()}
-    net, data = OmegaConf.create(record.config).model.net, record.data
+    net = OmegaConf.create(record.config).model.net
     try:
-        model = instantiate(net, channels=data["channels"], size=data["size"], _convert_="all")
+        model = instantiate(net, channels=record.data["channels"], size=side_of(record), _convert_="all")
         model.load_state_dict(weights)
     except (InstantiationException, RuntimeError) as error:
         raise ValueError(f"{path} does not fit the model of its record: {str(error).splitlines()[0]}") from error
