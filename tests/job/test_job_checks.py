@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from renormal.job.checks import check_kinds, check_names, check_test
+from renormal.job.job import run_job
 from renormal.lit.columns import Columns
 from renormal.projection import Descent
 from renormal.scores import DSSIM, SquaredError
@@ -65,3 +66,8 @@ def test_settings_of_the_test_are_refused(tiny: Any, override: str, message: str
 
 def test_the_chosen_column_may_be_drawn_and_traced_where_a_stage_chooses(tiny: Any) -> None:
     check_test(tiny("stages=[train,choose,test]", "test.drawn=[chosen]", "dashboard.traces=[chosen,eq8]"), columns())
+
+
+def test_a_former_key_of_a_users_own_yaml_is_not_ignored(tiny: Any) -> None:
+    with pytest.raises(ValueError, match="calibrate is now choose: rename the key in your yaml"):
+        run_job(tiny("+calibrate.holdout=5"))

@@ -12,6 +12,14 @@ from renormal.lit.datamodule import SourceData
 from renormal.lit.module import AutoencoderModule
 from renormal.lit.stage import CHOOSE, INPAINT, SAMPLE, STAGES, TEST, TRAIN
 from renormal.projection import Checked, Descent, LatentSearch, known_mask
+from renormal.report.former_names import TO_TODAY
+
+
+def check_keys(config: DictConfig) -> None:
+    """No key of a user's own yaml has a former name, under which nothing reads it."""
+    for former, today in TO_TODAY.keys.items():
+        if OmegaConf.select(config, former) is not None:
+            raise ValueError(f"{former} is now {today}: rename the key in your yaml")
 
 
 def check_stages(config: DictConfig) -> None:
