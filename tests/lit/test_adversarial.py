@@ -198,7 +198,7 @@ def test_a_loss_that_is_not_a_number_ends_the_run() -> None:
     ("settings", "message"),
     [
         ({"max_steps": 10}, r"trainer.max_steps .*: give trainer.max_epochs$"),
-        ({"gradient_clip_val": 0.5}, r"^trainer.gradient_clip_val=0.5 cannot be applied: .* leave it null$"),
+        ({"gradient_clip_val": 0.5}, r"^trainer.gradient_clip_val=0.5 cannot be applied to players, .* leave it null$"),
         ({"accumulate_grad_batches": 2}, r"^trainer.accumulate_grad_batches cannot .*: give a larger batch_size$"),
         ({"precision": "bf16-true"}, r"trainer.precision=32-true, bf16-mixed or auto, got bf16-true$"),
     ],
