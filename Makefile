@@ -22,7 +22,7 @@ demo: install    ## drawn images, four autoencoders, 10 minutes: a table and a p
 	$(BIN)/renormal-report outputs/demo
 
 test: lint types ## lint, types and tests
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadscope
 
 lint: install    ## ruff: rules and format
 	$(BIN)/ruff check .

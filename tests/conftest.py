@@ -4,26 +4,50 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
+from xdist.scheduler import LoadScopeScheduling
 
 from preloaded import end_python
 from renormal.job.environment import make_sums_reproducible
 from renormal.run import CONF
 from several import SMALL
 
-LONGEST = ("tests/sweep/", "tests/job/test_processes", "tests/models/test_model_conf")
+TOGETHER = ("tests/sweep/test_slurm.py", "tests/job/test_processes.py", "tests/lit/test_several_ranks.py")
+LONGEST = (*TOGETHER, "tests/sweep/test_callback.py", "tests/job/test_processes_end.py", "tests/sweep/")
 
 Compose = Callable[..., DictConfig]
 make_sums_reproducible()  # before the first matrix product of the process
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Two test processes end at the same time if what is long comes first."""
-    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+    """Test processes end at the same time if what is long comes first."""
+
+    def place(item: pytest.Item) -> int:
+        return next((at for at, start in enumerate(LONGEST) if item.nodeid.startswith(start)), len(LONGEST))
+
+    items.sort(key=place)
+
+
+class Scheduling(LoadScopeScheduling):
+    """One test after the other to whoever is free; the files TOGETHER, whose tests share what takes long, as a whole.
+
+    Marks of --dist loadgroup would say the same, but pytest-xdist 3.8 loses them under pytest 9.2.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return file if file in TOGETHER else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    config.option.loadscopereorder = False  # the order above stays
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)

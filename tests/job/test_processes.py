@@ -18,7 +18,6 @@ from renormal.report.costs import costs
 from renormal.report.record import Record, read_record
 from several import TWO, as_ranks, command, config_of, ended, folder_of, free_port
 
-pytestmark = pytest.mark.xdist_group("two ranks")  # whose outcome is made once
 QUOTED = """name='it"s, two=2'"""  # Hydra's own quotes around a quote, a comma and an equals sign
 NAME = 'it"s, two=2'
 SPEED = {"seconds", "images_per_second", "image_steps_per_second"}

@@ -24,7 +24,6 @@ from renormal.projection import Descent, Gradient, Plateau, Threshold
 from renormal.scores import DSSIM, GradientScore, SquaredError, variational_loss
 from several import as_ranks
 
-pytestmark = pytest.mark.xdist_group("three ranks")  # whose outcome is made once
 DESCENTS = {
     "eq8_adam": Descent(max_steps=9, slots=4),
     "eq8": Descent(direction=Gradient(), max_steps=9, stop=Threshold(quantile=0.5)),

@@ -20,10 +20,9 @@ from waiting import HANGING, wait_until
 
 DAEMONS = ("slurmctld", "slurmd", "munged", "sbatch")
 MISSING = [name for name in DAEMONS if not shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")]
-pytestmark = [
-    pytest.mark.skipif(bool(MISSING), reason=f"apt-get install slurm-wlm munge: there is no {', '.join(MISSING)}"),
-    pytest.mark.xdist_group("slurm"),  # one cluster, used by one test at a time
-]
+pytestmark = pytest.mark.skipif(
+    bool(MISSING), reason=f"apt-get install slurm-wlm munge: there is no {', '.join(MISSING)}"
+)
 CLUSTER = Path(__file__).with_name("cluster.sh")
 SMALL = [
     *("data.train=6", "data.good=2", "data.defective=1", "data.epoch_images=8", "data.object_size=32"),
