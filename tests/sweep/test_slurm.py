@@ -126,7 +126,7 @@ def test_an_array_of_eight_jobs_ends_in_a_complete_table(tmp_path: Path, cluster
 def test_failed_and_killed_jobs_are_named_and_take_no_other_along(tmp_path: Path, cluster: dict[str, str]) -> None:
     """One diverges, one is killed from outside on a cluster without accounts; the third ends well."""
     where = "hydra.sweep.subdir=${model.optimizer.lr}/${model.name}/${data.category}/${seed}"
-    lengths = "trainer.max_epochs=400"
+    lengths = "trainer.max_epochs=200"
     sweep = Sweep(
         tmp_path, cluster, "model.optimizer.lr=1e30,1e-4,2e-4", where, lengths, "hydra.launcher.array_parallelism=2"
     )
