@@ -54,6 +54,7 @@ class Publisher(ThreadingHTTPServer):
     patience: int | None = None
     ranges = True
     status: int | None = None
+    kind = "application/octet-stream"
     asked: list[str | None]
 
     @property
@@ -82,6 +83,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(206 if start else 200)
         if start:
             self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        self.send_header("Content-Type", self.server.kind)
         self.send_header("Content-Length", str(len(content) - start))
         self.end_headers()
         self.wfile.write(content[start:][: self.server.patience])
@@ -165,6 +167,59 @@ def test_a_dead_link_ends_at_once_and_a_sick_server_after_five_attempts(
     assert len(publisher.asked) == asked
 
 
+INSTEAD = {
+    "page": (b"<!DOCTYPE html><html><body>This share has expired.</body></html>", "a web page"),
+    "page with a byte order mark": ("\ufeff\n<html>abgelaufen: Gültigkeit</html>".encode() * 40, "a web page"),
+    "message": (b'{"error": "the link has expired"}', r'a text \(\{"error": "the link has expired"\}\)'),
+    "line": (b"Forbidden\n", r"a text \(Forbidden\)"),
+    "empty": (b"", "an empty file"),
+}
+
+
+@pytest.mark.parametrize("kind", ["text/html", "application/octet-stream"])
+@pytest.mark.parametrize("case", INSTEAD)
+def test_what_is_no_archive_is_named_and_not_kept_and_a_corrected_link_works_at_once(
+    case: str, kind: str, tmp_path: Path, publisher: Publisher
+) -> None:
+    whole, (publisher.content, what) = publisher.content, INSTEAD[case]
+    publisher.kind = kind
+    settings = {"accept_licence": True, "sha256": sha256(whole)}
+    with pytest.raises(DataError, match=rf"mvtec\.tar\.xz: {what} arrived, not an archive: set data\.url to"):
+        download_mvtec(tmp_path, url=publisher.url, **settings)
+    assert list(tmp_path.iterdir()) == []
+    publisher.content = whole
+    download_mvtec(tmp_path, url=publisher.url + "?download=1", **settings)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cable", "license.txt"]
+
+
+@pytest.mark.parametrize("name", ["mvtec.tar.xz", "mvtec.tar.xz.part"])
+def test_a_page_that_an_earlier_version_kept_is_deleted(name: str, tmp_path: Path, publisher: Publisher) -> None:
+    (tmp_path / name).write_bytes(INSTEAD["page"][0])
+    download_mvtec(tmp_path, accept_licence=True, url=publisher.url, sha256=sha256(publisher.content))
+    assert (publisher.asked, (tmp_path / "cable").is_dir()) == ([None], True)
+
+
+def test_a_page_never_takes_the_place_of_a_part(tmp_path: Path, publisher: Publisher) -> None:
+    (tmp_path / "a.part").write_bytes(publisher.content[:100])
+    whole, publisher.content, publisher.ranges = publisher.content, INSTEAD["page"][0], False
+    with pytest.raises(DataError, match="a web page arrived"):
+        fetch(publisher.url, tmp_path / "a")
+    assert (tmp_path / "a.part").read_bytes() == whole[:100]
+
+
+def test_another_archive_is_asked_for_where_the_link_is_corrected(tmp_path: Path, publisher: Publisher) -> None:
+    """A whole archive with another SHA-256 is kept: it may be right. Under another link it is fetched anew."""
+    whole, publisher.content = publisher.content, archive({"other": b"x"})
+    settings = {"accept_licence": True, "sha256": sha256(whole)}
+    for _ in range(2):
+        with pytest.raises(DataError, match=r"delete it and run again, or set data\.sha256"):
+            download_mvtec(tmp_path, url=publisher.url, **settings)
+    publisher.content = whole
+    download_mvtec(tmp_path, url=publisher.url + "?corrected", **settings)
+    assert publisher.asked == [None, None]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cable", "license.txt"]
+
+
 def test_a_server_that_is_not_there_is_one_line_that_says_how_to_go_on(tmp_path: Path, publisher: Publisher) -> None:
     publisher.patience = 0
     with pytest.raises(DataError, match=r"connection lost \(0 of \d+ bytes arrived\); run the same command again"):
@@ -174,7 +229,7 @@ def test_a_server_that_is_not_there_is_one_line_that_says_how_to_go_on(tmp_path:
 def test_another_archive_than_the_published_one_is_not_unpacked(tmp_path: Path, publisher: Publisher) -> None:
     with pytest.raises(DataError, match=f"SHA-256 is {sha256(publisher.content)}, expected cf4313b.*delete it"):
         download_mvtec(tmp_path, accept_licence=True, url=publisher.url)
-    assert [path.name for path in tmp_path.iterdir()] == ["mvtec.tar.xz"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mvtec.tar.xz", "mvtec.tar.xz.url"]
 
 
 def test_the_configuration_shows_the_link_and_hash_that_the_code_uses() -> None:

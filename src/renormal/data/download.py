@@ -16,6 +16,7 @@ from http.client import HTTPException
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 from urllib.error import HTTPError
+from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 from tqdm import tqdm
@@ -38,6 +39,7 @@ PAUSE = 2.0  # seconds before the next attempt, ours
 TIMEOUT = 60.0  # seconds without a byte, ours
 MAX_MEMBERS = 50_000  # files and folders in the archive; MVTec AD has about 6 800, ours
 MAX_BYTES = 20 * 10**9  # unpacked; MVTec AD has about 5.3 GB, ours
+HEAD = 512  # bytes that show what a file is; a tar has its first header there
 DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EFBIG})
 
 
@@ -54,23 +56,33 @@ def download_mvtec(root: Path, *, accept_licence: bool, url: str = ARCHIVE_URL, 
         raise DataError(f"MVTec AD is licensed {LICENCE}: read {PAGE} and set data.accept_licence=true to fetch it")
     if not url.startswith(("http://", "https://")):
         raise DataError(f"data.url={url} must start with http:// or https://")
-    archive = root / (PurePosixPath(url).name or "archive.tar")
+    archive = root / (PurePosixPath(urlsplit(url).path).name or "archive.tar")
+    origin = archive.with_name(archive.name + ".url")  # of an archive that was fetched here
     try:
         root.mkdir(parents=True, exist_ok=True)
-        if not archive.exists():
+        discard_text(archive)
+        if not archive.exists() or (from_elsewhere(origin, url) and sha256_of(archive) != sha256.lower()):
             fetch(url, archive)
+            origin.write_text(url, encoding="utf-8")
         check(archive, sha256)
         unpack(archive, root)
         archive.unlink()
+        origin.unlink(missing_ok=True)
     except DataError:
         raise
     except OSError as error:
         raise DataError(f"{root}: cannot store MVTec AD there ({error}); choose another data.root=") from error
 
 
+def from_elsewhere(origin: Path, url: str) -> bool:
+    """Whether the archive was fetched from another link. One that the user put there has no file with a link."""
+    return origin.is_file() and origin.read_text(encoding="utf-8") != url
+
+
 def fetch(url: str, target: Path) -> None:
     """Fetch `url` to `target` through `<target>.part`; bytes that are there are not fetched again."""
     part = target.with_name(target.name + ".part")
+    discard_text(part)
     most, failures = _size(part), 0
     while failures < ATTEMPTS:
         try:
@@ -118,12 +130,51 @@ def _append(url: str, part: Path) -> Progress:
         start = have if resumed else 0
         length = response.headers.get("Content-Length")
         total = None if length is None else start + int(length)
+        first = response.read(CHUNK)
+        if not start and (what := not_an_archive(first, total)):
+            raise DataError(f"{url}: {what} arrived, not an archive: set data.url to the link on {PAGE}")
         bar = tqdm(desc=part.stem, total=total, initial=start, unit="B", unit_scale=True, disable=None)
         with part.open("ab" if resumed else "wb") as file, bar:
-            while chunk := response.read(CHUNK):
+            chunk = first
+            while chunk:
                 file.write(chunk)
                 bar.update(len(chunk))
+                chunk = response.read(CHUNK)
     return Progress(_size(part), total)
+
+
+def not_an_archive(first: bytes, total: int | None) -> str:
+    """What a server sent in place of an archive, from the first bytes; "" for anything that may be an archive.
+
+    total: bytes of the whole file. 0 bytes of a longer file are a broken connection.
+    """
+    if not first:
+        return "" if total else "an empty file"
+    head = first[:HEAD]
+    if not is_text(head):
+        return ""
+    start = head.decode(errors="replace").lstrip("\ufeff \t\r\n")
+    if start.startswith("<"):
+        return "a web page"
+    return f"a text ({' '.join(start.split())[:80]})"
+
+
+def is_text(head: bytes) -> bool:
+    """Whether bytes are UTF-8 without zeros. Every tar has zeros, and no header of a compressed file is UTF-8."""
+    try:
+        head.decode()
+    except UnicodeDecodeError as error:
+        return error.start > len(head) - 4 and b"\0" not in head  # the last character is cut
+    return b"\0" not in head
+
+
+def discard_text(path: Path) -> None:
+    """Delete a file that is empty or a text: a web page that an earlier version kept, not an archive."""
+    if path.is_file():
+        with path.open("rb") as file:
+            head = file.read(HEAD)
+        if is_text(head):
+            path.unlink()
 
 
 def _nothing_follows(error: HTTPError, part: Path) -> Progress:
@@ -138,16 +189,20 @@ def _nothing_follows(error: HTTPError, part: Path) -> Progress:
 
 def check(archive: Path, sha256: str) -> None:
     """Raise DataError unless the archive has this SHA-256."""
+    found = sha256_of(archive)
+    if found != sha256.lower():
+        mend = "delete it and run again, or set data.sha256 if you know that this archive is right"
+        raise DataError(f"{archive}: SHA-256 is {found}, expected {sha256.lower()}; {mend}")
+
+
+def sha256_of(archive: Path) -> str:
     digest = hashlib.sha256()
     bar = tqdm(desc="checking", total=_size(archive), unit="B", unit_scale=True, disable=None, leave=False)
     with archive.open("rb") as file, bar:
         while chunk := file.read(CHUNK):
             digest.update(chunk)
             bar.update(len(chunk))
-    found = digest.hexdigest()
-    if found != sha256.lower():
-        mend = "delete it and run again, or set data.sha256 if you know that this archive is right"
-        raise DataError(f"{archive}: SHA-256 is {found}, expected {sha256.lower()}; {mend}")
+    return digest.hexdigest()
 
 
 def unpack(archive: Path, target: Path, *, max_bytes: int = MAX_BYTES) -> None:
