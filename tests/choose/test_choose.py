@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hydra.errors import InstantiationException
 
+from renormal.choose.choose import Choose
 from renormal.choose.measure import PlantedTest
+from renormal.job.build import build_columns
 from renormal.job.job import run_job
+from renormal.lit.stage import Found, Work
 from renormal.report.record import Record, read_record
 
 FEW = [
@@ -87,6 +91,21 @@ def test_an_interrupted_job_does_not_choose_again(tiny: Any, tmp_path: Path, mon
     asked.clear()
     run_job(tiny(*FEW, "choose.defects=5", "rerun=true"))
     assert asked, "other weights may have another answer"
+
+
+def test_a_rank_takes_the_choice_that_the_first_one_has_found(
+    tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file system may show a file to one node and not yet to another, which would measure and wait for the others."""
+    config = tiny(*FEW)
+    run_job(config)
+    _, found = left(tmp_path / "run")
+    (tmp_path / "run" / "choice.json").unlink()
+    monkeypatch.setattr(PlantedTest, "measure", lambda *given: pytest.fail("measured"))
+    stage = Choose(config, build_columns(config), lambda fingerprint: {"held_out": True})
+    strategy = SimpleNamespace(broadcast=lambda own: own or found)
+    rank = SimpleNamespace(is_global_zero=False, strategy=strategy)
+    assert stage.run(Work(rank, None, None, "x"), Found()).choice == found  # type: ignore[arg-type]
 
 
 def test_without_an_axis_of_stops_each_projection_keeps_its_own(tiny: Any, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from renormal.contracts import CHOSEN, Batch, Score
 from renormal.files import shown, write_whole
 from renormal.functional.tiles import cut
 from renormal.lit.columns import Columns
+from renormal.lit.gathering import first_rank_decides
 from renormal.lit.scoring import Scoring
 from renormal.lit.stage import CHOOSE, Column, Found, Stage, Work, frozen
 from renormal.lit.state_report import report_stage
@@ -54,11 +55,13 @@ class Choose(Stage):
         self.axes = flat(config.choose.axes)
 
     def run(self, work: Work, found: Found) -> Found:
-        """Every rank measures the same, and the first one writes."""
-        trainer, facts = work.trainer, self.facts(work.fingerprint)
-        finished = {} if self.rerun else _finished(self.folder / FILE, facts)
-        content: dict[str, Any] = trainer.strategy.broadcast(finished or facts | self._chosen(work))
-        if trainer.is_global_zero:
+        """The first rank reads an earlier choice. Without one, every rank measures, and the first one writes."""
+        facts = self.facts(work.fingerprint)
+        find = partial(_finished, self.folder / FILE, facts)
+        content = None if self.rerun else first_rank_decides(work.trainer, find)
+        if content is None:
+            content = work.trainer.strategy.broadcast(facts | self._chosen(work))
+        if work.trainer.is_global_zero:
             write_whole(self.folder / FILE, json.dumps(content, indent=1, ensure_ascii=False))
         choice, before = (Choice(**content[key]) for key in ("chosen", "reference"))
         name, (after, was) = self.config.metric, (one.metrics[self.config.metric] for one in (choice, before))

@@ -23,11 +23,12 @@ from renormal.job.checks import check_columns, check_keys, check_stages
 from renormal.job.environment import filter_messages, make_sums_reproducible, precision_of, reuse_freed_memory
 from renormal.job.fingerprints import fingerprints, has_record, source_of
 from renormal.job.loggers import logging_to
-from renormal.job.processes import first_rank_decides, other_ranks, process_count
+from renormal.job.processes import other_ranks, process_count
 from renormal.job.rank import started_elsewhere
 from renormal.job.recording import headline, record_of
 from renormal.job.stages import Watchers, build_stages
 from renormal.lit.damage_sheet import DamageSheet
+from renormal.lit.gathering import first_rank_decides
 from renormal.lit.progress import Progress
 from renormal.lit.samples import write_samples
 from renormal.lit.stage import TRAIN, Work

@@ -17,23 +17,18 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 
 from renormal.job.rank import LOCAL_RANK, started_elsewhere
 from renormal.report.record import portable
 
-if TYPE_CHECKING:
-    from lightning import Trainer
-
 COMMAND = (sys.executable, "-P", "-m", "renormal.job.other_rank")  # P: no modules of the working directory
 NOTICE = 5.0  # seconds between the end of a connection and that of the process at its other end, ours
 PATIENCE = 30.0  # seconds that rank 0 has to end by itself once another has failed, ours: a GPU may wait for ever
-T = TypeVar("T")
 NAME = "renormal: "  # begins the line in which a process says why it ended
 
 
@@ -89,13 +84,6 @@ class OtherRank:
         assert self.process.stdin is not None
         self.process.stdin.close()
         self.output.close()
-
-
-def first_rank_decides(trainer: Trainer, answer: Callable[[], T]) -> T:
-    """Rank 0's answer, on every rank: of two ranks that read one folder, one may read it before a change, one after."""
-    own = answer() if trainer.is_global_zero else None
-    whole: T = trainer.strategy.broadcast(own)  # type: ignore[assignment]
-    return whole
 
 
 @contextmanager

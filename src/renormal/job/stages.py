@@ -19,9 +19,9 @@ from renormal.data import Source
 from renormal.job.checkpoints import load_others, resume_from
 from renormal.job.environment import precision_of
 from renormal.job.fingerprints import chosen, digest, fingerprints, same_weights
-from renormal.job.processes import first_rank_decides
 from renormal.lit.columns import Columns
 from renormal.lit.drawing import Drawing
+from renormal.lit.gathering import first_rank_decides
 from renormal.lit.inpaint import Inpaint
 from renormal.lit.progress import Progress
 from renormal.lit.projection_callback import ProjectionCallback

@@ -1,14 +1,23 @@
-"""Gather the parts of a result from all ranks."""
+"""What ranks exchange: parts of a result, sums, and the answer of the first one."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeVar
 
+import lightning as L
 import torch
 import torch.distributed
 from torch import Tensor
 
 T = TypeVar("T")
+
+
+def first_rank_decides(trainer: L.Trainer, answer: Callable[[], T]) -> T:
+    """Rank 0's answer, on every rank: of two ranks that read one folder, one may read it before a change, one after."""
+    own = answer() if trainer.is_global_zero else None
+    whole: T = trainer.strategy.broadcast(own)  # type: ignore[assignment]
+    return whole
 
 
 def gathered(part: T) -> list[T]:

@@ -8,7 +8,11 @@ import lightning as L
 
 
 class StateReport(L.Callback):
-    """Calls `report(stage, epochs finished)` on the first rank: when training or test begins, and after each epoch."""
+    """Calls `report(stage, epochs finished)` on the first rank: when training, test or an epoch begins, and at the end.
+
+    The checkpoint of an epoch is written at its end, after the hooks of other callbacks: reported there, an epoch might
+    be missing in the checkpoint of a killed job.
+    """
 
     def __init__(self, report: Callable[[str, int], None]) -> None:
         self.report = report
@@ -16,8 +20,11 @@ class StateReport(L.Callback):
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._report(trainer, "train", trainer.current_epoch)
 
-    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self._report(trainer, "train", trainer.current_epoch + 1)
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._report(trainer, "train", trainer.current_epoch)
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._report(trainer, "train", trainer.current_epoch)
 
     def on_test_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._report(trainer, "test", trainer.current_epoch)
