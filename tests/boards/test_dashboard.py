@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from offline_run import only_run
+from renormal.boards.board import TensorBoardBoard
 from renormal.job.job import run_job
 from renormal.report.record import read_record
 
@@ -126,6 +127,52 @@ def test_tensorboard_shows_the_same(tiny: Any) -> None:
     assert tags["tensors"] == ["test/samples/text_summary"]
     lines = (Path(config.folder) / "log" / "version_0" / "metrics.csv").read_text().splitlines()
     assert "test/eq8/pixel_auroc" in lines[0]
+
+
+def test_wandb_keeps_every_panel_and_every_row_beyond_its_caps(
+    tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """wandb drops what lies beyond its caps, 108 images and 10 000 rows; both are made small here."""
+    import wandb
+
+    monkeypatch.setattr(wandb.Image, "MAX_ITEMS", 2)
+    monkeypatch.setattr(wandb.Table, "MAX_ROWS", 2)
+    config = tiny("logger=wandb", "test.panels=20", f"data.root={tmp_path / 'drawn'}", "data.good=4")
+    run_job(config)
+    run, rows = only_run(Path(config.folder)), rows_of(Path(config.folder))
+    assert len(rows) > 4
+    parts = ["", "_2", "_3", "_4"][: -(-len(rows) // 2)]
+    names = [name for part in parts for (names,) in [run.values(f"test/eq8/panels{part}.filenames")] for name in names]
+    assert len({*names}) == len(rows)
+    assert all((run.folder / "files" / name).is_file() for name in names)
+    shown = [row[0] for part in parts for row in run.table(f"test/samples{part}")["data"]]
+    assert shown == [row["path"] for row in rows]
+
+
+def test_tensorboard_shows_every_panel_and_every_picture_of_the_training(tiny: Any, tmp_path: Path) -> None:
+    """It shows ten pictures of a series, of more a draw (images_plugin._DEFAULT_DOWNSAMPLING)."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    drawn = [f"data.root={tmp_path / 'drawn'}", "data.good=12"]
+    config = tiny("logger=tensorboard", "test.panels=20", *drawn, "trainer.max_epochs=12", "dashboard.every=1")
+    run_job(config)
+    events = EventAccumulator(str(Path(config.folder) / "tensorboard"), {"images": 10})
+    events.Reload()
+    shown = [event.step for tag in ("", "_2") for event in events.Images(f"train/reconstructions{tag}")]
+    assert shown == list(range(12))
+    shown = [event.step for tag in ("", "_2") for event in events.Images(f"test/eq8/panels{tag}")]
+    assert shown == list(range(len(rows_of(Path(config.folder)))))
+
+
+def test_a_curve_that_tensorboard_draws_in_part_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level("INFO", "renormal")
+    board = TensorBoardBoard(tmp_path)
+    monkeypatch.setattr("renormal.boards.board.POINTS", 3)
+    board.show_curves({"long": [1.0, 2, 3, 4], "short": [1.0]})
+    board.finalize("finished")
+    assert "TensorBoard draws 3 of the 4 points of a curve" in caplog.text
 
 
 def test_a_csv_alone_costs_no_second_descent_and_no_picture(tiny: Any, monkeypatch: Any) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import lightning as L
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,7 +13,7 @@ from renormal.boards.results import Panel, aurocs, numbers, overlays, pictures, 
 from renormal.functional.bins import fine_bins
 from renormal.lit.datamodule import SourceData
 from renormal.lit.module import AutoencoderModule
-from renormal.lit.panels import Pixels, pixels
+from renormal.lit.panels import Pixels, grid
 from renormal.lit.projection_callback import ProjectionCallback
 from renormal.lit.stage import callbacks_of, work_of
 from renormal.metrics import METRICS
@@ -51,8 +50,10 @@ class Dashboard(L.Callback):
         due = epoch % self.every == 0 or epoch + 1 == trainer.max_epochs
         if due and self.images and (boards := list(_boards(trainer))):
             picture = _reconstructions(work.data, work.module, self.images)
+            number = -(-epoch // self.every)  # rounded up: the last epoch may be an extra one
+            caption = f"x, f(x): epoch {epoch + 1}"
             for board in boards:
-                board.show_image("train/reconstructions", picture, step=epoch, caption=f"x, f(x): epoch {epoch + 1}")
+                board.show_image("train/reconstructions", picture, number=number, step=epoch, caption=caption)
 
     def on_test_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self.panels = [] if any(_boards(trainer)) else None
@@ -102,7 +103,7 @@ def _reconstructions(data: SourceData, module: AutoencoderModule, count: int) ->
     module.model.eval()  # batch norms would count these images
     pair = (x, module.model(x))
     module.model.train(mode)
-    return np.concatenate([np.concatenate([pixels(image) for image in row], axis=1) for row in pair])
+    return grid(pair)
 
 
 def _best(name: str) -> Best:

@@ -72,8 +72,6 @@ def followed(data: SourceData, samples: int, stride: int) -> Images:
     chosen = first_of_each_defect(data.test.defects, data.test.paths, samples)
     rows = [data.test.paths.index(path) for path in chosen]
     images, regions = data.test.images[rows].float() / 255, data.test.regions[rows]
-    if data.size == data.patch_size:
-        return images
     tiles = cut(images, data.patch_size, stride)
     best = tile_with_most_defect(cut(regions, data.patch_size, stride), len(rows))
     return tiles.view(len(rows), -1, *tiles.shape[1:])[torch.arange(len(rows)), best]  # (B·T, …) → (B, …)

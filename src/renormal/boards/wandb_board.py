@@ -13,7 +13,7 @@ from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from renormal.boards import wandb_run
-from renormal.boards.board import Best, Board, Overlay
+from renormal.boards.board import Best, Board, Overlay, in_parts
 from renormal.lit.panels import Pixels
 from renormal.lit.samples import Row, columns_of
 
@@ -69,21 +69,25 @@ class WandbBoard(WandbLogger, Board):
             axis = {"step_metric": "epoch"} if name.startswith("train/") else {}
             self.experiment.define_metric(name, summary=best, **axis)
 
-    def show_image(self, name: str, image: Pixels, *, step: int, caption: str) -> None:
+    def show_image(self, name: str, image: Pixels, *, number: int, step: int, caption: str) -> None:
         import wandb
 
         self.experiment.log({name: [wandb.Image(image, caption=caption)], "epoch": step})
 
     def show_overlays(self, name: str, overlays: Sequence[Overlay]) -> None:
-        self.log_image(
-            name,
-            [overlay.image for overlay in overlays],
-            caption=[overlay.caption for overlay in overlays],
-            masks=[
-                {key: {"mask_data": getattr(overlay, key), "class_labels": labels} for key, labels in CLASSES.items()}
-                for overlay in overlays
-            ],
-        )
+        """In parts of as many images as wandb keeps of one call."""
+        import wandb
+
+        for part, shown in in_parts(name, overlays, wandb.Image.MAX_ITEMS):
+            self.log_image(
+                part,
+                [overlay.image for overlay in shown],
+                caption=[overlay.caption for overlay in shown],
+                masks=[
+                    {key: {"mask_data": getattr(one, key), "class_labels": labels} for key, labels in CLASSES.items()}
+                    for one in shown
+                ],
+            )
 
     def show_histogram(self, name: str, values: Sequence[float]) -> None:
         import wandb
@@ -93,16 +97,19 @@ class WandbBoard(WandbLogger, Board):
         self.experiment.log({name: wandb.Histogram(np_histogram=counts)})
 
     def show_rows(self, name: str, rows: Sequence[Row], pictures: Mapping[str, Mapping[str, Path]]) -> None:
+        """As `Board.show_rows`, in parts of as many rows as wandb keeps of a table."""
         import wandb
 
         columns, data = columns_of(rows), []
         for row in rows:
             found = [files.get(str(row["path"])) for files in pictures.values()]
             data.append([*(row[column] for column in columns), *map(self._picture_cell, found)])
-        table = wandb.Table(columns=[*columns, *pictures], data=data, allow_mixed_types=True)
-        if not self.pictures_in_rows:
-            wandb_run.keep_in_run(table, self.experiment, name)
-        self.experiment.log({name: table})
+        most = wandb.Table.MAX_ARTIFACT_ROWS if self.pictures_in_rows else wandb.Table.MAX_ROWS
+        for part, lines in in_parts(name, data, most):
+            table = wandb.Table(columns=[*columns, *pictures], data=lines, allow_mixed_types=True)
+            if not self.pictures_in_rows:
+                wandb_run.keep_in_run(table, self.experiment, part)
+            self.experiment.log({part: table})
 
     def _picture_cell(self, picture: Path | None) -> Any:
         import wandb
