@@ -1,4 +1,4 @@
-"""SSIM: equal to scikit-image and kornia; the blur and its gradient equal to a dense matrix."""
+"""SSIM: equal to scikit-image and kornia; relatively equal to float64 for any change; the blur equal to a matrix."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from kornia.metrics import ssim as kornia_ssim
 from skimage.metrics import structural_similarity
 from torch import Tensor
 
-from renormal.functional.ssim import blur, dssim_map, gaussian_matrix, ssim_map
+from renormal.functional.dssim_loss import dssim_sum
+from renormal.functional.ssim import C1, C2, blur, dssim_map, gaussian_matrix, ssim_map
+from small_changes import CHANGES, KINDS, changed, dssim_in_float64, ranking_agreement
 
 ROUNDING = 2e-4  # of moments in float32 (1e-7) against c₂ = 9e-4
 
@@ -48,9 +50,38 @@ def test_equal_to_scikit_image_inside_and_to_kornia_everywhere(window: int, sigm
         assert (ours - kornia_ssim(x, y, window)).abs().max() < ROUNDING
 
 
+def test_the_float64_reference_is_the_published_formula() -> None:
+    x, y = (image.double() for image in pair(1))
+    windows = [gaussian_matrix(length, 11, 1.5).double() for length in x.shape[-2:]]
+    rows, columns = (window / window.sum(dim=1, keepdim=True) for window in windows)
+    mx, my, xx, yy, xy = (rows @ image @ columns.T for image in (x, y, x * x, y * y, x * y))
+    published = (2 * mx * my + C1) * (2 * (xy - mx * my) + C2)
+    published /= (mx**2 + my**2 + C1) * (xx - mx**2 + yy - my**2 + C2)
+    assert ((1 - published) / 2 - dssim_in_float64(x, y)).abs().max() < 1e-12
+
+
+@pytest.mark.parametrize("size", CHANGES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_relatively_equal_to_float64_and_of_the_same_ranking_for_any_change(kind: str, size: float) -> None:
+    """E[x²] − E[x]² in float32 leaves 1e-4: more than the DSSIM of a change of 1e-2 on a flat image."""
+    x, y = changed(kind, size)
+    ours, exact = dssim_map(x, y).double(), dssim_in_float64(x, y)
+    seen = exact > 1e-9 * exact.max()
+    assert ((ours - exact).abs() / exact)[seen].max() < 2e-3
+    assert ranking_agreement(ours, exact) > 0.9999
+    assert dssim_sum(x, y).item() == pytest.approx(exact.sum().item(), rel=1e-4)
+    assert ours.min() >= 0
+
+
+def test_libraries_lose_the_ranking_of_small_changes() -> None:
+    """Why this is our own code: if a release of kornia holds the ranking, it may take its place."""
+    x, y = changed("flat", 1e-4)
+    assert ranking_agreement((1 - kornia_ssim(x, y, 11)).double(), dssim_in_float64(x, y)) < 0.5
+
+
 def test_an_image_is_like_itself_and_unlike_its_negative() -> None:
     x, _ = pair(1)
-    assert (ssim_map(x, x) - 1).abs().max() < 1e-6
+    assert (dssim_map(x, x) == 0).all()
     checks = (torch.arange(32)[:, None] + torch.arange(32)) % 2 * torch.ones(1, 1, 32, 32)
     assert (dssim_map(checks, 1 - checks) - 1).abs().max() < 2e-3  # SSIM = −1 but for c₂
 
@@ -58,7 +89,7 @@ def test_an_image_is_like_itself_and_unlike_its_negative() -> None:
 def test_of_two_constants_only_luminance_is_left() -> None:
     x, y = torch.full((1, 1, 16, 16), 0.2), torch.full((1, 1, 16, 16), 0.6)
     expected = (2 * 0.2 * 0.6 + 1e-4) / (0.2**2 + 0.6**2 + 1e-4)
-    assert (ssim_map(x, y) - expected).abs().max() < 1e-4  # c₂ is 9e-4: rounding of the moments shows
+    assert (ssim_map(x, y) - expected).abs().max() < 5e-5  # c₂ is 9e-4: rounding of E[d²] − μd² shows
 
 
 @pytest.mark.parametrize(("height", "width", "window"), [(20, 33, 11), (70, 6, 11), (128, 40, 7)])
@@ -96,8 +127,8 @@ def test_gradient_equals_finite_differences() -> None:
 def test_autocast_does_not_reach_it() -> None:
     x, y = pair()
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert torch.equal(ssim_map(x, y), ssim_map(x, y).float())
         inside = ssim_map(x, y)
+    assert inside.dtype == torch.float32
     assert torch.equal(inside, ssim_map(x, y))
 
 

@@ -90,6 +90,9 @@ BUGS = {
     "α stays": with_bug(("kept, α / 2", "kept, α")),
     "nothing is refused": with_bug(("descent.safeguard and", "False and")),
     "a refused update is remembered": with_bug(("if not refused:", "if True:")),
+    "a refused update is evidence": with_bug(
+        ("        else:\n            arrived, history", "        if True:\n            arrived, history")
+    ),
     "no clamp": with_bug(("if descent.clamp is None", "if True")),
     "one clock for refused and accepted": with_bug(("accepted += 1", "accepted = t + 1")),
     "a NaN is out of steps": with_bug(("if terms.total.isfinite() else Stopped.NOT_FINITE", "")),

@@ -118,6 +118,14 @@ def the_safeguard_holds(project: Project, descent: Descent) -> None:
     assert (energies[-1] < energies[0]).all()
 
 
+def a_refused_update_is_no_evidence(project: Project, descent: Descent) -> None:
+    """With an α far too large every update is refused at first: the stop waits until α fits, and no sample is left."""
+    model, x0 = Net(), images()
+    result = project(model, x0, descent)
+    assert (result.terms.total < 0.9 * result.energy_start).all()
+    assert (result.stopped == Stopped.ARRIVED).all()
+
+
 def a_nan_stays_in_its_sample(project: Project, descent: Descent) -> None:
     x0 = images()
     x0[5, 0, 0, 0] = 0.95
@@ -190,6 +198,15 @@ def test_safeguard_keeps_the_image_where_every_step_is_worse() -> None:
     assert result.steps.tolist() == [5] * 11
 
 
+LEAPING = replace(
+    SMALL, safeguard=True, step_size=1e4, clamp=None, max_steps=300, stop=Plateau(tolerance=1e-2, patience=3)
+)
+
+
+def test_a_refused_update_is_no_evidence_of_convergence() -> None:
+    a_refused_update_is_no_evidence(real, LEAPING)
+
+
 EQ5, EQ8, EQ8_ADAM = (PLAIN[name] for name in ("eq5", "eq8", "eq8_adam"))
 PLANTED = {
     "mean energy": (independence, replace(EQ8, energy=MeanEnergy())),
@@ -205,6 +222,7 @@ PLANTED = {
 PLANTED_IN_THE_LOOP = {
     "uphill": (the_energy_never_rises, SMALL),
     "no omega": (outside_omega_nothing_moves, FILLING),
+    "a refused update is evidence": (a_refused_update_is_no_evidence, LEAPING),
     "terms of the step before": (terms_belong_to_x, EQ8),
     "one step at least": (below_the_threshold_nothing_happens, EQ8),
     "backward": (the_model_is_left_alone, EQ8),

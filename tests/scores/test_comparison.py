@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from renormal.contracts import Score
 from renormal.scores import DSSIM, Smooth, SquaredError
+from small_changes import changed, dssim_in_float64, ranking_agreement
 
 MODEL = nn.Identity()  # these scores do not use it
 SCORES = [DSSIM(), DSSIM(grey=True), DSSIM(window=7, sigma=1.0), SquaredError(), DSSIM(smooth=Smooth(mean=3))]
@@ -63,6 +64,16 @@ def test_dssim_equals_scikit_image(grey: bool) -> None:
     )
     expected = ((1 - similarity) / 2).mean(axis=2)
     assert np.abs(ours - expected)[6:-6, 6:-6].max() < 2e-4
+
+
+@pytest.mark.parametrize("smooth", [Smooth(), Smooth(mean=9), Smooth(gaussian=2.0)])
+@pytest.mark.parametrize("size", [1e-3, 1e-6])
+def test_no_smoothing_and_no_luminance_brings_rounding_back(size: float, smooth: Smooth) -> None:
+    x, y = changed("flat", size)
+    exact = smooth(dssim_in_float64(x, y)[:, 0]).double()
+    assert ranking_agreement(DSSIM(smooth=smooth)(MODEL, x, y), exact) > 0.9999
+    colour = [image.expand(-1, 3, -1, -1) for image in (x, y)]
+    assert ranking_agreement(DSSIM(smooth=smooth, grey=True)(MODEL, *colour), exact) > 0.999
 
 
 def test_squared_error_by_hand() -> None:

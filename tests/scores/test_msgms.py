@@ -9,7 +9,8 @@ from scipy.ndimage import map_coordinates, prewitt
 from torch import Tensor, nn
 
 from renormal.scores import MSGMS, Smooth
-from renormal.scores.msgms import CONSTANT, gradient_similarity
+from renormal.scores.msgms import CONSTANT, gradient_dissimilarity
+from small_changes import CHANGES, KINDS, changed, ranking_agreement
 
 MODEL = nn.Identity()  # the score does not use it
 
@@ -58,10 +59,24 @@ def test_the_constant_is_that_of_the_authors_for_images_up_to_1() -> None:
 
 
 def test_a_ramp_against_a_flat_image_by_hand() -> None:
-    """A ramp that rises by 0.05 a pixel has g = 0.1: its similarity to none is c / (0.01 + c)."""
+    """A ramp that rises by 0.05 a pixel has g = 0.1: it differs from none by 0.01 / (0.01 + c)."""
     ramp = (0.05 * torch.arange(16.0)).expand(1, 1, 16, 16)
-    similarity = gradient_similarity(ramp, torch.full_like(ramp, 0.5))
-    assert similarity[..., 1:-1].flatten().tolist() == pytest.approx([CONSTANT / (0.01 + CONSTANT)] * 16 * 14, rel=1e-4)
+    unlike = gradient_dissimilarity(ramp, torch.full_like(ramp, 0.5) - ramp)
+    assert unlike[..., 1:-1].flatten().tolist() == pytest.approx([0.01 / (0.01 + CONSTANT)] * 16 * 14, rel=1e-4)
+
+
+@pytest.mark.parametrize("size", CHANGES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_small_changes_keep_their_ranking_and_their_size(kind: str, size: float) -> None:
+    """1 − (2pq + c) / (p² + q² + c) in float32 rounds to 1e-7, more than most pixels differ by after a descent."""
+    x, y = changed(kind, size)
+    exact = gradient_dissimilarity(x.double(), y.double() - x.double())
+    by_lengths = [np.array(magnitude(image[0, 0].double().numpy())) for image in (x, y)]
+    published = 1 - (2 * by_lengths[0] * by_lengths[1] + CONSTANT) / (sum(g**2 for g in by_lengths) + CONSTANT)
+    assert np.abs(exact[0, 0].numpy() - published).max() < 1e-14
+    ours = gradient_dissimilarity(x, y - x).double()
+    assert ranking_agreement(ours, exact) > 0.999
+    assert (ours - exact).norm() / exact.norm() < 1e-4
 
 
 def test_brightness_is_not_seen_and_an_edge_is() -> None:

@@ -13,7 +13,7 @@ from torch.autograd.function import once_differentiable
 
 from renormal.contracts import Images, PerSample
 from renormal.functional.norms import float32, scaled
-from renormal.functional.ssim import SIGMA, WINDOW, Bands, bands, both_sides, check_shapes, factors
+from renormal.functional.ssim import SIGMA, WINDOW, Bands, bands, both_sides, check_shapes, dissimilarity, terms
 
 
 @float32
@@ -42,9 +42,7 @@ class _DSSIMSum(torch.autograd.Function):
             total, slopes = _value_and_slopes(a, b, rows, columns, any(wanted))
             totals.append(total)
             if slopes is not None:
-                for gradient, own, other, slope in zip(gradients, (a, b), (b, a), slopes[:2], strict=True):
-                    if gradient is not None:
-                        gradient[part] = slope.addcmul(slopes[2], own, value=2).addcmul_(slopes[3], other)
+                _carry_back(gradients, part, a, b, slopes)
         ctx.save_for_backward(*gradients)
         return torch.cat(totals)
 
@@ -54,28 +52,35 @@ class _DSSIMSum(torch.autograd.Function):
         return *scaled(ctx.saved_tensors, upstream), None, None, None
 
 
+def _carry_back(gradients: list[Tensor | None], part: slice, x: Tensor, y: Tensor, slopes: Tensor) -> None:
+    """From the derivatives in μx, μd, E[d²] and E[x² + y²], carried back through the window, to those in x and y."""
+    by_mean_x, by_mean_d, by_d_squares, by_squares = slopes.unbind()
+    by_d = by_mean_d.addcmul_(by_d_squares, y - x, value=2)
+    if (gradient := gradients[0]) is not None:
+        gradient[part] = by_mean_x.sub_(by_d).addcmul_(by_squares, x, value=2)
+    if (gradient := gradients[1]) is not None:
+        gradient[part] = by_d.addcmul_(by_squares, y, value=2)
+
+
 def _value_and_slopes(
     x: Tensor, y: Tensor, rows: Bands, columns: Bands, differentiate: bool
 ) -> tuple[Tensor, Tensor | None]:
-    """Σ (1 − AB) / 2 and its derivative in μx, μy, E[x² + y²] and E[xy], carried back through the window.
-
-    A = n₁ / d₁ = (2μxμy + c₁) / (μx² + μy² + c₁) and B = n₂ / d₂ = (2σxy + c₂) / (σx² + σy² + c₂).
-    """
-    moments = torch.stack((x, y, (x * x).addcmul_(y, y), x * y))
-    mean_x, mean_y, squares, product = both_sides(moments, rows[0], columns[0]).unbind()
-    a, b, d1, d2 = factors(mean_x * mean_y, (mean_x * mean_x).addcmul_(mean_y, mean_y), squares, product)
-    ssim = a * b
-    total = (1 - ssim).sum(dim=(1, 2, 3)) / 2
+    """Σ T / 2, T = a + b − ab, and its derivative in μx, μd, E[d²] and E[x² + y²], carried back through the window."""
+    d = y - x
+    moments = torch.stack((x, d, d * d, (x * x).addcmul_(y, y)))
+    mean_x, mean_d, d_squares, squares = both_sides(moments, rows[0], columns[0]).unbind()
+    mean_y = mean_x + mean_d
+    a, b, d1, d2 = terms(mean_x, mean_y, mean_d, d_squares, squares)
+    total = dissimilarity(a, b).sum(dim=(1, 2, 3)) / 2
     if not differentiate:
         return total, None
-    slopes = torch.empty_like(moments)
-    inverse = d2.reciprocal_()
-    torch.mul(a, inverse, out=slopes[3]).neg_()  # ∂/∂E[xy] = −A / d₂
-    torch.mul(ssim, inverse, out=slopes[2]).mul_(0.5)  # ∂/∂E[x² + y²] = AB / 2d₂
-    ratio = b.div_(d1)
-    # ∂/∂μx = μy (A/d₂ − B/d₁) + μx (AB/d₁ − AB/d₂), and the same with x and y swapped
-    other = ratio.neg().sub_(slopes[3])
-    own = ratio.mul_(a).sub_(slopes[2], alpha=2)
-    torch.mul(other, mean_y, out=slopes[0]).addcmul_(own, mean_x)
-    torch.mul(other, mean_x, out=slopes[1]).addcmul_(own, mean_y)
+    slopes = moments  # read for the last time above
+    by_b = (1 - a).div_(d2)  # ∂T/∂σd² = (1 − a) / d₂
+    by_a = (1 - b).div_(d1)  # ∂T/∂μd² through a = (1 − b) / d₁
+    torch.mul(by_b, 0.5, out=slopes[2])
+    torch.mul(slopes[2], b, out=slopes[3]).neg_()  # ∂/∂E[x² + y²] = −b (1 − a) / 2d₂
+    # ∂/∂μx = (μx + μy) k and ∂/∂μd = μd (by_a − by_b) + μy k with k = b · by_b − a · by_a
+    k = a.mul_(by_a).neg_().addcmul_(b, by_b)
+    torch.mul(mean_x.add_(mean_y), k, out=slopes[0])
+    torch.mul(mean_y, k, out=slopes[1]).addcmul_(mean_d, by_a.sub_(by_b))
     return total, both_sides(slopes, rows[1], columns[1])

@@ -14,8 +14,8 @@ from renormal.functional.norms import float32, per_sample_sum
 @float32
 def nll(x: Tensor, mean: Tensor, log_std: Tensor | float = 0.0) -> PerSample:
     """Σ ½((x − μ) / σ)² + log σ + ½ log 2π: −log N(x; μ, σ²I), one σ for the whole image; (B,)."""
-    log_std = log_std if isinstance(log_std, Tensor) else x.new_tensor(log_std)
-    residual = (x.float() - mean.float()) * (-log_std).exp()
+    scale = (-log_std).exp() if isinstance(log_std, Tensor) else math.exp(-log_std)  # a GPU would wait for a new tensor
+    residual = (x.float() - mean.float()) * scale
     return per_sample_sum(0.5 * residual.square() + (log_std + 0.5 * math.log(2 * math.pi)))
 
 

@@ -12,6 +12,7 @@ from torch.autograd.function import once_differentiable
 
 from renormal.contracts import PerSample
 from renormal.functional.blocks import blocks, per_row
+from renormal.functional.precision import exact_float32
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -66,12 +67,12 @@ def scaled(gradients: Iterable[Tensor | None], upstream: PerSample) -> list[Tens
 
 
 def float32(function: Callable[P, R]) -> Callable[P, R]:
-    """Run `function` without autocast: in bfloat16, small differences of large moments have no correct digits."""
+    """Run `function` in float32: no autocast, no TF32, in which small differences have no correct digits."""
 
     @wraps(function)
     def outside(*args: P.args, **kwargs: P.kwargs) -> R:
         tensor = next(value for value in (*args, *kwargs.values()) if isinstance(value, Tensor))
-        with torch.autocast(tensor.device.type, enabled=False):
+        with torch.autocast(tensor.device.type, enabled=False), exact_float32():
             return function(*args, **kwargs)
 
     return outside

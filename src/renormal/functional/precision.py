@@ -1,9 +1,13 @@
-"""Which precision a device computes in natively."""
+"""Which precision a device computes in natively, and float32 without shortcuts."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
+from typing import Any
 
 import torch
 
@@ -19,3 +23,63 @@ def has_bfloat16(device: torch.device) -> bool:
     if device.type != "cpu" or not cpuinfo.is_file():
         return False
     return bool(FLAGS & set(cpuinfo.read_text().split()))
+
+
+@contextmanager
+def exact_float32() -> Iterator[None]:
+    """Inside, float32 products and convolutions compute in float32 on every device, not in TF32 or bfloat16.
+
+    torch's settings of this hold for the whole process, and torch lets cuDNN use TF32 from the start. They come back
+    when the last thread has left. In TF32, DSSIM of photographs leaves [0, 1].
+    """
+    with _lock:
+        if not _users:
+            _found.append(_forbid_shortcuts())
+        _users.append(None)
+    try:
+        yield
+    finally:
+        with _lock:
+            _users.pop()
+            if not _users:
+                _restore(*_found.pop())
+
+
+def shortcuts() -> list[str]:
+    """How float32 products and convolutions compute now: "ieee" or "none" where they are exact, "tf32" or "bf16"."""
+    return [part.fp32_precision for part in _parts()]
+
+
+_lock, _users, _found = Lock(), list[None](), list[tuple[str, bool | None, list[str]]]()
+
+
+def _parts() -> list[Any]:
+    """What has a setting of its own, from torch 2.9 on; before, the two flags of _forbid_shortcuts are all."""
+    backends: Any = torch.backends
+    ops = (backends.cuda, "matmul"), (backends.cudnn, "conv"), (backends.mkldnn, "matmul"), (backends.mkldnn, "conv")
+    parts = [getattr(backend, op, None) for backend, op in ops]
+    return [part for part in parts if hasattr(part, "fp32_precision")]
+
+
+def _forbid_shortcuts() -> tuple[str, bool | None, list[str]]:
+    """Set everything to float32 and return what was set before."""
+    matmul, parts = torch.get_float32_matmul_precision(), shortcuts()
+    try:
+        cudnn: bool | None = torch.backends.cudnn.allow_tf32
+        torch.backends.cudnn.allow_tf32 = False
+    except RuntimeError:  # somebody set only the new kind of settings, which `parts` holds
+        cudnn = None
+    torch.set_float32_matmul_precision("highest")
+    for part in _parts():
+        if part.fp32_precision not in ("ieee", "none"):
+            part.fp32_precision = "ieee"
+    return matmul, cudnn, parts
+
+
+def _restore(matmul: str, cudnn: bool | None, parts: list[str]) -> None:
+    torch.set_float32_matmul_precision(matmul)
+    if cudnn is not None:
+        torch.backends.cudnn.allow_tf32 = cudnn
+    for part, before in zip(_parts(), parts, strict=True):
+        if part.fp32_precision != before:
+            part.fp32_precision = before

@@ -17,6 +17,7 @@ from renormal.boards.dashboard import Dashboard
 from renormal.choose.choose import chosen_before
 from renormal.data import Source
 from renormal.files import RECORD, shown
+from renormal.functional.precision import exact_float32
 from renormal.job.build import build_columns, build_data, build_module, build_trainer
 from renormal.job.checkpoints import load
 from renormal.job.checks import check_columns, check_keys, check_stages
@@ -63,7 +64,7 @@ def run_job(config: DictConfig, *, line: int = 0, report: Report | None = None) 
     make_sums_reproducible()
     L.seed_everything(config.seed, workers=True, verbose=False)
     bar = Progress(f"{config.model.name}/{config.data.category}/{config.seed}", line=line, enabled=config.progress)
-    with other_ranks(config):
+    with other_ranks(config), exact_float32():
         perform(config, source, hashes, bar, [StateReport(report)] if report else [])
 
 

@@ -32,7 +32,7 @@ class Scoring:
         if x0.shape[-2:] == image.shape[-2:]:
             return end, scored(x0, end, size=self.size)
         height, width = image.shape[-2:]
-        pixels = blend(end, height, width, self.stride)
+        pixels = image.to(end.device) + blend(end - x0, height, width, self.stride)  # exact where no tile changed
         if self.average == "pixels":
             size = max(1, self.size * len(image) // len(x0))  # as many pixels as in the tiles' batches
             return pixels, scored(image.to(end.device), pixels, size=size)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from renormal.contracts import Autoencoder, EnergyTerms, Images, PerSample
+from renormal.functional.precision import exact_float32
 from renormal.projection.checks import check_search
 from renormal.projection.direction import Adam, Direction
 from renormal.projection.energy import Energy
@@ -97,7 +98,7 @@ def settle(descent: Descent, model: Autoencoder, images: Images) -> Settled:
 def reconstruction_losses(model: Autoencoder, images: Images, descent: Descent) -> PerSample:
     """L_r of normal images, in the precision and the batch size of the descent: T is a quantile of them."""
     settled = settle(descent, model, images)
-    with torch.no_grad(), computing(images.device, settled.precision):
+    with torch.no_grad(), computing(images.device, settled.precision), exact_float32():
         batches = torch.split(images, settled.slots)
         starts = ((starting_point(settled.energy, model, batch), batch) for batch in batches)
         return torch.cat([settled.energy(model, point, batch).reconstruction for point, batch in starts])

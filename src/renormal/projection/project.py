@@ -10,6 +10,7 @@ from torch import Tensor
 
 from renormal.contracts import Autoencoder, EnergyTerms, Images, Mask, Projection, Stopped
 from renormal.functional.blocks import blocks, per_row
+from renormal.functional.precision import exact_float32
 from renormal.projection.checks import check_fit, check_images
 from renormal.projection.descent import Descent, Settled, settle
 from renormal.projection.energy import Differentiable, Slope
@@ -43,7 +44,7 @@ def project(
     """
     check_images(x0, omega)
     check_fit(descent.energy, model, omega)
-    with torch.inference_mode(False):
+    with torch.inference_mode(False), exact_float32():
         x0, omega = x0.clone(), None if omega is None else omega.clone()
         settled = settle(descent, model, x0)
         width = min(settled.slots, len(x0))
@@ -120,6 +121,8 @@ def _accept(descent: Settled, slots: Slots, terms: EnergyTerms) -> Tensor | None
     slots.terms = terms if accepted is None else where(accepted, terms, slots.terms)
     slots.energy_start = torch.where(slots.steps == 0, slots.terms.total, slots.energy_start)
     arrived, stop_memory = descent.stop(slots.terms, slots.memory[1])
+    if accepted is not None:  # a refused update is no evidence that the energy has converged
+        arrived, stop_memory = arrived & accepted, where(accepted, stop_memory, slots.memory[1])
     slots.memory = (slots.memory[0], stop_memory)
     finite = slots.terms.total.isfinite()
     reason = torch.full_like(slots.stopped, Stopped.OUT_OF_STEPS)  # filled, since a graph copies no number of the host

@@ -36,7 +36,8 @@ def reference(model: Any, x0: Images, descent: Descent, *, omega: Mask | None = 
         refused = descent.safeguard and t > 0 and not terms.total <= kept[1].total
         if refused:  # back, to go half as far
             (x, terms), α = kept, α / 2
-        arrived, history = stop(terms, history)  # L_r(x) < T
+        else:
+            arrived, history = stop(terms, history)  # L_r(x) < T
         if arrived or t == descent.max_steps or not terms.total.isfinite():
             break
         if not refused:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 
 from renormal.contracts import Autoencoder, Images, Maps
-from renormal.functional.ssim import SIGMA, WINDOW, dssim_map
+from renormal.functional.ssim import SIGMA, WINDOW, dssim_of_change
 from renormal.scores.smoothing import Smooth
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
@@ -44,9 +44,10 @@ class DSSIM(Comparison):
             raise ValueError(f"score: window must be odd and > 1, sigma > 0, got {self.window} and {self.sigma}")
 
     def compare(self, x0: Images, projected: Images) -> Maps:
-        if self.grey:
-            x0, projected = luminance(x0), luminance(projected)
-        return dssim_map(x0, projected, self.window, self.sigma).mean(dim=1).clamp(0, 1)
+        x, d = x0.float(), projected.float() - x0.float()
+        if self.grey:  # of d, too: the luminances of two nearly equal images differ by their rounding
+            x, d = luminance(x), luminance(d)
+        return dssim_of_change(x, d, self.window, self.sigma).mean(dim=1).clamp(max=1)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -12,6 +13,7 @@ from renormal.scores.comparison import Comparison, luminance
 
 SCALES = 4  # the image and three halvings, Zavrtanik et al. 2021
 CONSTANT = 170 / 255**2  # c, 170 for 8-bit images in the authors' GMSD.m
+TINY = 1e-30  # of p + q, which is 0 in flat areas that did not change
 
 
 @dataclass(frozen=True)
@@ -38,31 +40,36 @@ class MSGMS(Comparison):
                 f"score.scales={self.scales} halves images of {height} × {width} {self.scales - 1} times: "
                 f"sides must be multiples of {step} from {2 * step} on"
             )
+        x, d = x0.float(), projected.float() - x0.float()
         if self.grey:
-            x0, projected = luminance(x0), luminance(projected)
-        return (1 - _similarity(x0, projected, self.scales, self.constant)).mean(dim=1).clamp(0, 1)
+            x, d = luminance(x), luminance(d)
+        return _dissimilarity(x, d, self.scales, self.constant).mean(dim=1)
 
 
-def _similarity(x: Images, y: Images, scales: int, constant: float) -> Tensor:
-    """(B, C, H, W), values in (0, 1]: the mean of all scales."""
-    x, y = x.float(), y.float()
-    side, total = x.shape[-2:], gradient_similarity(x, y, constant)
+def _dissimilarity(x: Images, d: Images, scales: int, constant: float) -> Tensor:
+    """1 − GMS of x and x + d, the mean of all scales; (B, C, H, W), values in [0, 1)."""
+    side, total = x.shape[-2:], gradient_dissimilarity(x, d, constant)
     for _ in range(scales - 1):
-        x, y = F.avg_pool2d(x, 2), F.avg_pool2d(y, 2)
-        total = total + F.interpolate(gradient_similarity(x, y, constant), size=side, mode="bilinear")
+        x, d = F.avg_pool2d(x, 2), F.avg_pool2d(d, 2)
+        total = total + F.interpolate(gradient_dissimilarity(x, d, constant), size=side, mode="bilinear")
     return total / scales
 
 
-def gradient_similarity(x: Images, y: Images, constant: float = CONSTANT) -> Tensor:
-    """(2 gₓ g_y + c) / (gₓ² + g_y² + c) of each pixel and channel."""
-    squares = _squared_gradient(x), _squared_gradient(y)
-    return (2 * (squares[0] * squares[1]).sqrt() + constant) / (squares[0] + squares[1] + constant)
+def gradient_dissimilarity(x: Images, d: Images, constant: float = CONSTANT) -> Tensor:
+    """1 − (2pq + c) / (p² + q² + c) = (p − q)² / (p² + q² + c), p = |∇x|, q = |∇(x + d)|; of each pixel and channel.
+
+    p − q = (p² − q²) / (p + q), with q² − p² = ∇d · (2∇x + ∇d): no difference of nearly equal numbers is left, so that
+    the map of an image that hardly changed is no rounding noise.
+    """
+    gradient, change = _gradient(x), _gradient(d)
+    p, q = (torch.hypot(*one) for one in (gradient, gradient + change))
+    rise = (change * (2 * gradient + change)).sum(dim=0) / (p + q).clamp(min=TINY)
+    return rise.square() / (p.square() + q.square() + constant)
 
 
-def _squared_gradient(x: Images) -> Tensor:
-    """g²: Prewitt's differences, each of three pixels' mean."""
+def _gradient(x: Images) -> Tensor:
+    """(2, B, C, H, W): Prewitt's differences along both sides, each of three pixels' mean."""
     padded = F.pad(x, (1, 1, 1, 1), mode="reflect")
     across = padded[..., :-2, :] + padded[..., 1:-1, :] + padded[..., 2:, :]
     down = padded[..., :-2] + padded[..., 1:-1] + padded[..., 2:]
-    horizontal, vertical = across[..., 2:] - across[..., :-2], down[..., 2:, :] - down[..., :-2, :]
-    return (horizontal.square() + vertical.square()) / 9
+    return torch.stack((across[..., 2:] - across[..., :-2], down[..., 2:, :] - down[..., :-2, :])) / 3
