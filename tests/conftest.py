@@ -2,26 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-import torch
-from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig, OmegaConf
 from xdist.scheduler import LoadScopeScheduling
 
-from preloaded import end_python
-from renormal.job.environment import make_sums_reproducible
-from renormal.run import CONF
-from several import SMALL
+from preloaded import end_python, in_workers, python, real_executable
+from small import DRAWN, SMALL
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 TOGETHER = ("tests/sweep/test_slurm.py", "tests/job/test_processes.py", "tests/lit/test_several_ranks.py")
 LONGEST = (*TOGETHER, "tests/sweep/test_callback.py", "tests/job/test_processes_end.py", "tests/sweep/")
 
-Compose = Callable[..., DictConfig]
-make_sums_reproducible()  # before the first matrix product of the process
+Compose = Callable[..., "DictConfig"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The process that hands out the tests loads no torch. The test processes are forks of one that has loaded it."""
+    if config.getoption("dist", "no") != "no":
+        in_workers()
+        return
+    real_executable()
+    from renormal.job.environment import make_sums_reproducible
+
+    make_sums_reproducible()  # before the first matrix product of the process
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(specs: list[Any]) -> None:
+    for spec in specs:
+        spec.python = python()
+
+
+def pytest_unconfigure() -> None:
+    """The preloaded Python ends with the tests of the process that has started it."""
+    end_python()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -53,14 +72,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
     """Several test processes share the cores: a second thread costs more than it gains."""
+    import torch
+
     torch.set_num_threads(1)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def preloaded_python() -> Iterator[None]:
-    """Where a test has started it, it ends with the tests."""
-    yield
-    end_python()
 
 
 @pytest.fixture(scope="session")
@@ -73,11 +87,15 @@ def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny(tmp_path: Path, rehearsal: Path) -> Compose:
     """The real config, made small: tiny("model=vae", ...) trains in a second on drawn images of 32 pixels."""
 
+    from hydra import compose, initialize_config_dir
+    from omegaconf import OmegaConf
+
+    from renormal.run import CONF
+
     def composed(*overrides: str) -> DictConfig:
-        drawn = [f"data.root={rehearsal}", "data.train=6", "data.good=2", "data.defective=1"]
-        small = [*([] if "data=folder" in overrides else drawn), f"folder={tmp_path / 'run'}", *SMALL]
+        drawn = [] if "data=folder" in overrides else [f"data.root={rehearsal}", *DRAWN]
         with initialize_config_dir(str(CONF), version_base="1.3"):
-            config = compose("config", [*small, *overrides])
+            config = compose("config", [*drawn, f"folder={tmp_path / 'run'}", *SMALL, *overrides])
         OmegaConf.resolve(config)
         OmegaConf.set_readonly(config, True)
         return config

@@ -15,6 +15,7 @@ import gc
 import importlib
 import io
 import json
+import multiprocessing.spawn
 import os
 import runpy
 import select
@@ -31,6 +32,7 @@ from functools import cache
 from pathlib import Path
 from typing import NoReturn
 
+SHARED, REAL = "RENORMAL_TESTS_PYTHON", "RENORMAL_TESTS_REAL_PYTHON"  # from the process that hands out the tests
 LIBRARIES = ("torch", "lightning", "torchmetrics", "kornia.filters", "hydra.utils", "submitit", "joblib", "matplotlib")
 _open = ExitStack()
 FIRST_FREE = 300  # numbers of open files from here on are the server's own
@@ -83,11 +85,22 @@ def preloaded(folder: Path) -> Iterator[str]:
 
 @cache
 def python() -> str:
-    """That executable, for this test process: started when it is first asked for."""
-    if not hasattr(os, "pidfd_open"):
-        return sys.executable
+    """That executable. Whoever asks first starts it: the process that hands out the tests, if there is one."""
+    if SHARED in os.environ or not hasattr(os, "pidfd_open"):
+        return os.environ.get(SHARED, sys.executable)
     folder = _open.enter_context(tempfile.TemporaryDirectory(prefix="python-"))
     return _open.enter_context(preloaded(Path(folder)))
+
+
+def in_workers() -> None:
+    """From now on the processes that this one starts share its preloaded Python."""
+    os.environ |= {SHARED: python(), REAL: sys.executable}
+
+
+def real_executable() -> None:
+    """In a test process that was itself forked: `sys.executable` is what it is without preloading."""
+    sys.executable = os.environ.get(REAL, sys.executable)
+    multiprocessing.spawn.set_executable(sys.executable)
 
 
 def end_python() -> None:

@@ -17,24 +17,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from preloaded import python
 from renormal.run import CONF
+from small import DRAWN, SMALL
 from waiting import HANGING
 
-DRAWN = ["data.train=6", "data.good=1", "data.defective=1", "model=vae", "test.curves=[eq8]"]
-SMALL = [
-    "data.epoch_images=8",
-    "data.object_size=32",
-    "data.texture_size=64",
-    "data.patch_size=32",
-    "test.stride=32",
-    "test.panels=2",
-    "batch_size=4",
-    "trainer.max_epochs=1",
-    "trainer.accelerator=cpu",
-    "trainer.log_every_n_steps=1",
-    "progress=false",
-    "descent.max_steps=3",
-    "threads=1",
-]
+PAIR = [*DRAWN, *SMALL, "data.good=1", "model=vae", "test.curves=[eq8]"]  # a job that two processes share
 TWO = ["trainer=ddp", "trainer.devices=2"]
 
 
@@ -78,8 +64,7 @@ def command(
         "-m",
         "renormal.run",
         *TWO,
-        *DRAWN,
-        *SMALL,
+        *PAIR,
         "data.root=drawn",
         *arguments,
     ]
@@ -98,7 +83,7 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 
 def config_of(place: Path, *overrides: str) -> DictConfig:
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose("config", [*DRAWN, *SMALL, f"data.root={place / 'drawn'}", f"folder={place}", *overrides])
+        config = compose("config", [*PAIR, f"data.root={place / 'drawn'}", f"folder={place}", *overrides])
     OmegaConf.resolve(config)
     return config
 

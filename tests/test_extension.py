@@ -13,7 +13,7 @@ from conf_cases import build, searchable, served, takes_a_step
 from extension import write_extension
 from renormal.report.cli import main as report
 from renormal.report.record import read_record
-from several import SMALL
+from small import SMALL
 
 OWN = ["model=grey", "data=squares", "score=change", "projection=[pull]"]
 

@@ -14,18 +14,14 @@ import pytest
 
 from preloaded import python
 from renormal.report.record import read_record
+from small import SWEPT
 from waiting import HANGING, lives, wait_until
 
-SMALL = [
-    *("data.train=6", "data.good=2", "data.defective=1", "data.epoch_images=8", "data.object_size=32"),
-    *("test.panels=0", "batch_size=4", "trainer.max_epochs=2", "trainer.accelerator=cpu", "descent.max_steps=3"),
-    *("trainer.log_every_n_steps=1", "progress=false", "threads=1", "name=s"),
-]
 LAUNCHERS = ["basic", "joblib", "local"]
 
 
 def command(*arguments: str, executable: str = "") -> list[str]:
-    return [executable or python(), "-m", "renormal.run", "-m", *SMALL, *arguments]
+    return [executable or python(), "-m", "renormal.run", "-m", *SWEPT, *arguments]
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

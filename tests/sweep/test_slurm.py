@@ -16,6 +16,7 @@ import pytest
 
 from preloaded import python
 from renormal.report.record import Record, read_record
+from small import SWEPT
 from waiting import HANGING, wait_until
 
 DAEMONS = ("slurmctld", "slurmd", "munged", "sbatch")
@@ -24,12 +25,7 @@ pytestmark = pytest.mark.skipif(
     bool(MISSING), reason=f"apt-get install slurm-wlm munge: there is no {', '.join(MISSING)}"
 )
 CLUSTER = Path(__file__).with_name("cluster.sh")
-SMALL = [
-    *("data.train=6", "data.good=2", "data.defective=1", "data.epoch_images=8", "data.object_size=32"),
-    *("data.texture_size=64", "data.patch_size=32", "test.stride=32", "test.panels=0", "batch_size=4"),
-    *("trainer.max_epochs=2", "trainer.accelerator=cpu", "trainer.log_every_n_steps=1", "descent.max_steps=3"),
-    *("name=s", "hydra/launcher=slurm", "hydra.launcher.cpus_per_task=1", "hydra.launcher.mem_gb=1"),
-]
+SLURM = ["hydra/launcher=slurm", "hydra.launcher.cpus_per_task=1", "hydra.launcher.mem_gb=1"]
 Wait = Callable[[Callable[[], Any], str], Any]
 
 
@@ -38,6 +34,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
     """The environment of a client of a cluster of our own."""
     folder = tmp_path_factory.mktemp("slurm")
     mine = {"SLURM_ONE_DIR": str(folder), "SLURM_ONE_PORT": str(20_000 + os.getpid() % 10_000 * 2)}
+    mine["SLURM_ONE_CPUS"] = "4"  # jobs that wait for a signal take no time of the others
     environment = {**os.environ, **mine, "SLURM_CONF": str(folder / "slurm.conf"), "OMP_NUM_THREADS": "1"}
     subprocess.run([CLUSTER, "start"], env=environment, check=True, timeout=120)
     yield environment
@@ -50,7 +47,7 @@ class Sweep:
     def __init__(self, folder: Path, environment: dict[str, str], *arguments: str, executable: str = "") -> None:
         folder.mkdir(exist_ok=True)
         self.folder, self.environment = folder / "outputs" / "s", environment
-        command = [executable or python(), "-m", "renormal.run", "-m", *SMALL, *arguments]
+        command = [executable or python(), "-m", "renormal.run", "-m", *SWEPT, *SLURM, *arguments]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
         self.process = subprocess.Popen(command, cwd=folder, env=environment, text=True, **pipes)  # type: ignore[call-overload]
 
@@ -67,9 +64,11 @@ class Sweep:
         end = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=True, timeout=HANGING)
         return end.stdout.strip()
 
-    def job(self, state: str) -> str:
-        """The one job of the queue in that state, as array_index."""
-        return self.slurm("squeue", "--noheader", "--array", "--format=%i", f"--states={state}")
+    def jobs(self, state: str) -> list[str]:
+        """Its jobs of the queue in that state, as array_index. COMPLETING is one whose processes end."""
+        lines = self.slurm("squeue", "--noheader", "--array", "--states=all", "--format=%i %T %Z").splitlines()
+        found = (line.split(maxsplit=2) for line in lines)
+        return [job for job, now, place in found if now == state and self.folder.is_relative_to(place)]
 
     def state(self, name: str) -> dict[str, Any]:
         path = self.folder / name / "state.json"
@@ -126,12 +125,12 @@ def test_an_array_of_eight_jobs_ends_in_a_complete_table(tmp_path: Path, cluster
 def test_failed_and_killed_jobs_are_named_and_take_no_other_along(tmp_path: Path, cluster: dict[str, str]) -> None:
     """One diverges, one is killed from outside on a cluster without accounts; the third ends well."""
     where = "hydra.sweep.subdir=${model.optimizer.lr}/${model.name}/${data.category}/${seed}"
-    lengths = "trainer.max_epochs=200"
+    lengths = "trainer.max_epochs=100"
     sweep = Sweep(
         tmp_path, cluster, "model.optimizer.lr=1e30,1e-4,2e-4", where, lengths, "hydra.launcher.array_parallelism=2"
     )
     sweep.until(lambda: sweep.state("0.0001/l2_ae/bottle/0")["epoch"] > 0, "epoch")
-    array = sweep.job("running").split("\n")[0].split("_")[0]
+    array = sweep.jobs("RUNNING")[0].split("_")[0]
     sweep.slurm("scancel", "--signal=KILL", f"{array}_1")
     status, output = sweep.end()
     assert status == 1
@@ -147,43 +146,65 @@ def test_failed_and_killed_jobs_are_named_and_take_no_other_along(tmp_path: Path
     assert "Traceback" not in output
 
 
-REQUEUED = ("model=vae", "seed=0", "trainer.max_epochs=150")
+LIMITS = {"undisturbed": 240, "preempted": 240, "timed-out": 5}  # minutes; submitit says time-out where one is near
+REQUEUED = ("model=vae", "seed=0", "trainer.max_epochs=80")
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory, cluster: dict[str, str]) -> Record:
-    whole = Sweep(tmp_path_factory.mktemp("whole"), cluster, *REQUEUED)
-    status, output = whole.end()
-    assert status == 0, output
-    (record,) = whole.records().values()
-    return record
+def sweeps(tmp_path_factory: pytest.TempPathFactory, cluster: dict[str, str]) -> dict[str, Sweep]:
+    """Three sweeps of one job at the same time. Two jobs get the requeue signal in the middle of their training."""
+    started = {
+        case: Sweep(
+            tmp_path_factory.mktemp(case),
+            cluster,
+            *REQUEUED,
+            f"hydra.launcher.timeout_min={limit}",
+            executable=python() if case == "undisturbed" else sys.executable,
+        )
+        for case, limit in LIMITS.items()
+    }
+    disturbed = [sweep for case, sweep in started.items() if case != "undisturbed"]
+    jobs = [signalled(sweep) for sweep in disturbed]
+    for sweep, job in zip(disturbed, jobs, strict=True):
+        start_again(sweep, job)
+    return started
+
+
+def signalled(sweep: Sweep) -> str:
+    sweep.until(lambda: sweep.state("vae/bottle/0")["epoch"] > 5, "fifth epoch")
+    (job,) = sweep.jobs("RUNNING")
+    sweep.slurm("scancel", "--signal=USR2", job)
+    return job
+
+
+def start_again(sweep: Sweep, job: str) -> None:
+    """At once. SLURM would wait two minutes, lest its orders to end the first run reach the second of the same number:
+    a node refuses what was granted in the second in which the first run's grant was taken back, or before.
+    """
+    sweep.until(lambda: sweep.state("vae/bottle/0")["state"] == "interrupted", "interruption")
+    sweep.until(lambda: sweep.jobs("PENDING") == [job], "requeue")
+    sweep.until(lambda: not running(f"slurmstepd: [{job}."), "end of the first run's last process")
+    sweep.slurm("scontrol", "update", f"jobid={job}", "StartTime=now+3")
+
+
+@pytest.fixture(scope="module")
+def records(sweeps: dict[str, Sweep]) -> dict[str, Record]:
+    """What the three sweeps have left, once all have ended."""
+    for sweep in sweeps.values():
+        status, output = sweep.end()
+        assert status == 0, output + sweep.logs()
+    return {case: record for case, sweep in sweeps.items() for record in sweep.records().values()}
 
 
 @pytest.mark.parametrize("case", ["preempted", "timed-out"])
 def test_a_requeued_job_ends_as_an_undisturbed_one(
-    tmp_path: Path, cluster: dict[str, str], undisturbed: Record, case: str
+    sweeps: dict[str, Sweep], records: dict[str, Record], case: str
 ) -> None:
-    """The requeue signal in the middle of a training; submitit calls it a time-out where the limit is near."""
-    limit = 240 if case == "preempted" else 5
-    limited = (*REQUEUED, f"hydra.launcher.timeout_min={limit}")
-    sweep = Sweep(tmp_path, cluster, *limited, executable=sys.executable)
-    sweep.until(lambda: sweep.state("vae/bottle/0")["epoch"] > 5, "fifth epoch")
-    job = sweep.job("running")
-    sweep.slurm("scancel", "--signal=USR2", job)
-    sweep.until(lambda: sweep.state("vae/bottle/0")["state"] == "interrupted", "interruption")
-    sweep.until(lambda: sweep.job("pending") == job, "requeue")
-    # SLURM would wait two minutes, lest its orders to end the first run reach the second, which has the same number:
-    # a node refuses what was granted in the second in which the first run's grant was taken back, or before.
-    sweep.until(lambda: sweep.slurm("sinfo", "--noheader", "--format=%T") == "idle", "end of the first run")
-    sweep.until(lambda: not running(f"slurmstepd: [{job}."), "end of the first run's last process")
-    sweep.slurm("scontrol", "update", f"jobid={job}", "StartTime=now+3")
-    status, output = sweep.end()
-    assert status == 0, output + sweep.logs()
+    sweep, disturbed, undisturbed = sweeps[case], records[case], records["undisturbed"]
     log = (sweep.folder / "vae/bottle/0/run.log").read_text()
     assert log.count("going on after") == 1
     assert f"this job is {case}" in "".join(path.read_text() for path in sweep.folder.glob(".submitit/*/*.err"))
     assert not list(sweep.folder.rglob("hpc_ckpt*")), "Lightning's own requeue is off"
-    (disturbed,) = sweep.records().values()
     assert disturbed.metrics == undisturbed.metrics
     assert disturbed.training["final_loss"] == undisturbed.training["final_loss"]
-    assert disturbed.training["images"] == undisturbed.training["images"] == 150 * 8
+    assert disturbed.training["images"] == undisturbed.training["images"] == 80 * 8
