@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
-from renormal.job.fingerprints import fingerprints, parts, source_of
+from renormal.data import CATEGORIES, Augmentation
+from renormal.job.digests import CONTENTS
+from renormal.job.fingerprints import answers, cut_short, fingerprints, parts, source_of
 from renormal.report.former_names import former, renewed
 from renormal.report.record import Record, read_record
 from renormal.run import CONF
@@ -64,11 +67,17 @@ def raw_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def found(record: Record, root: Path) -> dict[str, str]:
-    """The digests that the config of a record has today, with its images below `root`."""
+def asked(record: Record, root: Path) -> tuple[DictConfig, dict[str, str]]:
+    """The config of a record with its images below `root`, and the digests that it has today."""
     config = OmegaConf.create({"scores": {}, "choose": {"holdout": 0, "settings": None}} | record.config)
     config.data.root = config.data.source.root = str(root)
-    return fingerprints(config, source_of(config), record.device["precision"])
+    return config, fingerprints(config, source_of(config), record.device["precision"])
+
+
+def found(record: Record, root: Path) -> dict[str, str]:
+    """The digests of today, without contents of the files: the published records do not have them."""
+    _, hashes = asked(record, root)
+    return {part: hashes[part].partition(CONTENTS)[0] for part in ("training", "test")}
 
 
 def own_training(kinds: set[str]) -> list[Path]:
@@ -88,6 +97,23 @@ def test_a_published_config_has_the_same_former_names_as_before(path: Path) -> N
 def test_a_published_record_has_the_digests_of_its_config(path: Path) -> None:
     record = read_record(path)
     assert found(record, REAL[record.config["data"]["name"]]) == record.hashes
+
+
+def test_a_published_training_has_seen_what_its_config_asks_for() -> None:
+    for path in PATHS:
+        record = read_record(path)
+        assert not cut_short(record, OmegaConf.create(record.config)), path
+
+
+@pytest.mark.skipif(not GIVEN, reason="RENORMAL_DATA names no folder of real data")
+def test_a_published_record_answers_its_recipe_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    record = next(read_record(path) for path in own_training({"mvtec"}) if "table1_cpu" in path.parts)
+    config, hashes = asked(record, REAL["mvtec"])
+    assert answers(record, hashes, config)
+    assert not answers(replace(record, training={"images": 400.0}), hashes, config), "a training that was cut short"
+    monkeypatch.setitem(CATEGORIES, record.category, ("object", Augmentation(rotate=90)))
+    config, hashes = asked(record, REAL["mvtec"])
+    assert not answers(record, hashes, config), "objects that are turned otherwise"
 
 
 def png_bytes() -> int:

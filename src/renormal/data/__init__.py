@@ -3,11 +3,12 @@
 from renormal.data.celeba import celeba
 from renormal.data.folder import folder
 from renormal.data.mvtec import CATEGORIES, mvtec
-from renormal.data.source import Augmentation, DataError, Fit, Item, Kind, Source, hold_out
+from renormal.data.source import GOOD, Augmentation, DataError, Fit, Item, Kind, Source, hold_out
 from renormal.data.stand_in import stand_in
 
 __all__ = [
     "CATEGORIES",
+    "GOOD",
     "Augmentation",
     "DataError",
     "Fit",

@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 
 from renormal.files import RECORD
 from renormal.job.checkpoints import checkpoint_of, read_checkpoint
-from renormal.job.fingerprints import same_weights
+from renormal.job.digests import same_weights
 from renormal.projection import Descent, Threshold
 from renormal.report.record import Record, read_record
 

@@ -12,7 +12,8 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
-from renormal.job.fingerprints import same_weights
+from renormal.job.digests import same_weights, same_work
+from renormal.job.training_size import epochs_in, lack_of
 from renormal.lit.module import AutoencoderModule
 from renormal.lit.training_clock import TrainingClock
 
@@ -40,12 +41,14 @@ def resume_from(config: DictConfig, folder: Path, fingerprint: str) -> Path | No
         return None
     content = read_checkpoint(path)
     found = content["hyper_parameters"]["fingerprint"]
-    if found == fingerprint:
+    whole = epochs_in(content, config) == content["epoch"] + 1  # else nobody knows which images are missing
+    if same_work(found, fingerprint) and whole:
         log.info("going on after %d epochs of %s", content["epoch"] + 1, path)
         return path
     aside = path.with_name(f"other-{found[:8]}.ckpt")
     path.replace(aside)
-    log.warning("the checkpoint there belongs to another config: kept as %s, training starts from the beginning", aside)
+    why = "ends within an epoch" if same_work(found, fingerprint) else "belongs to another config"
+    log.warning("the checkpoint there %s: kept as %s, training starts from the beginning", why, aside)
     return None
 
 
@@ -58,7 +61,7 @@ def load(module: AutoencoderModule, clock: TrainingClock, config: DictConfig, fo
     found: str = content["hyper_parameters"]["fingerprint"]
     if not config.checkpoint and not same_weights(found, training_hash):
         raise ValueError(f"{path} was trained with another config: repeat that config, or give checkpoint={path}")
-    if lack := unfinished(content, config):
+    if lack := lack_of(content, config):
         if not config.checkpoint:
             raise ValueError(f"{path} {lack}: finish that training, or give checkpoint={path}")
         if same_weights(found, training_hash):
@@ -67,12 +70,6 @@ def load(module: AutoencoderModule, clock: TrainingClock, config: DictConfig, fo
     if state := content["callbacks"].get(clock.state_key):
         clock.load_state_dict(state)
     return found
-
-
-def unfinished(content: dict[str, Any], config: DictConfig) -> str:
-    """A clause for messages if the checkpoint has fewer epochs than the config; else empty."""
-    epochs, wanted = content["epoch"] + 1, config.trainer.max_epochs or 0
-    return f"has {epochs} of {wanted} epochs" if epochs < wanted else ""
 
 
 def load_others(module: AutoencoderModule, config: DictConfig) -> list[nn.Module]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 from omegaconf import DictConfig, OmegaConf
 
@@ -14,12 +16,34 @@ from renormal.lit.stage import CHOOSE, INPAINT, SAMPLE, STAGES, TEST, TRAIN
 from renormal.projection import Checked, Descent, LatentSearch, known_mask
 from renormal.report.former_names import TO_TODAY
 
+OWN = {  # arguments of the trainer that a job gives itself
+    "callbacks": "a job has its own; dashboard= and logger= change what is shown",
+    "default_root_dir": "a job writes into its own folder, see name=",
+    "logger": "choose with logger=",
+    "plugins": "a job has its own",
+}
+VARIABLE = "PL_TRAINER_"  # Lightning takes arguments from variables with this name
+
 
 def check_keys(config: DictConfig) -> None:
     """No key of a user's own yaml has a former name, under which nothing reads it."""
     for former, today in TO_TODAY.keys.items():
         if OmegaConf.select(config, former) is not None:
             raise ValueError(f"{former} is now {today}: rename the key in your yaml")
+
+
+def check_trainer(config: DictConfig) -> None:
+    """Every argument of the trainer comes from the config and is used, and the training has an end."""
+    for key, mend in OWN.items():
+        if config.trainer.get(key) is not None:
+            raise ValueError(f"trainer.{key} cannot be set: {mend}")
+    for name in sorted(os.environ):
+        key = name.removeprefix(VARIABLE).lower()
+        if key != name.lower() and key not in (*config.trainer, *OWN):
+            raise ValueError(f"{name} is set in the environment: unset it, and give +trainer.{key}=... instead")
+    epochs, steps = config.trainer.get("max_epochs"), config.trainer.get("max_steps")
+    if (epochs is None or epochs < 0) and steps in (None, -1):
+        raise ValueError(f"trainer.max_epochs={epochs} has no end: give a number of epochs")
 
 
 def check_stages(config: DictConfig) -> None:

@@ -1,54 +1,43 @@
-"""SHA-256 of everything that decides the numbers of a job: parts of its config, and names and sizes of its data."""
+"""SHA-256 of everything that decides the numbers of a job: parts of its config, its data set, and its files."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 from collections.abc import Iterable
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from renormal.data import Item, Source, hold_out
+from renormal.data import GOOD, Item, Source, hold_out
 from renormal.files import RECORD
+from renormal.job.digests import digest_of, in_full, processes_of, same_weights, same_work
+from renormal.job.file_contents import contents
+from renormal.job.former_sources import former_source
 from renormal.job.processes import process_count
+from renormal.job.training_size import images_asked
 from renormal.report.former_names import former
-from renormal.report.record import read_record
+from renormal.report.neutral import CONNECTION, ELSEWHERE, TRAINER, is_neutral
+from renormal.report.record import Record, read_record
 
 TRAINING = (
     "data",
     "model.net",
+    "model.module",
     "model.optimizer",
     "model.scheduler",
     "trainer.max_epochs",
     "trainer.gradient_clip_val",
-    "trainer.gradient_clip_algorithm",
-    "trainer.accumulate_grad_batches",
-    "trainer.limit_train_batches",
-    "trainer.max_steps",
     "batch_size",
     "seed",
 )
-TEST = ("projections", "score", "test", "trainer.limit_test_batches")
+TESTING = ("limit_test_batches", "fast_dev_run", "deterministic", "benchmark", "barebones", "use_distributed_sampler")
+TEST = ("projections", "score", "test", *(f"trainer.{key}" for key in TESTING))
 PRECISIONS = ("bf16-mixed", "32-true")
 CHOICE = ("projections", "score", "test.stride", "test.average", "choose")
-RANKS = "x"  # between the digest of a training and the number of its processes, if there are several
-ELSEWHERE = ("root", "download", "accept_licence", "url", "sha256", "source", "notes")  # where the data are stored
-NEUTRAL = {  # keys newer than the first record, with the value that changes nothing
-    "kl_weight": 0.0,
-    "flips": False,
-    "crossed": False,
-    "drawn": None,
-    "trainer.gradient_clip_algorithm": None,
-    "trainer.accumulate_grad_batches": None,
-    "trainer.limit_train_batches": None,
-    "trainer.limit_test_batches": None,
-    "trainer.max_steps": None,
-    "smooth": {"_target_": "renormal.scores.Smooth", "mean": 0, "gaussian": 0.0},
-}
+FILES = ("name", "root", "train", "test", "spare", "max_pixels")  # fields of a source: digested as files, or no number
 log = logging.getLogger("renormal")
 
 
@@ -59,22 +48,53 @@ def source_of(config: DictConfig) -> Source:
 
 
 def fingerprints(config: DictConfig, source: Source, precision: str) -> dict[str, str]:
-    """{"training": digest, "test": digest} of this config. A given checkpoint is part of the test.
+    """{"training": digest, "test": digest, "data": contents of all files}. A given checkpoint is part of the test.
 
     precision: of the training. A machine that only submits jobs cannot resolve auto: see possible_precisions. The
     number of training processes follows the training's digest; the numbers of a test alone do not depend on it.
     """
     one = {"trainer.devices": 1}  # part of the digest since the first record
-    training = [parts(config, TRAINING) | one, precision, listing(source, source.train)]
-    count = process_count(config)
-    suffix = "" if count == 1 or "train" not in config.stages else f"{RANKS}{count}"
-    tested = [*TEST, "scores"] if config.scores else [*TEST]  # without scores: the digest of older records
-    tested += [stage for stage in ("inpaint", "sample") if stage in config.stages]
+    extra = [found] if (found := built(config, source)) else []  # empty for published records
+    training = [parts_of_training(config) | one, precision, listing(source, source.train), *extra]
     given = config.checkpoint
     weights = [digest_of(path) for path in given] if OmegaConf.is_list(given) else digest_of(given)
-    test = [parts(config, tested), listing(source, source.test), weights]
+    test = [parts_of_test(config), listing(source, source.test), weights, *extra]
     test += chosen(config, source)  # empty without a choice: the digest is that of older records
-    return {"training": digest(training) + suffix, "test": digest(test)}
+    tested = source.test + (source.spare if "choose" in config.stages else ())
+    count = process_count(config) if "train" in config.stages else 1
+    return {
+        "training": in_full(training, contents(source, source.train), count),
+        "test": in_full(test, contents(source, tested)),
+        "data": contents(source, sorted(source.items, key=lambda item: item.image)),
+    }
+
+
+def built(config: DictConfig, source: Source) -> dict[str, Any]:
+    """Kind, fit, augmentation and newer fields of the source. Empty where they are those of the published records."""
+    data: dict[str, Any] = OmegaConf.to_container(config.data)  # type: ignore[assignment]
+    found: dict[str, Any] = {"kind": source.kind, "fit": source.fit, "augmentation": asdict(source.augmentation)}
+    if former_source(data) == (source.kind, source.fit, source.augmentation):
+        found = {}
+    newer = [field for field in fields(source) if field.name not in (*FILES, "kind", "fit", "augmentation")]
+    found |= {one.name: value for one in newer if (value := getattr(source, one.name)) != one.default}
+    if not str(data["source"]["_target_"]).startswith("renormal.data."):
+        found["arguments"] = _stripped(data["source"])
+    return found
+
+
+def parts_of_training(config: DictConfig) -> dict[str, Any]:
+    """What decides a training, with every key of the trainer except those that cannot change a number."""
+    keys = [key for key in config.trainer if key not in TRAINER and key not in ("limit_test_batches", "strategy")]
+    strategy = config.trainer.get("strategy")
+    if not (OmegaConf.is_dict(strategy) and strategy.keys() <= CONNECTION):
+        keys.append("strategy")
+    return parts(config, [*TRAINING, *(f"trainer.{key}" for key in keys)])
+
+
+def parts_of_test(config: DictConfig) -> dict[str, Any]:
+    """What decides a test and the stages after a training."""
+    keys = [*TEST, "scores"] if config.scores else [*TEST]  # without scores: the digest of older records
+    return parts(config, [*keys, *(stage for stage in ("inpaint", "sample") if stage in config.stages)])
 
 
 def possible_precisions(config: DictConfig) -> tuple[str, ...]:
@@ -90,17 +110,17 @@ def chosen(config: DictConfig, source: Source) -> list[Any]:
     return [digest_of(settings, "choose.settings"), parts(config, ["choose.scores"])] if settings else []
 
 
-def answers(found: dict[str, str], wanted: dict[str, str], config: DictConfig) -> bool:
-    """Whether a record with the digests `found` is the record of this config, whose digests are `wanted`."""
-    same = found.get("training", "") == wanted["training"]
-    if "train" not in config.stages:
-        same = same_weights(found.get("training", ""), wanted["training"])
-    return same and found.get("test") == wanted["test"]
+def answers(record: Record, wanted: dict[str, str], config: DictConfig) -> bool:
+    """Whether a record is that of this config, whose digests are `wanted`: the same work, done to its end."""
+    found, tested = record.hashes.get("training", ""), record.hashes.get("test", "")
+    same = same_work if "train" in config.stages else same_weights
+    return same(found, wanted["training"]) and same_work(tested, wanted["test"]) and not cut_short(record, config)
 
 
-def same_weights(one: str, other: str) -> bool:
-    """Whether two digests of trainings are equal without their number of processes."""
-    return one.partition(RANKS)[0] == other.partition(RANKS)[0]
+def cut_short(record: Record, config: DictConfig) -> bool:
+    """Whether a training saw fewer images than its config asks for. A given checkpoint is taken as it is."""
+    seen, asked = record.training.get("images"), images_asked(config, processes=processes_of(record.hashes["training"]))
+    return not config.checkpoint and seen is not None and asked is not None and seen < asked
 
 
 def has_record(config: DictConfig, folder: Path, hashes: dict[str, str]) -> bool:
@@ -109,7 +129,7 @@ def has_record(config: DictConfig, folder: Path, hashes: dict[str, str]) -> bool
     if config.rerun or not path.is_file():
         return False
     try:
-        return answers(read_record(path).hashes, hashes, config)
+        return answers(read_record(path), hashes, config)
     except ValueError as error:
         log.warning("%s: it will be replaced", error)
         return False
@@ -126,25 +146,17 @@ def parts(config: DictConfig, keys: Iterable[str]) -> dict[str, Any]:
 def _stripped(value: Any) -> Any:
     if isinstance(value, dict):
         kept = {key: item for key, item in value.items() if key not in ELSEWHERE}
-        return {key: _stripped(item) for key, item in kept.items() if key not in NEUTRAL or item != NEUTRAL[key]}
+        return {key: _stripped(item) for key, item in kept.items() if not is_neutral(key, item)}
     return [_stripped(item) for item in value] if isinstance(value, list) else value
 
 
 def listing(source: Source, items: Iterable[Item]) -> list[list[Any]]:
-    """Names and sizes of the files: fast to read, and independent of the folder."""
-    files = [path for item in items for path in (item.image, item.mask) if path is not None]
-    return [[path.relative_to(source.root).as_posix(), path.stat().st_size] for path in files]
-
-
-def digest(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
-
-
-def digest_of(path: str | None, key: str = "checkpoint") -> str | None:
-    """SHA-256 of a file, None for no path. key: of the config, for the message."""
-    if path is None:
-        return None
-    if not Path(path).is_file():
-        raise ValueError(f"{key}={path} does not exist")
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """Names and sizes of the files, independent of the folder, with the label where the folder's name is another."""
+    places = {item.image.parent for item in source.train}
+    rows: list[list[Any]] = []
+    for item in items:
+        implied = item.image.parent.name == item.defect or (item.defect == GOOD and item.image.parent in places)
+        label = [] if implied else [item.defect]
+        files = [path for path in (item.image, item.mask) if path is not None]
+        rows += [[path.relative_to(source.root).as_posix(), path.stat().st_size, *label] for path in files]
+    return rows

@@ -20,7 +20,7 @@ from renormal.files import RECORD, shown
 from renormal.functional.precision import exact_float32
 from renormal.job.build import build_columns, build_data, build_module, build_trainer
 from renormal.job.checkpoints import load
-from renormal.job.checks import check_columns, check_keys, check_stages
+from renormal.job.checks import check_columns, check_keys, check_stages, check_trainer
 from renormal.job.environment import filter_messages, make_sums_reproducible, precision_of, reuse_freed_memory
 from renormal.job.fingerprints import fingerprints, has_record, source_of
 from renormal.job.loggers import logging_to
@@ -48,6 +48,7 @@ def run_job(config: DictConfig, *, line: int = 0, report: Report | None = None) 
     first rank.
     """
     check_keys(config)
+    check_trainer(config)
     check_stages(config)
     folder, source = Path(config.folder), source_of(config)
     hashes = fingerprints(config, source, precision_of(config))

@@ -16,9 +16,11 @@ from renormal.choose.choice import SCHEMA
 from renormal.choose.choose import Choose
 from renormal.contracts import CHOSEN
 from renormal.data import Source
-from renormal.job.checkpoints import load_others, resume_from
+from renormal.job.checkpoints import checkpoint_of, load_others, resume_from
+from renormal.job.digests import in_full, same_weights
 from renormal.job.environment import precision_of
-from renormal.job.fingerprints import chosen, digest, fingerprints, same_weights
+from renormal.job.file_contents import contents
+from renormal.job.fingerprints import chosen, fingerprints
 from renormal.lit.columns import Columns
 from renormal.lit.drawing import Drawing
 from renormal.lit.gathering import first_rank_decides
@@ -31,6 +33,10 @@ from renormal.lit.stage import CHOOSE, INPAINT, SAMPLE, STAGES, TEST, TRAIN, Fou
 from renormal.lit.training_clock import TrainingClock
 
 COLLAPSED = 1.0  # nats: with less KL the posterior holds no information about its image, ours
+CUT_SHORT = (
+    "the training ended after {}, which trainer.max_time may ask for: leave that out to train whole, "
+    "or test these weights with stages=[test] checkpoint={}"
+)
 log = logging.getLogger("renormal")
 
 
@@ -80,6 +86,8 @@ class Train(Stage):
         except SystemExit:  # after Ctrl-C or SIGTERM
             log.warning("interrupted: the same command goes on after %d epochs", trainer.current_epoch)
             raise
+        if lack := self.clock.lack(trainer):
+            raise ValueError(CUT_SHORT.format(lack, checkpoint_of(Path(self.config.folder))))
         kl = self.clock.losses.get("train/kl")
         if kl is not None and kl < COLLAPSED:
             log.warning("the posterior has collapsed (KL %.2g nats): f(x) is nearly the same image for every x", kl)
@@ -132,5 +140,5 @@ def facts_of(config: DictConfig, source: Source, fingerprint: str) -> dict[str, 
         "category": source.name,
         "seed": config.seed,
         "held_out": bool(source.spare) and same_weights(fingerprint, own),
-        "hashes": {"training": fingerprint, CHOOSE: digest(chosen(config, source))},
+        "hashes": {"training": fingerprint, CHOOSE: in_full(chosen(config, source), contents(source, source.spare))},
     }

@@ -1,4 +1,4 @@
-"""Images, seconds and last losses of a training. The checkpoint keeps them over interruptions."""
+"""Images, epochs, seconds and last losses of a training. The checkpoint keeps them over interruptions."""
 
 from __future__ import annotations
 
@@ -7,14 +7,21 @@ from typing import Any
 
 import lightning as L
 
+from renormal.lit.stage import work_of
+
 
 class TrainingClock(L.Callback):
     """Adds up images and seconds of each epoch; a resumed training continues from the sums in its checkpoint."""
 
     def __init__(self) -> None:
         self.seconds, self.images = 0.0, 0
+        self.epoch_images = 0  # of a whole epoch, over all ranks; 0: not known
         self.losses: dict[str, float] = {}
         self.start = 0.0
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        batch = work_of(trainer, pl_module).data.batch_size
+        self.epoch_images = int(trainer.num_training_batches) * batch * trainer.world_size
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self.start = time.perf_counter()
@@ -30,11 +37,21 @@ class TrainingClock(L.Callback):
         self.losses |= {name: value.item() for name, value in metrics if name.startswith("train/")}
 
     def state_dict(self) -> dict[str, Any]:
-        return {"seconds": self.seconds, "images": self.images, "losses": self.losses}
+        sums = {"seconds": self.seconds, "images": self.images, "epoch_images": self.epoch_images}
+        return {**sums, "losses": self.losses}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.seconds, self.images = state_dict["seconds"], state_dict["images"]
+        self.epoch_images = state_dict.get("epoch_images", 0)  # a checkpoint may be older
         self.losses = state_dict["losses"]
+
+    def lack(self, trainer: L.Trainer) -> str:
+        """A clause for messages if the training ended before its last epoch or step; else empty."""
+        asked = (trainer.max_epochs or 0) * self.epoch_images
+        if self.images >= asked or 0 <= trainer.max_steps <= trainer.global_step:
+            return ""
+        epochs = f"{self.images / self.epoch_images:.3g} of {trainer.max_epochs} epochs"
+        return f"{epochs}, {self.images} of {asked} images"
 
     def report(self) -> dict[str, float | None]:
         """For the record; empty before the first epoch has ended. Several losses are recorded one by one."""
@@ -43,6 +60,7 @@ class TrainingClock(L.Callback):
         final = {"final_loss": self.losses["train/loss"]} if "train/loss" in self.losses else self._several()
         return {
             "images": float(self.images),
+            "epochs": self.images / self.epoch_images if self.epoch_images else None,
             "seconds": self.seconds,
             "images_per_second": self.images / self.seconds,
             **final,
