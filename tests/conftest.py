@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,10 +84,9 @@ def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("rehearsal")
 
 
-@pytest.fixture
-def tiny(tmp_path: Path, rehearsal: Path) -> Compose:
-    """The real config, made small: tiny("model=vae", ...) trains in a second on drawn images of 32 pixels."""
-
+@pytest.fixture(scope="session")
+def small(rehearsal: Path) -> Compose:
+    """The real config, made small: small("model=vae", "folder=…") trains in a second on drawn images of 32 pixels."""
     from hydra import compose, initialize_config_dir
     from omegaconf import OmegaConf
 
@@ -95,12 +95,18 @@ def tiny(tmp_path: Path, rehearsal: Path) -> Compose:
     def composed(*overrides: str) -> DictConfig:
         drawn = [] if "data=folder" in overrides else [f"data.root={rehearsal}", *DRAWN]
         with initialize_config_dir(str(CONF), version_base="1.3"):
-            config = compose("config", [*drawn, f"folder={tmp_path / 'run'}", *SMALL, *overrides])
+            config = compose("config", [*drawn, *SMALL, *overrides])
         OmegaConf.resolve(config)
         OmegaConf.set_readonly(config, True)
         return config
 
     return composed
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, small: Compose) -> Compose:
+    """small in a folder of this test."""
+    return partial(small, f"folder={tmp_path / 'run'}")
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -31,10 +32,16 @@ def left(folder: Path) -> tuple[Record, dict[str, Any]]:
     return read_record(folder / "record.json"), json.loads((folder / "choice.json").read_text())
 
 
-def test_a_job_chooses_and_tests_what_it_chose(tiny: Any) -> None:
-    config = tiny(*FEW)
-    run_job(config)
-    record, content = left(Path(config.folder))
+@pytest.fixture(scope="module")
+def first(small: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a job that has chosen and tested, for the tests that read it."""
+    folder = tmp_path_factory.mktemp("choose") / "run"
+    run_job(small(*FEW, f"folder={folder}"))
+    return folder
+
+
+def test_a_job_chooses_and_tests_what_it_chose(first: Path) -> None:
+    record, content = left(first)
     assert record.choice == content
     assert record.data["train_images"] == 4, "two of six are spare"
     assert content["held_out"]
@@ -46,13 +53,12 @@ def test_a_job_chooses_and_tests_what_it_chose(tiny: Any) -> None:
     assert reference["settings"] == {"step_size": 0.5, "energy.weight": 0.05, "stop.quantile": 0.0}
     assert (reference["projection"], reference["score"]) == ("eq8_adam", "dssim")
     assert {"chosen/pixel_auroc", "eq8_adam/pixel_auroc"} <= record.metrics.keys()
-    assert (Path(config.folder) / "planted.png").is_file()
+    assert (first / "planted.png").is_file()
 
 
-def test_the_column_is_what_the_line_sets(tiny: Any, tmp_path: Path) -> None:
-    run_job(tiny(*FEW))
-    record, content = left(tmp_path / "run")
-    checkpoint = f"checkpoint={tmp_path / 'run' / 'checkpoints' / 'last.ckpt'}"
+def test_the_column_is_what_the_line_sets(first: Path, tiny: Any, tmp_path: Path) -> None:
+    record, content = left(first)
+    checkpoint = f"checkpoint={first / 'checkpoints' / 'last.ckpt'}"
     again = tiny("choose.holdout=3", "stages=[test]", checkpoint, f"folder={tmp_path / 'x'}", *content["line"].split())
     run_job(again)
     name = content["chosen"]["projection"]
@@ -61,12 +67,11 @@ def test_the_column_is_what_the_line_sets(tiny: Any, tmp_path: Path) -> None:
     assert metrics[f"{name}/aupro"] == record.metrics["chosen/aupro"]
 
 
-def test_a_file_of_settings_is_taken_by_a_later_run(tiny: Any, tmp_path: Path) -> None:
-    run_job(tiny(*FEW))
-    record, content = left(tmp_path / "run")
-    checkpoint = f"checkpoint={tmp_path / 'run' / 'checkpoints' / 'last.ckpt'}"
+def test_a_file_of_settings_is_taken_by_a_later_run(first: Path, tiny: Any, tmp_path: Path) -> None:
+    record, content = left(first)
+    checkpoint = f"checkpoint={first / 'checkpoints' / 'last.ckpt'}"
     later = [*FEW[:1], "choose.holdout=3", "stages=[test]", checkpoint, f"folder={tmp_path / 'later'}"]
-    path = tmp_path / "run" / "choice.json"
+    path = Path(shutil.copy(first / "choice.json", tmp_path))
     run_job(tiny(*later, f"choose.settings={path}"))
     given = read_record(tmp_path / "later" / "record.json")
     assert given.metrics == record.metrics

@@ -8,6 +8,7 @@ import os
 import platform
 import subprocess
 import warnings
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -34,8 +35,9 @@ def device_name(device: torch.device) -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
+@cache
 def commit() -> str:
-    """The commit of the checkout, with + if files differ from it; empty without a checkout."""
+    """The commit of the checkout, with + if files differ from it; empty without a checkout. Asked once a process."""
     git = ["git", "-C", str(Path(__file__).parent)]
     try:
         for command in (["ls-files", "--error-unmatch", Path(__file__).name], ["describe", "--always"]):

@@ -51,7 +51,7 @@ class AutoencoderModule(L.LightningModule):
         self.finite = torch.ones((), dtype=torch.bool)
         self.losses: list[Tensor] = []  # of this epoch's batches
         self.lowest = math.inf  # mean of an epoch
-        self.save_hyperparameters({"fingerprint": fingerprint})
+        self.save_hyperparameters({"fingerprint": fingerprint}, logger=False)
 
     def check(self, trainer: L.Trainer) -> None:
         """Raises for settings of the trainer that this training cannot follow."""
