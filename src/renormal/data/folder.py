@@ -5,8 +5,10 @@ Accepted layouts (the first that fits is taken):
     training   train/good/ · train/ · good/ · images directly in the folder
     testing    test/<name>/ · else every other subfolder: defective/, scratch/, dent/, …
     masks      ground_truth/<name>/ or masks/<name>/ · or all of them directly in ground_truth/ or masks/
+               or next to their images, as 000_mask.png, or in a folder of masks there
 
-Where no test folder is called "good", every `holdout`-th good image is kept from training and tested instead.
+`names` lists what else is read as good, train, test or masks: ok, 0.normal, MT_Free, 正常, Train, label, GroundTruth, …
+Where no test folder is good, every `holdout`-th good image is kept from training and tested instead.
 """
 
 from __future__ import annotations
@@ -14,14 +16,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from renormal.data.listing import files_in, folders_in, images_in, only_good, pair_masks
+from renormal.data.layout import Layout, defect_of, layout_of
+from renormal.data.listing import unread
+from renormal.data.mask_folders import masks_apart
+from renormal.data.masks import add
+from renormal.data.names import role
+from renormal.data.places import check_not_too_low, home_of
 from renormal.data.source import GOOD, MAX_PIXELS, Augmentation, DataError, Fit, Item, Kind, Source, good_items
 
 Masks: TypeAlias = Literal["optional", "required"]
-
-MASK_FOLDERS = ("ground_truth", "masks")
-GOOD_TOO = frozenset({GOOD, "normal", "ok", "pass", "intact"})  # a folder so called is no defect, whatever its case
-RESERVED = frozenset({GOOD, "train", "test", *MASK_FOLDERS})
 
 
 def folder(
@@ -39,14 +42,18 @@ def folder(
     if masks not in ("optional", "required"):
         raise DataError(f"data.masks must be one of optional, required, got {masks!r}")
     place = _existing(root)
-    defects = {_defect(path): images_in(path) for path in _test_folders(place)}
-    train, held = _split(_good_images(place), 0 if defects.get(GOOD) else holdout)
-    good = [*defects.pop(GOOD, []), *held]
-    test = (*good_items(good), *_defective(place, defects, masks))
+    home = home_of(place)
+    layout = layout_of(home, max_pixels)
+    good_tests = [image for path, found in layout.tests.items() if defect_of(path) == GOOD for image in found.images]
+    train, held = _split(layout.training.images, 0 if good_tests else holdout)
+    test = (*good_items([*good_tests, *held]), *_defective(place, home, layout, masks, max_pixels))
     if not test:
-        raise DataError(f"{place}: nothing to test; add defective/ or test/<name>/, or set data.holdout=10")
+        where = f"{layout.test}/<name>/" if layout.test else "defective/ or test/<name>/"
+        raise DataError(f"{place}: nothing to test; add {where}, or set data.holdout=10")
+    lines = [*_called_good(layout, home), *_counted_as_defects(layout, home, len(good_tests), len(held))]
+    lines += unread(place, (*good_items(train), *test))
     label, moves = name or place.resolve().name, augmentation or Augmentation()
-    return Source(label, place, kind, moves, good_items(train), test, fit, max_pixels)
+    return Source(label, place, kind, moves, good_items(train), test, fit, max_pixels, remarks=tuple(lines))
 
 
 def _existing(root: str | Path | None) -> Path:
@@ -54,39 +61,8 @@ def _existing(root: str | Path | None) -> Path:
         raise DataError("no photographs yet: give data.root=/path/to/photographs with good/ and defective/ in it")
     if not Path(root).is_dir():
         raise DataError(f"data.root={root} is not a folder: correct it")
+    check_not_too_low(Path(root))
     return Path(root)
-
-
-def _good_images(root: Path) -> list[Path]:
-    """The training images, from the first place that has some; a second such place is an error, not left out."""
-    only_good(root / "train")
-    places = (root / "train" / GOOD, root / "train", root / GOOD, root)
-    found = {place: images for place in places if (images := files_in(place))}
-    if not found:
-        raise DataError(f"{root}: no training images; put photographs of good parts into {root / GOOD}")
-    if len(found) > 1:
-        first, second = list(found)[:2]
-        raise DataError(
-            f"{second}: has images although {first} holds the training images; move them into one of the two"
-        )
-    return next(iter(found.values()))
-
-
-def _test_folders(root: Path) -> list[Path]:
-    test = root / "test"
-    if not test.is_dir():
-        return [path for path in folders_in(root) if path.name not in RESERVED]
-    if loose := files_in(test):
-        raise DataError(f"{loose[0]}: good or defective? move it into {test / GOOD} or {test / 'defective'}")
-    if others := [path for path in folders_in(root) if path.name not in RESERVED]:
-        raise DataError(f"{others[0]}: a folder next to {test}; move it into {test}, or elsewhere")
-    return folders_in(test)
-
-
-def _defect(path: Path) -> str:
-    if path.name != GOOD and path.name.casefold() in GOOD_TOO:
-        raise DataError(f"{path}: sounds like good parts, not like a defect; rename it to {GOOD}")
-    return path.name
 
 
 def _split(good: list[Path], holdout: int) -> tuple[list[Path], list[Path]]:
@@ -99,32 +75,33 @@ def _split(good: list[Path], holdout: int) -> tuple[list[Path], list[Path]]:
     return [image for image in good if image not in held], held
 
 
-def _defective(root: Path, defects: dict[str, list[Path]], masks: Masks) -> list[Item]:
-    pairs = _pair_all(root, defects)
-    items = [Item(image, pairs.get(image), defect) for defect, images in defects.items() for image in images]
+def _defective(place: Path, home: Path, layout: Layout, masks: Masks, max_pixels: int) -> list[Item]:
+    defects = {path: found for path, found in layout.tests.items() if defect_of(path) != GOOD}
+    pairs = masks_apart(place, home, layout, max_pixels)
+    for found in defects.values():
+        add(pairs, found.masks)
+    items = [Item(image, pairs.get(image), path.name) for path, found in defects.items() for image in found.images]
     for item in items:
         if masks == "required" and item.mask is None:
             raise DataError(f"{item.image}: a defective image without mask; outline it, or set data.masks=optional")
     return items
 
 
-def _pair_all(root: Path, defects: dict[str, list[Path]]) -> dict[Path, Path]:
-    folders = [root / name for name in MASK_FOLDERS if (root / name).is_dir()]
-    if len(folders) > 1:
-        raise DataError(f"{folders[1]}: masks are in {folders[0]} too; move them into one of the two")
-    pairs: dict[Path, Path] = {}
-    for home in folders:
-        pairs |= pair_masks([image for images in defects.values() for image in images], files_in(home))
-        for truth in folders_in(home):
-            pairs |= _pair_one(truth, defects, pairs)
-    return pairs
+def _called_good(layout: Layout, home: Path) -> list[str]:
+    """One line that names the folders that count as good under another name."""
+    train = [] if layout.train == home else [layout.train]
+    good = [path for path in [*train, *layout.tests] if role(path.name) == "good" and path.name != GOOD]
+    return [f"{' and '.join(map(str, good))}: taken as good parts"] if good else []
 
 
-def _pair_one(truth: Path, defects: dict[str, list[Path]], known: dict[Path, Path]) -> dict[Path, Path]:
-    if truth.name not in defects:
-        raise DataError(f"{truth}: masks of a defect that has no folder of images; it needs one called {truth.name}")
-    pairs = pair_masks(defects[truth.name], images_in(truth))
-    for image in pairs:
-        if image in known:
-            raise DataError(f"{pairs[image]}: a second mask for {image}, which has {known[image]}; keep one")
-    return pairs
+def _counted_as_defects(layout: Layout, home: Path, good: int, held: int) -> list[str]:
+    """One line that says which folders count as defects, where none holds good test images."""
+    defects = [path.name for path, found in layout.tests.items() if defect_of(path) != GOOD and found.images]
+    if good or not defects:
+        return []
+    held_out = f"{held} training images" if held > 1 else "1 training image" if held else "nothing"
+    place = layout.test or home
+    mend = f"good parts to test on belong into {(layout.test or home / 'test') / GOOD}"
+    if layout.test is None:
+        mend += f", and then the defects into {home / 'test'}"
+    return [f"{place}: tested as defects: {', '.join(defects)}; tested as good: {held_out}; {mend}"]

@@ -1,17 +1,22 @@
-"""Which files of a folder are images, and which mask belongs to which image. Nothing is left out silently."""
+"""Which files of a folder are images, and which files are not read. Nothing is left out silently."""
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from renormal.data.source import GOOD, DataError
+from renormal.data.names import Role, role
+from renormal.data.source import DataError, Item
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
 COMPANIONS = frozenset({"thumbs.db", "desktop.ini", "__macosx"})  # written by desktops on their own
 NOTES = frozenset({".txt", ".md", ".csv", ".json", ".xml", ".aae"})  # licences, labels, a phone's edit lists
-MASK_ENDING = "_mask"  # MVTec AD: 000.png is outlined by 000_mask.png
+
+
+def _visible(name: str) -> bool:
+    return not name.startswith(".") and name.lower() not in COMPANIONS
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -19,12 +24,13 @@ def _entries(folder: Path) -> list[Path]:
         entries = sorted(folder.iterdir(), key=lambda path: path.name)
     except PermissionError as error:
         raise DataError(f"{folder}: may not be read; give yourself the permission (chmod u+rx)") from error
-    return [path for path in entries if not path.name.startswith(".") and path.name.lower() not in COMPANIONS]
+    return [path for path in entries if _visible(path.name)]
 
 
-def folders_in(folder: Path) -> list[Path]:
-    """The visible subfolders by name; none where the folder does not exist."""
-    return [path for path in _entries(folder) if path.is_dir()] if folder.is_dir() else []
+def folders_in(folder: Path, *roles: Role) -> list[Path]:
+    """The visible subfolders by name, all or those of certain roles; none where the folder does not exist."""
+    found = [path for path in _entries(folder) if path.is_dir()] if folder.is_dir() else []
+    return [path for path in found if not roles or role(path.name) in roles]
 
 
 def files_in(folder: Path) -> list[Path]:
@@ -46,35 +52,37 @@ def images_in(folder: Path) -> list[Path]:
     return files_in(folder)
 
 
-def only_good(train: Path) -> None:
-    """Raises DataError where a folder of training images has another subfolder than good."""
-    for path in folders_in(train):
-        if path.name != GOOD:
-            raise DataError(f"{path}: training uses good images only; move it to {train.parent / 'test'}")
+def holds_images(folder: Path) -> bool:
+    """Whether an image lies directly in the folder."""
+    return folder.is_dir() and any(path.suffix.lower() in SUFFIXES for path in _entries(folder) if path.is_file())
 
 
-def _by_stem(paths: Iterable[Path]) -> dict[str, Path]:
-    stems: dict[str, list[Path]] = defaultdict(list)
-    for path in paths:
-        stems[path.stem.casefold()].append(path)
-    for same in stems.values():
-        if len(same) > 1:
-            raise DataError(f"{same[1]}: has the same name as {same[0]}, so a mask fits both; rename one")
-    return {stem: same[0] for stem, same in stems.items()}
+def images_below(folder: Path) -> Iterator[Path]:
+    """The images in the folder and in all folders below it, in no order."""
+    return (path for path in _below(folder) if path.suffix.lower() in SUFFIXES)
 
 
-def pair_masks(images: list[Path], masks: list[Path]) -> dict[Path, Path]:
-    """Image → its mask: the same stem, with or without "_mask". A mask that outlines no image is an error."""
-    if not masks:
-        return {}
-    by_stem = _by_stem(images)
-    pairs: dict[Path, Path] = {}
-    for mask in masks:
-        stem = mask.stem.casefold()
-        image = by_stem.get(stem) or by_stem.get(stem.removesuffix(MASK_ENDING))
-        if image is None:
-            raise DataError(f"{mask}: a mask without an image; add the image that it outlines, or delete the mask")
-        if image in pairs:
-            raise DataError(f"{mask}: a second mask for {image}, which has {pairs[image]}; keep one")
-        pairs[image] = mask
-    return pairs
+def unread(root: Path, items: Iterable[Item]) -> list[str]:
+    """One line that counts the visible files below `root` of no item, with an example of each kind; none if all are."""
+    used = {path for item in items for path in (item.image, item.mask)}
+    kinds: dict[str, list[Path]] = defaultdict(list)
+    for path in _below(root):
+        if path not in used:
+            kinds[_kind(path.relative_to(root))].append(path.relative_to(root))
+    counts = (f"{len(paths)} {kind} ({min(paths)})" for kind, paths in sorted(kinds.items()))
+    return [f"{root}: not read: {', '.join(counts)}"] if kinds else []
+
+
+def _kind(path: Path) -> str:
+    if path.suffix.lower() in SUFFIXES:
+        return f"images in {path.parts[0]}" if len(path.parts) > 1 else "images"
+    return f"{path.suffix.lower()} files" if path.suffix else "files without a suffix"
+
+
+def _below(root: Path) -> Iterator[Path]:
+    seen = {root.resolve()}
+    for folder, folders, files in os.walk(root, followlinks=True):
+        inner = {name: Path(folder, name).resolve() for name in sorted(folders) if _visible(name)}
+        folders[:] = [name for name, real in inner.items() if real not in seen]  # a link may lead back
+        seen.update(inner.values())
+        yield from (Path(folder, name) for name in files if _visible(name))

@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from renormal.data.download import ARCHIVE_SHA256, ARCHIVE_URL, download_mvtec
-from renormal.data.listing import folders_in, images_in, only_good, pair_masks
+from renormal.data.layout import check_sorted
+from renormal.data.listing import folders_in, images_below, images_in, unread
+from renormal.data.masks import add, check_black, pair_masks, photographs_in
 from renormal.data.source import GOOD, MAX_PIXELS, Augmentation, DataError, Item, Kind, Source, good_items
 
 DOWNLOAD_ROOT = Path("data/mvtec_ad")  # under the working directory, where no data.root is given
@@ -69,7 +71,9 @@ def mvtec(
         download_mvtec(place, accept_licence=accept_licence, url=url, sha256=sha256)
     home = _category_folder(place, category)
     kind, augmentation = CATEGORIES[category]
-    return Source(category, place, kind, augmentation, _train(home), _test(home), max_pixels=max_pixels)
+    train, test = _train(home, max_pixels), _test(home, max_pixels)
+    remarks = tuple(unread(home, (*train, *test)))
+    return Source(category, place, kind, augmentation, train, test, max_pixels=max_pixels, remarks=remarks)
 
 
 def _category_folder(root: Path, category: str) -> Path:
@@ -79,39 +83,53 @@ def _category_folder(root: Path, category: str) -> Path:
         return root / category
     if (root / "train").is_dir():
         raise DataError(f"data.root={root} is itself a category: give the folder above it, data.root={root.parent}")
-    for deeper in folders_in(root):
+    folders = folders_in(root)
+    for deeper in [*folders, *(path for folder in folders for path in folders_in(folder))]:
         if (deeper / category).is_dir():
-            raise DataError(f"data.root={root} has no {category}: it lies one folder deeper, data.root={deeper}")
+            raise DataError(f"data.root={root} has no {category}: it lies deeper, give data.root={deeper}")
     names = ", ".join(path.name for path in folders_in(root)) or "no folders"
     raise DataError(f"data.root={root} has no category {category}, it has {names}: correct category= or data.root=")
 
 
-def _train(home: Path) -> tuple[Item, ...]:
-    only_good(home / "train")
-    images = images_in(home / "train" / GOOD)
+def _train(home: Path, max_pixels: int) -> tuple[Item, ...]:
+    train = home / "train"
+    check_sorted(train, home / "test")
+    _check_good_by_name(train)
+    images, masks = photographs_in(train / GOOD, max_pixels)
     if not images:
-        raise DataError(f"{home / 'train' / GOOD}: no training images; copy the category again")
+        raise DataError(f"{train / GOOD}: no training images; copy the category again")
+    check_black(masks.values(), max_pixels)
     return good_items(images)
 
 
-def _test(home: Path) -> tuple[Item, ...]:
+def _check_good_by_name(folder: Path) -> None:
+    for path in folders_in(folder, "good", "images"):
+        if path.name != GOOD and any(images_below(path)):
+            raise DataError(f"{path}: images under another name than {GOOD}; move the good ones into {folder / GOOD}")
+
+
+def _test(home: Path, max_pixels: int) -> tuple[Item, ...]:
     defects = {folder.name for folder in folders_in(home / "test")}
     for truth in folders_in(home / "ground_truth"):
-        if truth.name not in defects - {GOOD}:
+        if truth.name == GOOD:
+            check_black(images_in(truth), max_pixels)
+        elif truth.name not in defects:
             raise DataError(f"{truth}: masks of a defect without {home / 'test' / truth.name}; copy the category again")
+    _check_good_by_name(home / "test")
     if GOOD not in defects or len(defects) < 2:
         raise DataError(f"{home / 'test'}: needs good and at least one defect, has {sorted(defects)}; copy it again")
-    return tuple(item for defect in sorted(defects) for item in _items(home, defect))
+    return tuple(item for defect in sorted(defects) for item in _items(home, defect, max_pixels))
 
 
-def _items(home: Path, defect: str) -> Iterable[Item]:
-    images = images_in(home / "test" / defect)
+def _items(home: Path, defect: str, max_pixels: int) -> Iterable[Item]:
+    images, masks = photographs_in(home / "test" / defect, max_pixels)
     if not images:
         raise DataError(f"{home / 'test' / defect}: no images; copy the category again, or delete the folder")
     if defect == GOOD:
+        check_black(masks.values(), max_pixels)
         return good_items(images)
     truth = home / "ground_truth" / defect
-    masks = pair_masks(images, images_in(truth))
+    add(masks, pair_masks(images, truth))
     for image in images:
         if image not in masks:
             wanted = truth / f"{image.stem}_mask.png"

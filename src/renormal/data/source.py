@@ -60,6 +60,7 @@ class Source:
     fit: Fit = "squash"  # how an image becomes square: all of it, its centre, or the face of an aligned one
     max_pixels: int = MAX_PIXELS  # a larger image is refused before it is decoded
     spare: tuple[Item, ...] = ()  # good images that are neither trained on nor tested: settings are chosen on them
+    remarks: tuple[str, ...] = ()  # what its owner should know before work begins, a line each
 
     def __post_init__(self) -> None:
         for setting, value, allowed in (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from renormal.data.mvtec import mvtec
@@ -21,4 +22,4 @@ def stand_in(
     from renormal.data.rehearsal import write_category  # scipy loads here, so that submitting real jobs does not wait
 
     write_category(Path(root), category, seed=seed, train=train, good=good, defective=defective)
-    return mvtec(root, category)
+    return replace(mvtec(root, category), remarks=())  # its own file of settings lies there

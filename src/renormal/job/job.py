@@ -56,6 +56,8 @@ def run_job(config: DictConfig, *, line: int = 0, report: Report | None = None) 
     alone = process_count(config) == 1 or not started_elsewhere()  # otherwise the first rank decides, in `perform`
     if alone and finished(config, folder, hashes):
         return
+    for remark in source.remarks:
+        log.info("%s", remark)
     if report:
         report("data", None)
     if config.threads:

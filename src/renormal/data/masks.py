@@ -1,0 +1,190 @@
+"""Which mask belongs to which image, by their names; what is a mask and what is a photograph, by their pixels."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from renormal.data.images import JPEG_MASK_LEVEL, opened, own_pixel_limit
+from renormal.data.listing import files_in, folders_in, images_in
+from renormal.data.names import image_names, mask_names, says_mask
+from renormal.data.source import DataError
+
+# ours: four grey values hold 83 % or more of the pixels of a soft JPEG mask, and up to 68 % of MVTec AD's photographs
+FEW, SHARE = 4, 0.75
+SAMPLED = 512  # pixels a side that are counted, evenly spread
+
+Pairs = dict[Path, Path]  # image → its mask
+
+
+class Photographs(NamedTuple):
+    """The photographs of one folder, and the masks that lie there with them."""
+
+    images: list[Path]
+    masks: Pairs
+
+
+class ByName:
+    """Images by the names under which a mask may know them."""
+
+    def __init__(self, images: Iterable[Path]) -> None:
+        self.best, self.others = defaultdict[str, list[Path]](list), defaultdict[str, list[Path]](list)
+        for image in images:
+            first, *rest = image_names(image.stem)
+            self.best[first].append(image)
+            for name in rest:
+                self.others[name].append(image)
+
+    def find(self, names: Iterable[str]) -> Path | None:
+        """The image of the first name that is known. Raises DataError where two images have it."""
+        for name in names:
+            found = self.best.get(name) or self.others.get(name) or []
+            if len(found) > 1:
+                raise DataError(
+                    f"{found[1]}: has the same name as {found[0]}, so a mask fits both; sort the masks into folders "
+                    "called as those of their images, or rename one image and its mask"
+                )
+            if found:
+                return found[0]
+        return None
+
+
+def photographs_in(folder: Path, max_pixels: int) -> Photographs:
+    """The images of a folder, without the masks among them and in a folder of masks below it.
+
+    A mask among images has its image's name with a word such as "_mask". Of two files whose names differ in the suffix
+    alone, the mask is the one with few grey values.
+    """
+    homes = folders_in(folder, "mask")
+    if deeper := [path for path in folders_in(folder) if path not in homes]:
+        raise DataError(f"{deeper[0]}: a folder among images; move its images up into {folder} or elsewhere")
+    found = split(files_in(folder), max_pixels)
+    for home in homes:
+        add(found.masks, pair_masks(found.images, home))
+    return found
+
+
+def split(files: list[Path], max_pixels: int) -> Photographs:
+    """The images among the files of one folder, and the masks of these images."""
+    pairs, called = Pairs(), _called_masks(files, max_pixels)
+    stems = defaultdict[str, list[Path]](list)
+    for file in files:
+        if file in called:
+            add(pairs, {called[file]: file})
+        else:
+            stems[file.stem.casefold()].append(file)
+    for same in stems.values():
+        add(pairs, _pair_same_stem(same, max_pixels) if len(same) > 1 else {})
+    masks = set(pairs.values())
+    return Photographs([file for file in files if file not in masks], pairs)
+
+
+def _called_masks(files: list[Path], max_pixels: int) -> dict[Path, Path]:
+    """Mask → image, for masks that are known by their names."""
+    called = [file for file in files if says_mask(file.stem)]
+    images = ByName(files if called else [])
+    found = {file: images.find(mask_names(file.stem)[1:]) for file in called}
+    alone = [file for file, image in found.items() if image is None]
+    if alone and is_mask(alone[0], max_pixels):  # it stands for all of them
+        raise DataError(f"{alone[0]}: a mask without an image; add the image that it outlines, or delete the mask")
+    masks = {file: image for file, image in found.items() if image is not None}
+    for file, image in masks.items():
+        if not is_mask(file, max_pixels):
+            raise DataError(f"{file}: called a mask of {image}, but has many grey values; rename it or draw it again")
+    return masks
+
+
+def _pair_same_stem(files: list[Path], max_pixels: int) -> Pairs:
+    """None where all are photographs."""
+    masks = [file for file in files if is_mask(file, max_pixels)]
+    if not masks:
+        return {}
+    if len(masks) > 1 or len(files) > 2:
+        raise DataError(
+            f"{files[1]}: has the same name as {files[0]}; if it is a mask add _mask to its name, otherwise rename it"
+        )
+    return {next(file for file in files if file not in masks): masks[0]}
+
+
+def pair_masks(images: list[Path], home: Path) -> Pairs:
+    """Image → its mask in `home`: of the image's name, with or without a word such as "_mask".
+
+    The mask may lie in a folder of that name (MVTec LOCO). A mask that outlines no image is an error.
+    """
+    by_name, pairs = ByName(images), Pairs()
+    for mask in files_in(home):
+        add(pairs, {image_of(mask, by_name): mask})
+    for folder in folders_in(home):
+        image, masks = by_name.find(mask_names(folder.name)), images_in(folder)
+        if image is None:
+            raise DataError(f"{folder}: a folder among masks; move its masks up into {home} or elsewhere")
+        if len(masks) > 1:
+            raise DataError(f"{folder}: several masks of {image}; merge them into {folder}.png and delete the folder")
+        add(pairs, dict.fromkeys([image], *masks) if masks else {})
+    return pairs
+
+
+def image_of(mask: Path, by_name: ByName) -> Path:
+    """Raises DataError where there is no such image."""
+    if (image := by_name.find(mask_names(mask.stem))) is None:
+        raise DataError(f"{mask}: a mask without an image; add the image that it outlines, or delete the mask")
+    return image
+
+
+def add(pairs: Pairs, more: Mapping[Path, Path]) -> None:
+    """Adds `more` to `pairs`. Raises DataError where an image gets a second mask."""
+    for image, mask in more.items():
+        if image in pairs:
+            raise DataError(f"{mask}: a second mask for {image}, which has {pairs[image]}; keep one")
+        pairs[image] = mask
+
+
+def check_black(masks: Iterable[Path], max_pixels: int) -> None:
+    """Raises DataError where the mask of a good image outlines something."""
+    for mask in masks:
+        if not is_black(mask, max_pixels):
+            raise DataError(
+                f"{mask}: outlines a defect, but its image counts as good; move both to those of a defect, or delete "
+                "the mask if the part is good"
+            )
+
+
+def is_mask(path: Path, max_pixels: int) -> bool:
+    """Whether FEW grey values hold SHARE of its pixels."""
+    counts = _counts(path, max_pixels, path.lstat().st_mtime_ns)
+    return bool(np.sort(counts)[-FEW:].sum() >= SHARE * counts.sum())
+
+
+def is_drawn(path: Path, max_pixels: int) -> bool:
+    """Whether it has two to FEW grey values."""
+    return 2 <= len(_counts(path, max_pixels, path.lstat().st_mtime_ns)) <= FEW
+
+
+def is_black(path: Path, max_pixels: int) -> bool:
+    """Whether nothing is outlined."""
+    level = JPEG_MASK_LEVEL if path.suffix.lower() in {".jpg", ".jpeg"} else 0
+    return bool(_values(path, max_pixels).max() <= level)
+
+
+@cache  # a sweep asks once for each job
+def _counts(path: Path, max_pixels: int, changed: int) -> NDArray[np.int64]:
+    """How many pixels each grey value has. changed: when the file was."""
+    values = _values(path, max_pixels)
+    rows, columns = (max(1, side // SAMPLED) for side in values.shape[:2])
+    return np.unique(values[::rows, ::columns], return_counts=True)[1]
+
+
+def _values(path: Path, max_pixels: int) -> NDArray[Any]:
+    """(H, W): grey values as the file has them; black where it is transparent."""
+    with own_pixel_limit(), opened(path, max_pixels) as image:
+        if image.mode in {"1", "L", "I"} or image.mode.startswith("I;16"):
+            return np.asarray(image)
+        clear = image.convert("RGBA")
+        return np.asarray(Image.alpha_composite(Image.new("RGBA", clear.size, "black"), clear).convert("L"))

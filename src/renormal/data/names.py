@@ -1,0 +1,129 @@
+"""What the name of a folder or a file says: good parts, masks, training, test, or nothing known.
+
+A name is compared without case, accents, digits, separators and words like "images": `01_Good`, `good images` and
+`GOOD` are one name.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Literal, TypeAlias
+
+Role: TypeAlias = Literal["good", "doubtful", "mask", "train", "test", "unread", "images", "other"]
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+PICTURES = _set(
+    "image images img imgs picture pictures photo photos photograph photographs pic pics bild bilder foto fotos "
+    "immagini imagenes imagens data dataset"
+)
+NEUTRAL = PICTURES | _set("part parts piece pieces sample samples product products set folder teil teile")
+NEUTRAL_ENDINGS = ("图片", "图像", "照片", "样本", "样品", "产品", "画像", "写真", "이미지")
+GOOD_NAMES = _set(
+    "good goods normal normals ok okay okey pass passed intact healthy free clean correct conform conforming compliant "
+    "accepted acceptable undamaged flawless faultless spotless perfect nominal golden "
+    "gut gute guter gutes io inordnung einwandfrei fehlerlos makellos "
+    "bon bons bonne bonnes conforme conformes sain saine sains saines normale normales normaux "
+    "bueno buenos buena buenas sano sanos correcto bom boa bons boas buono buoni buona buone sani goed goede "
+    "dobry dobre dobra iyi saglam normalny норма нормальные хорошие хороший годные годен исправные "
+    "正常 正常品 良品 合格 合格品 良好 完好 好 好品 良 正品 정상 양품"
+)
+DEFECT_WORDS = (
+    "(defect|defects|defective|defected|fault|faults|faulty|flaw|flaws|damage|damages|damaged|anomaly|anomalies|"
+    "anomalous|abnormality|abnormalities|error|errors|broken|cracked|fehler|defekt|defekte|schaden|defaut|defauts|anomalie|"
+    "defecto|defectos|defeito|defeitos|difetto|difetti|дефектов|дефекта)"
+)
+WITHOUT = re.compile(f"(no|non|not|un|zero|without|ohne|keine?|sans|sin|sem|senza|без){DEFECT_WORDS}")
+WITHOUT_CHINESE = re.compile("[无無没](有)?(缺陷|瑕疵|异常|異常|损伤|不良|欠陥)")
+FREE = ("free", "frei")  # defect-free, MT_Free, fehlerfrei
+NEGATED = _set("no non not un n in nicht kein pas")  # before a word for good: a defect
+MASK_WORDS = _set(
+    "mask masks label labels gt gts groundtruth groundtruths ground truth truths annotation annotations annot annots "
+    "seg segs segmentation segmentations segmentationclass outline outlines maske masken masque masques mascara "
+    "mascaras maschera maschere 掩码 掩膜 掩模 标注 标签 标记 缺陷标注 缺陷掩码 マスク 마스크 라벨"
+)
+WITH_MASK_WORDS = _set("binary class pixel pixelwise pixels defect defects defective anomaly bad test")  # defect_masks
+TRAIN_NAMES = _set("train training trainings trn entrainement entrenamiento 训练 训练集 学習 훈련")
+TEST_NAMES = _set("test testing tests testpublic prueba 测试 测试集 テスト 시험")  # test_public: MVTec AD 2
+UNREAD_NAMES = _set(  # good images to tune on, or images without labels (MVTec AD 2)
+    "validation valid val dev validate validierung eval evaluation 验证 验证集 検証 testprivate testprivatemixed "
+    "unlabeled unlabelled"
+)
+
+WORDS = re.compile(r"[^\W\d_]+")
+CAMEL = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-Z])")
+ENDING = "mask|masks|label|labels|gt|ground[ _-]?truth|annotation|annot|seg|segmentation|maske|masque"
+MASK_ENDING = re.compile(rf"(?P<rest>.+?)(?:[ _.\-]+|(?<=\d))(?:{ENDING})", re.IGNORECASE)
+MASK_PREFIX = re.compile(rf"(?:{ENDING})(?:[ _.\-]+|(?=\d))(?P<rest>.+)", re.IGNORECASE)
+IMAGE_ENDING = re.compile(r"(?P<rest>.+?)(?:[ _.\-]+|(?<=\d))(?:image|img|orig|original|photo|rgb)", re.IGNORECASE)
+IMAGE_PREFIX = re.compile(r"(?:image|img|orig|original|photo|rgb)(?:[ _.\-]+|(?=\d))(?P<rest>.+)", re.IGNORECASE)
+
+
+def _words(name: str) -> list[str]:
+    """Its words in lower case, without accents, digits and neutral words."""
+    plain = unicodedata.normalize("NFKD", CAMEL.sub(" ", unicodedata.normalize("NFKC", name)))
+    plain = re.sub("[\u0300-\u036f]", "", plain)
+    found = WORDS.findall(unicodedata.normalize("NFC", plain).casefold())
+    return [word for word in map(_without_ending, found) if word and word not in NEUTRAL]
+
+
+def _without_ending(word: str) -> str:
+    return next((word.removesuffix(end) for end in NEUTRAL_ENDINGS if word.endswith(end)), word)
+
+
+def role(name: str) -> Role:
+    """What a folder of this name holds. doubtful: good parts or a defect, which a person must say."""
+    words = _words(name)
+    key = "".join(words)
+    for kind, names in (("train", TRAIN_NAMES), ("test", TEST_NAMES), ("unread", UNREAD_NAMES)):
+        if key in names:
+            return kind  # type: ignore[return-value]
+    if _is_mask(words):
+        return "mask"
+    if _is_good(words, key):
+        return "good"
+    if not key and PICTURES & set(WORDS.findall(name.casefold())):
+        return "images"
+    plain_good = GOOD_NAMES & set(words)
+    return "doubtful" if plain_good and not NEGATED & set(words) else "other"
+
+
+def _is_mask(words: list[str]) -> bool:
+    return bool(MASK_WORDS & set(words)) and set(words) <= MASK_WORDS | WITH_MASK_WORDS
+
+
+def _is_good(words: list[str], key: str) -> bool:
+    without = WITHOUT.fullmatch(key) or WITHOUT_CHINESE.fullmatch(key)
+    free = key.endswith(FREE) and not NEGATED & set(words)
+    return key in GOOD_NAMES or bool(without) or free
+
+
+def masks_of(name: str) -> str | None:
+    """scratch_mask → scratch: the name of the folder whose masks a folder of this name holds."""
+    return _rest(name, MASK_ENDING, MASK_PREFIX)
+
+
+def image_names(stem: str) -> tuple[str, ...]:
+    """The names under which a mask may know this image, the best first, in lower case."""
+    rest = _rest(stem, IMAGE_ENDING, IMAGE_PREFIX)
+    return (stem.casefold(),) if rest is None else (stem.casefold(), rest.casefold())
+
+
+def mask_names(stem: str) -> tuple[str, ...]:
+    """The names of the image that a mask of this name may belong to, the best first, in lower case."""
+    rest = _rest(stem, MASK_ENDING, MASK_PREFIX)
+    return image_names(stem) if rest is None else (stem.casefold(), *image_names(rest))
+
+
+def says_mask(stem: str) -> bool:
+    """Whether a file of this name calls itself a mask: 000_mask, 000-GT, mask_000, 000.label."""
+    return _rest(stem, MASK_ENDING, MASK_PREFIX) is not None
+
+
+def _rest(name: str, *patterns: re.Pattern[str]) -> str | None:
+    found = (pattern.fullmatch(name) for pattern in patterns)
+    return next((match["rest"] for match in found if match), None)

@@ -1,0 +1,247 @@
+"""Each message about a layout leads to the right data when it is obeyed to the letter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from data_sets import (
+    SPLIT,
+    Listed,
+    black,
+    listed,
+    move,
+    move_files,
+    of,
+    outlines,
+    photographs,
+    with_crack,
+)
+from renormal.data import DataError, folder
+
+
+def good_and_ok(root: Path) -> None:
+    photographs(root, "train/good/1.png", "ok/2.png", "ko/3.png")
+
+
+def to_test(root: Path) -> None:
+    """Good test images get a folder; the next message moves the defects next to it."""
+    move(root / "ok", root / "test/good")
+    with pytest.raises(DataError, match=r"ko: a folder next to .*test; move it into .*test if it shows a defect"):
+        folder(root)
+    move(root / "ko", root / "test/ko")
+
+
+def defects_in_train(root: Path) -> None:
+    photographs(root, "train/good/1.png", "train/crack/2.png", "test/good/3.png", "test/crack/4.png")
+
+
+def good_parts_in_train(root: Path) -> None:
+    photographs(root, "train/monday/1.png", "test/good/3.png", "test/crack/4.png")
+
+
+def sorted_kolektor(root: Path) -> None:
+    """As published: good and defective images mixed, told apart by their masks alone."""
+    photographs(root, "train/10.png", "train/11.png", "test/good/20.png", "test/defective/30.png")
+    black(root, "train/10_GT.png", "test/good/20_GT.png")
+    outlines(root, "train/11_GT.png", "test/defective/30_GT.png")
+
+
+def loose_kolektor(root: Path) -> None:
+    photographs(root, "train/10.png", "test/20.png", "test/30.png")
+    black(root, "train/10_GT.png", "test/20_GT.png")
+    outlines(root, "test/30_GT.png")
+
+
+def sort_by_mask(root: Path) -> None:
+    for name, place in (("20", "good"), ("30", "defective")):
+        move(root / f"test/{name}.png", root / f"test/{place}/{name}.png")
+        move(root / f"test/{name}_GT.png", root / f"test/{place}/{name}_GT.png")
+
+
+def merge(root: Path) -> None:
+    truth = root / "ground_truth/crack"
+    parts = [np.asarray(Image.open(path)) for path in sorted((truth / "1").iterdir())]
+    for path in list((truth / "1").iterdir()):
+        path.unlink()
+    (truth / "1").rmdir()
+    Image.fromarray(np.maximum(*parts)).save(truth / "1.png")
+
+
+def both_to_crack(root: Path) -> None:
+    move(root / "test/good/2.png", root / "test/crack/2.png")
+    move(root / "ground_truth/good/2_mask.png", root / "ground_truth/crack/2_mask.png")
+
+
+ADVICE: dict[str, tuple[Callable[[Path], None], str, Callable[[Path], None], Listed]] = {
+    # what lies on disk; the message; what it asks for; the data set that comes of it
+    "good images next to train, to test on": (
+        good_and_ok,
+        r"ok: has images although .*train/good holds the training images; .* or into .*test/good to test on them",
+        to_test,
+        (["train/good/1.png"], {"good: test/good/2.png": None, "ko: test/ko/3.png": None}),
+    ),
+    "good images next to train, to train on": (
+        good_and_ok,
+        r"ok: has images although .*; move them there to train on them",
+        lambda root: move_files(root / "ok", root / "train/good"),
+        (["train/good/1.png"], {"good: train/good/2.png": None, "ko: ko/3.png": None}),
+    ),
+    "defects to train on": (
+        defects_in_train,
+        r"train/crack: training uses good images only; move its images to .*test/crack",
+        lambda root: move_files(root / "train/crack", root / "test/crack"),
+        (
+            ["train/good/1.png"],
+            {"good: test/good/3.png": None, "crack: test/crack/2.png": None, "crack: test/crack/4.png": None},
+        ),
+    ),
+    "good parts under a name of their own": (
+        good_parts_in_train,
+        r"train/monday: training uses good images only; .* or to .*train/good if they are good",
+        lambda root: move_files(root / "train/monday", root / "train/good"),
+        (["train/good/1.png"], {"good: test/good/3.png": None, "crack: test/crack/4.png": None}),
+    ),
+    "a name with a word for good": (
+        of((photographs, ("train/good/1.png", "test/bottle_good/1.png", "test/crack/1.png"))),
+        r"bottle_good: good parts or a defect\? rename it to good",
+        lambda root: move(root / "test/bottle_good", root / "test/good"),
+        (["train/good/1.png"], with_crack()),
+    ),
+    "two good folders to test": (
+        of((photographs, ("train/good/1.png", "test/good/1.png", "test/ok/2.png", "test/crack/1.png"))),
+        r"test/ok: a second folder of good test images; move all into .*test/good",
+        lambda root: move_files(root / "test/ok", root / "test/good"),
+        (["train/good/1.png"], with_crack(**{"good: test/good/2.png": None})),
+    ),
+    "mixed training images": (
+        sorted_kolektor,
+        r"train/11_GT.png: outlines a defect, but its image counts as good; move both to those of a defect",
+        lambda root: [
+            move(root / f"train/{name}", root / f"test/defective/{name}") for name in ("11.png", "11_GT.png")
+        ],
+        (
+            ["train/10.png"],
+            {
+                "good: test/good/20.png": None,
+                "defective: test/defective/11.png": "test/defective/11_GT.png",
+                "defective: test/defective/30.png": "test/defective/30_GT.png",
+            },
+        ),
+    ),
+    "mixed test images": (
+        loose_kolektor,
+        r"test/20.png: good or defective\? move it into .*test/good or .*test/defective, its mask with it",
+        sort_by_mask,
+        (
+            ["train/10.png"],
+            {"good: test/good/20.png": None, "defective: test/defective/30.png": "test/defective/30_GT.png"},
+        ),
+    ),
+    "a mask of a good image": (
+        of(
+            (photographs, (*SPLIT, "test/good/2.png")),
+            (outlines, ("ground_truth/crack/1_mask.png", "ground_truth/good/2_mask.png")),
+        ),
+        r"good/2_mask.png: outlines a defect, but its image counts as good; move both to those of a defect",
+        both_to_crack,
+        (
+            ["train/good/1.png"],
+            {
+                "good: test/good/1.png": None,
+                "crack: test/crack/1.png": "ground_truth/crack/1_mask.png",
+                "crack: test/crack/2.png": "ground_truth/crack/2_mask.png",
+            },
+        ),
+    ),
+    "several masks of one image": (
+        of((photographs, SPLIT), (outlines, ("ground_truth/crack/1/000.png", "ground_truth/crack/1/001.png"))),
+        r"crack/1: several masks of .*test/crack/1.png; merge them into .*ground_truth/crack/1.png and delete",
+        merge,
+        (["train/good/1.png"], with_crack(**{"crack: test/crack/1.png": "ground_truth/crack/1.png"})),
+    ),
+    "masks of no defect": (
+        of((photographs, SPLIT), (outlines, ("ground_truth/cracks/1.png",))),
+        r"cracks: masks of a defect that has no folder of images; rename it to one of crack",
+        lambda root: move(root / "ground_truth/cracks", root / "ground_truth/crack"),
+        (["train/good/1.png"], with_crack(**{"crack: test/crack/1.png": "ground_truth/crack/1.png"})),
+    ),
+    "masks under a name that says nothing": (
+        of((photographs, SPLIT), (outlines, ("test/Umrisse/1.png",))),
+        r"Umrisse: looks like masks, not like photographs; rename it to .*test/masks",
+        lambda root: move(root / "test/Umrisse", root / "test/masks"),
+        (["train/good/1.png"], with_crack(**{"crack: test/crack/1.png": "test/masks/1.png"})),
+    ),
+    "photographs under a name for masks": (
+        of((photographs, (*SPLIT, "test/label/9.png"))),
+        r"label/9.png: no mask, it has many grey values; if .*test/label holds photographs, rename that folder",
+        lambda root: move(root / "test/label", root / "test/label torn"),
+        (["train/good/1.png"], with_crack(**{"label torn: test/label torn/9.png": None})),
+    ),
+    "a flat mask that fits two": (
+        of((photographs, (*SPLIT, "test/dent/1.png")), (outlines, ("masks/1.png",))),
+        r"has the same name as .*; sort the masks into folders called as those of their images",
+        lambda root: move(root / "masks/1.png", root / "masks/dent/1.png"),
+        (["train/good/1.png"], with_crack(**{"dent: test/dent/1.png": "masks/dent/1.png"})),
+    ),
+    "two folders of masks": (
+        of((photographs, (*SPLIT, "test/crack/2.png")), (outlines, ("masks/1.png", "GT/crack/2.png"))),
+        r"masks: masks are in .*GT too; move them into one of the two",
+        lambda root: move(root / "masks/1.png", root / "GT/1.png") or (root / "masks").rmdir(),
+        (
+            ["train/good/1.png"],
+            with_crack(**{"crack: test/crack/1.png": "GT/1.png", "crack: test/crack/2.png": "GT/crack/2.png"}),
+        ),
+    ),
+    "a folder next to test": (
+        of((photographs, (*SPLIT, "dent/2.png"))),
+        r"dent: a folder next to .*test; move it into .*test if it shows a defect, otherwise out of",
+        lambda root: move(root / "dent", root / "test/dent"),
+        (["train/good/1.png"], with_crack(**{"dent: test/dent/2.png": None})),
+    ),
+    "images a level deeper": (
+        of((photographs, ("train/good/1.png", "test/good/1.png", "test/crack/Imgs/1.png"))),
+        r"Imgs: a folder among images; move its images up into .*test/crack",
+        lambda root: move_files(root / "test/crack/Imgs", root / "test/crack"),
+        (["train/good/1.png"], with_crack()),
+    ),
+    "one mask or two photographs": (
+        of((photographs, SPLIT), (outlines, ("test/crack/2.png", "test/crack/2.bmp"))),
+        r"2.png: has the same name as .*2.bmp; if it is a mask add _mask to its name",
+        lambda root: move(root / "test/crack/2.png", root / "test/crack/2_mask.png"),
+        (["train/good/1.png"], with_crack(**{"crack: test/crack/2.bmp": "test/crack/2_mask.png"})),
+    ),
+    "a photograph called a mask": (
+        of((photographs, (*SPLIT, "test/crack/1_label.png"))),
+        r"1_label.png: called a mask of .*1.png, but has many grey values; rename it",
+        lambda root: move(root / "test/crack/1_label.png", root / "test/crack/1 close.png"),
+        (["train/good/1.png"], with_crack(**{"crack: test/crack/1 close.png": None})),
+    ),
+    "a mask without its image": (
+        of((photographs, SPLIT), (outlines, ("train/good/5_mask.png",))),
+        r"5_mask.png: a mask without an image; .* or delete the mask",
+        lambda root: (root / "train/good/5_mask.png").unlink(),
+        (["train/good/1.png"], with_crack()),
+    ),
+    "two folders to train on": (
+        of((photographs, (*SPLIT, "training/2.png"))),
+        r"training: train has the same meaning; move all into one of the two",
+        lambda root: move_files(root / "training", root / "train/good"),
+        (["train/good/1.png", "train/good/2.png"], with_crack()),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ADVICE)
+def test_who_does_what_a_message_says_gets_the_right_data(case: str, tmp_path: Path) -> None:
+    build, line, obey, expected = ADVICE[case]
+    build(tmp_path)
+    with pytest.raises(DataError, match=line) as caught:
+        folder(tmp_path)
+    assert "\n" not in str(caught.value)
+    obey(tmp_path)
+    assert listed(folder(tmp_path)) == expected

@@ -1,0 +1,125 @@
+"""What is taken for something, or left out, is said; black masks, links and MVTec AD's folders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from data_sets import (
+    GOOD,
+    SPLIT,
+    Listed,
+    black,
+    listed,
+    move,
+    notes,
+    of,
+    outlines,
+    photographs,
+    with_crack,
+)
+from renormal.data import DataError, folder, mvtec
+
+REMARKS: dict[str, tuple[Callable[[Path], None], list[str]]] = {
+    "nothing to say": (of((photographs, SPLIT)), []),
+    "good images only": (of((photographs, GOOD)), []),
+    "good under another name": (
+        of((photographs, ("train/OK/1.png", "test/MT_Free/1.png", "test/crack/1.png"))),
+        ["{root}/train/OK and {root}/test/MT_Free: taken as good parts"],
+    ),
+    "no good test folder": (
+        of((photographs, ("train/1.png", "train/2.png", "train/3.png", "test/crack/1.png", "test/part/1.png"))),
+        [
+            "{root}/test: tested as defects: crack, part; tested as good: 1 training image; "
+            "good parts to test on belong into {root}/test/good"
+        ],
+    ),
+    "no folder of tests": (
+        of((photographs, (*(f"good/{k:02}.png" for k in range(20)), "part/1.png"))),
+        [
+            "{root}: tested as defects: part; tested as good: 2 training images; "
+            "good parts to test on belong into {root}/test/good, and then the defects into {root}/test"
+        ],
+    ),
+    "not read": (
+        of(
+            (photographs, (*SPLIT, "validation/good/1.png", "validation/good/2.png")),
+            (black, ("ground_truth/good/1_mask.png", "test/good/1_mask.png")),
+            (notes, ("readme.txt", "a/b/labels.csv", "train/good/1.json", "train/good/2.json", "LICENSE", "x.npy")),
+            (notes, (".git/config", "test/good/Thumbs.db", "__MACOSX/1.png", "raw/1.webp", "raw/2.HEIC")),
+        ),
+        [
+            "{root}: not read: 1 .csv files (a/b/labels.csv), 1 .heic files (raw/2.HEIC), "
+            "2 .json files (train/good/1.json), 1 .npy files (x.npy), 1 .txt files (readme.txt), "
+            "1 .webp files (raw/1.webp), 1 files without a suffix (LICENSE), "
+            "1 images in ground_truth (ground_truth/good/1_mask.png), 1 images in test (test/good/1_mask.png), "
+            "2 images in validation (validation/good/1.png)"
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REMARKS)
+def test_what_is_taken_for_something_or_left_out_is_said_in_a_line(case: str, tmp_path: Path) -> None:
+    build, lines = REMARKS[case]
+    build(tmp_path)
+    assert list(folder(tmp_path).remarks) == [line.format(root=tmp_path) for line in lines]
+
+
+def test_good_parts_that_were_tested_as_defects_are_good_once_they_lie_where_the_remark_says(tmp_path: Path) -> None:
+    photographs(tmp_path, *GOOD, "part/1.png", "crack/1.png")
+    outlines(tmp_path, "masks/crack/1.png")
+    assert "good parts to test on belong into" in folder(tmp_path).remarks[0]
+    move(tmp_path / "part", tmp_path / "test/good")
+    move(tmp_path / "crack", tmp_path / "test/crack")
+    source = folder(tmp_path)
+    assert listed(source) == ([*GOOD], with_crack(**{"crack: test/crack/1.png": "masks/crack/1.png"}))
+    assert not source.remarks
+
+
+BOTTLE = ("bottle/train/good/1.png", "bottle/test/good/1.png", "bottle/test/broken/1.png")
+
+
+def bottle(root: Path) -> Listed:
+    photographs(root, *BOTTLE)
+    outlines(root, "bottle/ground_truth/broken/1_mask.png")
+    broken = {"broken: bottle/test/broken/1.png": "bottle/ground_truth/broken/1_mask.png"}
+    return [BOTTLE[0]], broken | {f"good: {BOTTLE[1]}": None}
+
+
+def test_black_masks_of_mvtecs_good_images_are_counted_and_not_used(tmp_path: Path) -> None:
+    expected = bottle(tmp_path)
+    black(tmp_path, "bottle/ground_truth/good/1_mask.png", "bottle/train/good/1_mask.png")
+    notes(tmp_path, "bottle/license.txt")
+    source = mvtec(tmp_path, "bottle")
+    assert listed(source) == expected
+    assert source.remarks == (
+        f"{tmp_path}/bottle: not read: 1 .txt files (license.txt), "
+        "1 images in ground_truth (ground_truth/good/1_mask.png), 1 images in train (train/good/1_mask.png)",
+    )
+
+
+def test_masks_next_to_mvtecs_images_are_masks(tmp_path: Path) -> None:
+    expected = bottle(tmp_path)
+    move(tmp_path / "bottle/ground_truth/broken/1_mask.png", tmp_path / "bottle/test/broken/1_label.png")
+    source = mvtec(tmp_path, "bottle")
+    assert listed(source) == (expected[0], expected[1] | {f"broken: {BOTTLE[2]}": "bottle/test/broken/1_label.png"})
+
+
+@pytest.mark.parametrize("place", ["mvtec", "data/mvtec"])
+def test_mvtec_is_found_one_and_two_folders_deeper(place: str, tmp_path: Path) -> None:
+    expected = bottle(tmp_path / "up" / place)
+    with pytest.raises(DataError, match=f"give data.root={tmp_path}/up/{place}$"):
+        mvtec(tmp_path / "up", "bottle")
+    assert listed(mvtec(tmp_path / "up" / place, "bottle")) == expected
+
+
+def test_mvtecs_good_folder_by_another_name_is_to_be_renamed(tmp_path: Path) -> None:
+    expected = bottle(tmp_path)
+    move(tmp_path / "bottle/test/good", tmp_path / "bottle/test/OK")
+    with pytest.raises(DataError, match=r"test/OK: images under another name than good; move the good "):
+        mvtec(tmp_path, "bottle")
+    move(tmp_path / "bottle/test/OK", tmp_path / "bottle/test/good")
+    assert listed(mvtec(tmp_path, "bottle")) == expected
