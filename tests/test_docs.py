@@ -1,4 +1,4 @@
-"""Every row of the tables in docs/code.md names a file that exists and something that it defines."""
+"""Every row of the tables in docs/code.md names a file that exists and something that it defines; no link is broken."""
 
 from __future__ import annotations
 
@@ -54,3 +54,15 @@ def test_every_step_is_in_the_code(file: str, name: str) -> None:
 )
 def test_a_planted_row_is_found(file: str, name: str, reason: str) -> None:
     assert lacking(ROOT, file, name) == reason
+
+
+LINKS = [
+    (path, link)
+    for path in (ROOT / "README.md", ROOT / "RESULTS.md", *sorted((ROOT / "docs").glob("*.md")))
+    for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text(encoding="utf-8"))
+]
+
+
+@pytest.mark.parametrize(("path", "link"), LINKS, ids=lambda part: str(getattr(part, "name", part)))
+def test_a_link_leads_to_a_file(path: Path, link: str) -> None:
+    assert (path.parent / link).exists()

@@ -82,11 +82,14 @@ def test_the_command_of_a_header_runs_its_file_and_no_two_jobs_share_a_folder(pa
     assert (config.hydra.mode is RunMode.MULTIRUN) == ("sweep" in given)
 
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+PAGES = "\n".join(
+    path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+)
 
 
-@pytest.mark.parametrize("command", re.findall(r"^renormal ([^#\n]+)", README, flags=re.MULTILINE))
-def test_a_command_of_the_readme_composes(command: str) -> None:
+@pytest.mark.parametrize("command", re.findall(r"^renormal ([^#\n]+)", TEXT, flags=re.MULTILINE))
+def test_a_command_of_the_readme_and_the_docs_composes(command: str) -> None:
     overrides = [given for given in shlex.split(command) if given != "..."]
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = GlobalHydra.instance().config_loader().load_configuration("config", overrides, RunMode.MULTIRUN)
