@@ -53,6 +53,12 @@ COMMANDS = {  # of README.md and RESULTS.md, by the folder of the records
 }
 
 
+@pytest.fixture(autouse=True)
+def _as_on_the_machines_of_the_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them had bfloat16, which auto then means."""
+    monkeypatch.setattr("renormal.job.fingerprints.has_bfloat16", lambda device: True)
+
+
 def composed(*overrides: str) -> DictConfig:
     with initialize_config_dir(str(CONF), version_base="1.3"):
         return compose("config", list(overrides))
@@ -142,6 +148,17 @@ def test_a_checkpoint_that_was_given_is_one_of_a_published_training() -> None:
     assert tested
     for one in tested:
         assert (one.model, one.category, one.hashes["training"]) in trained, one.folder
+
+
+@pytest.mark.skipif(not GIVEN, reason="RENORMAL_DATA names no folder of real data")
+def test_auto_means_what_the_device_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    record = read_record(RESULTS / "table1_cpu" / "l2_ae" / "bottle" / "0" / "record.json")
+    config, named = asked(record, REAL["mvtec"])
+    for descent in config.projections.values():
+        descent.precision = "auto"
+    assert fingerprints(config, source_of(config), "bf16-mixed") == named
+    monkeypatch.setattr("renormal.job.fingerprints.has_bfloat16", lambda device: False)
+    assert fingerprints(config, source_of(config), "bf16-mixed")["test"] != named["test"]
 
 
 def first_digest(config: DictConfig, keys: tuple[str, ...]) -> str:

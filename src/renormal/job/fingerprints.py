@@ -13,7 +13,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from renormal.data import GOOD, Item, Source, hold_out
 from renormal.files import RECORD
+from renormal.functional.precision import has_bfloat16
 from renormal.job.digests import digest_of, in_full, processes_of, same_weights, same_work
+from renormal.job.environment import device_of
 from renormal.job.file_contents import contents
 from renormal.job.former_sources import former_source
 from renormal.job.processes import process_count
@@ -138,9 +140,18 @@ def has_record(config: DictConfig, folder: Path, hashes: dict[str, str]) -> bool
 def parts(config: DictConfig, keys: Iterable[str]) -> dict[str, Any]:
     """Key → plain value, under its former name and without what does not decide the numbers."""
     found = {key: OmegaConf.select(config, key) for key in keys}
-    plain = {key: OmegaConf.to_container(part) if OmegaConf.is_config(part) else part for key, part in found.items()}
+    plain: dict[str, Any] = {
+        key: OmegaConf.to_container(part) if OmegaConf.is_config(part) else part for key, part in found.items()
+    }
+    for descent in (plain.get("projections") or {}).values():
+        if descent.get("precision") == "auto":  # a record answers where the device takes what the record was made in
+            descent["precision"] = "bfloat16" if has_bfloat16(device_of(config)) else "float32"
     stripped: dict[str, Any] = former(_stripped(plain))
     return stripped
+
+
+def _plain(value: Any) -> Any:
+    return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
 
 
 def _stripped(value: Any) -> Any:

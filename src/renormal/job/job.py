@@ -21,7 +21,13 @@ from renormal.functional.precision import exact_float32
 from renormal.job.build import build_columns, build_data, build_module, build_trainer
 from renormal.job.checkpoints import load
 from renormal.job.checks import check_columns, check_keys, check_stages, check_trainer
-from renormal.job.environment import filter_messages, make_sums_reproducible, precision_of, reuse_freed_memory
+from renormal.job.environment import (
+    filter_messages,
+    make_sums_reproducible,
+    precision_of,
+    reuse_freed_memory,
+    warn_of_emulation,
+)
 from renormal.job.fingerprints import fingerprints, has_record, source_of
 from renormal.job.loggers import logging_to
 from renormal.job.processes import other_ranks, process_count
@@ -63,6 +69,7 @@ def run_job(config: DictConfig, *, line: int = 0, report: Report | None = None) 
     if config.threads:
         torch.set_num_threads(config.threads)
         os.environ["OMP_NUM_THREADS"] = str(config.threads)  # otherwise Lightning divides all cores by the ranks
+    warn_of_emulation(config)
     reuse_freed_memory()
     make_sums_reproducible()
     L.seed_everything(config.seed, workers=True, verbose=False)
