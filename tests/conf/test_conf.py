@@ -83,9 +83,8 @@ def test_the_command_of_a_header_runs_its_file_and_no_two_jobs_share_a_folder(pa
 
 
 ROOT = Path(__file__).parents[2]
-PAGES = "\n".join(
-    path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
-)
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+TEXT = "\n".join(path.read_text(encoding="utf-8") for path in PAGES)
 
 
 @pytest.mark.parametrize("command", re.findall(r"^renormal ([^#\n]+)", TEXT, flags=re.MULTILINE))
