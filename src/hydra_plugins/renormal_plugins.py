@@ -15,11 +15,12 @@ from hydra_plugins.hydra_submitit_launcher.submitit_launcher import BaseSubmitit
 Overrides = Sequence[Sequence[str]]
 
 
-class OwnJoblib(SearchPathPlugin):
-    """Removes the schema of hydra-joblib-launcher, which would refuse keys of conf/hydra/launcher/joblib.yaml."""
+class OwnLaunchers(SearchPathPlugin):
+    """Removes schemas of other packages that have names of conf/hydra/launcher: they would refuse keys of ours."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        ConfigStore.instance().repo["hydra"]["launcher"].pop("joblib.yaml", None)
+        for name in ("joblib.yaml", "submitit_slurm.yaml"):
+            ConfigStore.instance().repo["hydra"]["launcher"].pop(name, None)
 
 
 class Combinations(BasicSweeper):

@@ -21,6 +21,8 @@ from renormal.job.lock import BusyError
 from renormal.job.rank import is_rank_zero
 from renormal.job.state import forget, hold_folder
 from renormal.report.former_names import command_line
+from renormal.sweep.arguments import as_typed, without_hyphens
+from renormal.sweep.refusals import exit_with, refuse_in_one_line
 from renormal.sweep.workers import worker_number
 
 PACKAGE = Path(__file__).parent
@@ -31,6 +33,11 @@ SHOWN = {"--help", "-h", "--hydra-help", "--cfg", "-c", "--info", "-i", "--versi
 GROUPS = ("data", "model", "projection", "score", "choose", "trainer", "logger", "experiment", "sweep")
 
 OmegaConf.register_new_resolver("basename", lambda path: Path(path or "folder").resolve().name, replace=True)
+OmegaConf.register_new_resolver(
+    "multirun_unless_launcher",
+    lambda *names, _root_: None if _root_.hydra.runtime.choices["hydra/launcher"] in names else "MULTIRUN",
+    replace=True,
+)
 OmegaConf.register_new_resolver("first_rank", lambda name: name if is_rank_zero() else None, replace=True)
 
 
@@ -56,16 +63,21 @@ def main() -> None:
     sys.argv[1:], lines = command_line(sys.argv[1:])
     for line in lines if is_rank_zero() else []:
         print(f"renormal: {line}", file=sys.stderr)
+    try:
+        sys.argv[1:] = [as_typed(without_hyphens(argument)) for argument in sys.argv[1:]]
+    except ValueError as error:
+        exit_with([str(error)])
+    refuse_in_one_line()
     job()
 
 
 @hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")
 def job(config: DictConfig) -> None:
     """One job = one (model, category, seed)."""
-    OmegaConf.resolve(config)
-    OmegaConf.set_readonly(config, True)
     folder = Path(config.folder)
     try:
+        OmegaConf.resolve(config)
+        OmegaConf.set_readonly(config, True)
         work(config, folder)
     except (ValueError, InstantiationException) as error:
         if HydraConfig.get().mode == RunMode.MULTIRUN:

@@ -125,6 +125,25 @@ def test_table2_within_a_cpus_means_tests_the_networks_of_table1() -> None:
     assert list(config.scores) == list(composed("experiment=table2").scores)
 
 
+@pytest.mark.parametrize(
+    ("overrides", "launched"),
+    [
+        (["hydra/launcher=slurm"], True),
+        (["hydra/launcher=submitit_slurm"], True),
+        (["hydra/launcher=submitit_local"], True),
+        (["experiment=demo", "hydra/launcher=local"], True),
+        (["experiment=demo"], False),
+        (["experiment=table1_cpu", "hydra/launcher=basic"], False),
+        (["hydra.mode=RUN", "hydra/launcher=slurm"], False),
+        ([], False),
+    ],
+)
+def test_one_job_is_launched_where_a_launcher_is_chosen(overrides: list[str], launched: bool) -> None:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = GlobalHydra.instance().config_loader().load_configuration("config", overrides, RunMode.MULTIRUN)
+        assert (config.hydra.mode is RunMode.MULTIRUN) == launched
+
+
 def test_a_further_score_is_one_override() -> None:
     config = composed("score=squared_error", "+score@scores.smooth=kl_gradient", "scores.smooth.sigma=2")
     assert config.score._target_ == "renormal.scores.SquaredError"

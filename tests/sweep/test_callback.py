@@ -70,6 +70,17 @@ def test_a_failing_job_is_one_line_at_the_end_and_the_others_go_on(tmp_path: Pat
 
 
 @pytest.mark.parametrize("launcher", ["joblib", "local"])
+def test_a_launcher_without_a_sweep_launches_the_one_job(tmp_path: Path, launcher: str) -> None:
+    alone = [python(), "-m", "renormal.run", *SMALL, "stages=[train]", "trainer.max_epochs=1"]
+    command = [*alone, f"hydra/launcher={launcher}"]
+    end = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False, timeout=HANGING)
+    assert end.returncode == 0, end.stderr
+    assert states(tmp_path) == {"l2_ae/bottle/0": "done"}
+    plan = json.loads((tmp_path / "outputs" / "s" / "plan.json").read_text())
+    assert (plan["jobs"], plan["launcher"]) == (["l2_ae/bottle/0"], launcher)
+
+
+@pytest.mark.parametrize("launcher", ["joblib", "local"])
 def test_seeds_land_in_folders_of_their_own_and_a_repeated_sweep_launches_only_what_is_left(
     tmp_path: Path, launcher: str
 ) -> None:
@@ -164,6 +175,12 @@ def test_two_identical_sweeps_at_once_share_the_work(tmp_path: Path) -> None:
         (["seed=0,1", "trainer.devices=[0,1]", "hydra/launcher=joblib"], "cannot run in a sweep of launcher joblib"),
         (["seed=0,1", "+trainer.num_nodes=2", "hydra/launcher=local"], "cannot run in a sweep of launcher local"),
         (["seed=0,1", "trainer.devices=2", "hydra/launcher=slurm"], "needs hydra.launcher.tasks_per_node=2"),
+        (["seed=0,1", "+hydra.launcher.foo=1"], "renormal: hydra.launcher.foo does not exist: settings belong to"),
+        (
+            ["hydra/launcher=local", "+hydra.launcher.gres=gpu:1"],
+            "hydra/launcher=local has n_jobs, submitit_folder",
+        ),
+        (["hydra/launcher=slurm", "hydra.launcher.timeout_min=4h"], "timeout_min must be a whole number, got 4h"),
         (["batch_size=4,abc"], "renormal: batch_size must be a whole number, got abc"),
         (["model=vae,vaee"], "Could not find 'model/vaee'"),
         (["+descent.max_step=3", "seed=0,1"], "renormal: nobody reads descent.max_step: descent.max_steps was meant?"),

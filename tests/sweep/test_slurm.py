@@ -96,6 +96,43 @@ def running(command: str) -> bool:
     return False
 
 
+def test_a_sweep_that_does_not_wait_ends_when_its_jobs_are_queued(tmp_path: Path, cluster: dict[str, str]) -> None:
+    """And says where everything lies: the report shows the jobs before and after they end."""
+    sweep = Sweep(tmp_path, cluster, "seed=0,1", "hydra.launcher.wait=false")
+    status, output = sweep.end()
+    assert status == 0, output
+    assert "2 jobs submitted: SLURM job " in output
+    array = output.partition("SLURM job ")[2].split()[0]
+    log = f"outputs/s/.submitit/{array}_1/{array}_1_0_log.err"
+    assert f"SLURM job {array}_1: outputs/s/l2_ae/bottle/1, log {log}" in output
+    assert "renormal-report outputs/s shows how far they are" in output
+    report = [python(), "-m", "renormal.report.cli", str(sweep.folder)]
+    early = subprocess.run(report, capture_output=True, text=True, check=False, timeout=HANGING)
+    assert "of 2 jobs done" in early.stdout + early.stderr
+    wait_until(lambda: len(sweep.records()) == 2, "records")
+    wait_until(lambda: not sweep.slurm("squeue", "--noheader"), "end of the jobs")
+    late = subprocess.run(report, capture_output=True, text=True, check=True, timeout=HANGING)
+    assert late.stdout.startswith("pixel AUROC"), "the table of a finished sweep, without a line on its progress"
+
+
+def test_one_job_without_a_sweep_runs_on_the_cluster(tmp_path: Path, cluster: dict[str, str]) -> None:
+    command = [python(), "-m", "renormal.run", *SMALL, "stages=[train]"]
+    end = subprocess.run(
+        command, cwd=tmp_path, env=cluster, capture_output=True, text=True, check=False, timeout=HANGING
+    )
+    assert end.returncode == 0, end.stderr
+    assert "1 jobs submitted: SLURM job " in end.stdout
+    assert json.loads((tmp_path / "outputs/s/l2_ae/bottle/0/state.json").read_text())["state"] == "done"
+
+
+def test_what_sbatch_refuses_is_one_line(tmp_path: Path, cluster: dict[str, str]) -> None:
+    status, output = Sweep(tmp_path, cluster, "seed=0,1", "hydra.launcher.partition=nowhere").end()
+    assert status == 2
+    assert output.strip().splitlines()[-1].startswith("renormal: not submitted: sbatch: error: ")
+    assert "nowhere" in output or "partition" in output.splitlines()[-1]
+    assert "Traceback" not in output
+
+
 def test_an_array_of_eight_jobs_ends_in_a_complete_table(tmp_path: Path, cluster: dict[str, str]) -> None:
     """And the same line again submits nothing."""
     arguments = ("model=l2_ae,vae", "category=bottle,grid", "seed=0,1")

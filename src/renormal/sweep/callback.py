@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 import traceback
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,11 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from renormal.job.errors import in_one_line, is_for_the_user
-from renormal.sweep.jobs import Job, jobs_of, launcher_of
+from renormal.sweep.jobs import Job, jobs_of
 from renormal.sweep.overrides import faults_in, folder_pattern, key_missing_in_folder, parsed_overrides
 from renormal.sweep.plan import delete_old_state, unfinished, write_plan
+from renormal.sweep.refusals import exit_with, line_of
+from renormal.sweep.settings import launcher_of, wrong_settings
 
 log = logging.getLogger("renormal")
 
@@ -31,21 +32,23 @@ class CheckSweep(Callback):
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         exit_with(faults_in(parsed_overrides(config), config), status=1)
+        exit_with(wrong_settings(config))
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         overrides = parsed_overrides(config)
-        exit_with(faults_in(overrides, config))
+        exit_with(faults_in(overrides, config) or wrong_settings(config))
         if key := key_missing_in_folder(config, overrides):
             mend = f"'hydra.sweep.subdir=${{{key}}}/{folder_pattern(config)}'"
             exit_with([f"jobs that differ in {key} would overwrite each other: add {mend}"])
         try:
             self.jobs = jobs_of(config, overrides)
         except (InstantiationException, HydraException, OmegaConfBaseException, ValueError) as error:
-            exit_with([in_one_line(error.__cause__ or error).partition(" Config search path")[0]])
+            exit_with([line_of(error)])
         for job in self.jobs.values():
             if not job.has_record:
                 delete_old_state(job.folder)
-        write_plan(Path(config.hydra.sweep.dir), (job.name for job in self.jobs.values()), launcher_of(config))
+        launcher = launcher_of(config.hydra.launcher)
+        write_plan(Path(config.hydra.sweep.dir), (job.name for job in self.jobs.values()), launcher)
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """In a sweep, log a job's error and let the other jobs go on. The traceback goes into the job's log alone."""
@@ -59,16 +62,9 @@ class CheckSweep(Callback):
         job_return.return_value, job_return.status = None, JobStatus.COMPLETED
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        if lines := unfinished(self.jobs.values()):
+        lines = unfinished(self.jobs.values())
+        if lines and config.hydra.launcher.get("wait", True):
             exit_with([f"{len(lines)} of {len(self.jobs)} jobs are not done", *lines], status=1)
-
-
-def exit_with(lines: list[str], status: int = 2) -> None:
-    """Print the lines and exit; no lines, no exit. Hydra turns a callback's exceptions into warnings, but not this."""
-    for line in lines:
-        print(f"renormal: {line}", file=sys.stderr)
-    if lines:
-        raise SystemExit(status)
 
 
 def jobs_by_overrides(context: HydraContext) -> dict[tuple[str, ...], Job]:

@@ -20,6 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from renormal.job.fingerprints import fingerprints, has_record, possible_precisions, source_of
 from renormal.sweep.overrides import is_choice
+from renormal.sweep.settings import launcher_of
 
 
 class Job(NamedTuple):
@@ -35,7 +36,7 @@ def jobs_of(config: DictConfig, overrides: Iterable[Override]) -> dict[tuple[str
     """Every job of the sweep by its overrides. Raises ValueError for one that cannot run."""
     jobs, sources = {}, {}
     for combination, job in composed_jobs(config, overrides):
-        if fault := wrong_launcher(job, launcher_of(config)):
+        if fault := wrong_launcher(job, launcher_of(config.hydra.launcher)):
             raise ValueError(fault)
         name, folder = folder_of(job)
         OmegaConf.resolve(job)
@@ -101,11 +102,6 @@ def folder_of(job: DictConfig) -> tuple[str, Path]:
     with read_write(job), open_dict(job):
         del job["hydra"]
     return name, Path(job.folder)
-
-
-def launcher_of(config: DictConfig) -> str:
-    """slurm, local, joblib or basic."""
-    return str(config.hydra.launcher._target_).rpartition(".")[2].lower().removesuffix("launcher")
 
 
 def wrong_launcher(job: DictConfig, launcher: str) -> str | None:

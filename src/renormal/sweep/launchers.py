@@ -6,15 +6,17 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn
 
+from renormal.files import shown
 from renormal.sweep.callback import jobs_by_overrides
 from renormal.sweep.jobs import Job
 from renormal.sweep.plan import why_unfinished
-from renormal.sweep.slurm import array_executor, wait_for_jobs
+from renormal.sweep.slurm import array_executor, array_of, submit, wait_for_jobs
 from renormal.sweep.workers import worker_environment
 
 ATTEMPTS = 3  # of joblib, after a worker was killed, ours
@@ -64,15 +66,19 @@ def launch_in_processes(launcher: Any, overrides: Overrides, first: int) -> Sequ
 
 
 def launch_on_slurm(launcher: Any, overrides: Overrides, first: int) -> Sequence[JobReturn]:
-    """One job array. Returns when all of its jobs have ended."""
+    """One job array. Returns when all of its jobs have ended; with wait=false at once."""
     jobs = jobs_by_overrides(launcher.hydra_context)
     left = without_record(jobs, overrides, first)
     if not left:
         return []
-    arguments = zip(*(arguments_of(*job) for job in left), strict=True)
-    submitted = array_executor(launcher.params).map_array(launcher, *arguments)
-    log.info("%d jobs submitted: SLURM job %s", len(submitted), submitted[0].job_id.split("_")[0])
-    wait_for_jobs(dict(zip(submitted, (jobs[tuple(job)] for _, job in left), strict=True)))
+    submitted = submit(array_executor(launcher.params), launcher, [arguments_of(*job) for job in left])
+    log.info("%d jobs submitted: SLURM job %s", len(submitted), array_of(submitted[0]))
+    if launcher.params.get("wait", True):
+        wait_for_jobs(dict(zip(submitted, (jobs[tuple(job)] for _, job in left), strict=True)))
+        return []
+    for job, (_, given) in zip(submitted, left, strict=True):
+        log.info("SLURM job %s: %s, log %s", job.job_id, shown(jobs[tuple(given)].folder), shown(job.paths.stderr))
+    log.info("renormal-report %s shows how far they are", shown(Path(launcher.config.hydra.sweep.dir)))
     return []
 
 

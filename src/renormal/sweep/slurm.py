@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import re
+import shutil
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stderr
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,35 +18,47 @@ from typing import Any
 from renormal.job.lock import holder
 from renormal.job.state import State, read_state, write_state
 from renormal.sweep.jobs import Job
+from renormal.sweep.refusals import exit_with
+from renormal.sweep.settings import SLURM, shared_parameters
 
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 30.0  # seconds between two calls of squeue, ours: they grow, a scheduler serves many
 MISSES = 3  # calls in a row without a job before it counts as ended, ours: a requeued job is missing for a moment
-COMMON = {  # settings that submitit has for every kind of cluster
-    "timeout_min",
-    "cpus_per_task",
-    "gpus_per_node",
-    "tasks_per_node",
-    "mem_gb",
-    "nodes",
-    "name",
-}
+EXPORTS = [  # in the job's shell before its own setup
+    "export OMP_NUM_THREADS=${SLURM_CPUS_PER_TASK:-1}",
+    "export SRUN_CPUS_PER_TASK=${SLURM_CPUS_PER_TASK:-1}",  # since SLURM 22.05 a step does not inherit --cpus-per-task
+]
 log = logging.getLogger("renormal")
 
 
 def array_executor(params: Mapping[str, Any]) -> Any:
-    """submitit's executor with the settings of conf/hydra/launcher/slurm.yaml."""
+    """submitit's executor with the settings of conf/hydra/launcher/slurm.yaml. sbatch takes one kind of memory only."""
     import submitit
 
-    settings = {
-        key if key in COMMON else f"slurm_{key}": value
-        for key, value in params.items()
-        if key not in ("submitit_folder", "max_num_timeout")
-    }
+    if missing := [program for program in ("sbatch", "srun", "squeue") if shutil.which(program) is None]:
+        exit_with([f"hydra/launcher=slurm needs {' and '.join(missing)}: start it where SLURM is installed"])
+    given = {key: value for key, value in params.items() if key not in SLURM}
+    given["setup"] = [*EXPORTS, *(params.get("setup") or [])]
+    if params.get("mem_per_cpu") or params.get("mem_per_gpu"):
+        given["mem_gb"] = None
+    shared = shared_parameters()
+    settings = {key if key in shared else f"slurm_{key}": value for key, value in given.items()}
     result = submitit.AutoExecutor(
         folder=params["submitit_folder"], cluster="slurm", slurm_max_num_timeout=params["max_num_timeout"]
     )
     result.update_parameters(**settings)
     return result
+
+
+def submit(executor: Any, launcher: Any, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
+    """submitit's jobs. arguments: of each. What sbatch refuses ends the program in one line."""
+    from submitit.core.utils import FailedJobError, FailedSubmissionError
+
+    try:
+        with redirect_stderr(io.StringIO()):  # the error has the same text
+            return list(executor.map_array(launcher, *zip(*arguments, strict=True)))
+    except (FailedJobError, FailedSubmissionError) as error:
+        exit_with([f"not submitted: {' '.join(str(error).split())}"])
+        raise
 
 
 def wait_for_jobs(jobs: Mapping[Any, Job]) -> None:

@@ -1,0 +1,81 @@
+"""What Hydra refuses, in one line that names the argument and the mend."""
+
+from __future__ import annotations
+
+import sys
+from difflib import get_close_matches
+from typing import Any
+
+from hydra._internal.hydra import Hydra
+from hydra.errors import HydraException, OverrideParseException
+from omegaconf import DictConfig
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+
+from renormal.job.errors import in_one_line
+from renormal.sweep.arguments import for_shell, parsed, quoted
+from renormal.sweep.settings import LAUNCHER, known_settings
+
+AMBIGUOUS = "Ambiguous value for argument '"
+
+
+def refuse_in_one_line() -> None:
+    """From now on a command line that Hydra refuses ends the program in one line, where Hydra prints several."""
+    compose = Hydra.compose_config
+
+    def composed(hydra: Hydra, *arguments: Any, **named: Any) -> DictConfig:
+        try:
+            return compose(hydra, *arguments, **named)
+        except (HydraException, OmegaConfBaseException, ValueError) as error:
+            exit_with([line_of(error)])
+            raise
+
+    Hydra.compose_config = composed  # type: ignore[assignment,method-assign]
+
+
+def exit_with(lines: list[str], status: int = 2) -> None:
+    """Print the lines and exit; no lines, no exit. Hydra turns a callback's exceptions into warnings, but not this."""
+    for line in lines:
+        print(f"renormal: {line}", file=sys.stderr)
+    if lines:
+        raise SystemExit(status)
+
+
+def line_of(error: Exception) -> str:
+    """The error as one line."""
+    cause = error.__cause__ or error
+    if isinstance(error, OverrideParseException):
+        return unreadable(error.override)
+    if isinstance(cause, ConfigKeyError | ConfigAttributeError) and cause.full_key:
+        return unknown(str(cause.full_key), cause.parent_node)
+    if str(error).startswith(AMBIGUOUS):
+        return several(str(error).removeprefix(AMBIGUOUS).split("'\n")[0])
+    if isinstance(cause, HydraException):
+        return " ".join(str(cause).split()).partition(" Config search path")[0]
+    return in_one_line(cause)
+
+
+def unreadable(argument: str) -> str:
+    key, _, value = argument.partition("=")
+    text = f"{key}={quoted(value)}"
+    if not value or parsed(text) is None:
+        return f"{argument} is not key=value: renormal --help shows the keys"
+    if value.startswith("{"):
+        return f"{argument}: names in braces have no quotes, as in {key}={{rotate: 5}}"
+    return f"{argument} has signs that Hydra reads otherwise. As text it is {for_shell(text)}"
+
+
+def several(argument: str) -> str:
+    key, _, value = argument.partition("=")
+    text = for_shell(f"{key}={quoted(value)}")
+    return f"{argument} is several values: -m makes a job for each, [{value}] is a list, {text} is one text"
+
+
+def unknown(key: str, parent: Any) -> str:
+    """A key that is not there, and those that are."""
+    above, _, last = key.rpartition(".")
+    if above == LAUNCHER:
+        return f"{key} does not exist: {known_settings(parent)}"
+    keys = [str(name) for name in parent if name not in ("_target_", "hydra")]
+    if close := get_close_matches(last, keys, n=1):
+        return f"{key} does not exist: {'.'.join(filter(None, (above, close[0])))} was meant?"
+    return f"{key} does not exist: {above or 'the recipe'} has {', '.join(keys)}"

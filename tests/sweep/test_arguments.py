@@ -1,0 +1,91 @@
+"""Paths on the command line are taken as they are typed; a sweep, a list and a key's place stay what they are."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from renormal.run import CONF
+from renormal.sweep.arguments import as_typed, for_shell, without_hyphens
+
+NAMES = [
+    *("plain", "零件", "Teile für Müller", "parts (1)", "parts, new", "a=b", "part's", 'say "x"', "[lot]", "lot#7"),
+    *("{lot}", "end\\", "end\\\\", "a\\b", "a\\'b", "a$b", "$x", "a'", "'a'", '"a"', "1", "007", "1e5", "true", "x,y"),
+    *("~x", "a:b", "a b ", " a", "a\\,b", "new\nline", "a@b", "a|b*?", "%20", "''", "choice(a,b)", "-m", "--seed=3"),
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("below", ["{}", "data/{}", "{here}/{}"])
+def test_a_folder_that_exists_is_the_folder_that_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, below: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    place = below.format(name, here=tmp_path)
+    Path(place).mkdir(parents=True)
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("config", ["data=folder", as_typed(f"data.root={place}"), "folder=x"])
+    OmegaConf.resolve(config)
+    assert config.data.source.root == place
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("data.root=零件,plain", "data.root='零件','plain'"),
+        ("checkpoint=[零件, plain]", "checkpoint=['零件','plain']"),
+        ("data.root=plain,missing", "data.root=plain,missing"),  # the sweep names the folder that is not there
+        ("data.root=missing,gone", "data.root='missing,gone'"),
+        ("data.root='parts (1)'", "data.root='parts (1)'"),
+        ("data.root=~/plain", "data.root='/home/ada/plain'"),
+        ("+data.root=~/with blank", "+data.root='/home/ada/with blank'"),
+        ("checkpoint=null", "checkpoint=null"),
+        ("checkpoint=runs (1)/${model.name}/last.ckpt", "checkpoint='runs (1)/${model.name}/last.ckpt'"),
+        ("hydra.sweep.dir=out, new", "hydra.sweep.dir='out, new'"),
+        ("hydra.sweep.dir=out/${name}", "hydra.sweep.dir=out/${name}"),
+        ("name=零件", "name='零件'"),
+        ("name=plain,other", "name=plain,other"),
+        ("category=bottle,grid", "category=bottle,grid"),
+        ("batch_size=8,16", "batch_size=8,16"),
+    ],
+)
+def test_what_does_not_exist_is_read_as_hydra_can_read_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str, read: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/ada")
+    for name in ("零件", "plain"):
+        Path(name).mkdir()
+    assert as_typed(typed) == read
+
+
+def test_a_folder_named_like_a_keys_place_is_refused_with_the_mend(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("${seed}").mkdir()
+    with pytest.raises(ValueError, match="rename the folder"):
+        as_typed("data.root=${seed}")
+
+
+@pytest.mark.parametrize("text", ["name='a b'", "a$b", 'say "x"', "it's `x`", "wow!", "a\\b"])
+def test_quotes_for_the_shell_give_the_same_text(text: str) -> None:
+    assert shlex.split(for_shell(text)) == [text]
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("--model.optimizer.lr=0.001", "model.optimizer.lr=0.001"),
+        ("--data.root=/photos/lot 7", "data.root=/photos/lot 7"),
+        ("--cfg=job", "--cfg=job"),
+        ("--config-dir=conf", "--config-dir=conf"),
+        ("--multirun", "--multirun"),
+    ],
+)
+def test_arguments_of_wandb_agent_lose_their_hyphens(typed: str, read: str) -> None:
+    assert without_hyphens(typed) == read

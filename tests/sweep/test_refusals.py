@@ -1,0 +1,89 @@
+"""A command line that cannot be composed is one line: the argument, what exists, and quotes that work."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
+
+from renormal.run import CONF
+from renormal.sweep.refusals import line_of
+from renormal.sweep.settings import wrong_settings
+
+BASIC = "settings belong to a launcher, add hydra/launcher=slurm, local or joblib"
+LOCAL = "hydra/launcher=local has n_jobs, submitit_folder, timeout_min"
+
+
+def refusal(*overrides: str) -> str:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        try:
+            load = GlobalHydra.instance().config_loader().load_configuration
+            config = load("config", list(overrides), run_mode=RunMode.RUN)
+        except Exception as error:
+            return line_of(error)
+        return next(iter(wrong_settings(config)), "")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "line"),
+    [
+        (["foo"], "foo is not key=value: renormal --help shows the keys"),
+        (["/tmp/x.json"], "/tmp/x.json is not key=value: renormal --help shows the keys"),
+        (["modle=vae"], "modle does not exist: model was meant?"),
+        (["trainer.max_epoch=3"], "trainer.max_epoch does not exist: trainer.max_epochs was meant?"),
+        (
+            ["descent.alpha=1"],
+            "descent.alpha does not exist: descent has max_steps, safeguard, slots",
+        ),
+        (["model=vaee"], "In 'config': Could not find 'model/vaee' Available options in 'model': ae_ssim anogan "),
+        (
+            ["seed=0,1"],
+            "seed=0,1 is several values: -m makes a job for each, [0,1] is a list, \"seed='0,1'\" is one",
+        ),
+        (["+data.x={'a': 5}"], "+data.x={'a': 5}: names in braces have no quotes, as in +data.x={rotate: 5}"),
+        (["hydra.launcher.gpus_per_node=1"], f"hydra.launcher.gpus_per_node does not exist: {BASIC}"),
+        (["+hydra.launcher.gpus_per_node=1"], f"hydra.launcher.gpus_per_node does not exist: {BASIC}"),
+        (["hydra/launcher=local", "hydra.launcher.mem_gb=1"], f"hydra.launcher.mem_gb does not exist: {LOCAL}"),
+        (["hydra/launcher=local", "+hydra.launcher.mem_gb=1"], f"hydra.launcher.mem_gb does not exist: {LOCAL}"),
+        (
+            ["hydra/launcher=joblib", "+hydra.launcher.foo=1"],
+            "hydra.launcher.foo does not exist: hydra/launcher=joblib",
+        ),
+        (
+            ["hydra/launcher=slurm", "hydra.launcher.foo=1"],
+            "hydra.launcher.foo does not exist: hydra/launcher=slurm",
+        ),
+        (["hydra/launcher=submitit_slurm", "+hydra.launcher.partitoin=x"], "hydra.launcher.partitoin does not exist: "),
+    ],
+)
+def test_what_is_wrong_and_what_exists_is_one_line(overrides: list[str], line: str) -> None:
+    said = refusal(*overrides)
+    assert said.startswith(line)
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize(
+    "name", ["gres", "mem_per_cpu", "qos", "setup", "exclude", "mail_user", "gpus_per_task", "srun_args"]
+)
+@pytest.mark.parametrize("launcher", ["slurm", "submitit_slurm"])
+def test_every_option_of_a_cluster_may_be_added_and_is_listed(launcher: str, name: str) -> None:
+    assert (
+        refusal(
+            f"hydra/launcher={launcher}", f"+hydra.launcher.{name}={'[a]' if name in ('setup', 'srun_args') else 1}"
+        )
+        == ""
+    )
+    assert re.search(rf" {name}(,|$)", refusal(f"hydra/launcher={launcher}", "+hydra.launcher.foo=1"))
+
+
+@pytest.mark.parametrize("value", ["lot (1)", "a]b", "零件", "it's", "100%#", "a\\'b(", "x=y"])
+def test_the_quotes_that_a_refusal_names_work_on_the_shell(value: str) -> None:
+    said = refusal(f"model.label={value}")
+    assert said.startswith(f"model.label={value} has signs that Hydra reads otherwise. As text it is ")
+    (argument,) = shlex.split(said.partition(" As text it is ")[2])
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        assert compose("config", [argument]).model.label == value
