@@ -71,7 +71,7 @@ def test_a_failing_job_is_one_line_at_the_end_and_the_others_go_on(tmp_path: Pat
 
 @pytest.mark.parametrize("launcher", ["joblib", "local"])
 def test_a_launcher_without_a_sweep_launches_the_one_job(tmp_path: Path, launcher: str) -> None:
-    alone = [python(), "-m", "renormal.run", *SMALL, "stages=[train]", "trainer.max_epochs=1"]
+    alone = [python(), "-m", "renormal.run", *SWEPT, "stages=[train]", "trainer.max_epochs=1"]
     command = [*alone, f"hydra/launcher={launcher}"]
     end = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False, timeout=HANGING)
     assert end.returncode == 0, end.stderr

@@ -116,7 +116,7 @@ def test_a_sweep_that_does_not_wait_ends_when_its_jobs_are_queued(tmp_path: Path
 
 
 def test_one_job_without_a_sweep_runs_on_the_cluster(tmp_path: Path, cluster: dict[str, str]) -> None:
-    command = [python(), "-m", "renormal.run", *SMALL, "stages=[train]"]
+    command = [python(), "-m", "renormal.run", *SWEPT, *SLURM, "stages=[train]"]
     end = subprocess.run(
         command, cwd=tmp_path, env=cluster, capture_output=True, text=True, check=False, timeout=HANGING
     )
