@@ -39,7 +39,8 @@ TESTING = ("limit_test_batches", "fast_dev_run", "deterministic", "benchmark", "
 TEST = ("projections", "score", "test", *(f"trainer.{key}" for key in TESTING))
 PRECISIONS = ("bf16-mixed", "32-true")
 CHOICE = ("projections", "score", "test.stride", "test.average", "choose")
-FILES = ("name", "root", "train", "test", "spare", "max_pixels")  # fields of a source: digested as files, or no number
+# fields of a source: digested as files, or no number
+FILES = ("name", "root", "train", "test", "spare", "max_pixels", "remarks")
 log = logging.getLogger("renormal")
 
 
