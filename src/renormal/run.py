@@ -22,6 +22,7 @@ from renormal.job.rank import is_rank_zero
 from renormal.job.state import forget, hold_folder
 from renormal.report.former_names import command_line
 from renormal.sweep.arguments import as_typed, without_hyphens
+from renormal.sweep.plan import planned_job
 from renormal.sweep.refusals import exit_with, refuse_in_one_line
 from renormal.sweep.workers import worker_number
 
@@ -94,7 +95,7 @@ def work(config: DictConfig, folder: Path) -> None:
     with hold_folder(folder, config.trainer.max_epochs) if is_rank_zero() else nullcontext() as state:
         from renormal.job.job import run_job  # not at the top: --help must not wait for torch
 
-        run_job(config, line=line, report=state.report if state else None)
+        run_job(config, line=line, report=state.report if state else None, planned=planned_job())
 
 
 if __name__ == "__main__":  # imported by name: what is pickled for other processes must not belong to __main__

@@ -58,10 +58,10 @@ def fingerprints(config: DictConfig, source: Source, precision: str) -> dict[str
     """
     one = {"trainer.devices": 1}  # part of the digest since the first record
     extra = [found] if (found := built(config, source)) else []  # empty for published records
-    training = [parts_of_training(config) | one, precision, listing(source, source.train), *extra]
+    training = [as_digested(config, parts_of_training(config)) | one, precision, listing(source, source.train), *extra]
     given = config.checkpoint
     weights = [digest_of(path) for path in given] if OmegaConf.is_list(given) else digest_of(given)
-    test = [parts_of_test(config), listing(source, source.test), weights, *extra]
+    test = [as_digested(config, parts_of_test(config)), listing(source, source.test), weights, *extra]
     test += chosen(config, source)  # empty without a choice: the digest is that of older records
     tested = source.test + (source.spare if "choose" in config.stages else ())
     count = process_count(config) if "train" in config.stages else 1
@@ -108,9 +108,11 @@ def possible_precisions(config: DictConfig) -> tuple[str, ...]:
 def chosen(config: DictConfig, source: Source) -> list[Any]:
     """What decides the chosen settings: keys and images of the stage choose, or the digest of choose.settings."""
     if "choose" in config.stages:
-        return [parts(config, CHOICE), listing(source, source.spare)]
+        return [as_digested(config, parts(config, CHOICE)), listing(source, source.spare)]
     settings = config.choose.settings
-    return [digest_of(settings, "choose.settings"), parts(config, ["choose.scores"])] if settings else []
+    if not settings:
+        return []
+    return [digest_of(settings, "choose.settings"), as_digested(config, parts(config, ["choose.scores"]))]
 
 
 def answers(record: Record, wanted: dict[str, str], config: DictConfig) -> bool:
@@ -139,20 +141,23 @@ def has_record(config: DictConfig, folder: Path, hashes: dict[str, str]) -> bool
 
 
 def parts(config: DictConfig, keys: Iterable[str]) -> dict[str, Any]:
-    """Key → plain value, under its former name and without what does not decide the numbers."""
+    """Key → plain value, without what does not decide the numbers."""
     found = {key: OmegaConf.select(config, key) for key in keys}
-    plain: dict[str, Any] = {
-        key: OmegaConf.to_container(part) if OmegaConf.is_config(part) else part for key, part in found.items()
-    }
-    for descent in (plain.get("projections") or {}).values():
-        if descent.get("precision") == "auto":  # a record answers where the device takes what the record was made in
-            descent["precision"] = "bfloat16" if has_bfloat16(device_of(config)) else "float32"
-    stripped: dict[str, Any] = former(_stripped(plain))
+    plain = {key: OmegaConf.to_container(part) if OmegaConf.is_config(part) else part for key, part in found.items()}
+    stripped: dict[str, Any] = _stripped(plain)
     return stripped
 
 
-def _plain(value: Any) -> Any:
-    return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
+def as_digested(config: DictConfig, found: dict[str, Any]) -> dict[str, Any]:
+    """Parts of the config under their former names, with the precision that the device takes in place of auto.
+
+    A record answers where the device takes what the record was made in.
+    """
+    for descent in (found.get("projections") or {}).values():
+        if descent.get("precision") == "auto":
+            descent["precision"] = "bfloat16" if has_bfloat16(device_of(config)) else "float32"
+    former_names: dict[str, Any] = former(found)
+    return former_names
 
 
 def _stripped(value: Any) -> Any:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import torch
@@ -30,6 +31,7 @@ from renormal.job.environment import (
 )
 from renormal.job.fingerprints import fingerprints, has_record, source_of
 from renormal.job.loggers import logging_to
+from renormal.job.planned import change_since
 from renormal.job.processes import other_ranks, process_count
 from renormal.job.rank import started_elsewhere
 from renormal.job.recording import headline, record_of
@@ -47,16 +49,23 @@ Report = Callable[[str, int | None], None]  # (stage, finished epochs); None: th
 log = logging.getLogger("renormal")
 
 
-def run_job(config: DictConfig, *, line: int = 0, report: Report | None = None) -> None:
+def run_job(
+    config: DictConfig, *, line: int = 0, report: Report | None = None, planned: Mapping[str, Any] | None = None
+) -> None:
     """Run the stages and write record.json. Raises ValueError before any work if the config is wrong.
 
     line: of the screen, for the progress bar; jobs that run at the same time have one line each. report: called by the
-    first rank.
+    first rank. planned: what the sweep of this job has planned; if something else would run, ValueError names it.
     """
     check_keys(config)
     check_trainer(config)
     check_stages(config)
     folder, source = Path(config.folder), source_of(config)
+    if planned and (change := change_since(planned, config, source)):
+        if not planned["done"]:
+            raise ValueError(change)
+        log.info("%s", change)
+        return
     hashes = fingerprints(config, source, precision_of(config))
     filter_messages()
     alone = process_count(config) == 1 or not started_elsewhere()  # otherwise the first rank decides, in `perform`

@@ -17,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from renormal.job.errors import in_one_line, is_for_the_user
 from renormal.sweep.jobs import Job, jobs_of
 from renormal.sweep.overrides import faults_in, folder_pattern, key_missing_in_folder, parsed_overrides
-from renormal.sweep.plan import delete_old_state, unfinished, write_plan
+from renormal.sweep.plan import delete_old_state, unfinished, write_plan, write_planned
 from renormal.sweep.refusals import exit_with, line_of
 from renormal.sweep.settings import launcher_of, wrong_settings
 
@@ -49,6 +49,7 @@ class CheckSweep(Callback):
                 delete_old_state(job.folder)
         launcher = launcher_of(config.hydra.launcher)
         write_plan(Path(config.hydra.sweep.dir), (job.name for job in self.jobs.values()), launcher)
+        write_planned(config, self.jobs.values())
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """In a sweep, log a job's error and let the other jobs go on. The traceback goes into the job's log alone."""

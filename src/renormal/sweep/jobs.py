@@ -19,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from renormal.job.fingerprints import fingerprints, has_record, possible_precisions, source_of
+from renormal.job.planned import plan_of
 from renormal.sweep.overrides import is_choice
 from renormal.sweep.settings import launcher_of
 
@@ -30,6 +31,7 @@ class Job(NamedTuple):
     name: str  # of its folder, below the sweep's
     folder: Path
     has_record: bool  # of this very config: there is nothing to do
+    plan: dict[str, Any]  # what decides its numbers
 
 
 def jobs_of(config: DictConfig, overrides: Iterable[Override]) -> dict[tuple[str, ...], Job]:
@@ -45,7 +47,7 @@ def jobs_of(config: DictConfig, overrides: Iterable[Override]) -> dict[tuple[str
             sources[data] = source_of(job)
         hashes = (fingerprints(job, sources[data], precision) for precision in possible_precisions(job))
         done = any(has_record(job, folder, wanted) for wanted in hashes)
-        jobs[tuple(combination)] = Job(tuple(combination), name, folder, done)
+        jobs[tuple(combination)] = Job(tuple(combination), name, folder, done, plan_of(job, sources[data]))
     return jobs
 
 

@@ -1,18 +1,29 @@
-"""Before a sweep: plan.json lists its jobs. After it: one line for each job that is not done."""
+"""Before a sweep: plan.json lists its jobs, and a file in .planned/ has the recipe of each. In a job: what was planned.
+
+After a sweep: one line for each job that is not done.
+"""
 
 from __future__ import annotations
 
 import json
 import logging
+import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, open_dict, read_write
 
 from renormal.files import PLAN, STATE, shown, write_whole
+from renormal.job.digests import digest
 from renormal.job.lock import LOCK, BusyError, holder, locked
 from renormal.job.state import read_state
 from renormal.sweep.jobs import Job
 
+PLANNED = ".planned"  # folder in that of the sweep
+VARIABLE = "RENORMAL_PLAN"  # from a sweep to its jobs: the name of its file there
 PATIENCE = 10.0  # seconds for another sweep of the same name to write its plan, ours
 log = logging.getLogger("renormal")
 
@@ -25,6 +36,28 @@ def write_plan(folder: Path, jobs: Iterable[str], launcher: str) -> None:
         before = json.loads(path.read_text(encoding="utf-8"))["jobs"] if path.is_file() else []
         plan = {"jobs": list(dict.fromkeys([*before, *jobs])), "launcher": launcher, "started": time.time()}
         write_whole(path, json.dumps(plan, indent=1, ensure_ascii=False))
+
+
+def write_planned(config: DictConfig, jobs: Iterable[Job]) -> None:
+    """Write what each job is to do, and name the file to the jobs: every launcher sets the variables of hydra.job."""
+    content = {job.name: {"done": job.has_record, **job.plan} for job in jobs}
+    name = f"p{digest(content)[:16]}"  # the same plan has the same file
+    write_whole(Path(config.hydra.sweep.dir) / PLANNED / f"{name}.json", json.dumps(content, ensure_ascii=False))
+    with read_write(config.hydra), open_dict(config.hydra):
+        config.hydra.overrides.hydra.append(f"+hydra.job.env_set.{VARIABLE}={name}")
+
+
+def planned_job() -> dict[str, Any] | None:
+    """What the sweep of this job has planned for it; None for a job without a sweep."""
+    if VARIABLE not in os.environ:
+        return None
+    hydra = HydraConfig.get()
+    path = Path(hydra.runtime.cwd) / hydra.sweep.dir / PLANNED / f"{os.environ[VARIABLE]}.json"
+    try:
+        planned: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))[str(hydra.sweep.subdir)]
+    except (OSError, ValueError, KeyError) as error:
+        raise ValueError(f"{shown(path)}: the plan of this sweep is gone or damaged: start the sweep again") from error
+    return planned
 
 
 def delete_old_state(folder: Path) -> None:
