@@ -73,13 +73,13 @@ def main() -> None:
 
 
 @hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")
-def job(config: DictConfig) -> None:
-    """One job = one (model, category, seed)."""
+def job(config: DictConfig) -> float | None:
+    """One job = one (model, category, seed). Returns its objective to the sweeper."""
     folder = Path(config.folder)
     try:
         OmegaConf.resolve(config)
         OmegaConf.set_readonly(config, True)
-        work(config, folder)
+        return work(config, folder)
     except (ValueError, InstantiationException) as error:
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             raise  # the other jobs go on, and the sweep names this one at the end
@@ -89,13 +89,13 @@ def job(config: DictConfig) -> None:
         sys.exit(f"renormal: {in_one_line(error)}")
 
 
-def work(config: DictConfig, folder: Path) -> None:
+def work(config: DictConfig, folder: Path) -> float | None:
     """Run the job. Rank 0 holds the folder's lock and records how the job ends; other ranks write nothing."""
     line = worker_number()  # before torch loads: with it comes the device
     with hold_folder(folder, config.trainer.max_epochs) if is_rank_zero() else nullcontext() as state:
         from renormal.job.job import run_job  # not at the top: --help must not wait for torch
 
-        run_job(config, line=line, report=state.report if state else None, planned=planned_job())
+        return run_job(config, line=line, report=state.report if state else None, planned=planned_job())
 
 
 if __name__ == "__main__":  # imported by name: what is pickled for other processes must not belong to __main__

@@ -30,7 +30,8 @@ from renormal.job.environment import (
     warn_of_emulation,
 )
 from renormal.job.fingerprints import fingerprints, has_record, source_of
-from renormal.job.loggers import logging_to
+from renormal.job.loggers import log_objective, logging_to
+from renormal.job.objective import check_objective, number_of, objective_of, returned
 from renormal.job.planned import change_since
 from renormal.job.processes import other_ranks, process_count
 from renormal.job.rank import started_elsewhere
@@ -38,12 +39,13 @@ from renormal.job.recording import headline, record_of
 from renormal.job.stages import Watchers, build_stages
 from renormal.lit.damage_sheet import DamageSheet
 from renormal.lit.gathering import first_rank_decides
+from renormal.lit.held_out import held_out_loss
 from renormal.lit.progress import Progress
 from renormal.lit.samples import write_samples
 from renormal.lit.stage import TRAIN, Work
 from renormal.lit.state_report import StateReport
 from renormal.lit.training_clock import TrainingClock
-from renormal.report.record import write_record
+from renormal.report.record import Record, read_record, write_record
 
 Report = Callable[[str, int | None], None]  # (stage, finished epochs); None: the number does not change
 log = logging.getLogger("renormal")
@@ -51,26 +53,28 @@ log = logging.getLogger("renormal")
 
 def run_job(
     config: DictConfig, *, line: int = 0, report: Report | None = None, planned: Mapping[str, Any] | None = None
-) -> None:
-    """Run the stages and write record.json. Raises ValueError before any work if the config is wrong.
+) -> float | None:
+    """Run the stages, write record.json and return the objective.
 
-    line: of the screen, for the progress bar; jobs that run at the same time have one line each. report: called by the
-    first rank. planned: what the sweep of this job has planned; if something else would run, ValueError names it.
+    Raises ValueError before any work if the config is wrong. line: of the screen, for the progress bar; jobs that run
+    at the same time have one line each. report: called by the first rank. planned: what the sweep of this job has
+    planned; if something else would run, ValueError names it.
     """
     check_keys(config)
     check_trainer(config)
     check_stages(config)
+    check_objective(config)
     folder, source = Path(config.folder), source_of(config)
     if planned and (change := change_since(planned, config, source)):
         if not planned["done"]:
             raise ValueError(change)
         log.info("%s", change)
-        return
+        return None
     hashes = fingerprints(config, source, precision_of(config))
     filter_messages()
     alone = process_count(config) == 1 or not started_elsewhere()  # otherwise the first rank decides, in `perform`
     if alone and finished(config, folder, hashes):
-        return
+        return returned(config, read_record(folder / RECORD))
     for remark in source.remarks:
         log.info("%s", remark)
     if report:
@@ -84,13 +88,13 @@ def run_job(
     L.seed_everything(config.seed, workers=True, verbose=False)
     bar = Progress(f"{config.model.name}/{config.data.category}/{config.seed}", line=line, enabled=config.progress)
     with other_ranks(config), exact_float32():
-        perform(config, source, hashes, bar, [StateReport(report)] if report else [])
+        return returned(config, perform(config, source, hashes, bar, [StateReport(report)] if report else []))
 
 
 def perform(
     config: DictConfig, source: Source, hashes: dict[str, str], bar: Progress, callbacks: Sequence[L.Callback] = ()
-) -> None:
-    """Build and check everything, then run the stages in their order. Each rank does its share."""
+) -> Record | None:
+    """Build and check everything, then run the stages in their order. The first rank returns the record."""
     folder, seconds = Path(config.folder), dict[str, float]()
     with timed(seconds, "data"):
         data = build_data(config, source)
@@ -106,17 +110,22 @@ def perform(
         trainer = build_trainer(config, folder, own, loggers)
         trainer.strategy.setup_environment()  # connects the ranks
         if first_rank_decides(trainer, lambda: trainer.world_size > 1 and finished(config, folder, hashes)):
-            return
+            return read_record(folder / RECORD)
         if TRAIN not in config.stages:
             hashes = hashes | {"training": load(module, watchers.clock, config, folder, hashes["training"])}
         work = Work(trainer, module, data, hashes["training"])
         for stage in stages:
             with timed(seconds, stage.name):
                 found |= stage.run(work, found)
-        if any(stage.recorded for stage in stages) and trainer.is_global_zero:
+        if not trainer.is_global_zero:
+            return None
+        record = record_of(config, work, found, watchers.clock.report() | held_out_loss(work), seconds, hashes)
+        if any(stage.recorded for stage in stages):
             write_samples(folder, found.rows)
-            write_record(folder, record_of(config, work, found, watchers.clock.report(), seconds, hashes))
+            write_record(folder, record)
             log.info("%s: %s in %.0f s", shown(folder), headline(found), sum(seconds.values()))
+        log_objective(loggers, number_of(record, objective_of(config)))
+        return record
 
 
 def finished(config: DictConfig, folder: Path, hashes: dict[str, str]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,6 +31,13 @@ def logging_to(config: DictConfig, folder: Path, hashes: dict[str, str]) -> Iter
     finally:
         for logger in loggers:
             logger.finalize(status)
+
+
+def log_objective(loggers: Iterable[Logger], number: float | None) -> None:
+    """As `objective`: a sweep of wandb optimizes what its runs have logged."""
+    if number is not None:
+        for logger in loggers:
+            logger.log_metrics({"objective": number})
 
 
 def build_loggers(config: DictConfig, identity: str) -> list[Logger]:
