@@ -183,6 +183,8 @@ def become(files: dict[int, int], environment: dict[str, str], place: str) -> No
     loaded = importlib.import_module("lightning.fabric.utilities.rank_zero")
     loaded.rank_zero_only.rank = loaded._get_rank() or 0  # what Lightning takes from the environment when it loads
     os.chdir(place)
+    added = environment.get("PYTHONPATH", "").split(os.pathsep)
+    sys.path[1:1] = [path for path in added if path not in ("", *sys.path)]
     sys.stdin = io.TextIOWrapper(io.FileIO(0, closefd=False))
     written = [io.FileIO(number, "w", closefd=False) for number in (1, 2)]
     sys.stdout, sys.stderr = (io.TextIOWrapper(file, write_through=True, encoding="utf-8") for file in written)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from conf_cases import build, searchable, served, takes_a_step
 from extension import write_extension
+from preloaded import python
 from renormal.report.cli import main as report
 from renormal.report.record import read_record
 from small import SMALL
@@ -27,7 +27,7 @@ def extension(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_the_command_trains_tests_and_reports_what_others_wrote(tmp_path: Path, extension: list[str]) -> None:
     path = os.pathsep.join([str(tmp_path / "extension"), *filter(None, [os.environ.get("PYTHONPATH")])])
-    command = [sys.executable, "-m", "renormal.run", *extension, *OWN, *SMALL]
+    command = [python(), "-m", "renormal.run", *extension, *OWN, *SMALL]
     done = subprocess.run(
         command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=False
     )

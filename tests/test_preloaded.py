@@ -25,7 +25,7 @@ SURROUNDINGS = "import os; print(os.getcwd(), os.environ['GIVEN'], os.environ.ge
         ("-c", "import sys; sys.exit('no')"),
         ("-c", "import os; os.kill(os.getpid(), 15)"),
         ("-c", "import atexit; atexit.register(print, 'last')"),
-        ("-P", "-m", "renormal.run", "category=botle"),
+        ("-P", "-m", "renormal.run", "batch_size=many"),
     ],
 )
 def test_a_preloaded_python_ends_as_python_does(tmp_path: Path, arguments: tuple[str, ...]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,20 @@ from renormal.projection import Threshold
 from renormal.report.record import Record, read_record
 
 
+@pytest.fixture(scope="module")
+def finished(small: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a job of the stage inpaint, with two projections."""
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    settings = ("stages=[train,inpaint]", "projection=[inpaint,inpaint_blind]", "descent.max_steps=3")
+    run_job(small(*settings, f"folder={folder}"))
+    return folder
+
+
 @pytest.fixture
-def job(tiny: Any) -> tuple[Path, Record]:
-    """A job of the stage inpaint, with two projections."""
-    config = tiny("stages=[train,inpaint]", "projection=[inpaint,inpaint_blind]", "descent.max_steps=3")
-    run_job(config)
-    return Path(config.folder), read_record(Path(config.folder) / "record.json")
+def job(finished: Path, tmp_path: Path) -> tuple[Path, Record]:
+    """A copy of that folder, which a test may change, and its record."""
+    shutil.copytree(finished, tmp_path / "run")
+    return tmp_path / "run", read_record(tmp_path / "run" / "record.json")
 
 
 def test_a_finished_job_is_loaded_with_its_network_and_the_t_of_each_descent(job: tuple[Path, Record]) -> None:

@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
+from preloaded import python
 from renormal.job import processes
+from renormal.job.lock import LOCK
 from several import TWO, command, config_of, ended, folder_of
 from waiting import HANGING, lives, wait_until
 
@@ -28,12 +30,14 @@ from waiting import HANGING, lives, wait_until
     ],
 )
 def test_when_one_is_killed_all_end(tmp_path: Path, whom: int, number: signal.Signals, code: int, line: str) -> None:
-    process = command(tmp_path, "name=long", "trainer.max_epochs=100000", executable=sys.executable)
-    checkpoint = folder_of(tmp_path, "long") / "checkpoints" / "last.ckpt"
+    process = command(tmp_path, "name=long", "trainer.max_epochs=100000")
+    folder = folder_of(tmp_path, "long")
+    checkpoint = folder / "checkpoints" / "last.ckpt"
     wait_until(lambda: checkpoint.is_file() or process.poll() is not None, "checkpoint")
     assert process.poll() is None, process.communicate()
-    other = int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0])
-    os.kill((process.pid, other)[whom], number)
+    first = int((folder / LOCK).read_text().removeprefix("process "))
+    other = int(Path(f"/proc/{first}/task/{first}/children").read_text().split()[0])
+    os.kill((first, other)[whom], number)
     returned, _, err = ended(process)
     assert returned == code
     assert err.strip().splitlines() == ([line] if line else [])
@@ -46,7 +50,9 @@ def test_the_others_end_with_rank_0_whatever_they_wait_for(tmp_path: Path) -> No
     with socket.create_server(("127.0.0.1", 0)) as rank_zero:
         rank_zero.settimeout(HANGING)
         meeting = {"LOCAL_RANK": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(rank_zero.getsockname()[1])}
-        other = subprocess.Popen(processes.COMMAND, stdin=subprocess.PIPE, env=os.environ | meeting, text=True)
+        other = subprocess.Popen(
+            [python(), *processes.COMMAND[1:]], stdin=subprocess.PIPE, env=os.environ | meeting, text=True
+        )
         assert other.stdin is not None
         other.stdin.write(config + "\n")
         other.stdin.flush()

@@ -56,7 +56,7 @@ COMMANDS = {  # of README.md and RESULTS.md, by the folder of the records
 @pytest.fixture(autouse=True)
 def _as_on_the_machines_of_the_records(monkeypatch: pytest.MonkeyPatch) -> None:
     """All of them had bfloat16, which auto then means."""
-    monkeypatch.setattr("renormal.job.fingerprints.has_bfloat16", lambda device: True)
+    monkeypatch.setattr("renormal.functional.precision.has_bfloat16", lambda device: True)
 
 
 def composed(*overrides: str) -> DictConfig:
@@ -157,7 +157,7 @@ def test_auto_means_what_the_device_takes(monkeypatch: pytest.MonkeyPatch) -> No
     for descent in config.projections.values():
         descent.precision = "auto"
     assert fingerprints(config, source_of(config), "bf16-mixed") == named
-    monkeypatch.setattr("renormal.job.fingerprints.has_bfloat16", lambda device: False)
+    monkeypatch.setattr("renormal.functional.precision.has_bfloat16", lambda device: False)
     assert fingerprints(config, source_of(config), "bf16-mixed")["test"] != named["test"]
 
 

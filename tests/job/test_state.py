@@ -15,6 +15,7 @@ import pytest
 import torch
 from hydra.errors import InstantiationException
 
+from preloaded import python
 from renormal.files import write_whole
 from renormal.job.errors import in_one_line
 from renormal.job.lock import BusyError, holder, locked
@@ -139,7 +140,7 @@ def test_a_kill_at_any_moment_leaves_the_old_checkpoint_or_the_new_one(tmp_path:
     """A process that writes one checkpoint over and over is killed at eight moments."""
     path = tmp_path / "file"
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen([sys.executable, "-c", WRITERS, str(path)], **pipes) as writers:
+    with subprocess.Popen([python(), "-c", WRITERS, str(path)], **pipes) as writers:
         for moment in range(8):
             writers.stdin.write("another\n")
             writers.stdin.flush()

@@ -13,9 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from renormal.data import GOOD, Item, Source, hold_out
 from renormal.files import RECORD
-from renormal.functional.precision import has_bfloat16
 from renormal.job.digests import digest_of, in_full, processes_of, same_weights, same_work
-from renormal.job.environment import device_of
 from renormal.job.file_contents import contents
 from renormal.job.former_sources import former_source
 from renormal.job.processes import process_count
@@ -155,6 +153,9 @@ def as_digested(config: DictConfig, found: dict[str, Any]) -> dict[str, Any]:
     """
     for descent in (found.get("projections") or {}).values():
         if descent.get("precision") == "auto":
+            from renormal.functional.precision import has_bfloat16  # not at the top: a sweep's plan needs no torch
+            from renormal.job.environment import device_of
+
             descent["precision"] = "bfloat16" if has_bfloat16(device_of(config)) else "float32"
     former_names: dict[str, Any] = former(found)
     return former_names
