@@ -11,7 +11,7 @@ from renormal.lit.stage import Work, frozen
 
 
 @torch.no_grad()
-def held_out_loss(work: Work) -> dict[str, float]:
+def held_out_loss(work: Work) -> dict[str, float | None]:
     """{"held_out_loss": mean L_r of the images that choose.holdout keeps from training}; empty without them or f(x)."""
     _, module, data, _ = work
     model = module.model
