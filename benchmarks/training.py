@@ -28,7 +28,7 @@ from renormal.job.environment import filter_messages
 from renormal.job.fingerprints import fingerprints
 from renormal.job.job import perform
 from renormal.job.state import hold_folder
-from renormal.lit.datamodule import SourceData
+from renormal.lit.datamodule import Decoding, SourceData
 from renormal.lit.module import AutoencoderModule
 from renormal.lit.progress import Progress
 from renormal.lit.state_report import StateReport
@@ -42,7 +42,9 @@ BATCH = 32
 
 
 def data_of(images: int) -> SourceData:
-    return SourceData(stand_in(ROOT, "grid", **DATA), channels=1, batch_size=BATCH, epoch_images=images)
+    return SourceData(
+        stand_in(ROOT, "grid", **DATA), decoding=Decoding(channels=1), batch_size=BATCH, epoch_images=images
+    )
 
 
 def fit(trainer_settings: dict[str, Any], callbacks: list[L.Callback]) -> L.Trainer:

@@ -168,10 +168,10 @@ def test_bad_input_gets_one_line_that_names_the_file(case: str, root: Path) -> N
 def test_a_file_without_read_permission_says_so(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = mvtec(root, "bottle")
 
-    def refuse(path: Path) -> Image.Image:
+    def refuse(path: Path, mode: str) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(Image, "open", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(DataError, match=r"000\.png: may not be read; give yourself the permission"):
         load_training(source, size=10, channels=3)
 

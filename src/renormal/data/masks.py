@@ -12,13 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from renormal.data.images import JPEG_MASK_LEVEL, opened, own_pixel_limit
+from renormal.data.drawn_masks import decoded
+from renormal.data.images import opened, own_pixel_limit
 from renormal.data.listing import files_in, folders_in, images_in
 from renormal.data.names import image_names, mask_names, says_mask
 from renormal.data.source import DataError
 
 # ours: four grey values hold 83 % or more of the pixels of a soft JPEG mask, and up to 68 % of MVTec AD's photographs
 FEW, SHARE = 4, 0.75
+JPEG_MASK_LEVEL = 127  # ours: a JPEG mask of a good image is not quite black
 SAMPLED = 512  # pixels a side that are counted, evenly spread
 
 Pairs = dict[Path, Path]  # image → its mask
@@ -169,8 +171,9 @@ def is_drawn(path: Path, max_pixels: int) -> bool:
 
 def is_black(path: Path, max_pixels: int) -> bool:
     """Whether nothing is outlined."""
-    level = JPEG_MASK_LEVEL if path.suffix.lower() in {".jpg", ".jpeg"} else 0
-    return bool(_values(path, max_pixels).max() <= level)
+    with own_pixel_limit():
+        values, _, exact = decoded(path, max_pixels)
+    return bool(values.max() <= (0 if exact else JPEG_MASK_LEVEL))
 
 
 @cache  # a sweep asks once for each job

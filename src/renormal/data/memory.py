@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import ndimage
 from torch import Tensor
 from tqdm import tqdm
 
-from renormal.data.images import is_grey, opened, own_pixel_limit, read_image, read_mask, upright_size
+from renormal.data.depth import FULL, brightest, is_deep, needed
+from renormal.data.drawn_masks import Mask, Pair, look_at, read_defects, reading_of
+from renormal.data.images import is_grey, opened, own_pixel_limit, read_image, upright
+from renormal.data.regions import regions_of
 from renormal.data.source import GOOD, DataError, Item, Source
 
 UNKNOWN = -1  # regions of a defective image without a mask
 WORKERS = 8  # ours: Pillow decodes outside the interpreter's lock, more threads only hold more full-size images
+
+MOST = np.iinfo(np.int16).max  # defects of an image that can be numbered
+log = logging.getLogger("renormal")
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -48,51 +55,94 @@ def channels_of(source: Source) -> int:
 
     def grey(item: Item) -> bool:
         with opened(item.image, source.max_pixels) as image:
-            return is_grey(image)
+            return is_grey(image, item.image)
 
     return 1 if all(_in_threads(grey, source.items, f"{source.name}: headers")) else 3
 
 
-def _load_images(source: Source, items: Sequence[Item], *, size: int, channels: int | None, title: str) -> Tensor:
+def bits_of(source: Source) -> int:
+    """The bits that training images in files of 16 bit use: 8, 10, 12, 14 or 16. 0 if no file has 16 bit.
+
+    It is one number for the data set: the smallest that holds the largest value of all training images.
+    """
+
+    def largest_of(item: Item) -> int:
+        with opened(item.image, source.max_pixels) as image:
+            return brightest(upright(image, item.image), item.image) if is_deep(image) else -1
+
+    largest = max(_in_threads(largest_of, source.train, f"{source.name}: bit depth"))
+    bits = needed(largest) if largest >= 0 else 0
+    if 0 < bits < FULL:
+        line = "%s: 16 bit training images with values up to %d: all images are read as %d bits"
+        log.info(line, source.name, largest, bits)
+    return bits
+
+
+def _load_images(
+    source: Source, items: Sequence[Item], *, size: int, channels: int | None, bits: int | None, title: str
+) -> Tensor:
     count = channels_of(source) if channels is None else channels
     if count not in (1, 3):
         raise DataError(f"channels must be 1, 3 or null (as the files are), got {channels}")
+    depth = bits_of(source) if bits is None else bits
 
     def read(item: Item) -> NDArray[np.uint8]:
-        return read_image(item.image, size=size, channels=count, fit=source.fit, max_pixels=source.max_pixels)
+        shape = {"size": size, "channels": count, "bits": depth}
+        return read_image(item.image, **shape, fit=source.fit, max_pixels=source.max_pixels)
 
     return torch.from_numpy(np.stack(_in_threads(read, items, f"{source.name}: {title}")))
 
 
-def load_training(source: Source, *, size: int, channels: int | None) -> Tensor:
-    """(N, C, size, size) uint8 of the good images; `size` is 512 for textures and 128 for objects in section 4.1."""
-    return _load_images(source, source.train, size=size, channels=channels, title="training images")
+def load_training(source: Source, *, size: int, channels: int | None, bits: int | None = None) -> Tensor:
+    """(N, C, size, size) uint8 of the good images; `size` is 512 for textures and 128 for objects in section 4.1.
+
+    channels, bits: None finds them, see `channels_of` and `bits_of`.
+    """
+    return _load_images(source, source.train, size=size, channels=channels, bits=bits, title="training images")
 
 
-def load_spare(source: Source, *, size: int, channels: int | None) -> Tensor:
+def load_spare(source: Source, *, size: int, channels: int | None, bits: int | None = None) -> Tensor:
     """The same of the good images that were kept from training."""
-    return _load_images(source, source.spare, size=size, channels=channels, title="spare images")
+    return _load_images(source, source.spare, size=size, channels=channels, bits=bits, title="spare images")
 
 
-def load_test(source: Source, *, size: int, channels: int | None) -> Labelled:
-    """The test images, their defects numbered (8-connected, on the reduced mask)."""
+def load_test(
+    source: Source, *, size: int, channels: int | None, bits: int | None = None, mask_level: float | None = None
+) -> Labelled:
+    """The test images. Their defects are numbered in the masks as drawn (8-connected), then reduced.
+
+    mask_level: pixels of a mask above it are defects; None finds it in the values of all masks.
+    """
     if not source.test:
         raise DataError(f"{source.root}: {source.name} has no test images; add some, or run stages=[train]")
-
-    def read(item: Item) -> NDArray[np.int16]:
-        return _regions(item, source, size)
-
-    images = _load_images(source, source.test, size=size, channels=channels, title="test images")
-    regions = torch.from_numpy(np.stack(_in_threads(read, source.test, f"{source.name}: masks")))
+    images = _load_images(source, source.test, size=size, channels=channels, bits=bits, title="test images")
+    regions = torch.from_numpy(np.stack(_load_regions(source, size, mask_level)))
     paths = [item.image.relative_to(source.root).as_posix() for item in source.test]
     return Labelled(images, regions, [item.defect for item in source.test], paths)
 
 
-def _regions(item: Item, source: Source, size: int) -> NDArray[np.int16]:
-    if item.mask is None:
-        return np.full((size, size), 0 if item.defect == GOOD else UNKNOWN, np.int16)
-    upright = upright_size(item.image, source.max_pixels)
-    mask = read_mask(item.mask, size=size, fit=source.fit, max_pixels=source.max_pixels, image_size=upright)
-    labels, _ = ndimage.label(mask, structure=np.ones((3, 3)))
-    regions: NDArray[np.int16] = labels.astype(np.int16)
-    return regions
+def _load_regions(source: Source, size: int, level: float | None) -> list[NDArray[np.int16]]:
+    """Of each test image. A line in the log says how the masks are read, where there was something to decide."""
+
+    def surveyed(pair: Pair) -> Mask:
+        return look_at(pair, source.max_pixels)
+
+    def read(item: Item) -> NDArray[np.int16]:
+        if item.mask is None:
+            return np.full((size, size), 0 if item.defect == GOOD else UNKNOWN, np.int16)
+        defects = read_defects(masks[item.mask], reading, fit=source.fit, max_pixels=source.max_pixels)
+        return numbered(item.mask, regions_of(defects, size))
+
+    pairs = [Pair(item.mask, item.image) for item in source.test if item.mask is not None]
+    masks = {mask.pair.mask: mask for mask in _in_threads(surveyed, pairs, f"{source.name}: values of masks")}
+    reading, lines = reading_of(list(masks.values()), level)
+    for line in lines:
+        log.info("%s: %s", source.name, line)
+    return _in_threads(read, source.test, f"{source.name}: masks")
+
+
+def numbered(path: Path, regions: NDArray[np.int64]) -> NDArray[np.int16]:
+    """The regions as int16. Raises DataError for more defects than that can number."""
+    if regions.max() > MOST:
+        raise DataError(f"{path}: {regions.max()} separate defects, at most {MOST} are counted; is it a mask?")
+    return regions.astype(np.int16)

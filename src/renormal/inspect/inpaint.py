@@ -12,7 +12,9 @@ import torch
 from PIL import Image
 
 from renormal.contracts import Images, Mask
-from renormal.data.images import read_image, read_mask, upright_size
+from renormal.data.depth import FULL
+from renormal.data.drawn_masks import Pair, read_hole
+from renormal.data.images import read_image
 from renormal.data.source import MAX_PIXELS, Fit
 from renormal.inspect.load import FinishedJob, load
 from renormal.projection import Descent, error_mask, known_mask, project
@@ -70,12 +72,12 @@ def descent_of(job: FinishedJob, *, blind: bool) -> Descent:
 
 def read(image: Path, mask: Path | None, job: FinishedJob, fit: Fit) -> tuple[Images, Mask | None]:
     """The photograph, (1, C, H, W), and its hole, (1, 1, H, W), 1 = missing; None without a mask."""
-    pixels = read_image(image, size=job.size, channels=job.channels, fit=fit, max_pixels=MAX_PIXELS)
+    bits = job.record.data.get("bits", FULL)  # older records have none: all 16 were read
+    pixels = read_image(image, size=job.size, channels=job.channels, fit=fit, max_pixels=MAX_PIXELS, bits=bits)
     x0 = torch.from_numpy(pixels)[None].float() / 255
     if mask is None:
         return x0, None
-    shape = upright_size(image, MAX_PIXELS)
-    hole = read_mask(mask, size=job.size, fit=fit, max_pixels=MAX_PIXELS, image_size=shape, whole=True)
+    hole = read_hole(Pair(mask, image), size=job.size, fit=fit, max_pixels=MAX_PIXELS)
     return x0, torch.from_numpy(np.ascontiguousarray(hole))[None, None].float()
 
 

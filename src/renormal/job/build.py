@@ -19,7 +19,7 @@ from renormal.job.checks import check_sizes
 from renormal.job.environment import precision_of
 from renormal.job.rank import started_by_srun
 from renormal.lit.columns import Columns
-from renormal.lit.datamodule import Sizes, SourceData
+from renormal.lit.datamodule import Decoding, Sizes, SourceData
 from renormal.lit.module import AutoencoderModule
 from renormal.lit.stage import CHOOSE, TRAIN
 from renormal.lit.termination import EndAtOnce
@@ -36,7 +36,7 @@ def build_data(config: DictConfig, source: Source) -> SourceData:
     data = SourceData(
         source,
         sizes=Sizes(config.data.texture_size, config.data.object_size, config.data.patch_size),
-        channels=config.data.channels,
+        decoding=Decoding(config.data.channels, OmegaConf.select(config, "data.bits"), config.test.mask_level),
         batch_size=config.batch_size,
         epoch_images=config.data.epoch_images,
         test_images=test_images,

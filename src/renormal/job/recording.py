@@ -12,7 +12,7 @@ from renormal.contracts import REPAIRED
 from renormal.job.environment import commit, device_name, precision_of, versions
 from renormal.lit.datamodule import SourceData
 from renormal.lit.stage import Found, Work
-from renormal.report.record import Record
+from renormal.report.record import REGIONS, Record
 
 
 def record_of(
@@ -55,7 +55,9 @@ def _data(config: DictConfig, data: SourceData) -> dict[str, Any]:
         "test_defective": len(data.test.defects) - good,
         "size": data.size,
         "channels": data.channels,
+        "bits": data.bits,
         "fit": data.source.fit,
+        "regions": REGIONS,
         "note": config.data.notes.get(data.source.name, ""),
     }
 

@@ -13,7 +13,8 @@ from torch.utils.data import DataLoader
 
 from renormal.contracts import Batch, Images
 from renormal.data import Source
-from renormal.data.memory import Labelled, channels_of, load_spare, load_test, load_training
+from renormal.data.depth import DEPTHS
+from renormal.data.memory import Labelled, bits_of, channels_of, load_spare, load_test, load_training
 from renormal.data.transforms import TrainingBatches
 from renormal.functional.tiles import cut
 
@@ -26,11 +27,18 @@ class Sizes(NamedTuple):
     patch: int = 128
 
 
+class Decoding(NamedTuple):
+    """How files become pixels. None: as `channels_of`, `bits_of` and `read_masks` find it in the files."""
+
+    channels: int | None = None  # 1 or 3
+    bits: int | None = None  # in use in files of 16 bit
+    mask_level: float | None = None  # pixels of a mask above it are defects
+
+
 class SourceData(L.LightningDataModule):
     """The images of one source, decoded at their first use and kept as uint8.
 
-    channels: 1, 3, or None for those of the files. epoch_images: images of one epoch. test_images: images of one batch
-    of the test, which are projected together.
+    epoch_images: images of one epoch. test_images: images of one batch of the test, which are projected together.
     """
 
     def __init__(
@@ -38,7 +46,7 @@ class SourceData(L.LightningDataModule):
         source: Source,
         *,
         sizes: Sizes | None = None,
-        channels: int | None = None,
+        decoding: Decoding | None = None,
         batch_size: int = 128,
         epoch_images: int = 10_000,
         test_images: int = 16,
@@ -51,23 +59,28 @@ class SourceData(L.LightningDataModule):
         self.source, self.seed = source, seed
         texture, whole, patch = sizes or Sizes()
         self.size, self.patch_size = (texture, patch) if source.kind == "texture" else (whole, whole)
+        channels, bits, self.mask_level = decoding or Decoding()
+        if bits not in (None, *DEPTHS):
+            raise ValueError(f"data.bits must be null or one of {', '.join(map(str, DEPTHS))}, got {bits}")
         self.channels = channels if channels is not None else channels_of(source)
+        self.bits = bits if bits is not None else bits_of(source)
         self.batch_size, self.epoch_images, self.test_images = batch_size, epoch_images, test_images
 
     @cached_property
     def training(self) -> Tensor:
         """(N, C, H, W) uint8 of the good images."""
-        return load_training(self.source, size=self.size, channels=self.channels)
+        return load_training(self.source, size=self.size, channels=self.channels, bits=self.bits)
 
     @cached_property
     def spare(self) -> Tensor:
         """(N, C, H, W) uint8 of the good images that were kept from training; N may be 0."""
-        return load_spare(self.source, size=self.size, channels=self.channels)
+        return load_spare(self.source, size=self.size, channels=self.channels, bits=self.bits)
 
     @cached_property
     def test(self) -> Labelled:
         """The test images and their defects."""
-        return load_test(self.source, size=self.size, channels=self.channels)
+        found = {"channels": self.channels, "bits": self.bits}
+        return load_test(self.source, size=self.size, mask_level=self.mask_level, **found)
 
     def train_dataloader(self) -> TrainingBatches:
         device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")

@@ -28,6 +28,8 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {  # keys newer than the first record, wit
     "flips": (False,),
     "crossed": (False,),
     "drawn": (None,),
+    "bits": (None,),
+    "mask_level": (None,),
     "smooth": (SMOOTHS_NOTHING,),
     "model.module": (None, PLAYERS),  # the players of an adversarial model need that one, others cannot have it
     "trainer._target_": ("lightning.Trainer",),

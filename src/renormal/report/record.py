@@ -16,6 +16,7 @@ from renormal.files import RECORD, write_whole
 from renormal.report.former_names import renewed
 
 SCHEMA = 1
+REGIONS = "drawn"  # data.regions: defects were counted in the masks as they are drawn; older records lack it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +32,7 @@ class Record:
     projections: dict[str, dict[str, float | None]] = field(default_factory=dict)  # threshold, steps_mean, seconds, …
     seconds: dict[str, float] = field(default_factory=dict)  # by stage
     training: dict[str, float | None] = field(default_factory=dict)  # images, steps, epochs, images_per_second, …
-    data: dict[str, Any] = field(default_factory=dict)  # train_images, test_good, test_defective, size, channels, note
+    data: dict[str, Any] = field(default_factory=dict)  # train_images, size, channels, bits, regions, note, …
     device: dict[str, Any] = field(default_factory=dict)  # name, threads, precision
     versions: dict[str, str] = field(default_factory=dict)
     commit: str = ""
