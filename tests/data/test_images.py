@@ -179,7 +179,7 @@ def bitmap(path: Path, bits: int) -> None:
 @pytest.mark.parametrize("bits", [1, 8])
 def test_a_bitmap_with_two_colours_is_read_by_its_bits(bits: int, tmp_path: Path) -> None:
     bitmap(tmp_path / "a.bmp", bits)
-    assert image(tmp_path / "a.bmp")[0, 0].tolist() == [255] * 4 + [0] * 4
+    assert image(tmp_path / "a.bmp", size=16)[0, 0].tolist() == [255] * 8 + [0] * 8
 
 
 def test_a_bitmap_that_pillow_misreads_is_refused(tmp_path: Path) -> None:
