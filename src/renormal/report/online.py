@@ -26,7 +26,9 @@ def log_table(folder: Path, records: Sequence[Record], table: Table) -> None:
     run = wandb_run.begin(folder, name=f"{name}/table", group=name, job_type="table", id=identity, **settings)
     code = 1
     try:
-        run.config.update({"name": name, "metric": table.metric, "jobs": len(records)}, allow_val_change=True)
+        run.config.update(
+            {"name": name, "metric": table.metric, "jobs": len(records), "notes": table.notes}, allow_val_change=True
+        )
         for key in (summary := numbers(table)):
             run.define_metric(key, summary="last")
         run.log(summary)

@@ -20,7 +20,10 @@ from renormal.report.table import LEGEND, Cell, Row, Table, words
 NARROW = 8  # a longer method name may break into lines; "baseline" has 8 letters
 LATEX_ARROWS = {"": "", "↑": r" $\uparrow$", "↓": r" $\downarrow$", "⇑": r" $\Uparrow$", "⇓": r" $\Downarrow$"}
 GREEK = "GREEK SMALL LETTER "
-LATEX_SPECIAL = str.maketrans({character: rf"\{character}" for character in "_%&#$"})
+LATEX_SPECIAL = str.maketrans(
+    {character: rf"\{character}" for character in "_%&#${}"}
+    | {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
+)
 
 
 def terminal(table: Table, width: int) -> list[RichTable]:
@@ -105,13 +108,14 @@ def comma_separated(table: Table) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(
-        ["group", "category", "model", "method", "metric", "value", "std", "seeds", "paper", "delta", "gain"]
+        ["group", "category", "model", "method", "metric", "value", "std", "seeds", "paper", "delta", "gain", "differs"]
     )
     for row in table.rows:
         for column, cell in zip(table.columns, row.cells, strict=True):
             numbers = (cell.value, cell.std, cell.seeds, cell.paper, cell.delta, cell.gain)
             cells = ["" if number is None else f"{number:.6g}" for number in numbers]
-            writer.writerow([row.group, row.label, column.model, column.method, table.metric, *cells])
+            differs = table.mixed.get((column.model, row.label), "")  # in what its seeds do
+            writer.writerow([row.group, row.label, column.model, column.method, table.metric, *cells, differs])
     return text.getvalue()
 
 
@@ -130,7 +134,10 @@ def latex(table: Table) -> str:
     for group, rows in groupby(table.rows, key=lambda row: row.group):
         lines.append(r"\midrule")
         lines += [latex_row("" if index else group, row) for index, row in enumerate(rows)]
-    lines += [r"\midrule", latex_row("", table.mean), r"\bottomrule", r"\end{tabular}"]
+    lines += [r"\midrule", latex_row("", table.mean), r"\bottomrule"]
+    whole = rf"\multicolumn{{{len(table.columns) + 2}}}{{p{{\linewidth}}}}"
+    lines += [rf"{whole}{{\footnotesize {latex_label(note)}}} \\" for note in table.recipes]
+    lines.append(r"\end{tabular}")
     return "\n".join(lines) + "\n"
 
 

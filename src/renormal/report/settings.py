@@ -25,13 +25,19 @@ def differences(records: Sequence[Record]) -> list[Difference]:
     keys = sorted({key for settings in flats for key in settings})
     found = []
     for key in keys:
-        by_value: dict[str, list[Record]] = {}
-        for record, settings in zip(records, flats, strict=True):
-            by_value.setdefault(settings.get(key, ABSENT), []).append(record)
-        named = all(repeats_name(value, record) for value, jobs in by_value.items() for record in jobs)
-        if len(by_value) > 1 and not named:
-            found.append(Difference(key, [(value, names_of(jobs, records)) for value, jobs in by_value.items()]))
+        values = [settings.get(key, ABSENT) for settings in flats]
+        if not all(map(repeats_name, values, records)):
+            found += grouped(key, values, records)
     return found
+
+
+def grouped(key: str, values: Sequence[str], records: Sequence[Record]) -> list[Difference]:
+    """The values of the records with the names of their jobs; empty where all are equal."""
+    by_value: dict[str, list[Record]] = {}
+    for value, record in zip(values, records, strict=True):
+        by_value.setdefault(value, []).append(record)
+    named = [(value, names_of(jobs, records)) for value, jobs in by_value.items()]
+    return [Difference(key, named)] if len(by_value) > 1 else []
 
 
 def flat(settings: Mapping[str, Any], above: str = "") -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from renormal.contracts import BASELINE
 from renormal.report.columns import Column, crossed, distinct, further_scores, reference, searches
+from renormal.report.mixed import Cells, mixed_cells, notes_on_recipes
 from renormal.report.models import label, model_order
 from renormal.report.paper import published
 from renormal.report.record import Record
@@ -88,6 +89,8 @@ class Table(NamedTuple):
     mean: Row
     rates: list[Rate]
     notes: list[str]  # what a reader must know before comparing
+    recipes: list[str]  # those of the notes that say which numbers are not of one recipe
+    mixed: Cells
 
 
 Numbers = dict[tuple[str, Column], dict[int, float]]  # by seed
@@ -120,8 +123,12 @@ def build_table(records: Sequence[Record], metric: str = PAPER_METRIC) -> Table:
         for category in ordered_categories(kinds)
     ]
     mean = Row("mean", "", mean_cells(rows, len(columns)))
-    notes += [*partial_means(columns, rows), *notes_on_data(records, with_paper=bool(paper))]
-    return Table(metric, columns, rows, mean, rates(columns, rows, {BASELINE, *crossed(records)}), notes)
+    mixed = mixed_cells(records)
+    recipes = notes_on_recipes(mixed, records)
+    notes += [*recipes, *partial_means(columns, rows), *notes_on_data(records, with_paper=bool(paper))]
+    return Table(
+        metric, columns, rows, mean, rates(columns, rows, {BASELINE, *crossed(records)}), notes, recipes, mixed
+    )
 
 
 def numbers_of(records: Sequence[Record], columns: Sequence[Column], metric: str) -> tuple[Numbers, Numbers]:
