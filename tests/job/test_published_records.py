@@ -43,7 +43,7 @@ COMMANDS = {  # of README.md and RESULTS.md, by the folder of the records
     "inpaint_cpu/resnet_vae": ["experiment=inpaint_cpu", "stages=[inpaint,sample]"],
     "inpaint_cpu/vaeac": ["experiment=inpaint_cpu", "projection=[]"],
     "latent_cpu": ["experiment=latent_cpu"],
-    "relatives_cpu/vae": ["experiment=restoration"],
+    "relatives_cpu/vae_unit": ["experiment=restoration"],
     "relatives_error": ["experiment=restoration", "score=squared_error"],
     "repair_ablation": ["experiment=repair_ablation", "ablation={row}"],
     "repair_cpu": ["experiment=repair_cpu"],

@@ -39,7 +39,7 @@ def by_hand(model: ConvAutoencoder, x: Tensor, reconstructed: Tensor) -> Tensor:
             [((1 - ssim(a[None], b[None], 11)) / 2).sum() for a, b in zip(x, reconstructed, strict=True)]
         )
     if isinstance(model, VAE):
-        gamma = model.log_gamma.detach().exp() if isinstance(model, GammaVAE) else torch.tensor(1.0)
+        gamma = model.log_gamma.detach().exp() if isinstance(model, GammaVAE) else torch.tensor(model.sigma)
         return -Normal(reconstructed, gamma).log_prob(x).sum(dim=(1, 2, 3))
     return torch.stack([(a - b).norm() ** 2 for a, b in zip(x, reconstructed, strict=True)])
 
@@ -101,13 +101,28 @@ def test_a_variational_model_is_trained_on_eq_1(kind: type[VAE]) -> None:
         mean, log_variance = model.encoder(x).chunk(2, dim=1)
         posterior = Normal(mean, (0.5 * log_variance).exp())
         image = model.decode(posterior.mean + posterior.stddev * noise)
-        gamma = model.log_gamma.exp() if isinstance(model, GammaVAE) else 1.0
+        gamma = model.log_gamma.exp() if isinstance(model, GammaVAE) else 0.5
         likelihood = Normal(image, gamma).log_prob(x).sum(dim=(1, 2, 3))
         kl = kl_divergence(posterior, Normal(0.0, 1.0)).sum(dim=1)
     assert terms["reconstruction"] == pytest.approx(-likelihood, rel=1e-5)
     assert terms["kl"] == pytest.approx(kl, rel=1e-3, abs=1e-6)  # the KL of an untrained net is a difference of ones
     assert model.kl(x).detach() == pytest.approx(terms["kl"], rel=1e-6)
     assert total == pytest.approx(terms["reconstruction"] + terms["kl"], rel=1e-6)
+
+
+@pytest.mark.parametrize("sigma", [0.5, 1.0])
+def test_the_weight_of_a_pixel_is_that_of_its_decoders_sigma(sigma: float) -> None:
+    """σ = ½ on [0, 1] images is the identity covariance on [−1, 1]: but for a constant the same loss."""
+    model, x = VAE(channels=1, latent=5, size=32, sigma=sigma), torch.rand(2, 1, 32, 32)
+    f = model.reconstruct(x)
+    doubled = Normal(2 * f.image - 1, 2 * sigma).log_prob(2 * x - 1).sum(dim=(1, 2, 3)) + 32**2 * math.log(2)
+    assert f.loss.detach() == pytest.approx(-doubled.detach(), rel=1e-5)
+
+
+@pytest.mark.parametrize("sigma", [0.0, -1.0, math.inf, math.nan])
+def test_a_sigma_that_is_no_standard_deviation_is_refused(sigma: float) -> None:
+    with pytest.raises(ValueError, match=r"model\.net\.sigma must be positive and finite"):
+        VAE(channels=1, size=32, sigma=sigma)
 
 
 def test_an_outlier_of_log_variance_is_held_and_finds_back() -> None:

@@ -23,7 +23,7 @@ TEXTURES = ("carpet", "grid", "leather", "tile", "wood")
 
 def as_published() -> list[Record]:
     """Sixty records with the numbers of the paper."""
-    paper = paper_numbers([Column(model, method) for model in paper_models() for method in ("baseline", "grad")])
+    paper = paper_numbers([Column(model, method) for model in paper_models() for method in ("baseline", "grad")], {})
     records = []
     for model in paper_models():
         for category in dict.fromkeys(category for category, _ in paper):
@@ -154,6 +154,12 @@ def test_a_table_of_drawn_images_says_so_next_to_the_papers_numbers() -> None:
 def test_good_photographs_alone_have_no_scores_and_the_table_says_so() -> None:
     table = build_table([made_up("vae", "hinge", metrics={}, data={})])
     assert table.notes == [f"hinge: {UNSCORED}"]
+
+
+def test_a_model_may_name_the_one_of_the_paper_that_it_is_compared_with() -> None:
+    config = {"model": {"label": "VAE, σ = 1", "paper": "vae"}}
+    table = build_table([made_up("vae_unit", "grid", config=config), made_up("vae", "grid")])
+    assert cell(table, "grid", "vae_unit", "baseline").paper == cell(table, "grid", "vae", "baseline").paper == 0.888
 
 
 def test_another_metric_stands_without_the_papers_numbers() -> None:

@@ -161,11 +161,13 @@ def as_digested(config: DictConfig, found: dict[str, Any]) -> dict[str, Any]:
     return former_names
 
 
-def _stripped(value: Any) -> Any:
+def _stripped(value: Any, place: str = "") -> Any:
     if isinstance(value, dict):
         kept = {key: item for key, item in value.items() if key not in ELSEWHERE}
-        return {key: _stripped(item) for key, item in kept.items() if not is_neutral(key, item)}
-    return [_stripped(item) for item in value] if isinstance(value, list) else value
+        places = {key: f"{place}.{key}".lstrip(".") for key in kept}
+        neutral = {key for key, item in kept.items() if is_neutral(key, item) or is_neutral(places[key], item)}
+        return {key: _stripped(item, places[key]) for key, item in kept.items() if key not in neutral}
+    return [_stripped(item, place) for item in value] if isinstance(value, list) else value
 
 
 def listing(source: Source, items: Iterable[Item]) -> list[list[Any]]:

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from renormal.contracts import Images, PerSample
-from renormal.functional.gaussian import nll
+from renormal.contracts import Images
 from renormal.models.base import TrainingLoss
 from renormal.models.vae import VAE
 
@@ -40,8 +39,9 @@ class GammaVAE(VAE):
         """log γ, never below LOG_LEAST."""
         return LOG_LEAST + F.softplus(self.speed * self.scaled_log_gamma.float() - LOG_LEAST)
 
-    def reconstruction_loss(self, x: Images, reconstructed: Images) -> PerSample:
-        return nll(x, reconstructed, self.log_gamma)
+    @property
+    def log_std(self) -> Tensor:
+        return self.log_gamma
 
     def training_loss(self, x: Images) -> TrainingLoss:
         loss = super().training_loss(x)

@@ -1,10 +1,11 @@
-"""The variational autoencoder with unit decoder variance (Kingma & Welling, arXiv 1312.6114)."""
+"""The variational autoencoder with a fixed decoder variance (Kingma & Welling, arXiv 1312.6114)."""
 
 from __future__ import annotations
 
+import math
 from functools import partial
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from renormal.contracts import Images, Latents, PerSample, Reconstruction
 from renormal.functional.gaussian import kl_to_standard_normal, nll, sampled
@@ -14,7 +15,31 @@ LOG_VARIANCE_LIMIT = 2.0  # ours: the prior's is 0, and exp of an outlier would 
 
 
 class VAE(ConvAutoencoder):
-    """−log p(x | z) = ½‖x − f(x)‖² + const, z ~ N(μ(x), σ²(x)); f(x) decodes the mean of q."""
+    """−log p(x | z) = Σ ½((x − f(x)) / σ)² + log σ + const, z ~ q(z | x), a Gaussian; f(x) decodes the mean of q.
+
+    sigma: σ, of the decoder on [0, 1] images. ½ is the identity covariance of the paper on [−1, 1] images, where the
+    public codes of its time have them; 1 is that on [0, 1] images.
+    """
+
+    def __init__(
+        self,
+        *,
+        channels: int,
+        latent: int = 100,
+        size: int = 128,
+        side: int = 1,
+        sigma: float = 0.5,
+        layers: tuple[nn.Module, nn.Module] | None = None,
+    ) -> None:
+        super().__init__(channels=channels, latent=latent, size=size, side=side, layers=layers)
+        if not 0 < sigma < math.inf:
+            raise ValueError(f"model.net.sigma must be positive and finite, got {sigma}")
+        self.sigma = sigma
+
+    @property
+    def log_std(self) -> Tensor | float:
+        """log σ of the decoder."""
+        return math.log(self.sigma)
 
     @property
     def encoded_features(self) -> int:
@@ -42,7 +67,7 @@ class VAE(ConvAutoencoder):
         return Reconstruction(image, partial(self.reconstruction_loss, x, image), kl)
 
     def reconstruction_loss(self, x: Images, reconstructed: Images) -> PerSample:
-        return nll(x, reconstructed)
+        return nll(x, reconstructed, self.log_std)
 
     def training_loss(self, x: Images) -> TrainingLoss:
         """L(x) = −E_q log p(x | z) + D_KL(q(z | x) ‖ p(z)), with one sample of z (eq. 1)."""

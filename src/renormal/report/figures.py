@@ -18,7 +18,7 @@ from renormal.report.pictures import picture_figures
 from renormal.report.record import Record, stem_of
 from renormal.report.repairs import repair_figures
 from renormal.report.strips import film_of
-from renormal.report.table import PAPER_METRIC, paper_numbers, words
+from renormal.report.table import PAPER_METRIC, paper_names, paper_numbers, words
 
 PAPER_IMAGES = 3_000_000  # section 4.1: 300 epochs of 10 000
 SIZE = (6.4, 3.4)  # inches: one text column and the legend
@@ -108,7 +108,7 @@ def paper_points(records: Sequence[Record], metric: str) -> dict[tuple[str, str]
     jobs = {(record.category, record.model) for record in photographed}
     methods = {key.partition("/")[0] for record in records for key in record.metrics}
     columns = {Column(record.model, method, label(record)) for record in photographed for method in methods}
-    published = paper_numbers(columns - searches(records), further_scores(records))
+    published = paper_numbers(columns - searches(records), paper_names(records), further_scores(records))
     return {
         (f"{column.label} {category}", column.method): value
         for (category, column), value in published.items()

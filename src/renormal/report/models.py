@@ -12,6 +12,11 @@ def label(record: Record) -> str:
     return str(record.config.get("model", {}).get("label") or LABELS.get(record.model, record.model))
 
 
+def in_paper(record: Record) -> str:
+    """The model of the paper's tables that a record is compared with: `model.paper`, else the model's own name."""
+    return str(record.config.get("model", {}).get("paper") or record.model)
+
+
 def model_order(model: str) -> tuple[int, str]:
     """Sort key of a model's name: the models of the paper in its order, then the others by name."""
     paper = paper_models()

@@ -31,6 +31,7 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {  # keys newer than the first record, wit
     "bits": (None,),
     "mask_level": (None,),
     "smooth": (SMOOTHS_NOTHING,),
+    "model.net.sigma": (1.0,),  # what the VAE had before it was a setting
     "model.module": (None, PLAYERS),  # the players of an adversarial model need that one, others cannot have it
     "trainer._target_": ("lightning.Trainer",),
     "trainer.strategy": (None, "auto", "ddp"),

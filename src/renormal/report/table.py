@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from statistics import fmean, stdev
 from typing import NamedTuple
 
 from renormal.contracts import BASELINE
 from renormal.report.columns import Column, crossed, distinct, further_scores, reference, searches
 from renormal.report.mixed import Cells, mixed_cells, notes_on_recipes
-from renormal.report.models import label, model_order
+from renormal.report.models import in_paper, label, model_order
 from renormal.report.paper import published
 from renormal.report.record import Record
 
@@ -97,10 +97,18 @@ Numbers = dict[tuple[str, Column], dict[int, float]]  # by seed
 Paper = dict[tuple[str, Column], float]
 
 
-def paper_numbers(columns: Iterable[Column], scores: Collection[str] = ()) -> Paper:
-    """The paper's number for each of our columns: a projection has the paper's "grad" column, a score its own."""
+def paper_names(records: Iterable[Record]) -> dict[str, str]:
+    """Our model → the one of the paper that it is compared with."""
+    return {record.model: in_paper(record) for record in records}
+
+
+def paper_numbers(columns: Iterable[Column], models: Mapping[str, str], scores: Collection[str] = ()) -> Paper:
+    """The paper's number for each of our columns: a projection has the paper's "grad" column, a score its own.
+
+    models: our model → the paper's.
+    """
     endings = {BASELINE: ""} | {score: f"_{score}" for score in scores}
-    names = {column: column.model + endings.get(column.method, "_grad") for column in columns}
+    names = {column: models.get(column.model, column.model) + endings.get(column.method, "_grad") for column in columns}
     return {
         (category, column): row[name]
         for category, row in published().items()
@@ -115,7 +123,7 @@ def build_table(records: Sequence[Record], metric: str = PAPER_METRIC) -> Table:
     columns, scores = ordered_columns(records, metric), further_scores(records)
     unpublished = {Column(record.model, method) for record in records for method in crossed([record])}
     shown = [column for column in columns if column not in searches(records) | unpublished]
-    paper = paper_numbers(shown, scores) if metric == PAPER_METRIC else {}
+    paper = paper_numbers(shown, paper_names(records), scores) if metric == PAPER_METRIC else {}
     numbers, bases = numbers_of(records, columns, metric)
     kinds = {record.category: record.kind for record in records}
     rows = [
