@@ -177,3 +177,28 @@ def photographs_of_labels(root: Path) -> None:
     """Names that contain a word for masks, and files that are photographs."""
     photographs(root, "good/label_1.png", "good/label_2.png", "wrong_label/label_1.png", "wrong_label/2.png")
     photographs(root, "good/3.jpg", "good/3.png")
+
+
+def good_and_ok(root: Path) -> None:
+    photographs(root, "train/good/1.png", "ok/2.png", "ko/3.png")
+
+
+def defects_in_train(root: Path) -> None:
+    photographs(root, "train/good/1.png", "train/crack/2.png", "test/good/3.png", "test/crack/4.png")
+
+
+def good_parts_in_train(root: Path) -> None:
+    photographs(root, "train/monday/1.png", "test/good/3.png", "test/crack/4.png")
+
+
+def sorted_kolektor(root: Path) -> None:
+    """As published: good and defective images mixed, told apart by their masks alone."""
+    photographs(root, "train/10.png", "train/11.png", "test/good/20.png", "test/defective/30.png")
+    black(root, "train/10_GT.png", "test/good/20_GT.png")
+    outlines(root, "train/11_GT.png", "test/defective/30_GT.png")
+
+
+def loose_kolektor(root: Path) -> None:
+    photographs(root, "train/10.png", "test/20.png", "test/30.png")
+    black(root, "train/10_GT.png", "test/20_GT.png")
+    outlines(root, "test/30_GT.png")

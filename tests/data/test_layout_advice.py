@@ -13,19 +13,21 @@ from data_sets import (
     SPLIT,
     Listed,
     black,
+    defects_in_train,
+    good_and_ok,
+    good_parts_in_train,
     listed,
+    loose_kolektor,
     move,
     move_files,
+    notes,
     of,
     outlines,
     photographs,
+    sorted_kolektor,
     with_crack,
 )
 from renormal.data import DataError, folder
-
-
-def good_and_ok(root: Path) -> None:
-    photographs(root, "train/good/1.png", "ok/2.png", "ko/3.png")
 
 
 def to_test(root: Path) -> None:
@@ -34,27 +36,6 @@ def to_test(root: Path) -> None:
     with pytest.raises(DataError, match=r"ko: a folder next to .*test; move it into .*test if it shows a defect"):
         folder(root)
     move(root / "ko", root / "test/ko")
-
-
-def defects_in_train(root: Path) -> None:
-    photographs(root, "train/good/1.png", "train/crack/2.png", "test/good/3.png", "test/crack/4.png")
-
-
-def good_parts_in_train(root: Path) -> None:
-    photographs(root, "train/monday/1.png", "test/good/3.png", "test/crack/4.png")
-
-
-def sorted_kolektor(root: Path) -> None:
-    """As published: good and defective images mixed, told apart by their masks alone."""
-    photographs(root, "train/10.png", "train/11.png", "test/good/20.png", "test/defective/30.png")
-    black(root, "train/10_GT.png", "test/good/20_GT.png")
-    outlines(root, "train/11_GT.png", "test/defective/30_GT.png")
-
-
-def loose_kolektor(root: Path) -> None:
-    photographs(root, "train/10.png", "test/20.png", "test/30.png")
-    black(root, "train/10_GT.png", "test/20_GT.png")
-    outlines(root, "test/30_GT.png")
 
 
 def sort_by_mask(root: Path) -> None:
@@ -214,6 +195,38 @@ ADVICE: dict[str, tuple[Callable[[Path], None], str, Callable[[Path], None], Lis
         r"2.png: has the same name as .*2.bmp; if it is a mask add _mask to its name",
         lambda root: move(root / "test/crack/2.png", root / "test/crack/2_mask.png"),
         (["train/good/1.png"], with_crack(**{"crack: test/crack/2.bmp": "test/crack/2_mask.png"})),
+    ),
+    "a mask under a name that says nothing": (
+        of((photographs, SPLIT), (outlines, ("test/crack/1_bin.png",))),
+        r"1_bin.png: has few grey values, as a mask has; if it is one, give it the name of its image and _mask",
+        lambda root: move(root / "test/crack/1_bin.png", root / "test/crack/1_mask.png"),
+        (["train/good/1.png"], with_crack(**{"crack: test/crack/1.png": "test/crack/1_mask.png"})),
+    ),
+    "a mask under another name than its image": (
+        of((photographs, SPLIT), (outlines, ("test/crack/T9.png",))),
+        r"T9.png: has few grey values, .* otherwise move it elsewhere",
+        lambda root: (root / "test/crack/T9.png").unlink(),
+        (["train/good/1.png"], with_crack()),
+    ),
+    "black images to train on": (
+        of((photographs, SPLIT), (black, ("train/good/1b.png",))),
+        r"1b.png: has few grey values, as a mask has",
+        lambda root: move(root / "train/good/1b.png", root / "train/good/1_mask.png"),
+        (["train/good/1.png"], with_crack()),
+    ),
+    "masks in a format that is not read": (
+        of((photographs, SPLIT), (notes, ("masks/crack/1.npy",))),
+        r"1.npy: not a readable kind of image .*; convert it",
+        lambda root: ((root / "masks/crack/1.npy").unlink(), outlines(root, "masks/crack/1.png")),
+        (["train/good/1.png"], with_crack(**{"crack: test/crack/1.png": "masks/crack/1.png"})),
+    ),
+    "masks of a defect next to test": (
+        of(
+            (photographs, ("train/good/1.png", "test/good/1.png", "test/crack/1.png")), (outlines, ("gt_cracks/1.png",))
+        ),
+        r"gt_cracks: a folder next to .*test",
+        lambda root: move(root / "gt_cracks", root / "gt_crack"),
+        (["train/good/1.png"], with_crack(**{"crack: test/crack/1.png": "gt_crack/1.png"})),
     ),
     "a photograph called a mask": (
         of((photographs, (*SPLIT, "test/crack/1_label.png"))),

@@ -44,6 +44,14 @@ def test_a_folder_too_high_names_five_of_many(tmp_path: Path) -> None:
         folder(tmp_path)
 
 
+def test_a_training_folder_alone_says_that_its_test_images_are_not_read(tmp_path: Path) -> None:
+    photographs(tmp_path, *SPLIT, "train/good/2.png")
+    source = folder(tmp_path / "train")
+    assert listed(source) == (["good/1.png"], {"good: good/2.png": None})
+    line = f"{tmp_path}/train: the test images in {tmp_path}/test are not read; data.root={tmp_path} reads both"
+    assert source.remarks == (line,)
+
+
 @pytest.mark.parametrize("low", ["test", "Images"])
 def test_a_folder_too_low_names_the_one_above(low: str, tmp_path: Path) -> None:
     if low == "test":

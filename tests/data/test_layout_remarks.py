@@ -51,11 +51,11 @@ REMARKS: dict[str, tuple[Callable[[Path], None], list[str]]] = {
             (notes, (".git/config", "test/good/Thumbs.db", "__MACOSX/1.png", "raw/1.webp", "raw/2.HEIC")),
         ),
         [
-            "{root}: not read: 1 .csv files (a/b/labels.csv), 1 .heic files (raw/2.HEIC), "
-            "2 .json files (train/good/1.json), 1 .npy files (x.npy), 1 .txt files (readme.txt), "
-            "1 .webp files (raw/1.webp), 1 files without a suffix (LICENSE), "
-            "1 images in ground_truth (ground_truth/good/1_mask.png), 1 images in test (test/good/1_mask.png), "
-            "2 images in validation (validation/good/1.png)"
+            "{root}: not read: 1 × .csv file (a/b/labels.csv), 1 × .heic file (raw/2.HEIC), "
+            "2 × .json file (train/good/1.json), 1 × .npy file (x.npy), 1 × .txt file (readme.txt), "
+            "1 × .webp file (raw/1.webp), 1 × file without a suffix (LICENSE), "
+            "1 × image in ground_truth (ground_truth/good/1_mask.png), 1 × image in test (test/good/1_mask.png), "
+            "2 × image in validation (validation/good/1.png)"
         ],
     ),
 }
@@ -96,8 +96,8 @@ def test_black_masks_of_mvtecs_good_images_are_counted_and_not_used(tmp_path: Pa
     source = mvtec(tmp_path, "bottle")
     assert listed(source) == expected
     assert source.remarks == (
-        f"{tmp_path}/bottle: not read: 1 .txt files (license.txt), "
-        "1 images in ground_truth (ground_truth/good/1_mask.png), 1 images in train (train/good/1_mask.png)",
+        f"{tmp_path}/bottle: not read: 1 × .txt file (license.txt), "
+        "1 × image in ground_truth (ground_truth/good/1_mask.png), 1 × image in train (train/good/1_mask.png)",
     )
 
 

@@ -28,7 +28,6 @@ from data_sets import (
 )
 from renormal.data import folder
 
-# fmt: off
 MASKS = [  # of crack/7.png
     "mask/7.png",
     "MASK/7.png",
@@ -70,9 +69,13 @@ MASKS = [  # of crack/7.png
     "masks/gt_7.png",
     "masks/7.mask.png",
     "ground truth/crack/7.png",
+    "crack/7_mask_0.png",
+    "crack/7_mask1.png",
+    "masks/crack/7_gt_1.png",
+    "crack/7_truth.png",
+    "ground_truth_crack/7.png",
     "crack/7 mask.png",
 ]
-# fmt: on
 
 CLASSES = [  # good, defective
     ("0.normal", "1.abnormal"),

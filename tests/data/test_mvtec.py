@@ -182,6 +182,7 @@ WRONG_PLACE = {
     "missing category": (lambda root: root, "cable", r"has no category cable, it has bottle"),
     "unknown category": (lambda root: root, "bottel", r"bottel is not in MVTec AD \(carpet, .*zipper\)"),
     "root is the category": (lambda root: root / "bottle", "bottle", r"is itself a category: give the folder above"),
+    "root is in the category": (lambda root: root / "bottle/test", "bottle", r"give the one with all, data\.root="),
     "root is one too high": (lambda root: root.parent, "bottle", r"lies deeper, give data\.root="),
     "licence not accepted": (lambda root: root / "new", "bottle", r"CC BY-NC-SA 4\.0"),
 }

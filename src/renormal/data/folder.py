@@ -21,7 +21,7 @@ from renormal.data.listing import unread
 from renormal.data.mask_folders import masks_apart
 from renormal.data.masks import add
 from renormal.data.names import role
-from renormal.data.places import check_not_too_low, home_of
+from renormal.data.places import check_not_too_low, home_of, left_out
 from renormal.data.source import GOOD, MAX_PIXELS, Augmentation, DataError, Fit, Item, Kind, Source, good_items
 
 Masks: TypeAlias = Literal["optional", "required"]
@@ -51,7 +51,7 @@ def folder(
         where = f"{layout.test}/<name>/" if layout.test else "defective/ or test/<name>/"
         raise DataError(f"{place}: nothing to test; add {where}, or set data.holdout=10")
     lines = [*_called_good(layout, home), *_counted_as_defects(layout, home, len(good_tests), len(held))]
-    lines += unread(place, (*good_items(train), *test))
+    lines += left_out(place) + unread(place, (*good_items(train), *test))
     label, moves = name or place.resolve().name, augmentation or Augmentation()
     return Source(label, place, kind, moves, good_items(train), test, fit, max_pixels, remarks=tuple(lines))
 

@@ -128,8 +128,9 @@ def _check_no_others(home: Path, test: Path) -> None:
         raise DataError(
             f"{loose[0]}: good or defective? move it into {test / GOOD} or {test / 'defective'}, its mask with it"
         )
+    tested = {path.name.casefold() for path in folders_in(test)}
     for path in folders_in(home, "doubtful", "images", "other"):
-        if any(images_below(path)):
+        if any(images_below(path)) and (masks_of(path.name) or "").casefold() not in tested:
             raise DataError(
                 f"{path}: a folder next to {test}; move it into {test} if it shows a defect, otherwise out of {home}"
             )

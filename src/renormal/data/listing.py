@@ -69,14 +69,14 @@ def unread(root: Path, items: Iterable[Item]) -> list[str]:
     for path in _below(root):
         if path not in used:
             kinds[_kind(path.relative_to(root))].append(path.relative_to(root))
-    counts = (f"{len(paths)} {kind} ({min(paths)})" for kind, paths in sorted(kinds.items()))
+    counts = (f"{len(paths)} × {kind} ({min(paths)})" for kind, paths in sorted(kinds.items()))
     return [f"{root}: not read: {', '.join(counts)}"] if kinds else []
 
 
 def _kind(path: Path) -> str:
     if path.suffix.lower() in SUFFIXES:
-        return f"images in {path.parts[0]}" if len(path.parts) > 1 else "images"
-    return f"{path.suffix.lower()} files" if path.suffix else "files without a suffix"
+        return f"image in {path.parts[0]}" if len(path.parts) > 1 else "image"
+    return f"{path.suffix.lower()} file" if path.suffix else "file without a suffix"
 
 
 def _below(root: Path) -> Iterator[Path]:

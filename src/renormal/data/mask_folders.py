@@ -16,15 +16,18 @@ USUAL = frozenset({"ground_truth", "masks"})  # a folder of another name, label/
 def masks_apart(root: Path, home: Path, layout: Layout, max_pixels: int) -> Pairs:
     """Defective image → its mask. Masks of good images must be black and are left out."""
     places = dict.fromkeys(path for path in (root, home, layout.test) if path is not None)
-    homes = [path for place in places for path in folders_in(place, "mask") if any(images_below(path))]
+    called = [path for place in places for path in folders_in(place, "mask")]
+    for path in [path for home in called for path in [home, *folders_in(home)]]:
+        files_in(path)  # raises for files of a kind that cannot be read
+    homes = [path for path in called if any(images_below(path))]
     if len(homes) > 1:
         raise DataError(f"{homes[1]}: masks are in {homes[0]} too; move them into one of the two")
     pairs = Pairs()
     for path in homes:
         add(pairs, _from_folder(path, layout, max_pixels))
-    for path in folders_in(layout.test or home):
+    for path in [path for place in dict.fromkeys([layout.test or home, home]) for path in folders_in(place)]:
         name = masks_of(path.name)
-        if name and path not in layout.tests and role(path.name) not in ("mask", "unread"):
+        if name and path not in layout.tests and role(path.name) in ("doubtful", "images", "other"):
             add(pairs, _of_defect(path, name, layout, max_pixels))
     return pairs
 

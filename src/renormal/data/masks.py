@@ -21,6 +21,7 @@ from renormal.data.source import DataError
 # ours: four grey values hold 83 % or more of the pixels of a soft JPEG mask, and up to 68 % of MVTec AD's photographs
 FEW, SHARE = 4, 0.75
 JPEG_MASK_LEVEL = 127  # ours: a JPEG mask of a good image is not quite black
+SMALL = 0.25  # ours, of the largest file of a folder: masks compress better than photographs
 SAMPLED = 512  # pixels a side that are counted, evenly spread
 
 Pairs = dict[Path, Path]  # image → its mask
@@ -85,7 +86,9 @@ def split(files: list[Path], max_pixels: int) -> Photographs:
     for same in stems.values():
         add(pairs, _pair_same_stem(same, max_pixels) if len(same) > 1 else {})
     masks = set(pairs.values())
-    return Photographs([file for file in files if file not in masks], pairs)
+    images = [file for file in files if file not in masks]
+    _check_photographs(images, max_pixels)
+    return Photographs(images, pairs)
 
 
 def _called_masks(files: list[Path], max_pixels: int) -> dict[Path, Path]:
@@ -101,6 +104,22 @@ def _called_masks(files: list[Path], max_pixels: int) -> dict[Path, Path]:
         if not is_mask(file, max_pixels):
             raise DataError(f"{file}: called a mask of {image}, but has many grey values; rename it or draw it again")
     return masks
+
+
+def _check_photographs(files: list[Path], max_pixels: int) -> None:
+    """Raises DataError for a mask whose name does not say so. Read are names that begin alike, and small files."""
+    sizes = {file: file.lstat().st_size for file in files}
+    largest, stems = max(files, key=lambda file: sizes[file], default=None), {file.stem: file for file in files}
+    for file in files:
+        starts = (file.stem[:end] for end in range(1, len(file.stem)) if not file.stem[end].isalnum())
+        image = next((stems[start] for start in starts if start in stems), None)
+        like = image and is_mask(file, max_pixels) and not is_mask(image, max_pixels)
+        small = largest and sizes[file] < SMALL * sizes[largest]
+        if like or (small and largest and is_drawn(file, max_pixels) and not is_drawn(largest, max_pixels)):
+            raise DataError(
+                f"{file}: has few grey values, as a mask has; if it is one, give it the name of its image and _mask, "
+                "otherwise move it elsewhere"
+            )
 
 
 def _pair_same_stem(files: list[Path], max_pixels: int) -> Pairs:
@@ -144,7 +163,7 @@ def add(pairs: Pairs, more: Mapping[Path, Path]) -> None:
     """Adds `more` to `pairs`. Raises DataError where an image gets a second mask."""
     for image, mask in more.items():
         if image in pairs:
-            raise DataError(f"{mask}: a second mask for {image}, which has {pairs[image]}; keep one")
+            raise DataError(f"{mask}: a second mask for {image}, which has {pairs[image]}; merge them into one")
         pairs[image] = mask
 
 
@@ -165,8 +184,8 @@ def is_mask(path: Path, max_pixels: int) -> bool:
 
 
 def is_drawn(path: Path, max_pixels: int) -> bool:
-    """Whether it has two to FEW grey values."""
-    return 2 <= len(_counts(path, max_pixels, path.lstat().st_mtime_ns)) <= FEW
+    """Whether it has at most FEW grey values."""
+    return len(_counts(path, max_pixels, path.lstat().st_mtime_ns)) <= FEW
 
 
 def is_black(path: Path, max_pixels: int) -> bool:

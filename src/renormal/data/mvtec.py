@@ -83,6 +83,9 @@ def _category_folder(root: Path, category: str) -> Path:
         return root / category
     if (root / "train").is_dir():
         raise DataError(f"data.root={root} is itself a category: give the folder above it, data.root={root.parent}")
+    if root.resolve().parent.name == category and (root.parent / "train").is_dir():
+        above = root.resolve().parents[1]
+        raise DataError(f"data.root={root} is a folder of a category: give the one with all, data.root={above}")
     folders = folders_in(root)
     for deeper in [*folders, *(path for folder in folders for path in folders_in(folder))]:
         if (deeper / category).is_dir():

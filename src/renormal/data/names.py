@@ -56,9 +56,12 @@ UNREAD_NAMES = _set(  # good images to tune on, or images without labels (MVTec 
 
 WORDS = re.compile(r"[^\W\d_]+")
 CAMEL = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-Z])")
-ENDING = "mask|masks|label|labels|gt|ground[ _-]?truth|annotation|annot|seg|segmentation|maske|masque"
-MASK_ENDING = re.compile(rf"(?P<rest>.+?)(?:[ _.\-]+|(?<=\d))(?:{ENDING})", re.IGNORECASE)
-MASK_PREFIX = re.compile(rf"(?:{ENDING})(?:[ _.\-]+|(?=\d))(?P<rest>.+)", re.IGNORECASE)
+MASK_WORD = re.compile(  # with no letter next to it
+    r"(?<![^\W\d_])(?:masks?|labels?|gt|ground[ _-]?truth|truth|annot|annotation|seg|segmentation|maske|masque)"
+    r"(?![^\W\d_])",
+    re.IGNORECASE,
+)
+SEPARATORS = " _.-"
 IMAGE_ENDING = re.compile(r"(?P<rest>.+?)(?:[ _.\-]+|(?<=\d))(?:image|img|orig|original|photo|rgb)", re.IGNORECASE)
 IMAGE_PREFIX = re.compile(r"(?:image|img|orig|original|photo|rgb)(?:[ _.\-]+|(?=\d))(?P<rest>.+)", re.IGNORECASE)
 
@@ -104,7 +107,7 @@ def _is_good(words: list[str], key: str) -> bool:
 
 def masks_of(name: str) -> str | None:
     """scratch_mask → scratch: the name of the folder whose masks a folder of this name holds."""
-    return _rest(name, MASK_ENDING, MASK_PREFIX)
+    return next(iter(_without_mask(name)), None)
 
 
 def image_names(stem: str) -> tuple[str, ...]:
@@ -115,13 +118,25 @@ def image_names(stem: str) -> tuple[str, ...]:
 
 def mask_names(stem: str) -> tuple[str, ...]:
     """The names of the image that a mask of this name may belong to, the best first, in lower case."""
-    rest = _rest(stem, MASK_ENDING, MASK_PREFIX)
-    return image_names(stem) if rest is None else (stem.casefold(), *image_names(rest))
+    inner = [name for rest in _without_mask(stem) for name in image_names(rest)]
+    return (stem.casefold(), *inner) if inner else image_names(stem)
 
 
 def says_mask(stem: str) -> bool:
-    """Whether a file of this name calls itself a mask: 000_mask, 000-GT, mask_000, 000.label."""
-    return _rest(stem, MASK_ENDING, MASK_PREFIX) is not None
+    """Whether a file of this name calls itself a mask: 000_mask, 000-GT, mask_000, 000.label, part_mask_000."""
+    return bool(_without_mask(stem))
+
+
+def _without_mask(name: str) -> list[str]:
+    """The name without its last word for masks; also without the number after it: 000_mask_1 is one of several."""
+    if not (found := list(MASK_WORD.finditer(name))):
+        return []
+    start, end = found[-1].span()
+    before, after = name[:start].rstrip(SEPARATORS), name[end:].lstrip(SEPARATORS)
+    if not before or not after:
+        return [before + after] if before + after else []
+    separator = name[len(before) : start] or name[end : len(name) - len(after)]
+    return [before + separator + after, *([before] if after.isdigit() else [])]
 
 
 def _rest(name: str, *patterns: re.Pattern[str]) -> str | None:

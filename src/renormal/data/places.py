@@ -46,6 +46,13 @@ def too_high(root: Path, *, own: bool = False) -> DataError | None:
     return DataError(f"data.root is a folder too high; give {names}{more}")
 
 
+def left_out(root: Path) -> list[str]:
+    """One line for the training folder of a data set: its test images are not read."""
+    here = root.resolve()
+    tests = folders_in(here.parent, "test") if role(here.name) == "train" else []
+    return [f"{root}: the test images in {tests[0]} are not read; data.root={here.parent} reads both"] if tests else []
+
+
 def check_not_too_low(root: Path) -> None:
     """Raises DataError for the test folder, or the folder of images, of a data set."""
     here = root.resolve()
