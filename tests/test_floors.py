@@ -25,7 +25,7 @@ FLOORS = {  # room → floor
     "projection": 2,
     "models": 2,
     "scores": 2,
-    "metrics.py": 2,
+    "metrics": 2,
     "data": 2,
     "functional": 1,
     "contracts.py": 0,
@@ -44,7 +44,7 @@ OUTSIDE = {  # room → packages outside of the standard library
     "projection": {"torch"},
     "models": {"torch"},
     "scores": {"torch"},
-    "metrics.py": {"torch", "torchmetrics"},
+    "metrics": {"torch", "torchmetrics"},
     "data": {"torch", "kornia", "PIL", "numpy", "scipy", "tqdm"},
     "functional": {"torch", "kornia"},
     "contracts.py": {"torch"},
@@ -53,7 +53,7 @@ OUTSIDE = {  # room → packages outside of the standard library
 
 
 def room_of(name: str) -> str | None:
-    """The room of a dotted name: renormal.lit.panels → lit, renormal.metrics → metrics.py, hydra_plugins.x → itself."""
+    """The room of a dotted name: renormal.lit.panels → lit, renormal.run → run.py, hydra_plugins.x → itself."""
     top, *rest = name.split(".")
     if top == "hydra_plugins":
         return top
@@ -167,7 +167,7 @@ PLANTED = [
     ("projection/made.py", "from renormal import lit", "floor 2 may not import lit on floor 3"),
     ("projection/made.py", "def f():\n    import numpy", "projection may not import numpy"),
     ("contracts.py", "from renormal.functional.norms import float32", "floor 0 may not import functional"),
-    ("metrics.py", "if TYPE_CHECKING:\n    from renormal.lit import panels", "floor 2 may not import lit"),
+    ("metrics/made.py", "if TYPE_CHECKING:\n    from renormal.lit import panels", "floor 2 may not import lit"),
     ("boards/made.py", "from renormal.choose.choice import Choice", "floor 4 may not import choose on floor 4"),
     ("report/made.py", "from renormal.job.state import State", "floor 5 may not import job on floor 6"),
     ("inspect/made.py", "from renormal.sweep.jobs import Job", "floor 7 may not import sweep on floor 7"),

@@ -17,6 +17,8 @@ Regions: TypeAlias = Annotated[Tensor, "(B, H, W), integer, 0 = normal, k = k-th
 
 BASELINE = "baseline"  # the column of f(x0)
 CHOSEN = "chosen"  # the column of the projection that the stage choose chose
+ONLY_GOOD, ONLY_DEFECTIVE = "only good images were tested", "only defective images were tested"
+RECALL, IMAGE_RECALL = "recall/", "image_recall/"  # prefixes of metrics, with the name of a kind of defect
 REPAIRED = "repaired_"  # prefix of the entries of the stage inpaint in a record's curves
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from renormal.functional.bins import BINS, FINITE, coarse_bins, fine_bins, lower_ends
+from renormal.functional.bins import BINS, FINITE, coarse_bins, fine_bins, fine_edge, lower_ends
 
 EXPONENTS = torch.arange(-45, 38.0, 0.001)
 VALUES = torch.cat([torch.zeros(1), 10**EXPONENTS, torch.tensor([torch.finfo().max])])
@@ -45,3 +45,19 @@ def test_a_value_lies_between_the_ends_of_its_bin_and_they_are_close() -> None:
     low, high = lower_ends(coarse_bins(values)), lower_ends(coarse_bins(values) + 1)
     assert ((low <= values) & (values < high)).all()
     assert ((high - low)[:-1] <= 5e-4 * low[:-1]).all()
+
+
+def test_the_edge_of_a_bin_is_its_smallest_value() -> None:
+    """The float below an edge lies in a lower bin, read by numpy."""
+    indices = torch.unique(fine_bins(VALUES[::97]))
+    edges = torch.tensor([fine_edge(int(index)) for index in indices])
+    assert (fine_bins(edges) == indices).all()
+    below = torch.from_numpy(np.nextafter(edges[1:].numpy(), np.float32(0)))
+    assert (fine_bins(below) < indices[1:]).all()
+    assert fine_edge(BINS) == float("inf")
+
+
+def test_an_index_that_no_value_has_gives_the_next_edge() -> None:
+    """Of 17 indices of a coarse bin in the fine range the last one has no value."""
+    first = int(fine_bins(torch.tensor(1 / 32)))
+    assert fine_edge(first + 16) == fine_edge(first + 17) == pytest.approx(1 / 32 * (1 + 2**-11))

@@ -222,10 +222,9 @@ def test_other_images_are_another_run(tiny: Any, tmp_path: Path, caplog: pytest.
         return f"data.root={tmp_path / place / 'hinge'}"
 
     run_job(tiny("data=folder", photographs("a", 2)))
-    assert (
-        "pixel_auroc, average_precision, aupro, best_f1 not defined: no defective pixel with a known mask"
-        in caplog.text
-    )
+    names = "pixel_auroc, average_precision, aupro, best_f1, aupimo, f1"
+    assert f"{names} not defined: no defective image has a mask" in caplog.text
+    assert "run: image AUROC baseline" in caplog.text
     path = Path(tiny().folder) / "record.json"
     assert read_record(path).category == "hinge"
     assert "baseline/image_auroc" in read_record(path).metrics

@@ -21,7 +21,7 @@ def sample(channels: int, size: int) -> dict[str, Any]:
     x0, baseline, projected = (torch.full((channels, size, size), value) for value in (0.2, 0.4, 0.6))
     maps = [torch.full((size, size), value) for value in (0.1, 0.4)]
     ends = {"baseline": (baseline, maps[0]), "projected": (projected, maps[1])}
-    return {"x0": x0, **ends, "regions": regions, "limit": 0.4}
+    return {"x0": x0, **ends, "regions": regions, "limits": (0.4, 0.4)}
 
 
 @pytest.mark.parametrize(("channels", "size"), [(1, 128), (3, 128), (3, 512)])
@@ -31,7 +31,8 @@ def test_tiles_stand_in_their_order(tmp_path: Path, channels: int, size: int, dt
     tensors |= {key: value.to(dtype) for key, value in tensors.items() if isinstance(value, torch.Tensor)}
     entry = write_panel(tmp_path / "panels", "test/bent/000.png", **tensors)
     files = {"file": "panels/test-bent-000.png", "maps": "panels/test-bent-000-maps.png"}
-    assert entry == {**files, "tiles": " | ".join(TILES), "limit": "0.4", "auroc": "0.500000"}  # a constant map
+    limits = {"baseline_limit": "0.4", "limit": "0.4"}
+    assert entry == {**files, "tiles": " | ".join(TILES), **limits, "auroc": "0.500000"}  # a constant map
     strip = np.asarray(Image.open(tmp_path / entry["file"]))
     assert strip.shape == (size, 6 * size, 3)
     corners = [strip[0, index * size].tolist() for index in range(6)]

@@ -92,7 +92,7 @@ def test_no_image_is_counted_twice_or_left_out(rehearsal: Path) -> None:
     data = data_of(rehearsal, "bottle")
     callback = callback_of()
     after_test(data, callback)
-    counts = callback.counters["eq8"].counts
+    counts = callback.counters["eq8"].anomaly.counts
     assert counts.sum() == data.test.regions.numel()
     assert counts[1].sum() == (data.test.regions > 0).sum()
 

@@ -84,7 +84,10 @@ def outcome(root: Path, ranks: int, case: str, folder: Path) -> dict[str, Any]:
         assert step_rate * seconds == pytest.approx(report["samples"] * (report["steps_mean"] + 1))
     return {
         "metrics": callback.metrics,
-        "counts": {name: (counter.counts.sum(), counter.counts) for name, counter in callback.counters.items()},
+        "normal": {name: normal.values(0.01) for name, normal in callback.normal.items()},
+        "counts": {
+            name: (counter.anomaly.counts.sum(), counter.anomaly.counts) for name, counter in callback.counters.items()
+        },
         "reports": reports,
         "curves": callback.found.curves["converged"],
         "panels": callback.found.panels,

@@ -39,12 +39,24 @@ def test_each_way_follows_the_baseline_of_its_model_in_the_order_of_the_table(tm
     assert end.max() <= 3
 
 
-def test_maps_of_jobs_with_other_limits_are_on_one_scale(tmp_path: Path) -> None:
+def test_maps_keep_the_scale_of_their_column_and_the_gallery_names_each(tmp_path: Path) -> None:
     records = [job(tmp_path, "vae", "grid", {"a": "bent"}), job(tmp_path, "dsae", "grid", {"a": "bent"}, limit="0.25")]
+    assert galleries({"grid": records[:1]})["grid"].limit == 0.5
+    records[1].panels[0]["baseline_limit"] = "2"
     gallery = galleries({"grid": records})["grid"]
-    assert gallery.limit == 0.5
+    assert gallery.limit is None
+    assert gallery.scales == {"DSAE baseline": 2.0, "DSAE eq8": 0.25, "VAE baseline": 0.5, "VAE eq8": 0.5}
     greys = {one.label: decoded(one.map).mean() for one in gallery.samples[0].restorations}
-    assert greys["DSAE"] == pytest.approx(greys["VAE"] / 2, abs=2)
+    assert greys["DSAE"] == pytest.approx(greys["VAE"], abs=2)  # the file's own levels
+
+
+def test_a_defect_without_a_mask_is_named_so(tmp_path: Path) -> None:
+    record = job(tmp_path, "vae", "grid", {"a": "bent", "b": "cut"})
+    file = tmp_path / "vae" / "grid" / "0" / "panels" / "b-maps.png"
+    maps = np.asarray(Image.open(file)).copy()
+    maps[:, -maps.shape[0] :] = 128
+    Image.fromarray(maps).save(file)
+    assert [sample.masked for sample in galleries({"grid": [record]})["grid"].samples] == [True, False]
 
 
 def test_of_several_seeds_the_first_is_shown(tmp_path: Path) -> None:

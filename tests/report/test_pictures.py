@@ -22,12 +22,38 @@ def job(root: Path, model: str, category: str, seed: int = 0) -> Record:
     return made_up(model, category, seed, panels=panels, folder=folder)
 
 
-@pytest.mark.parametrize(("limit", "threshold"), [(0.5, 102), (0.25, 204), (0.1, 255)])
-def test_green_is_what_the_map_has_from_0_2_on(limit: float, threshold: int) -> None:
+@pytest.mark.parametrize(("limit", "threshold", "first"), [(0.5, 0.2, 102), (0.25, 0.2, 204), (0.1, 0.02, 51)])
+def test_green_is_what_the_map_has_from_the_threshold_on(limit: float, threshold: float, first: int) -> None:
     grey = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
-    pixels = overlaid(Image.new("RGB", grey.size), grey, limit)
+    pixels = overlaid(Image.new("RGB", grey.size), grey, limit, threshold)
     green = (pixels == np.array([int(value * 0.55) for value in GREEN])).all(axis=-1)[0]
-    assert green.tolist() == [value >= threshold for value in range(256)]
+    assert green.tolist() == [value >= first for value in range(256)]
+
+
+NORMAL = {"baseline": {"limit": 0.4, "threshold": 0.15}, "eq8": {"limit": 0.4, "threshold": 0.03}}
+
+
+@pytest.mark.parametrize(
+    ("score", "limits", "maps", "marks"),
+    [
+        ("DSSIM", ("0.5", "0.5"), {}, (0.2, 0.2)),
+        ("DSSIM", ("0.4", "0.3"), NORMAL, (0.2, 0.2)),
+        ("DSSIM", ("0.4", "0.1"), NORMAL, (0.2, 0.03)),  # above 0.1 all values look the same
+        ("SquaredError", ("0.4", "0.4"), NORMAL, (0.15, 0.03)),
+        ("SquaredError", ("0.1", "0.1"), {}, (0.1, 0.1)),
+    ],
+)
+def test_figure_3_has_the_papers_threshold_where_the_map_is_dssim_and_reaches_it(
+    tmp_path: Path, score: str, limits: tuple[str, str], maps: dict[str, dict[str, float]], marks: tuple[float, float]
+) -> None:
+    record = replace(
+        job(tmp_path, "vae", "grid"), config={"score": {"_target_": f"renormal.scores.{score}"}}, maps=maps
+    )
+    record.panels[1].update(baseline_limit=limits[0], limit=limits[1])
+    (item,) = examples([record])
+    assert item.marks == marks
+    named = [axes.get_xlabel() for axes in segmentation_figure([item], upright=True).axes[2:]]
+    assert named == ["" if one == 0.2 else f"map ≥ {one:.2g}" for one in marks]
 
 
 def test_figure_3_has_the_papers_categories_and_figure_6_the_others(tmp_path: Path) -> None:

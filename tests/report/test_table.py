@@ -16,7 +16,7 @@ from renormal.report.columns import Column
 from renormal.report.paper import paper_models
 from renormal.report.record import Record
 from renormal.report.render import comma_separated, latex, latex_label, legend, markdown, terminal
-from renormal.report.table import DRAWN, UNSCORED, Cell, Table, build_table, paper_numbers
+from renormal.report.table import DRAWN, Cell, Table, build_table, paper_numbers
 
 TEXTURES = ("carpet", "grid", "leather", "tile", "wood")
 
@@ -151,9 +151,38 @@ def test_a_table_of_drawn_images_says_so_next_to_the_papers_numbers() -> None:
         assert not any(DRAWN in note for note in real.notes)
 
 
-def test_good_photographs_alone_have_no_scores_and_the_table_says_so() -> None:
-    table = build_table([made_up("vae", "hinge", metrics={}, data={})])
-    assert table.notes == [f"hinge: {UNSCORED}"]
+BOTH, GOOD, BAD = ({"test_good": good, "test_defective": bad} for good, bad in ((3, 3), (3, 0), (0, 3)))
+NO_MASK, NO_GOOD = "no defective image has a mask", "only defective images were tested"
+
+
+@pytest.mark.parametrize(
+    ("fields", "note"),
+    [
+        ({"data": GOOD}, "only good images were tested, so nothing can be scored"),
+        ({"data": BAD}, "only defective images were tested, so nothing can be scored"),
+        (
+            {"data": BAD, "undefined": {"f1": NO_MASK, "image_auroc": NO_GOOD}},
+            f"{NO_MASK} and {NO_GOOD}, so nothing can be scored",
+        ),
+        (
+            {"data": GOOD, "panels": [{"file": "a.png"}]},
+            "only good images were tested, so nothing can be scored: the page shows what the projection changes",
+        ),
+        ({"config": {"stages": ["train", "choose"]}, "data": BOTH}, "nothing was tested"),
+        ({"data": {}}, "its record does not say why, so nothing can be scored"),
+    ],
+)
+def test_a_record_without_scores_is_named_with_the_true_reason(fields: dict[str, Any], note: str) -> None:
+    assert build_table([made_up("vae", "hinge", metrics={}, **fields)]).notes == [f"hinge: {note}"]
+
+
+def test_a_record_without_this_metric_is_named_with_its_reason() -> None:
+    """Of an older record the reason is not known."""
+    undefined = {"pixel_auroc": "no defective image has a mask"}
+    found = made_up("vae", "hinge", metrics={"eq8/image_auroc": 0.8}, undefined=undefined, data={})
+    old = made_up("vae", "bolt", metrics={"eq8/image_auroc": 0.8}, data={})
+    assert build_table([found, old]).notes == ["hinge: no pixel AUROC, no defective image has a mask"]
+    assert build_table([found, old], "image_auroc").notes == []
 
 
 def test_a_model_may_name_the_one_of_the_paper_that_it_is_compared_with() -> None:

@@ -16,7 +16,6 @@ from renormal.lit.module import AutoencoderModule
 from renormal.lit.panels import Pixels, grid
 from renormal.lit.projection_callback import ProjectionCallback
 from renormal.lit.stage import callbacks_of, work_of
-from renormal.metrics import METRICS
 
 LOSSES: dict[str, Best] = {"train/loss": "min", "train/gamma": "last", "train/learning_rate": "last"}
 
@@ -70,7 +69,7 @@ class Dashboard(L.Callback):
             return
         boards, found = list(_boards(trainer)), dict(numbers(test))
         for board in boards:
-            board.rank_by({name: _best(name) for name in found})
+            board.rank_by({name: "max" if name.removeprefix("test/") in test.metrics else "last" for name in found})
         for logger in trainer.loggers:
             logger.log_metrics(found)
         if boards:
@@ -104,8 +103,3 @@ def _reconstructions(data: SourceData, module: AutoencoderModule, count: int) ->
     pair = (x, module.model(x))
     module.model.train(mode)
     return grid(pair)
-
-
-def _best(name: str) -> Best:
-    """Every metric of ours is better when higher; steps and seconds are facts."""
-    return "max" if name.rpartition("/")[2] in METRICS else "last"

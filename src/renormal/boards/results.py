@@ -14,11 +14,10 @@ from torch import Tensor
 from renormal.boards.board import Overlay, Region
 from renormal.boards.traces import traced
 from renormal.contracts import Images
-from renormal.functional.bins import fine_bins
+from renormal.functional.bins import BINS
 from renormal.functional.tiles import cut
 from renormal.lit.batches import channels_last
 from renormal.lit.datamodule import SourceData
-from renormal.lit.drawing import Drawing
 from renormal.lit.module import AutoencoderModule
 from renormal.lit.panels import Pixels, first_of_each_defect
 from renormal.lit.projection_callback import ProjectionCallback
@@ -78,7 +77,7 @@ def followed(data: SourceData, samples: int, stride: int) -> Images:
 
 
 def overlays(test: ProjectionCallback, panels: Sequence[Panel]) -> dict[str, list[Overlay]]:
-    """Projection → overlays. `found` marks the pixels above the threshold with the best F1."""
+    """Projection → overlays. `found` marks the pixels above the threshold that normal images gave."""
     scores, files = {row["path"]: row for row in test.rows}, pictures(test)
     found: dict[str, list[Overlay]] = {}
     for name, path, bins, regions in panels:
@@ -100,11 +99,12 @@ def pictures(test: ProjectionCallback) -> dict[str, dict[str, Path]]:
 
 
 def _least_bin(test: ProjectionCallback, name: str) -> int:
-    negatives, positives = test.counters[name].counts.cpu()
-    if positives.sum() and negatives.sum():
-        return best_bin(negatives, positives)
-    limit = test.drawing.limit if test.drawing else Drawing.limit
-    return int(fine_bins(torch.tensor(limit / 2)))  # without masks: half of the colour scale, ours
+    """Without normal images: the threshold of the best F1, or nothing is found where that is not defined."""
+    counter = test.counters[name]
+    if counter.detection is not None:
+        return counter.detection.alarm.bin
+    negatives, positives = counter.anomaly.counts.cpu()
+    return best_bin(negatives, positives) if positives.any() and negatives.any() else BINS
 
 
 def _placed(mask: Tensor, strip: Pixels) -> Region:

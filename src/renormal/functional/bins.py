@@ -29,5 +29,17 @@ def fine_bins(values: Tensor) -> Tensor:
     return (bits >> (FRACTION - KEPT)) + finer
 
 
+def fine_edge(index: int) -> float:
+    """The smallest value whose fine bin is `index` or above it; infinite beyond the finite numbers."""
+    first, finer = FINE_FROM >> (FRACTION - KEPT), 1 << (KEPT_FINE - KEPT)  # finer: fine bins of a coarse one
+    coarse, rest = divmod(index - first, finer + 1)
+    bits = FINE_FROM + ((coarse * finer + min(rest, finer)) << (FRACTION - KEPT_FINE))
+    if index <= first:
+        bits = index << (FRACTION - KEPT)
+    elif bits > FINE_TO:
+        bits = (index - (BINS - (0x100 << KEPT))) << (FRACTION - KEPT)
+    return float(torch.tensor(min(bits, 0xFF << FRACTION), dtype=torch.int32).view(torch.float32))
+
+
 def _bits(values: Tensor) -> Tensor:
     return values.float().abs().view(torch.int32)  # abs: −0.0 has its sign bit set

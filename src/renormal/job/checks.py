@@ -105,8 +105,13 @@ def check_test(config: DictConfig, columns: Columns) -> None:
     """Settings of the test and of its pictures."""
     if config.test.average not in ("maps", "pixels"):
         raise ValueError(f"test.average must be maps or pixels, got {config.test.average!r}")
-    if config.test.limit <= 0:
+    if config.test.limit is not None and config.test.limit <= 0:
         raise ValueError(f"test.limit must be positive, got {config.test.limit}")
+    if config.test.normal_images < 0:
+        raise ValueError(f"test.normal_images must be at least 0, got {config.test.normal_images}")
+    for key, shares in {"aupro_limits": config.test.aupro_limits, "false_alarms": [config.test.false_alarms]}.items():
+        if wrong := [share for share in shares if not 0 < share < 1]:
+            raise ValueError(f"test.{key} must lie between 0 and 1, got {wrong[0]}")
     projections = set(columns.projections)
     chosen = {CHOSEN} if config.choose.settings or CHOOSE in config.stages else set()
     allowed = {

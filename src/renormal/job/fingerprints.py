@@ -19,7 +19,7 @@ from renormal.job.former_sources import former_source
 from renormal.job.processes import process_count
 from renormal.job.training_size import images_asked
 from renormal.report.former_names import former
-from renormal.report.neutral import CONNECTION, ELSEWHERE, TRAINER, is_neutral
+from renormal.report.neutral import CONNECTION, ELSEWHERE, FORMERLY, TRAINER, is_neutral
 from renormal.report.record import Record, read_record
 
 TRAINING = (
@@ -61,7 +61,7 @@ def fingerprints(config: DictConfig, source: Source, precision: str) -> dict[str
     weights = [digest_of(path) for path in given] if OmegaConf.is_list(given) else digest_of(given)
     test = [as_digested(config, parts_of_test(config)), listing(source, source.test), weights, *extra]
     test += chosen(config, source)  # empty without a choice: the digest is that of older records
-    tested = source.test + (source.spare if "choose" in config.stages else ())
+    tested = source.test + (source.spare if {"choose", "test"} & set(config.stages) else ())
     count = process_count(config) if "train" in config.stages else 1
     return {
         "training": in_full(training, contents(source, source.train), count),
@@ -164,6 +164,7 @@ def as_digested(config: DictConfig, found: dict[str, Any]) -> dict[str, Any]:
 def _stripped(value: Any, place: str = "") -> Any:
     if isinstance(value, dict):
         kept = {key: item for key, item in value.items() if key not in ELSEWHERE}
+        kept |= {key: before for key, (today, before) in FORMERLY.items() if key in kept and kept[key] == today}
         places = {key: f"{place}.{key}".lstrip(".") for key in kept}
         neutral = {key for key, item in kept.items() if is_neutral(key, item) or is_neutral(places[key], item)}
         return {key: _stripped(item, places[key]) for key, item in kept.items() if key not in neutral}

@@ -32,6 +32,8 @@ def record_of(
         kind=work.data.source.kind,
         seed=config.seed,
         metrics=dict(found.metrics),
+        undefined=dict(found.undefined),
+        maps=dict(found.maps),
         projections=dict(found.projections),
         seconds=seconds,
         training=training,
@@ -73,10 +75,14 @@ def _device(config: DictConfig, trainer: L.Trainer) -> dict[str, Any]:
 
 
 def headline(found: Found) -> str:
-    """The pixel AUROC of each method; without one, the PSNR in the first kind of hole or the Fréchet distance."""
-    nouns = ["/pixel_auroc", *(f"/{key.removeprefix(REPAIRED)}_psnr_hole" for key in found.curves), "/frechet_z"]
+    """The pixel AUROC of each method; without one, the image AUROC, the PSNR in the first kind of hole or the Fréchet
+    distance; without any number, the reason."""
+    holes = [f"/{key.removeprefix(REPAIRED)}_psnr_hole" for key in found.curves]
+    nouns = ["/pixel_auroc", "/image_auroc", *holes, "/frechet_z"]
     values_of = {noun: {key: value for key, value in found.metrics.items() if key.endswith(noun)} for noun in nouns}
-    noun = next((noun for noun in nouns if values_of[noun]), nouns[0])
+    noun = next((noun for noun in nouns if values_of[noun]), None)
+    if noun is None:
+        return "; ".join(dict.fromkeys(found.undefined.values())) or "nothing was tested"
     named = noun.strip("/").replace("_", " ").replace("auroc", "AUROC")
     values = ", ".join(f"{key.split('/')[0]} {value:.3f}" for key, value in values_of[noun].items())
-    return f"{named} {values or 'undefined, no masks'}"
+    return f"{named} {values}"

@@ -25,6 +25,7 @@ from renormal.lit.columns import Columns
 from renormal.lit.drawing import Drawing
 from renormal.lit.gathering import first_rank_decides
 from renormal.lit.inpaint import Inpaint
+from renormal.lit.normal_maps import Counting
 from renormal.lit.progress import Progress
 from renormal.lit.projection_callback import ProjectionCallback
 from renormal.lit.sample import Sample
@@ -122,6 +123,11 @@ class Test(Stage):
                 watch=self.watchers.dashboard.keep_panel,
             ),
             progress=self.watchers.bar,
+            counting=Counting(
+                normal_images=settings.normal_images,
+                false_alarms=settings.false_alarms,
+                aupro_limits=list(settings.aupro_limits),
+            ),
         )
         callbacks_of(work.trainer).insert(0, callback)
         work.trainer.test(work.module, datamodule=work.data, verbose=False)

@@ -21,14 +21,14 @@ class Drawing:
     """Settings of the pictures, which are written into `folder`/panels.
 
     panels: number of samples, the first of each defect in turn. projections: those with panels; None: all. limit: top
-    of the maps' scale. path: iterations at which the first defective image is drawn (Figure 8). watch: called with the
-    map and the regions of each panel.
+    of the scale of all maps; None: each column has its own, from normal images. path: iterations at which the first
+    defective image is drawn (Figure 8). watch: called with the map and the regions of each panel.
     """
 
     folder: Path
     panels: int = 12
     projections: Sequence[str] | None = None
-    limit: float = 0.5
+    limit: float | None = None
     path: Sequence[int] = ()
     watch: Watch | None = None
 
@@ -36,7 +36,11 @@ class Drawing:
 class Panels:
     """Draws the panels of one test, and keeps their entries for the record."""
 
-    def __init__(self, drawing: Drawing, projections: Sequence[str], test: Labelled) -> None:
+    def __init__(
+        self, drawing: Drawing, projections: Sequence[str], test: Labelled, limits: Mapping[str, float]
+    ) -> None:
+        """limits: column → top of the scale of its maps, where the drawing gives none."""
+        self.limits = {name: drawing.limit or limit for name, limit in limits.items()}
         self.drawing, self.order, self.paths = drawing, tuple(projections), test.paths
         self.names = [name for name in projections if drawing.projections is None or name in drawing.projections]
         self.wanted = set(first_of_each_defect(test.defects, test.paths, drawing.panels))
@@ -48,7 +52,7 @@ class Panels:
         for name in self.names:
             for row, path in shown:
                 folder = self.drawing.folder / "panels"
-                self.entries.append(draw(folder, name, batch, row, whole, limit=self.drawing.limit))
+                self.entries.append(draw(folder, name, batch, row, whole, limits=self.limits))
                 if self.drawing.watch is not None:
                     self.drawing.watch(name, path, whole[name][1][row], batch.regions[row])
 

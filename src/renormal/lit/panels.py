@@ -42,34 +42,44 @@ def write_panel(
     baseline: tuple[Picture, Map] | None,
     projected: tuple[Picture, Map],
     regions: Annotated[Tensor, "(H, W), integer"],
-    limit: float,
+    limits: tuple[float, float],
 ) -> dict[str, str]:
     """Write `folder/<name>.png` for people and `folder/<name>-maps.png` for thresholds; return the record's entry.
 
-    baseline, projected: f(x0) and x_N, each with its map. Both maps have one scale from 0 to `limit`: in colours in the
-    first file, as 8-bit grey in the second, which shows map of f(x0) | map of x_N | truth. A model without f(x0) leaves
-    its tiles black. The entry has the pixel AUROC of the map of x_N if the truth has normal and defective pixels.
+    baseline, projected: f(x0) and x_N, each with its map. limits: the tops of the scales of both maps, from 0: in
+    colours in the first file, as 8-bit grey in the second, which shows map of f(x0) | map of x_N | truth. A model
+    without f(x0) leaves its tiles black. The entry has the pixel AUROC of the map of x_N if the truth has normal and
+    defective pixels.
     """
     names = TILES if baseline is not None else tuple("" if "f(x0)" in name else name for name in TILES)
     end, end_map = projected
     before, before_map = baseline or (torch.zeros_like(x0), torch.zeros_like(end_map))
-    tiles = [pixels(x0), pixels(before), pixels(end), heat(before_map, limit), heat(end_map, limit)]
+    tiles = [pixels(x0), pixels(before), pixels(end), *map(heat, (before_map, end_map), limits)]
     strip = np.concatenate([*tiles, outlined(pixels(x0), regions)], axis=1)
     file = folder / f"{plain(name)}.png"
     write_png(file, strip)
-    greys = np.concatenate([grey(before_map, limit), grey(end_map, limit), truth(regions)], axis=1)
+    greys = np.concatenate([*map(grey, (before_map, end_map), limits), truth(regions)], axis=1)
     maps = folder / f"{plain(name)}-maps.png"
     write_png(maps, greys)
     entry = {"file": f"{folder.name}/{file.name}", "maps": f"{folder.name}/{maps.name}"}
-    entry |= {"tiles": " | ".join(names), "limit": f"{limit:g}"}
+    entry |= {"tiles": " | ".join(names), "baseline_limit": f"{limits[0]:g}", "limit": f"{limits[1]:g}"}
     auroc = image_pixel_auroc(end_map, regions)
     return entry if auroc is None else entry | {"auroc": f"{auroc:.6f}"}
 
 
 def draw(
-    folder: Path, name: str, sample: Batch, row: int, whole: Mapping[str, tuple[Images, Maps]], *, limit: float
+    folder: Path,
+    name: str,
+    sample: Batch,
+    row: int,
+    whole: Mapping[str, tuple[Images, Maps]],
+    *,
+    limits: Mapping[str, float],
 ) -> dict[str, str]:
-    """Write the panel of one image of a batch. name: of the projection. whole: column → its images and maps."""
+    """Write the panel of one image of a batch.
+
+    name: of the projection. whole: column → its images and maps. limits: column → top of the scale of its maps.
+    """
     path, given = sample.path[row], whole.get(BASELINE)
     entry = write_panel(
         folder,
@@ -78,7 +88,7 @@ def draw(
         baseline=given and (given[0][row], given[1][row]),
         projected=(whole[name][0][row], whole[name][1][row]),
         regions=sample.regions[row],
-        limit=limit,
+        limits=(limits.get(BASELINE, limits[name]), limits[name]),
     )
     return {**entry, "path": path, "defect": sample.defect[row], "projection": name}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import product
 from typing import Any
@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from renormal.contracts import BASELINE, Autoencoder, Batch
+from renormal.data.source import GOOD
 from renormal.functional.tiles import cut, tiles
 from renormal.functional.views import View
 from renormal.lit.batches import channels_last, in_batches
@@ -22,12 +23,13 @@ from renormal.lit.drawing import Drawing, Panels
 from renormal.lit.ensemble import Answer, Member, averaged, members_of, views_of
 from renormal.lit.film import Filming, first_anomalous
 from renormal.lit.gathering import gathered
+from renormal.lit.normal_maps import UNFITTED, Counting, NormalMaps, normal_batches
 from renormal.lit.progress import Progress
 from renormal.lit.projection_run import ProjectionRun, Tiles
 from renormal.lit.samples import Row, add_scores, open_rows
 from renormal.lit.scoring import Scoring
 from renormal.lit.stage import Found, work_of
-from renormal.metrics import AnomalyMetrics
+from renormal.metrics import ColumnMetrics, highest
 
 log = logging.getLogger("renormal")
 
@@ -39,9 +41,10 @@ class ProjectionCallback(L.Callback):
     each iteration, over tiles. flips: average the maps over all views of an image that the data's augmentation allows.
     others: further autoencoders; maps are averaged over all of them. Curves, film and the images in panels come from
     the module's own model and the unchanged image. drawing: of panels and film; None draws nothing. progress: counts
-    every descent that ends.
+    every descent that ends. counting: settings of the metrics.
 
-    Results: `metrics`, `runs` (by projection), `counters` (by column), `rows` and `panels`; all of them in `found`.
+    Results: `metrics`, `runs` (by projection), `counters` and `normal` (by column), `rows` and `panels`; all of them in
+    `found`.
     """
 
     def __init__(
@@ -54,14 +57,17 @@ class ProjectionCallback(L.Callback):
         others: Sequence[nn.Module] = (),
         drawing: Drawing | None = None,
         progress: Progress | None = None,
+        counting: Counting | None = None,
     ) -> None:
         self.columns, self.scoring = columns, scoring or Scoring()
         self.curves, self.flips, self.others = tuple(curves), flips, tuple(others)
-        self.drawing, self.progress = drawing, progress
+        self.drawing, self.progress, self.counting = drawing, progress, counting or Counting()
         self.metrics: dict[str, float] = {}
+        self.undefined: dict[str, str] = {}  # metric → why no column has it
         self.rows: list[Row] = []  # of this rank's images
         self.runs: dict[str, ProjectionRun] = {}
-        self.counters: dict[str, AnomalyMetrics] = {}
+        self.counters: dict[str, ColumnMetrics] = {}
+        self.normal: dict[str, NormalMaps] = {}  # empty without normal images
         self.panels: Panels | None = None
 
     def on_test_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -80,13 +86,33 @@ class ProjectionCallback(L.Callback):
         every = (model, *self.others)
         self.members = members_of(every, self.columns.projections, scores, trainer, data, samples=samples)
         self.views = views_of(data.source, flips=self.flips)
-        self.counters = {name: AnomalyMetrics().to(pl_module.device) for name in self.ends}
+        self.normal = self._normal_maps(trainer, data)
+        self.counters = {name: self._counter(name, pl_module.device, data) for name in self.ends}
         self.runs, self.rows = self._runs(data), []
-        self.panels = Panels(self.drawing, list(self.runs), data.test) if self.drawing else None
+        limits = {name: self.normal[name].limit if self.normal else UNFITTED for name in self.ends}
+        self.panels = Panels(self.drawing, list(self.runs), data.test, limits) if self.drawing else None
         if self.progress:
             images = len(range(trainer.global_rank, len(data.test.images), trainer.world_size))
             passes = len(self.members) * len(self.views) * len(self.runs)
             self.progress.begin_test(trainer, images * each * passes)
+
+    @torch.no_grad()
+    def _normal_maps(self, trainer: L.Trainer, data: SourceData) -> dict[str, NormalMaps]:
+        """Score normal images as the test images will be: every column, autoencoder and view."""
+        found = {name: NormalMaps() for name in self.ends} if self.counting.normal_images else {}
+        runs = {name: ProjectionRun(name, descent) for name, descent in self.members[0].descents.items()}
+        for batch in normal_batches(data, self.counting.normal_images, trainer.global_rank, trainer.world_size):
+            whole = self._answer(data, batch, open_rows(batch.path, batch.defect), runs)
+            for name, (_, maps) in whole.items():
+                found[name].add(maps)
+        for counts in found.values():
+            counts.gather(trainer.strategy.root_device)
+        return found
+
+    def _counter(self, name: str, device: torch.device, data: SourceData) -> ColumnMetrics:
+        alarm = self.normal[name].alarm(self.counting.false_alarms) if self.normal else None
+        defects = sorted(set(data.test.defects) - {GOOD})
+        return ColumnMetrics(limits=self.counting.aupro_limits, alarm=alarm, defects=defects, device=device)
 
     def _runs(self, data: SourceData) -> dict[str, ProjectionRun]:
         filming, finished = None, self.progress.finished if self.progress else None
@@ -112,16 +138,28 @@ class ProjectionCallback(L.Callback):
             return
         data = work_of(trainer, pl_module).data
         rows = open_rows(batch.path, batch.defect)
-        passes = product(self.members, self.views)
-        whole = averaged(self._pass(member, view, data, batch, rows) for member, view in passes)
+        whole = self._answer(data, batch, rows, self.runs)
         for name, (_, maps) in whole.items():
-            self.counters[name].update(maps, batch.regions)
-            add_scores(rows, name, self.counters[name].image_score(maps))
+            self.counters[name].update(maps, batch.regions, batch.defect)
+            add_scores(rows, name, highest(maps))
         self.rows += rows
         if self.panels is not None:
             self.panels.draw(batch, whole)
 
-    def _pass(self, member: Member, view: View, data: SourceData, batch: Batch, rows: list[Row]) -> Answer:
+    def _answer(self, data: SourceData, batch: Batch, rows: list[Row], runs: Mapping[str, ProjectionRun]) -> Answer:
+        """Images of each column, and maps averaged over all autoencoders and views."""
+        passes = product(self.members, self.views)
+        return averaged(self._pass(member, view, data, batch, rows, runs) for member, view in passes)
+
+    def _pass(
+        self,
+        member: Member,
+        view: View,
+        data: SourceData,
+        batch: Batch,
+        rows: list[Row],
+        runs: Mapping[str, ProjectionRun],
+    ) -> Answer:
         """Images and maps of one autoencoder on one view, turned back."""
         model, image = member.model, view(batch.image)
         tiled = partial(cut, size=data.patch_size, stride=self.scoring.stride)
@@ -131,7 +169,7 @@ class ProjectionCallback(L.Callback):
             ends[BASELINE] = in_batches(lambda x: member.model.reconstruct(x).image, x0, size=self.scoring.size)
         watched = (member, view) == (self.members[0], self.views[0])
         given = Tiles(x0, regions, ends.get(BASELINE, x0))
-        ends |= {name: run.project(member, given, batch, rows, watched=watched) for name, run in self.runs.items()}
+        ends |= {name: run.project(member, given, batch, rows, watched=watched) for name, run in runs.items()}
         scored = partial(self.scoring, model=model, x0=x0, image=image)
         found = {name: scored(member.scores[name], end=ends.get(whose, x0)) for name, (whose, _) in self.ends.items()}
         return {name: (view.back(end), view.back(maps)) for name, (end, maps) in found.items()}
@@ -141,10 +179,11 @@ class ProjectionCallback(L.Callback):
         _, module, data, _ = work_of(trainer, pl_module)
         module.model.requires_grad_(True)
         for name, counter in self.counters.items():
-            self.metrics.update({f"{name}/{metric}": value.item() for metric, value in counter.compute().items()})
-        if undefined := next((counter.undefined for counter in self.counters.values()), {}):
-            reasons = " and ".join(sorted(set(undefined.values())))
-            log.warning("%s not defined: %s", ", ".join(undefined), reasons)
+            self.metrics.update({f"{name}/{metric}": value for metric, value in counter.compute().items()})
+            self.undefined |= counter.undefined
+        for reason in dict.fromkeys(self.undefined.values()):
+            names = [name for name, own in self.undefined.items() if own == reason]
+            log.warning("%s not defined: %s", ", ".join(names), reason)
         for run in self.runs.values():
             run.gather(pl_module.device)
         if self.panels is not None:
@@ -160,6 +199,8 @@ class ProjectionCallback(L.Callback):
         """The results for the record, after the test."""
         return Found(
             metrics=self.metrics,
+            undefined=self.undefined,
+            maps={name: counts.values(self.counting.false_alarms) for name, counts in self.normal.items()},
             projections={name: run.report.values() for name, run in self.runs.items()},
             curves={name: run.by_iteration() for name, run in self.runs.items()},
             panels=self.panels.entries if self.panels is not None else (),

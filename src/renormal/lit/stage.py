@@ -41,6 +41,8 @@ class Found:
     """What stages return: fields of the record under its names, rows of samples.csv, and the chosen column."""
 
     metrics: Mapping[str, float] = field(default_factory=dict)
+    undefined: Mapping[str, str] = field(default_factory=dict)
+    maps: Mapping[str, dict[str, float]] = field(default_factory=dict)
     projections: Mapping[str, dict[str, float | None]] = field(default_factory=dict)
     curves: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     choice: Mapping[str, Any] = field(default_factory=dict)
@@ -53,6 +55,8 @@ class Found:
         names = {**self.projections, **later.projections}
         return Found(
             metrics={**self.metrics, **later.metrics},
+            undefined={**self.undefined, **later.undefined},
+            maps={**self.maps, **later.maps},
             projections={name: self.projections.get(name, {}) | later.projections.get(name, {}) for name in names},
             curves={**self.curves, **later.curves},
             choice=later.choice or self.choice,

@@ -23,7 +23,10 @@ USUAL = ("pixel_auroc", "image_auroc", "squares_psnr_hole")  # the default metri
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="renormal-report", description="Table, page and figures from finished runs.")
     parser.add_argument("folder", type=Path, help="outputs/<name> or results/<name>")
-    parser.add_argument("--metric", help="pixel_auroc (default where there are masks), aupro, image_auroc, …")
+    parser.add_argument(
+        "--metric",
+        help="pixel_auroc (the default with masks), aupro, aupimo, f1, recall/<defect>, …",
+    )
     parser.add_argument("--figures", action="store_true", help="also write the paper's figures as PNG and PDF")
     parser.add_argument("--publish", type=Path, help="copy the records to this folder, without pictures and paths")
     parser.add_argument(
@@ -55,12 +58,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return fail(f"{options.folder}: no record.json that can be read; each finished run writes one")
     metrics = sorted({key.partition("/")[2] for record in records for key in record.metrics})
     if options.metric not in (None, *metrics):
-        return fail(f"metric {options.metric!r} is in no record; there are {', '.join(metrics) or 'none'}")
+        return fail(f"metric {options.metric!r} is in no record; {reason_or_names(options.metric, metrics, records)}")
     options.metric = options.metric or next((name for name in (*USUAL, *metrics) if name in metrics), USUAL[0])
     if options.publish or options.one_for_all:
         return export(options, records) or int(bool(problems))
     write(options, records, status, problems)
     return int(bool(problems or status.of("failed")))
+
+
+def reason_or_names(metric: str, metrics: list[str], records: list[Record]) -> str:
+    """Why no record has this metric, or the metrics that there are."""
+    reasons = sorted({record.undefined[metric] for record in records if metric in record.undefined})
+    return "; ".join(reasons) or f"there are {', '.join(metrics) or 'none'}"
 
 
 def fail(line: str) -> int:

@@ -24,19 +24,20 @@ from renormal.report.strips import Film, cut, film_entry, film_of, picture_path
 SIDE = 192  # longer side of an embedded picture, pixels
 QUALITY = 80  # WebP
 BUDGET = 12_000_000  # bytes of embedded pictures, ours: a page of 60 jobs stays below 15 MB
-DEFECT = 255  # grey level of a defect in the truth, as lit/panels.py writes it
+DEFECT, UNKNOWN = 255, 128  # grey levels of a defect and of no mask in the truth, as lit/panels.py writes them
 PICTURES = ("x0", "x_N")  # tiles of the colour strip that the page needs; it also shows f(x0), if there is one
 MAPS = ("map of f(x0)", "map of x_N", "truth")  # tiles of the grey strip
 OLD = "panels of an older version, without grey maps; stages=[test] rerun=true draws new ones"
 
 
 class Restoration(NamedTuple):
-    """f(x0) or x_N of a sample, and the grey map, as data URIs."""
+    """f(x0) or x_N of a sample, and the grey map, as data URIs. limit: top of the map's scale."""
 
     label: str  # of the model
     method: str
     end: str
     map: str
+    limit: float
     frames: tuple[tuple[int, str], ...] = ()  # (t, x_t) of the kept iterations, if any
 
 
@@ -48,6 +49,7 @@ class Sample(NamedTuple):
     x0: str
     size: tuple[int, int]
     outline: str  # of the true defect, as data of an SVG path
+    masked: bool  # False: it has a defect, and no mask
     restorations: list[Restoration]
 
     @property
@@ -59,12 +61,17 @@ class Sample(NamedTuple):
 
 @dataclass
 class Gallery:
-    """The samples of a category. All maps have one scale, from 0 to `limit`."""
+    """The samples of a category. All maps have one scale, from 0 to `limit`; None: each column has its own."""
 
-    limit: float
+    limit: float | None
     samples: list[Sample] = field(default_factory=list)
     left_out: int = 0  # number of samples beyond the budget
     problems: list[str] = field(default_factory=list)
+
+    @property
+    def scales(self) -> dict[str, float]:
+        """Model and method → top of its scale."""
+        return {f"{one.label} {one.method}": one.limit for sample in self.samples for one in sample.restorations}
 
 
 class Panel(NamedTuple):
@@ -72,7 +79,7 @@ class Panel(NamedTuple):
 
     label: str  # of the model
     method: str
-    limit: float
+    limits: tuple[float, float]  # tops of the scales of both maps
     strip: Path
     tiles: list[str]
     maps: Path
@@ -87,8 +94,8 @@ def galleries(categories: Mapping[str, Sequence[Record]], budget: int = BUDGET) 
     for category, records in categories.items():
         problems: list[str] = []
         samples = by_sample(records, problems)
-        limits = [panel.limit for panels in samples.values() for panel in panels]
-        found[category] = Gallery(max(limits, default=1.0), problems=problems)
+        limits = {limit for panels in samples.values() for panel in panels for limit in panel.limits}
+        found[category] = Gallery(limits.pop() if len(limits) == 1 else None, problems=problems)
         queue += [(turn, category, *item) for turn, item in enumerate(samples.items())]
     for _, category, (path, defect), panels in sorted(queue, key=lambda item: item[0]):
         gallery = found[category]
@@ -141,7 +148,9 @@ def panel_of(record: Record, entry: Mapping[str, str]) -> Panel:
     method = entry.get("projection", "")
     film = film_of(record, method) if film_entry(record, method).get("path") == entry.get("path") else None
     auroc = float(entry["auroc"]) if "auroc" in entry else None
-    return Panel(label(record), method, float(entry.get("limit") or 1.0), strip, tiles, maps, film, auroc)
+    limit = float(entry.get("limit") or 1.0)
+    limits = float(entry.get("baseline_limit", limit)), limit
+    return Panel(label(record), method, limits, strip, tiles, maps, film, auroc)
 
 
 def sample_of(path: str, defect: str, panels: Sequence[Panel], gallery: Gallery) -> Sample | None:
@@ -155,17 +164,18 @@ def sample_of(path: str, defect: str, panels: Sequence[Panel], gallery: Gallery)
         except (OSError, ValueError) as error:
             gallery.problems.append(private(f"{panel.strip.name}: {error}"))
             continue
-        scale = panel.limit / gallery.limit
+        before, after = panel.limits
         if first is None:
             first = strip["x0"], maps["truth"]
         if "f(x0)" in strip and not any(one.label == panel.label for one in found):
-            found.append(Restoration(panel.label, BASELINE, embedded(strip["f(x0)"]), scaled(maps[MAPS[0]], scale)))
-        end, grey = embedded(strip["x_N"]), scaled(maps[MAPS[1]], scale)
-        found.append(Restoration(panel.label, panel.method, end, grey, frames))
+            found.append(Restoration(panel.label, BASELINE, embedded(strip["f(x0)"]), embedded(maps[MAPS[0]]), before))
+        end, grey = embedded(strip["x_N"]), embedded(maps[MAPS[1]])
+        found.append(Restoration(panel.label, panel.method, end, grey, after, frames))
     if first is None:
         return None
     x0, truth = first
-    return Sample(path, defect, embedded(x0), embedded_size(x0.size), outline(truth), found)
+    masked = not (np.asarray(truth) == UNKNOWN).any()
+    return Sample(path, defect, embedded(x0), embedded_size(x0.size), outline(truth), masked, found)
 
 
 def film_frames(film: Film | None) -> tuple[tuple[int, str], ...]:
@@ -173,11 +183,6 @@ def film_frames(film: Film | None) -> tuple[tuple[int, str], ...]:
     if film is None:
         return ()
     return tuple((t, embedded(x)) for t, (x, _) in zip(film.iterations, film.frames(), strict=True))
-
-
-def scaled(grey: Image.Image, scale: float) -> str:
-    """A grey map times `scale`, as a data URI."""
-    return embedded(grey if scale == 1 else grey.point(lambda value: round(value * scale)))
 
 
 def embedded(picture: Image.Image) -> str:

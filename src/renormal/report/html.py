@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib import colormaps
 
-from renormal.contracts import BASELINE
+from renormal.contracts import BASELINE, IMAGE_RECALL, RECALL
 from renormal.files import whole_file
 from renormal.report import chosen
 from renormal.report.charts import curve_chart, steps_chart
@@ -27,7 +27,15 @@ from renormal.report.table import Table, ordered_categories, words
 
 OPEN_UP_TO = 6  # jobs; with more, the numbers of each job are folded at first
 SLOPE = 128  # of a map's opacity below the threshold: a map is invisible two of 255 grey levels below it
-MARK = 0.2  # first position of the threshold slider: the threshold of figure 3
+MARK = 0.2  # first position of the threshold slider where all maps have one scale: the threshold of figure 3
+SHARE = 0.4  # first position where each column has its own scale: as a share of it, ours
+
+
+class Results(NamedTuple):
+    """Some metrics of a record."""
+
+    metrics: list[str]
+    rows: list[tuple[str, list[float | None]]]  # by method, in the order of `metrics`
 
 
 class Job(NamedTuple):
@@ -36,8 +44,7 @@ class Job(NamedTuple):
     record: Record
     label: str
     headline: str
-    metrics: list[str]
-    results: list[tuple[str, list[float | None]]]  # by method, in the order of `metrics`
+    tables: list[Results]
     descents: list[str]  # names of the numbers measured per projection
     facts: list[tuple[str, list[tuple[str, str]]]]
     config: str
@@ -49,6 +56,7 @@ class Category(NamedTuple):
 
     name: str
     gallery: Gallery
+    limit: float  # top of its threshold slider
     mark: float  # first position of its threshold slider
     charts: list[str]
     jobs: list[Job]
@@ -123,7 +131,7 @@ def by_category(records: Sequence[Record], metric: str) -> list[Category]:
         Category(
             name,
             pictures[name],
-            min(MARK, pictures[name].limit),
+            *slider(pictures[name].limit),
             [chart for chart in (curve_chart(same, metric), steps_chart(same)) if chart],
             [job_of(record, metric) for record in same],
         )
@@ -131,23 +139,36 @@ def by_category(records: Sequence[Record], metric: str) -> list[Category]:
     ]
 
 
+def slider(limit: float | None) -> tuple[float, float]:
+    """Top and first position of the threshold slider. limit: of all maps; None: shares of the scale of each column."""
+    return (1.0, SHARE) if limit is None else (limit, min(MARK, limit))
+
+
 def job_of(record: Record, metric: str) -> Job:
-    keys = [key.partition("/") for key in record.metrics]
-    metrics = list(dict.fromkeys(name for _, _, name in keys))
-    methods = list(dict.fromkeys(method for method, _, _ in keys))
-    results = [(method, [record.metrics.get(f"{method}/{name}") for name in metrics]) for method in methods]
+    methods = list(dict.fromkeys(key.partition("/")[0] for key in record.metrics))
     shown = [(method, record.metrics.get(f"{method}/{metric}")) for method in methods]
     return Job(
         record=record,
         label=label(record),
         headline=" · ".join(f"{method} {value:.3f}" for method, value in shown if value is not None),
-        metrics=metrics,
-        results=results,
+        tables=results(record, methods),
         descents=list(dict.fromkeys(key for stats in record.projections.values() for key in stats)),
         facts=facts(record),
         config=json.dumps(pathless(record.config), indent=2, ensure_ascii=False) if record.config else "",
         sheets=sheets(record),
     )
+
+
+def results(record: Record, methods: Sequence[str]) -> list[Results]:
+    """The metrics of the whole test, and the recalls of each kind of defect, pixels first."""
+    names = list(dict.fromkeys(key.partition("/")[2] for key in record.metrics))
+    recalls = [[name for name in names if name.startswith(prefix)] for prefix in (RECALL, IMAGE_RECALL)]
+    whole = [name for name in names if not name.startswith((RECALL, IMAGE_RECALL))]
+    return [
+        Results(own, [(method, [record.metrics.get(f"{method}/{name}") for name in own]) for method in methods])
+        for own in (whole, *recalls)
+        if own
+    ]
 
 
 def facts(record: Record) -> list[tuple[str, list[tuple[str, str]]]]:

@@ -30,6 +30,9 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {  # keys newer than the first record, wit
     "drawn": (None,),
     "bits": (None,),
     "mask_level": (None,),
+    "normal_images": (32,),
+    "false_alarms": (0.01,),
+    "aupro_limits": ([],),
     "smooth": (SMOOTHS_NOTHING,),
     "model.net.sigma": (1.0,),  # what the VAE had before it was a setting
     "model.module": (None, PLAYERS),  # the players of an adversarial model need that one, others cannot have it
@@ -49,6 +52,7 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {  # keys newer than the first record, wit
     "trainer.reload_dataloaders_every_n_epochs": (None, 0),
     **{f"trainer.{key}": (None,) for key in ("gradient_clip_algorithm", "max_time", "min_epochs", "min_steps")},
 }
+FORMERLY = {"limit": (None, 0.5)}  # key → (value, what records have in its place); pictures alone differ
 
 
 def is_neutral(key: str, value: Any) -> bool:

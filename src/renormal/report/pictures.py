@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -11,14 +12,17 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
+from renormal.contracts import BASELINE
+from renormal.report.chosen import score_name
 from renormal.report.film import filmstrip, show, title_of
+from renormal.report.former_names import CHOSEN
 from renormal.report.gallery import DEFECT, MAPS, Panel, by_sample
 from renormal.report.models import label, model_order
 from renormal.report.record import Record, stem_of
 from renormal.report.strips import cut, film_of
 from renormal.report.table import ordered_categories
 
-THRESHOLD = 0.2  # of the map, figure 3
+THRESHOLD = 0.2  # of a DSSIM map, figure 3
 FIGURE_3 = ("hazelnut", "grid", "cable", "wood", "carpet", "bottle")  # figure 6 has the others
 FIGURE_1 = ("vae", "grid")  # the paper's model and category
 GREEN, RED = (60, 220, 60), "#e61e28"
@@ -36,7 +40,8 @@ class Example(NamedTuple):
     normal: Image.Image | None
     pictures: dict[str, Image.Image]  # of the anomalous one: x0, f(x0), x_N
     maps: dict[str, Image.Image]
-    limit: float
+    limits: tuple[float, float]  # tops of the scales of both maps
+    marks: tuple[float, float]  # their thresholds
 
 
 def examples(records: Sequence[Record]) -> Iterator[Example]:
@@ -63,8 +68,19 @@ def example(record: Record, normal: Panel | None, anomalous: Panel) -> Example:
         cut(normal.strip, normal.tiles)["x0"] if normal else None,
         cut(anomalous.strip, anomalous.tiles),
         cut(anomalous.maps, MAPS),
-        anomalous.limit,
+        anomalous.limits,
+        (mark(record, BASELINE, anomalous.limits[0]), mark(record, anomalous.method, anomalous.limits[1])),
     )
+
+
+def mark(record: Record, column: str, limit: float) -> float:
+    """The threshold of a column's map: 0.2 of DSSIM, as in figure 3; else the one that normal images gave.
+
+    limit: top of the scale, above which all values look the same. A record without that threshold has 0.2.
+    """
+    own = record.maps.get(column, {}).get("threshold", THRESHOLD)
+    usual = score_name(record) == "dssim" and column not in CHOSEN and limit >= THRESHOLD
+    return min(THRESHOLD if usual else own, limit)
 
 
 def teaser_figure(found: Sequence[Example]) -> Figure:
@@ -88,8 +104,8 @@ def teaser_figure(found: Sequence[Example]) -> Figure:
 def segmentation_figure(found: Sequence[Example], *, upright: bool) -> Figure:
     """Normal, anomalous, segmented by the baseline, segmented by the projection (figures 3 and 6).
 
-    The true defect has a red contour; pixels of the map from 0.2 on are green. upright: one column per category, as in
-    figure 3, else one row.
+    The true defect has a red contour; pixels of the map from 0.2 on are green, or from the threshold below the picture
+    on. upright: one column per category, as in figure 3, else one row.
     """
     shape = (4, len(found)) if upright else (len(found), 4)
     side = min(SIDES[1], max(SIDES[0], WIDTH / shape[1]))
@@ -99,10 +115,12 @@ def segmentation_figure(found: Sequence[Example], *, upright: bool) -> Figure:
     rows = ("normal", "anomalous", first.label, f"{first.label}, {first.method}")
     for axes_of, item in zip(grid.T if upright else grid, found, strict=True):
         x0, truth = item.pictures["x0"], np.asarray(item.maps["truth"]) == DEFECT
-        segmented = (overlaid(x0, item.maps[name], item.limit) for name in MAPS[:2])
+        segmented = map(partial(overlaid, x0), (item.maps[name] for name in MAPS[:2]), item.limits, item.marks)
         for axes, picture in zip(axes_of, (item.normal, x0, *segmented), strict=True):
             show(axes, picture)
-        for axes in axes_of[2:]:
+        for axes, threshold in zip(axes_of[2:], item.marks, strict=True):
+            if threshold != THRESHOLD:
+                axes.set_xlabel(f"map ≥ {threshold:.2g}", fontsize=6)
             if truth.any():
                 axes.contour(truth, levels=[0.5], colors=RED, linewidths=0.7)
         (axes_of[0].set_title if upright else axes_of[0].set_ylabel)(item.category, fontsize=8)
@@ -111,9 +129,9 @@ def segmentation_figure(found: Sequence[Example], *, upright: bool) -> Figure:
     return figure
 
 
-def overlaid(x0: Image.Image, grey: Image.Image, limit: float) -> NDArray[np.uint8]:
-    """x0 with the pixels in green where map ≥ THRESHOLD. grey: 255 · map / limit."""
-    found = np.asarray(grey) >= round(255 * min(1.0, THRESHOLD / limit))
+def overlaid(x0: Image.Image, grey: Image.Image, limit: float, threshold: float) -> NDArray[np.uint8]:
+    """x0 with the pixels in green where map ≥ threshold. grey: 255 · map / limit."""
+    found = np.asarray(grey) >= round(255 * threshold / limit)
     pixels = np.asarray(x0.convert("RGB"))
     return np.where(found[..., None], (pixels * 0.45 + np.array(GREEN) * 0.55), pixels).astype(np.uint8)
 

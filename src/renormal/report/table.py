@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from statistics import fmean, stdev
 from typing import NamedTuple
 
-from renormal.contracts import BASELINE
+from renormal.contracts import BASELINE, ONLY_DEFECTIVE, ONLY_GOOD
 from renormal.report.columns import Column, crossed, distinct, further_scores, reference, searches
 from renormal.report.mixed import Cells, mixed_cells, notes_on_recipes
 from renormal.report.models import in_paper, label, model_order
@@ -15,7 +15,7 @@ from renormal.report.record import Record
 
 PAPER_METRIC = "pixel_auroc"  # the only one in Tables 1 and 2
 DRAWN = "drawn under MVTec AD's names, the paper's numbers are those of the real images"
-UNSCORED = "only good images were tested, so nothing can be scored: the page shows what the projection changes"
+SCORES_NOTHING = "so nothing can be scored: the page shows what the projection changes"
 LARGE = 0.1  # a relative change beyond this gets the double arrow, Table 1
 GROUPS = {"texture": "Textures", "object": "Objects"}
 LEGEND = "Second line: the paper's number and our difference from it. ↑ ↓ change over f(x₀), ⇑ ⇓ more than 10 %."
@@ -133,7 +133,7 @@ def build_table(records: Sequence[Record], metric: str = PAPER_METRIC) -> Table:
     mean = Row("mean", "", mean_cells(rows, len(columns)))
     mixed = mixed_cells(records)
     recipes = notes_on_recipes(mixed, records)
-    notes += [*recipes, *partial_means(columns, rows), *notes_on_data(records, with_paper=bool(paper))]
+    notes += [*recipes, *partial_means(columns, rows), *notes_on_data(records, metric, with_paper=bool(paper))]
     return Table(
         metric, columns, rows, mean, rates(columns, rows, {BASELINE, *crossed(records)}), notes, recipes, mixed
     )
@@ -154,11 +154,27 @@ def numbers_of(records: Sequence[Record], columns: Sequence[Column], metric: str
     return numbers, bases
 
 
-def notes_on_data(records: Sequence[Record], *, with_paper: bool) -> list[str]:
+def unscored(record: Record) -> str:
+    """Why a record has no number."""
+    if "test" not in record.config.get("stages", ["test"]):
+        return "nothing was tested"
+    good, bad = (record.data.get(key) for key in ("test_good", "test_defective"))
+    counted = ONLY_GOOD if bad == 0 else ONLY_DEFECTIVE if good == 0 else "its record does not say why"
+    reason = " and ".join(dict.fromkeys(record.undefined.values())) or counted
+    return f"{reason}, {SCORES_NOTHING if record.panels else 'so nothing can be scored'}"
+
+
+def missing(record: Record, metric: str) -> list[str]:
+    """The reason why a record with other numbers does not have this metric."""
+    return [f"{record.category}: no {words(metric)}, {record.undefined[metric]}"] if metric in record.undefined else []
+
+
+def notes_on_data(records: Sequence[Record], metric: str, *, with_paper: bool) -> list[str]:
     """What the test images are, where that is not what a reader expects."""
     drawn = {r.category: r.kind for r in records if r.config.get("data", {}).get("name") == "rehearsal"}
     notes = [f"{', '.join(ordered_categories(drawn))}: {DRAWN}"] if drawn and with_paper else []
-    notes += sorted({f"{r.category}: {UNSCORED}" for r in records if not r.metrics})
+    notes += sorted({f"{r.category}: {unscored(r)}" for r in records if not r.metrics})
+    notes += sorted({note for r in records if r.metrics for note in missing(r, metric)})
     return notes + sorted({f"{r.category}: {r.data['note']}" for r in records if r.data.get("note")})
 
 
@@ -190,7 +206,9 @@ def ranked(item: str, order: Iterable[str]) -> int:
 def words(name: str) -> str:
     """A key as readers write it: pixel_auroc → pixel AUROC."""
     spaced = name.replace("_", " ")
-    return spaced.replace("auroc", "AUROC").replace("aupro", "AUPRO").replace("f1", "F1")
+    for short in ("auroc", "aupro", "aupimo", "f1"):
+        spaced = spaced.replace(short, short.upper())
+    return spaced
 
 
 def cells(category: str, columns: list[Column], numbers: Numbers, bases: Numbers, paper: Paper) -> list[Cell]:

@@ -2,86 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from renormal.contracts import Maps, PerSample, Regions
+from renormal.contracts import ONLY_DEFECTIVE, ONLY_GOOD, Maps, PerSample, Regions
 from renormal.functional.bins import BINS, fine_bins
+from renormal.metrics.overlap import aupro, shares
+from renormal.metrics.rates import auroc, average_precision, best_f1
 
 PIXEL_METRICS = ("pixel_auroc", "average_precision", "aupro", "best_f1")
 METRICS = (*PIXEL_METRICS, "image_auroc")
-REGION = 2**40  # a region's whole weight, shared by its pixels as integers: their sums are exact in any order
-FPR_LIMIT = 0.3  # Bergmann et al. 2019, section 5.2
 
 NORMAL, DEFECTIVE, UNKNOWN = 0, 1, 2
-
-
-def total(values: Tensor) -> Tensor:
-    """A sum in the order of the bins. The order of `sum()`, and so its last bit, depends on the number of threads."""
-    return values.cumsum(0)[-1]
-
-
-def auroc(negatives: Tensor, positives: Tensor) -> Tensor:
-    """P(defective > normal) + ½ P(tie), from counts at ascending scores."""
-    below = negatives.cumsum(0).double() - negatives.double() / 2
-    return total(positives * below) / (positives.sum().double() * negatives.sum())
-
-
-def image_pixel_auroc(maps: Tensor, regions: Tensor) -> float | None:
-    """The AUROC of the pixels of one image; maps, regions: (H, W). None if all its pixels are of one kind."""
-    bins = fine_bins(maps)
-    negatives, positives = (torch.bincount(bins[chosen], minlength=BINS) for chosen in (regions == 0, regions > 0))
-    return float(auroc(negatives, positives)) if negatives.any() and positives.any() else None
-
-
-def average_precision(negatives: Tensor, positives: Tensor) -> Tensor:
-    """Σ (recall step) · precision, from counts at ascending scores; no interpolation, as in scikit-learn."""
-    true, false = positives.flip(0).cumsum(0), negatives.flip(0).cumsum(0)
-    precision = true.double() / (true + false).clamp(min=1)
-    return total(positives.flip(0) * precision) / positives.sum()
-
-
-def f1_scores(negatives: Tensor, positives: Tensor) -> Tensor:
-    """2 TP / (TP + FP + P) with each bin as threshold, the highest bin first."""
-    true, false = positives.flip(0).cumsum(0), negatives.flip(0).cumsum(0)
-    return 2 * true.double() / (true + false + positives.sum())
-
-
-def best_f1(negatives: Tensor, positives: Tensor) -> Tensor:
-    """Max over thresholds of 2 TP / (TP + FP + P), from counts at ascending scores."""
-    return f1_scores(negatives, positives).max()
-
-
-def best_bin(negatives: Tensor, positives: Tensor) -> int:
-    """The bin that is the threshold of the best F1: its pixels and those above it are called defective."""
-    return len(negatives) - 1 - int(f1_scores(negatives, positives).argmax())
-
-
-def aupro(negatives: Tensor, overlap: Tensor, limit: float = FPR_LIMIT) -> Tensor:
-    """∫ mean region overlap d FPR over [0, limit], divided by the limit (Bergmann et al. 2021)."""
-    start = torch.zeros(1, dtype=torch.float64)
-    rate = torch.cat([start, negatives.flip(0).cumsum(0).double() / negatives.sum()])
-    found = torch.cat([start, overlap.flip(0).cumsum(0).double() / overlap.sum()])
-    after = int(torch.searchsorted(rate, limit, right=True))  # the first point beyond the limit
-    step = (limit - rate[after - 1]) / (rate[after] - rate[after - 1])
-    at_limit = torch.lerp(found[after - 1], found[after], step)
-    x = torch.cat([rate[:after], torch.full_like(start, limit)])
-    y = torch.cat([found[:after], at_limit[None]])
-    return total((y[1:] + y[:-1]) / 2 * x.diff()) / limit
-
-
-def shares(regions: Regions) -> Tensor:
-    """Each defective pixel's share of its region, REGION / area as an integer, in the order of `regions > 0`."""
-    image, row, column = torch.nonzero(regions > 0, as_tuple=True)
-    if not len(image):
-        return image
-    region = image * (regions.max() + 1) + regions[image, row, column]
-    area = torch.bincount(region)[region]
-    return (REGION + area // 2) // area
+UNMASKED = "no defective image has a mask"
 
 
 def highest(maps: Maps) -> PerSample:
@@ -108,6 +45,7 @@ class AnomalyMetrics(Metric):
     """Pixel AUROC, average precision, AUPRO, best F1 and image AUROC of a test set.
 
     Pixels are counted over fixed bins: memory is constant and scores need no range. Images keep their exact score.
+    limits: of the FPR, for AUPRO under the names aupro_0.05 and so on; "aupro" has the limit of Bergmann et al., 0.3.
     `compute()` leaves out a metric whose two classes are not both there; `undefined` holds the reason.
     """
 
@@ -117,9 +55,9 @@ class AnomalyMetrics(Metric):
     image_scores: list[Tensor]
     image_labels: list[Tensor]
 
-    def __init__(self, *, image_score: Callable[[Maps], PerSample] = highest) -> None:
+    def __init__(self, *, limits: Sequence[float] = ()) -> None:
         super().__init__()
-        self.image_score = image_score
+        self.limits = {f"aupro_{limit:g}": limit for limit in limits}
         self.undefined: dict[str, str] = {}
         self.add_state("counts", torch.zeros(2, BINS, dtype=torch.int64), dist_reduce_fx="sum")
         self.add_state("overlap", torch.zeros(BINS, dtype=torch.int64), dist_reduce_fx="sum")
@@ -135,23 +73,24 @@ class AnomalyMetrics(Metric):
         counts = torch.bincount((bins + kind * BINS).flatten(), minlength=3 * BINS).view(3, BINS)
         self.counts = self.counts + counts[:UNKNOWN]
         self.overlap = self.overlap.index_add(0, bins[regions > 0], shares(regions))
-        self.image_scores.append(self.image_score(maps).float())
+        self.image_scores.append(highest(maps).float())
         self.image_labels.append((regions != 0).flatten(1).any(1).float())  # float: an empty rank gathers float32
 
     def compute(self) -> dict[str, Tensor]:
         """Every metric that is defined, as float64 on the CPU."""
         negatives, positives = self.counts.cpu()
+        good, bad = self.image_counts()
         values: dict[str, Tensor] = {}
         self.undefined = {}
-        if reason := lacking("pixel", negatives, positives):
-            self.undefined = dict.fromkeys(PIXEL_METRICS, reason)
+        if reason := no_pixels(negatives, positives, bad):
+            self.undefined = dict.fromkeys((*PIXEL_METRICS, *self.limits), reason)
         else:
             values["pixel_auroc"] = auroc(negatives, positives)
             values["average_precision"] = average_precision(negatives, positives)
             values["aupro"] = aupro(negatives, self.overlap.cpu())
+            values |= {name: aupro(negatives, self.overlap.cpu(), limit) for name, limit in self.limits.items()}
             values["best_f1"] = best_f1(negatives, positives)
-        good, bad = self.image_counts()
-        if reason := lacking("image", good, bad):
+        if reason := no_images(good, bad):
             self.undefined["image_auroc"] = reason
         else:
             values["image_auroc"] = auroc(good, bad)
@@ -165,11 +104,18 @@ class AnomalyMetrics(Metric):
         return counts[NORMAL], counts[DEFECTIVE]
 
 
-def lacking(noun: str, negatives: Tensor, positives: Tensor) -> str:
-    """Which of the two classes is missing, as a text; empty if none is."""
-    if not negatives.sum():
-        return f"no normal {noun}"
-    return "" if positives.sum() else f"no defective {noun}" + (" with a known mask" if noun == "pixel" else "")
+def no_images(good: Tensor, bad: Tensor) -> str:
+    """Why good and defective images cannot be compared; "" where they can."""
+    if not good.any():
+        return ONLY_DEFECTIVE
+    return "" if bad.any() else ONLY_GOOD
+
+
+def no_pixels(negatives: Tensor, positives: Tensor, bad: Tensor) -> str:
+    """Why normal and defective pixels cannot be compared; "" where they can. bad: the numbers of defective images."""
+    if not positives.any():
+        return UNMASKED if bad.any() else ONLY_GOOD
+    return "" if negatives.any() else "the masks cover every pixel and no good image was tested"
 
 
 def joined(state: Any) -> Tensor:
