@@ -6,16 +6,16 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from statistics import fmean, stdev
 from typing import NamedTuple
 
-from renormal.contracts import BASELINE, ONLY_DEFECTIVE, ONLY_GOOD
+from renormal.contracts import BASELINE
 from renormal.report.columns import Column, crossed, distinct, further_scores, reference, searches
 from renormal.report.mixed import Cells, mixed_cells, notes_on_recipes
 from renormal.report.models import in_paper, label, model_order
 from renormal.report.paper import published
 from renormal.report.record import Record
+from renormal.report.unscored import unscored
 
 PAPER_METRIC = "pixel_auroc"  # the only one in Tables 1 and 2
 DRAWN = "drawn under MVTec AD's names, the paper's numbers are those of the real images"
-SCORES_NOTHING = "so nothing can be scored: the page shows what the projection changes"
 LARGE = 0.1  # a relative change beyond this gets the double arrow, Table 1
 GROUPS = {"texture": "Textures", "object": "Objects"}
 LEGEND = "Second line: the paper's number and our difference from it. ↑ ↓ change over f(x₀), ⇑ ⇓ more than 10 %."
@@ -152,16 +152,6 @@ def numbers_of(records: Sequence[Record], columns: Sequence[Column], metric: str
                 if base is not None:
                     bases.setdefault((record.category, column), {})[record.seed] = base
     return numbers, bases
-
-
-def unscored(record: Record) -> str:
-    """Why a record has no number."""
-    if "test" not in record.config.get("stages", ["test"]):
-        return "nothing was tested"
-    good, bad = (record.data.get(key) for key in ("test_good", "test_defective"))
-    counted = ONLY_GOOD if bad == 0 else ONLY_DEFECTIVE if good == 0 else "its record does not say why"
-    reason = " and ".join(dict.fromkeys(record.undefined.values())) or counted
-    return f"{reason}, {SCORES_NOTHING if record.panels else 'so nothing can be scored'}"
 
 
 def missing(record: Record, metric: str) -> list[str]:
