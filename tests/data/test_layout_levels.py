@@ -7,15 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from data_sets import (
-    SPLIT,
-    listed,
-    move,
-    outlines,
-    photographs,
-    visa,
-    with_crack,
-)
+from data_sets import SPLIT, listed, move, notes, outlines, photographs, visa, with_crack
 from renormal.data import DataError, folder
 
 
@@ -30,6 +22,20 @@ def test_a_folder_too_high_names_the_data_sets_below(tmp_path: Path) -> None:
     assert roots == [f"{tmp_path}/up/gadget", f"{tmp_path}/up/parts/widget"]
     expected = ["train/good/1.png"], with_crack(**{"crack: test/crack/1.png": "ground_truth/crack/1.png"})
     assert [listed(folder(root)) for root in roots] == [expected, expected]
+
+
+def test_the_only_folder_with_images_is_named(tmp_path: Path) -> None:
+    photographs(tmp_path, "widget/1.png", "widget/2.png")
+    with pytest.raises(DataError, match=f"or give data.root={tmp_path}/widget if they are there$"):
+        folder(tmp_path)
+    assert listed(folder(tmp_path / "widget")) == (["1.png"], {"good: 2.png": None})
+
+
+def test_an_archive_next_to_data_sets_is_no_image(tmp_path: Path) -> None:
+    photographs(tmp_path, *(f"widget/{name}" for name in SPLIT))
+    notes(tmp_path, "widget.zip")
+    with pytest.raises(DataError, match=f"give data.root={tmp_path}/widget$"):
+        folder(tmp_path)
 
 
 def test_a_data_set_among_defects_is_not_flattened(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from renormal.data.listing import files_in, folders_in, holds_images, images_below
 from renormal.data.masks import Photographs, check_black, is_drawn, photographs_in, split
-from renormal.data.names import image_names, mask_names, masks_of, role, says_mask
+from renormal.data.names import TEST_NAMES, TRAIN_NAMES, image_names, mask_names, masks_of, role, says_mask, words_in
 from renormal.data.places import home_of, too_high
 from renormal.data.source import GOOD, DataError
 
@@ -52,6 +52,11 @@ def check_sorted(train: Path, test: Path) -> None:
 
 def _check_name(path: Path) -> None:
     if role(path.name) == "doubtful":
+        for kind, names in (("train", TRAIN_NAMES), ("test", TEST_NAMES)):
+            if names & set(words_in(path.name)):
+                raise DataError(
+                    f"{path}: good parts or a defect? if they are good, move it to {path.parent / kind / GOOD}"
+                )
         raise DataError(f"{path}: good parts or a defect? rename it to {GOOD}, or to a name without a word for good")
 
 
@@ -87,6 +92,8 @@ def _train_folder(home: Path, max_pixels: int) -> Path:
 
 
 def _no_training_images(home: Path, train: Path | None, places: list[Path], max_pixels: int) -> DataError:
+    if fault := too_high(home):
+        return fault
     for place in places:
         if place in (home, train):
             files_in(place)  # raises for images of a kind that cannot be read
@@ -94,9 +101,9 @@ def _no_training_images(home: Path, train: Path | None, places: list[Path], max_
             photographs_in(place, max_pixels)  # and for images in folders deeper
     for path in folders_in(home):
         _check_name(path)
-    return too_high(home) or DataError(
-        f"{home}: no training images; put photographs of good parts into {(train or home) / GOOD}"
-    )
+    only = [path for path in folders_in(home, "images", "other") if holds_images(path)]
+    other = f", or give data.root={only[0]} if they are there" if len(only) == 1 else ""
+    return DataError(f"{home}: no training images; put photographs of good parts into {(train or home) / GOOD}{other}")
 
 
 def _good_folders(home: Path) -> list[Path]:
@@ -115,6 +122,8 @@ def _tested(home: Path, test: Path | None) -> list[Path]:
         _check_name(path)
         if fault := too_high(path, own=True):
             raise fault
+        if test and role(path.name) in ("train", "test"):
+            raise DataError(f"{path}: no defect by its name; move it out of {test}, or rename it")
         if role(path.name) == "images" and any(images_below(path)):
             place = test or home / "test"
             raise DataError(f"{path}: good or defective? sort its images into {place / GOOD} and {place / 'defective'}")

@@ -69,5 +69,7 @@ def _of_defect(folder: Path, name: str, layout: Layout, max_pixels: int) -> Pair
         return _from_folder(folder, layout, max_pixels)
     if kind == "unread" or not any(images_below(folder)):
         return {}
+    if inner := [path for path in folders_in(folder) if path.name in defects]:
+        raise DataError(f"{inner[0]}: masks of {inner[0].name} in a folder of another name; move it to {folder.parent}")
     known = f"rename it to one of {', '.join(defects)}, or " if defects else ""
     raise DataError(f"{folder}: masks of a defect that has no folder of images; {known}move it elsewhere")

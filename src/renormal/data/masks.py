@@ -15,7 +15,7 @@ from PIL import Image
 from renormal.data.drawn_masks import decoded
 from renormal.data.images import opened, own_pixel_limit
 from renormal.data.listing import files_in, folders_in, images_in
-from renormal.data.names import image_names, mask_names, says_mask
+from renormal.data.names import image_names, mask_names, role, says_mask
 from renormal.data.source import DataError
 
 # ours: four grey values hold 83 % or more of the pixels of a soft JPEG mask, and up to 68 % of MVTec AD's photographs
@@ -67,11 +67,19 @@ def photographs_in(folder: Path, max_pixels: int) -> Photographs:
     """
     homes = folders_in(folder, "mask")
     if deeper := [path for path in folders_in(folder) if path not in homes]:
-        raise DataError(f"{deeper[0]}: a folder among images; move its images up into {folder} or elsewhere")
+        raise _folder_among_images(deeper[0])
     found = split(files_in(folder), max_pixels)
     for home in homes:
         add(found.masks, pair_masks(found.images, home))
     return found
+
+
+def _folder_among_images(path: Path) -> DataError:
+    folder = path.parent
+    if role(path.name) in ("train", "test", "unread"):
+        return DataError(f"{path}: a folder among images; move it to {folder.parent / path.name / folder.name}")
+    other = "elsewhere" if role(folder.name) == "good" else f"the folder to {folder.parent / path.name}"
+    return DataError(f"{path}: a folder among images; move its images up into {folder}, or {other}")
 
 
 def split(files: list[Path], max_pixels: int) -> Photographs:

@@ -66,7 +66,7 @@ IMAGE_ENDING = re.compile(r"(?P<rest>.+?)(?:[ _.\-]+|(?<=\d))(?:image|img|orig|o
 IMAGE_PREFIX = re.compile(r"(?:image|img|orig|original|photo|rgb)(?:[ _.\-]+|(?=\d))(?P<rest>.+)", re.IGNORECASE)
 
 
-def _words(name: str) -> list[str]:
+def words_in(name: str) -> list[str]:
     """Its words in lower case, without accents, digits and neutral words."""
     plain = unicodedata.normalize("NFKD", CAMEL.sub(" ", unicodedata.normalize("NFKC", name)))
     plain = re.sub("[\u0300-\u036f]", "", plain)
@@ -80,7 +80,7 @@ def _without_ending(word: str) -> str:
 
 def role(name: str) -> Role:
     """What a folder of this name holds. doubtful: good parts or a defect, which a person must say."""
-    words = _words(name)
+    words = words_in(name)
     key = "".join(words)
     for kind, names in (("train", TRAIN_NAMES), ("test", TEST_NAMES), ("unread", UNREAD_NAMES)):
         if key in names:

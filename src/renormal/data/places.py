@@ -8,7 +8,7 @@ from renormal.data.listing import folders_in, holds_images
 from renormal.data.names import Role, role
 from renormal.data.source import DataError
 
-OUTER: tuple[Role, ...] = ("good", "doubtful", "images", "other")  # what a folder of data sets may be called
+OUTER: tuple[Role, ...] = ("doubtful", "images", "other")  # what a folder of data sets may be called
 NAMED = 5  # of the data sets that a message names
 
 
