@@ -195,6 +195,8 @@ def test_a_recipe_of_fewer_batches_is_done_with_them(tiny: Any, given: str, imag
     ("given", "line"),
     [
         ("+trainer.callbacks=[]", "trainer.callbacks cannot be set: a job has its own"),
+        ("+trainer.barebones=true", "trainer.barebones cannot be set: a job needs its checkpoint"),
+        ("+trainer.enable_checkpointing=false", "trainer.enable_checkpointing cannot be set: a job keeps its last"),
         ("+trainer.logger=false", "trainer.logger cannot be set: choose with logger="),
         ("trainer.max_epochs=-1", "trainer.max_epochs=-1 has no end"),
         ("trainer.max_epochs=null", "trainer.max_epochs=None has no end"),

@@ -17,11 +17,14 @@ from renormal.projection import Checked, Descent, LatentSearch, known_mask
 from renormal.report.former_names import TO_TODAY
 
 OWN = {  # arguments of the trainer that a job gives itself
+    "barebones": "a job needs its checkpoint and its callbacks",
     "callbacks": "a job has its own; dashboard= and logger= change what is shown",
     "default_root_dir": "a job writes into its own folder, see name=",
+    "enable_checkpointing": "a job keeps its last epoch, from which it goes on after an interruption",
     "logger": "choose with logger=",
     "plugins": "a job has its own",
 }
+USUAL = {"barebones": False, "enable_checkpointing": True}
 VARIABLE = "PL_TRAINER_"  # Lightning takes arguments from variables with this name
 
 
@@ -35,7 +38,7 @@ def check_keys(config: DictConfig) -> None:
 def check_trainer(config: DictConfig) -> None:
     """Every argument of the trainer comes from the config and is used, and the training has an end."""
     for key, mend in OWN.items():
-        if config.trainer.get(key) is not None:
+        if config.trainer.get(key) not in (None, USUAL.get(key)):
             raise ValueError(f"trainer.{key} cannot be set: {mend}")
     for name in sorted(os.environ):
         key = name.removeprefix(VARIABLE).lower()

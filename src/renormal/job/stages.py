@@ -16,6 +16,7 @@ from renormal.choose.choice import SCHEMA
 from renormal.choose.choose import Choose
 from renormal.contracts import CHOSEN
 from renormal.data import Source
+from renormal.files import shown
 from renormal.job.checkpoints import checkpoint_of, load_others, resume_from
 from renormal.job.digests import in_full, same_weights
 from renormal.job.environment import precision_of
@@ -88,7 +89,7 @@ class Train(Stage):
             log.warning("interrupted: the same command goes on after %d epochs", trainer.current_epoch)
             raise
         if lack := self.clock.lack(trainer):
-            raise ValueError(CUT_SHORT.format(lack, checkpoint_of(Path(self.config.folder))))
+            raise ValueError(CUT_SHORT.format(lack, shown(checkpoint_of(Path(self.config.folder)))))
         kl = self.clock.losses.get("train/kl")
         if kl is not None and kl < COLLAPSED:
             log.warning("the posterior has collapsed (KL %.2g nats): f(x) is nearly the same image for every x", kl)
