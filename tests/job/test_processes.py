@@ -163,7 +163,7 @@ def test_an_interrupted_training_ends_as_an_undisturbed_one(tmp_path: Path) -> N
     assert halves.training["images"] == whole.training["images"] == 16
 
 
-def judging_rank(rank: int, place: Path) -> None:
+def disagreeing_rank(rank: int, place: Path) -> None:
     """Two ranks that do not agree on whether the job is done."""
     config, record = config_of(place, *TWO, f"folder={place / 'run'}"), place / "run" / "record.json"
     for seeing in (None, 1, 0):
@@ -174,9 +174,9 @@ def judging_rank(rank: int, place: Path) -> None:
         torch.distributed.barrier()
 
 
-def test_rank_0_judges_for_all(tmp_path: Path) -> None:
+def test_rank_0_decides_for_all(tmp_path: Path) -> None:
     instantiate(config_of(tmp_path).data.source)  # draws the images
-    as_ranks(2, judging_rank, tmp_path)
+    as_ranks(2, disagreeing_rank, tmp_path)
     first, repeated, left = ((tmp_path / f"1-{seeing}").read_text() for seeing in (None, 1, 0))
     assert first != repeated == left
 
@@ -197,6 +197,6 @@ def test_how_many_take_part(tmp_path: Path, overrides: list[str], count: int) ->
         ([*TWO, "trainer.num_nodes=2"], "start it with srun"),
     ],
 )
-def test_what_no_recipe_can_hold_is_refused(tmp_path: Path, overrides: list[str], message: str) -> None:
+def test_an_unknown_number_of_processes_is_refused(tmp_path: Path, overrides: list[str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         run_job(config_of(tmp_path, *overrides, f"folder={tmp_path}"))

@@ -44,7 +44,7 @@ def test_when_one_is_killed_all_end(tmp_path: Path, whom: int, number: signal.Si
     wait_until(lambda: not lives(other), "end of rank 1")
 
 
-def test_the_others_end_with_rank_0_whatever_they_wait_for(tmp_path: Path) -> None:
+def test_the_others_end_with_rank_0_while_they_wait(tmp_path: Path) -> None:
     """Here for a rank 0 that never comes to meet them."""
     config = json.dumps(OmegaConf.to_container(config_of(tmp_path, *TWO)))
     with socket.create_server(("127.0.0.1", 0)) as rank_zero:
@@ -67,7 +67,7 @@ def test_the_others_end_with_rank_0_whatever_they_wait_for(tmp_path: Path) -> No
             other.kill()
 
 
-def beside(script: str, config: DictConfig, own: Callable[[], None], patch: pytest.MonkeyPatch) -> None:
+def both_ranks(script: str, config: DictConfig, own: Callable[[], None], patch: pytest.MonkeyPatch) -> None:
     """Rank 0 does its own while rank 1 does what the script says."""
     patch.setattr(processes, "COMMAND", (sys.executable, "-c", f"import sys; sys.stdin.readline(); {script}"))
     with processes.other_ranks(config):
@@ -96,7 +96,7 @@ def refuse() -> None:
     ("script", "line"),
     [
         ("sys.exit('renormal: photos/3.png: empty file')", r"^rank 1: photos/3.png: empty file$"),
-        ("1 / 0", r"^rank 1 failed with exit code 1, .*rank-1.log has its last words: ZeroDivisionError: .*$"),
+        ("1 / 0", r"^rank 1 failed with exit code 1, the whole output is in .*rank-1.log: ZeroDivisionError: .*$"),
         ("import os; os.kill(os.getpid(), 11)", r"^rank 1 was ended by SIGSEGV$"),
     ],
 )
@@ -107,7 +107,7 @@ def test_a_rank_that_fails_ends_the_job_and_is_named(
     monkeypatch.setattr(processes, "NOTICE", 1.0)
     try:
         with pytest.raises(ValueError, match=line):
-            beside(script, config_of(tmp_path, *TWO, f"folder={tmp_path}"), own, monkeypatch)
+            both_ranks(script, config_of(tmp_path, *TWO, f"folder={tmp_path}"), own, monkeypatch)
     finally:
         signal.signal(signal.SIGINT, before)
     assert (tmp_path / "rank-1.log").is_file() == ("1 / 0" in script)
@@ -116,5 +116,5 @@ def test_a_rank_that_fails_ends_the_job_and_is_named(
 def test_rank_0_s_own_failure_is_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     before = dict(os.environ)
     with pytest.raises(ValueError, match=r"^photos/0.png: empty file$"):
-        beside("import time; time.sleep(99)", config_of(tmp_path, *TWO, f"folder={tmp_path}"), refuse, monkeypatch)
+        both_ranks("import time; time.sleep(99)", config_of(tmp_path, *TWO, f"folder={tmp_path}"), refuse, monkeypatch)
     assert dict(os.environ) == before

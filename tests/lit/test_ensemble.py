@@ -70,7 +70,7 @@ def test_several_models_each_go_to_their_own_threshold(rehearsal: Path, name: st
     assert callback.metrics[f"{name}/pixel_auroc"] == pytest.approx(
         metric_of(sum(maps) / 2, data.test.regions), abs=2e-3
     )
-    thresholds = [member.descents["eq8"].stop.value for member in callback.members]
+    thresholds = [network.descents["eq8"].stop.value for network in callback.networks]
     assert thresholds[0] != thresholds[1]
 
 

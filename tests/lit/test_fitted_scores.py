@@ -34,7 +34,7 @@ def test_it_is_fitted_to_the_training_images_and_their_reconstructions(rehearsal
                 oracle.update(maps, data.test.regions)
                 expected = oracle.compute()["pixel_auroc"].item()
                 assert callback.metrics[f"{name}/pixel_auroc"] == pytest.approx(expected, abs=2e-3)
-        held = callback.members[0].scores[name]
+        held = callback.networks[0].scores[name]
         with torch.no_grad():
             pair = torch.rand(2, 2, data.channels, 32, 32, generator=torch.Generator().manual_seed(0))
             assert torch.allclose(held(model, *pair), whole(model, *pair), rtol=2e-3, atol=1e-3)
@@ -48,7 +48,7 @@ def test_the_test_images_have_no_part_in_it(rehearsal: Path) -> None:
         data.test.images.copy_((data.test.images * strength).byte())
         callback = callback_of(score=SCORES["rank"])
         model = after_test(data, callback).model
-        maps.append(callback.members[0].scores["baseline"](model, *pair[:, :, : data.channels]))
+        maps.append(callback.networks[0].scores["baseline"](model, *pair[:, :, : data.channels]))
     assert torch.equal(*maps)
 
 

@@ -183,7 +183,10 @@ def test_two_identical_sweeps_at_once_share_the_work(tmp_path: Path) -> None:
         (["hydra/launcher=slurm", "hydra.launcher.timeout_min=4h"], "timeout_min must be a whole number, got 4h"),
         (["batch_size=4,abc"], "renormal: batch_size must be a whole number, got abc"),
         (["model=vae,vaee"], "Could not find 'model/vaee'"),
-        (["+descent.max_step=3", "seed=0,1"], "renormal: nobody reads descent.max_step: descent.max_steps was meant?"),
+        (
+            ["+descent.max_step=3", "seed=0,1"],
+            "there is no key descent.max_step: descent.max_steps was meant?",
+        ),
     ],
 )
 def test_a_sweep_that_cannot_work_is_refused_in_one_line(tmp_path: Path, arguments: list[str], line: str) -> None:

@@ -1,4 +1,4 @@
-"""Keys that nobody reads and values of the wrong type, found from the recipe itself."""
+"""Keys that do not exist and values of the wrong type, found from the config itself."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def faults(*overrides: str) -> list[str]:
         ("test.limit=high", "test.limit must be a number, got high"),
         ("rerun=yes_please", "rerun must be true or false, got yes_please"),
         ("data.augmentation.rotate=much", "data.augmentation.rotate must be a number, got much"),
-        ("+descent.max_step=3", "nobody reads descent.max_step: descent.max_steps was meant?"),
-        ("++descent.max_step=3", "nobody reads descent.max_step: descent.max_steps was meant?"),
-        ("+colour=red", "nobody reads colour"),
+        ("+descent.max_step=3", "there is no key descent.max_step: descent.max_steps was meant?"),
+        ("++descent.max_step=3", "there is no key descent.max_step: descent.max_steps was meant?"),
+        ("+colour=red", "there is no key colour"),
     ],
 )
 def test_what_nobody_can_use_is_named(override: str, line: str) -> None:
@@ -44,10 +44,10 @@ def test_what_nobody_can_use_is_named(override: str, line: str) -> None:
     [
         ["batch_size=16,32", "test.limit=1", "threads=null", "name=7", "checkpoint=a.ckpt"],
         ["trainer.devices=auto", "trainer.deterministic=warn", "trainer.precision=16"],
-        ["+trainer.limit_train_batches=3"],  # Lightning judges what it is built with
+        ["+trainer.limit_train_batches=3"],  # Lightning checks its own arguments
         ["++batch_size=3"],
-        ["experiment=repair_cpu", "trainer.gradient_clip_val=250.5"],  # a whole number in the recipe
-        ["+projections.mine.step_size=0.1"],  # the projections are judged one by one
+        ["experiment=repair_cpu", "trainer.gradient_clip_val=250.5"],  # a whole number in the yaml
+        ["+projections.mine.step_size=0.1"],  # each projection checks its own arguments
         ["experiment=demo", "sweep=models", "trainer.max_epochs=3", "hydra.launcher.n_jobs=2"],
         ["experiment=table1_cpu", "sweep=[models,categories_cpu]", "budget.vae=3", "trainer.max_epochs=${budget.vae}"],
         ["stages=[test]", "projection=eq5", "~score.sigma"],

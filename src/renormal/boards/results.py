@@ -61,7 +61,7 @@ def traces(
     x0 = channels_last(followed(data, samples, test.scoring.stride), module.device)
     curves: dict[str, list[float]] = {}
     for name in names:
-        values = traced(module.model, x0, test.members[0].descents[name])
+        values = traced(module.model, x0, test.networks[0].descents[name])
         curves |= {f"test/{name}/iterations/{term}": means for term, means in values.items()}
     return curves
 

@@ -74,7 +74,7 @@ def _stops(descent: Settled, losses: PerSample, quantiles: Sequence[float]) -> d
 
 
 def ends(model: Autoencoder, x0: Images, baseline: Images, stops: Sequence[Settled]) -> list[Images]:
-    """x_N of each stop, all from one descent to the lowest threshold, which passes through all of them.
+    """x_N of each stop, all from one descent to the lowest threshold: it reaches each of the others on its way.
 
     With a safeguard each stop needs its own descent: a point that was evaluated may be refused.
     """

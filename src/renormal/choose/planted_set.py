@@ -33,7 +33,7 @@ def planted_set(data: SourceData, *, defects: int, seed: int) -> Batch:
 
 
 def write_sheet(path: Path, samples: Batch, *, count: int = 24, across: int = 4) -> Path:
-    """Write a picture of the first defects, each without and with its outline in red, to see whether they are real."""
+    """Write a picture of the first defects, each without and with its outline in red, for a person to check."""
     planted = [row for row, defect in enumerate(samples.defect) if defect != "good"][:count]
     images = samples.image[planted].expand(-1, 3, -1, -1)
     inside = (samples.regions[planted] > 0).float()[:, None]

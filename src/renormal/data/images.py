@@ -86,7 +86,7 @@ def _unidentified(file: BinaryIO) -> str:
         return "empty file; copy it again or delete it"
     kind = next((kind for signature, kind in SIGNATURES.items() if begin.startswith(signature)), None)
     if kind is None:
-        return "not an image, whatever its name says; replace or delete it"
+        return "not an image in spite of its name; replace or delete it"
     return f"begins as a {kind}, but Pillow cannot read this kind of it; save it again as 8 or 16 bit PNG"
 
 

@@ -1,4 +1,4 @@
-"""Coordinates and borders of images, for whatever is drawn on them."""
+"""Coordinates and borders of images, for drawing on them."""
 
 from __future__ import annotations
 

@@ -23,6 +23,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
+from renormal.files import write_whole
 from renormal.job.rank import LOCAL_RANK, started_elsewhere
 from renormal.report.record import portable
 
@@ -33,11 +34,11 @@ NAME = "renormal: "  # begins the line in which a process says why it ended
 
 
 def process_count(config: DictConfig) -> int:
-    """Processes of a training, on all nodes. They are part of the recipe: each sees other batches."""
+    """Processes of a training, on all nodes. Their number is part of its digest: it decides the batches."""
     devices, nodes = config.trainer.devices, OmegaConf.select(config, "trainer.num_nodes") or 1
     count = len(devices) if OmegaConf.is_list(devices) else devices
     if not isinstance(count, int) or count < 1:
-        raise ValueError(f"trainer.devices must be a number or a list of devices, got {devices!r}: it is in the recipe")
+        raise ValueError(f"trainer.devices must be a number or a list of devices, got {devices!r}: it decides batches")
     return count * int(nodes)
 
 
@@ -74,11 +75,11 @@ class OtherRank:
         if not text:
             return f"rank {self.number} {how}"
         path = folder / f"rank-{self.number}.log"
-        path.write_text(portable(text) + "\n", encoding="utf-8")
-        return f"rank {self.number} {how}, {path} has its last words: {portable(last)}"
+        write_whole(path, portable(text))
+        return f"rank {self.number} {how}, the whole output is in {path}: {portable(last)}"
 
     def end(self) -> None:
-        """Kill it, whatever it is doing."""
+        """Kill it and wait for its end."""
         self.process.kill()
         self.process.wait()
         assert self.process.stdin is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-LOCAL_RANK = "LOCAL_RANK"  # of our own processes, of Lightning and of torchrun: it counts on one node only
+LOCAL_RANK = "LOCAL_RANK"  # the number of a process on its node; from Lightning, torchrun and our own processes
 TORCHRUN = "TORCHELASTIC_RUN_ID"
 
 

@@ -70,7 +70,7 @@ def build_stages(config: DictConfig, source: Source, columns: Columns, watchers:
 
 
 class Train(Stage):
-    """Trains from the start, or from the last checkpoint of an interrupted training of the same recipe."""
+    """Trains from the start, or from the last checkpoint of an interrupted training of the same config."""
 
     name, recorded = TRAIN, False
 

@@ -28,7 +28,7 @@ Answer = dict[str, tuple[Images, Maps]]  # column → its images, f(x0) or x_N, 
 
 
 @dataclass(frozen=True)
-class Member:
+class Prepared:
     """A frozen autoencoder with its descents and scores, whose thresholds and scales come from normal images."""
 
     model: Any
@@ -37,7 +37,7 @@ class Member:
     scores: Mapping[str, Score]  # by column
 
 
-def members_of(
+def prepared(
     models: Sequence[Any],
     projections: Mapping[str, Descent],
     scores: Mapping[str, Score],
@@ -45,16 +45,16 @@ def members_of(
     data: SourceData,
     *,
     samples: int,
-) -> list[Member]:
+) -> list[Prepared]:
     """Freeze each model, move it to the device, and measure its thresholds. scores: by column. samples: of the test."""
-    device, members = trainer.strategy.root_device, []
+    device, networks = trainer.strategy.root_device, []
     for model in models:
         model.to(device).eval().requires_grad_(False)
         ready = partial(fitted, data=data, model=model, device=device)
         once = {id(score): ready(score) for score in scores.values()}  # columns share scores
         descents = with_thresholds(projections, trainer, data, model, samples=samples)
-        members.append(Member(model, device, descents, {name: once[id(score)] for name, score in scores.items()}))
-    return members
+        networks.append(Prepared(model, device, descents, {name: once[id(score)] for name, score in scores.items()}))
+    return networks
 
 
 def views_of(source: Source, *, flips: bool) -> list[View]:

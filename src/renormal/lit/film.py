@@ -38,7 +38,7 @@ class Film:
 
 
 class Filming(NamedTuple):
-    """Which image is filmed, at which iterations, and into which folder. stride: of a texture's tiles."""
+    """path: of the image that is filmed. iterations: those that are kept. stride: between tiles of a texture."""
 
     path: str
     iterations: Sequence[int]

@@ -29,7 +29,7 @@ class AutoencoderModule(L.LightningModule):
     """Minimizes the batch mean of the model's training loss, over all ranks.
 
     seed: of the noise in a variational model; epoch and rank are added to it, so that a resumed training draws the same
-    noise. fingerprint: of the training part of the config; the checkpoint keeps it, and weights of another recipe are
+    noise. fingerprint: of the training part of the config; the checkpoint keeps it, and weights of another config are
     refused.
     """
 

@@ -20,7 +20,7 @@ from renormal.lit.batches import channels_last, in_batches
 from renormal.lit.columns import Columns
 from renormal.lit.datamodule import SourceData
 from renormal.lit.drawing import Drawing, Panels
-from renormal.lit.ensemble import Answer, Member, averaged, members_of, views_of
+from renormal.lit.ensemble import Answer, Prepared, averaged, prepared, views_of
 from renormal.lit.film import Filming, first_anomalous
 from renormal.lit.gathering import gathered
 from renormal.lit.normal_maps import UNFITTED, Counting, NormalMaps, normal_batches
@@ -84,7 +84,7 @@ class ProjectionCallback(L.Callback):
         self.ends = self.columns.ends(reconstructs=isinstance(model, Autoencoder))
         scores = {name: score for name, (_, score) in self.ends.items()}
         every = (model, *self.others)
-        self.members = members_of(every, self.columns.projections, scores, trainer, data, samples=samples)
+        self.networks = prepared(every, self.columns.projections, scores, trainer, data, samples=samples)
         self.views = views_of(data.source, flips=self.flips)
         self.normal = self._normal_maps(trainer, data)
         self.counters = {name: self._counter(name, pl_module.device, data) for name in self.ends}
@@ -93,14 +93,14 @@ class ProjectionCallback(L.Callback):
         self.panels = Panels(self.drawing, list(self.runs), data.test, limits) if self.drawing else None
         if self.progress:
             images = len(range(trainer.global_rank, len(data.test.images), trainer.world_size))
-            passes = len(self.members) * len(self.views) * len(self.runs)
+            passes = len(self.networks) * len(self.views) * len(self.runs)
             self.progress.begin_test(trainer, images * each * passes)
 
     @torch.no_grad()
     def _normal_maps(self, trainer: L.Trainer, data: SourceData) -> dict[str, NormalMaps]:
         """Score normal images as the test images will be: every column, autoencoder and view."""
         found = {name: NormalMaps() for name in self.ends} if self.counting.normal_images else {}
-        runs = {name: ProjectionRun(name, descent) for name, descent in self.members[0].descents.items()}
+        runs = {name: ProjectionRun(name, descent) for name, descent in self.networks[0].descents.items()}
         for batch in normal_batches(data, self.counting.normal_images, trainer.global_rank, trainer.world_size):
             whole = self._answer(data, batch, open_rows(batch.path, batch.defect), runs)
             for name, (_, maps) in whole.items():
@@ -120,7 +120,7 @@ class ProjectionCallback(L.Callback):
             filming = Filming(path, self.drawing.path, self.drawing.folder / "panels", self.scoring.stride)
         run = partial(ProjectionRun, filming=filming, finished=finished)
         return {
-            name: run(name, descent, curve=name in self.curves) for name, descent in self.members[0].descents.items()
+            name: run(name, descent, curve=name in self.curves) for name, descent in self.networks[0].descents.items()
         }
 
     @torch.no_grad()
@@ -148,12 +148,12 @@ class ProjectionCallback(L.Callback):
 
     def _answer(self, data: SourceData, batch: Batch, rows: list[Row], runs: Mapping[str, ProjectionRun]) -> Answer:
         """Images of each column, and maps averaged over all autoencoders and views."""
-        passes = product(self.members, self.views)
-        return averaged(self._pass(member, view, data, batch, rows, runs) for member, view in passes)
+        passes = product(self.networks, self.views)
+        return averaged(self._pass(network, view, data, batch, rows, runs) for network, view in passes)
 
     def _pass(
         self,
-        member: Member,
+        network: Prepared,
         view: View,
         data: SourceData,
         batch: Batch,
@@ -161,17 +161,17 @@ class ProjectionCallback(L.Callback):
         runs: Mapping[str, ProjectionRun],
     ) -> Answer:
         """Images and maps of one autoencoder on one view, turned back."""
-        model, image = member.model, view(batch.image)
+        model, image = network.model, view(batch.image)
         tiled = partial(cut, size=data.patch_size, stride=self.scoring.stride)
-        x0, regions = channels_last(tiled(image), member.device), tiled(view(batch.regions))
+        x0, regions = channels_last(tiled(image), network.device), tiled(view(batch.regions))
         ends = {}
         if isinstance(model, Autoencoder):
-            ends[BASELINE] = in_batches(lambda x: member.model.reconstruct(x).image, x0, size=self.scoring.size)
-        watched = (member, view) == (self.members[0], self.views[0])
+            ends[BASELINE] = in_batches(lambda x: network.model.reconstruct(x).image, x0, size=self.scoring.size)
+        watched = (network, view) == (self.networks[0], self.views[0])
         given = Tiles(x0, regions, ends.get(BASELINE, x0))
-        ends |= {name: run.project(member, given, batch, rows, watched=watched) for name, run in runs.items()}
+        ends |= {name: run.project(network, given, batch, rows, watched=watched) for name, run in runs.items()}
         scored = partial(self.scoring, model=model, x0=x0, image=image)
-        found = {name: scored(member.scores[name], end=ends.get(whose, x0)) for name, (whose, _) in self.ends.items()}
+        found = {name: scored(network.scores[name], end=ends.get(whose, x0)) for name, (whose, _) in self.ends.items()}
         return {name: (view.back(end), view.back(maps)) for name, (end, maps) in found.items()}
 
     def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

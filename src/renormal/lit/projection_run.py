@@ -13,7 +13,7 @@ from renormal.contracts import Batch, Images, Regions
 from renormal.lit.batches import in_batches, project_filled, without_diverged
 from renormal.lit.curves import Curve
 from renormal.lit.descent_report import DescentReport
-from renormal.lit.ensemble import Member
+from renormal.lit.ensemble import Prepared
 from renormal.lit.film import Filming, together
 from renormal.lit.gathering import gathered
 from renormal.lit.samples import Row, add_descent
@@ -49,12 +49,12 @@ class ProjectionRun:
         self.curve = Curve(descent.max_steps) if curve else None
         self.details: dict[str, Any] = {}  # for the record
 
-    def project(self, member: Member, tiles: Tiles, batch: Batch, rows: list[Row], *, watched: bool) -> Images:
+    def project(self, network: Prepared, tiles: Tiles, batch: Batch, rows: list[Row], *, watched: bool) -> Images:
         """x_N, or f(x0) for a sample that diverged. watched: add these descents to the curve and the film."""
-        descent, model, (x0, regions, baseline) = member.descents[self.name], member.model, tiles
+        descent, model, (x0, regions, baseline) = network.descents[self.name], network.model, tiles
         curve = self.curve if watched else None
         film = self.filming.film(batch.path, x0) if watched and self.filming else None
-        score = partial(in_batches, partial(member.scores[self.name], model), size=descent.slots)
+        score = partial(in_batches, partial(network.scores[self.name], model), size=descent.slots)
         watch = None if curve is None else curve.observer(score, x0, regions)
         start = time.perf_counter()
         observe = together(watch, None if film is None else film.observe)

@@ -12,7 +12,7 @@ class EndAtOnce(L.Callback):
     """Ends this rank, and with it the job; the same command goes on after the last complete epoch.
 
     Lightning 2.6 informs the other ranks by a collective inside its signal handler. They are in another collective at
-    that time, and all ranks wait for ever. This callback puts the handler back that was there before Lightning's.
+    that time, and all ranks wait for ever. This callback restores the earlier handler.
     """
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:

@@ -25,7 +25,7 @@ Layer = TypeVar("Layer", nn.Conv2d, nn.ConvTranspose2d)
 
 
 def _added(size: int) -> int:
-    """How many layers stand before the table: one at 256 px, two at 512 px."""
+    """How many layers come before those of the table: one at 256 px, two at 512 px."""
     return max(0, (size // 128).bit_length() - 1)
 
 

@@ -1,4 +1,4 @@
-"""How to descend: `Descent` is the recipe, `Settled` is the recipe with everything named that a device may choose."""
+"""How to descend: `Descent` holds the settings; `Settled` also holds what depends on the device."""
 
 from __future__ import annotations
 
@@ -91,8 +91,8 @@ def settle(descent: Descent, model: Autoencoder, images: Images) -> Settled:
     slots = descent.slots or SLOTS.get(kind, SLOTS["cuda"])
     check_every = descent.check_every or CHECK_EVERY.get(kind, CHECK_EVERY["cuda"])
     precision = settled_precision(descent.precision, descent.energy, model, images[:slots])
-    recipe = {one.name: getattr(descent, one.name) for one in fields(Descent)}
-    return Settled(**recipe | {"slots": slots, "check_every": check_every, "precision": precision})
+    given = {one.name: getattr(descent, one.name) for one in fields(Descent)}
+    return Settled(**given | {"slots": slots, "check_every": check_every, "precision": precision})
 
 
 def reconstruction_losses(model: Autoencoder, images: Images, descent: Descent) -> PerSample:

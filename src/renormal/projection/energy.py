@@ -20,7 +20,7 @@ Loss = Callable[[Images, Reconstruction], PerSample]  # L_r, summed over pixels 
 
 
 def squared_error(x: Images, reconstruction: Reconstruction) -> PerSample:
-    """‖x − f(x)‖², whatever the model was trained with: one λ then means the same for all of them."""
+    """‖x − f(x)‖², also for a model that was trained with another loss: one λ then means the same for all models."""
     return squared_distance(x, reconstruction.image)
 
 

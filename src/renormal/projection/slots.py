@@ -28,7 +28,7 @@ class Slots:
     x0: Images
     x: Tensor  # the point whose energy is asked for next: an image, or z
     omega: Mask | None
-    kept: Tensor  # the last point that was accepted, with its terms and the move that leads on from it
+    kept: Tensor  # the last accepted point; `terms` and `move` belong to it
     spare: Tensor  # where the next point is written: allocating it at each step costs more
     terms: EnergyTerms
     move: Tensor

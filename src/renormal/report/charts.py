@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from renormal.report.models import label, model_order
 from renormal.report.record import Record
-from renormal.report.table import words
+from renormal.report.table import readable
 
 SIZE = (4.6, 3.4)  # inches, 72 units each: on a phone its text is as large as the page's
 INK, GRID = "#010203", "#010204"  # placeholders of currentColor and --line
@@ -51,13 +51,13 @@ def curve_chart(records: Sequence[Record], metric: str) -> str | None:
         return None
     with rc_context(STYLE):
         figure = Figure(figsize=SIZE, layout="constrained")
-        axes = figure.add_subplot(xlabel="iteration", ylabel=words(metric))
+        axes = figure.add_subplot(xlabel="iteration", ylabel=readable(metric))
         for record, method, curve in lines:
             values = curve[metric]
             places = curve.get("iterations") or range(1, len(values) + 1)
             axes.plot(places, values, **line_style(records, lines, record, method))
         figure.legend(loc="outside lower center", ncols=2, fontsize=8, handlelength=2.4)
-        title = f"{words(metric)} after each iteration, {records[0].category}"
+        title = f"{readable(metric)} after each iteration, {records[0].category}"
         return inline(figure, title)
 
 

@@ -15,7 +15,7 @@ from renormal.report.columns import distinct
 from renormal.report.former_names import CHOSEN
 from renormal.report.models import label
 from renormal.report.record import Record
-from renormal.report.table import Table, words
+from renormal.report.table import Table, readable
 
 OWN = "score"  # the name that the stage choose gives to the score of the config
 SYMBOLS = {"step_size": "α", "energy.weight": "λ", "stop.quantile": "T quantile"}
@@ -101,7 +101,7 @@ def summary(found: Sequence[Gain], metric: str) -> list[str]:
         column, cells = scored[0].column, f"{better} of {len(real)} cells"
         count = f"{column}, chosen without labels, is better than {name} as configured in {cells}"
         where = f"(on the planted defects that it was chosen on {signed(planted)})"
-        lines.append(f"{count}, mean {words(metric)} {signed(fmean(real))} {where}")
+        lines.append(f"{count}, mean {readable(metric)} {signed(fmean(real))} {where}")
     if leaks := sum(not gain.held_out for gain in found):
         lines.append(f"{leaks} of {len(found)} choices were made on images that the weights may have been trained on")
     return lines
@@ -158,5 +158,5 @@ def write_one_for_all(path: Path, records: Sequence[Record]) -> str:
     content = one_for_all(records)
     write_whole(path, json.dumps(content, indent=1, ensure_ascii=False))
     value = content["chosen"]["metrics"][content["metric"]]
-    mean = f"planted {words(content['metric'])} {value:.3f}, mean of {len(content['jobs'])} jobs"
+    mean = f"planted {readable(content['metric'])} {value:.3f}, mean of {len(content['jobs'])} jobs"
     return f"{path}: {settings_text(content['chosen'])}: {mean}"

@@ -18,7 +18,7 @@ from renormal.report.pictures import picture_figures
 from renormal.report.record import Record, stem_of
 from renormal.report.repairs import repair_figures
 from renormal.report.strips import film_of
-from renormal.report.table import PAPER_METRIC, paper_names, paper_numbers, words
+from renormal.report.table import PAPER_METRIC, paper_names, paper_numbers, readable
 
 PAPER_IMAGES = 3_000_000  # section 4.1: 300 epochs of 10 000
 SIZE = (6.4, 3.4)  # inches: one text column and the legend
@@ -51,7 +51,7 @@ def iteration_figure(record: Record, metric: str = "pixel_auroc") -> Figure:
     if baseline is not None:
         axes.axhline(baseline, color="#888888", linestyle=":", linewidth=1, label="baseline f(x0)")
     title = f"{label(record)}, {record.category}"
-    style_axes(figure, x="iteration", y=words(metric), title=title)
+    style_axes(figure, x="iteration", y=readable(metric), title=title)
     return figure
 
 
@@ -83,7 +83,7 @@ def budget_figure(records: Sequence[Record], metric: str = "pixel_auroc") -> Fig
         axes.plot([], [], "*", color="#444444", markersize=9, label="the paper")
         axes.plot([], [], "*", color="#444444", markerfacecolor="white", markersize=9, label="the paper's baseline")
     axes.set_xscale("log")
-    style_axes(figure, x="training images", y=words(metric), title="training budget")
+    style_axes(figure, x="training images", y=readable(metric), title="training budget")
     return figure
 
 

@@ -23,7 +23,7 @@ from renormal.report.render import legend
 from renormal.report.settings import differences
 from renormal.report.sheets import sheets
 from renormal.report.status import STATES, Status, duration, private
-from renormal.report.table import Table, ordered_categories, words
+from renormal.report.table import Table, ordered_categories, readable
 
 OPEN_UP_TO = 6  # jobs; with more, the numbers of each job are folded at first
 SLOPE = 128  # of a map's opacity below the threshold: a map is invisible two of 255 grey levels below it
@@ -102,7 +102,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters.update(brief=brief, words=words, duration=duration, tint=tint)
+    found.filters.update(brief=brief, readable=readable, duration=duration, tint=tint)
     return found
 
 
@@ -182,7 +182,7 @@ def facts(record: Record) -> list[tuple[str, list[tuple[str, str]]]]:
         "hashes": record.hashes,
     }
     return [
-        (name, [(words(key), brief(value)) for key, value in group.items() if value != ""])
+        (name, [(readable(key), brief(value)) for key, value in group.items() if value != ""])
         for name, group in groups.items()
         if group
     ]

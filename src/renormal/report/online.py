@@ -10,7 +10,7 @@ from typing import Any
 from renormal.boards import wandb_run
 from renormal.report.columns import Column
 from renormal.report.record import Record
-from renormal.report.table import Row, Table, words
+from renormal.report.table import Row, Table, readable
 
 PROJECT = "renormal"
 
@@ -69,7 +69,7 @@ def contents(run: Any, table: Table) -> dict[str, Any]:
     rates = wandb.Table(columns=["projection", "improvement"], data=[[r.method, r.rate] for r in table.rates])
     pairs = [[row[3], row[5], f"{row[0]} {row[1]} {row[2]}"] for row in cells.data if row[5] is not None]
     compared = wandb.Table(columns=["ours", "paper", "cell"], data=pairs)
-    metric = words(table.metric)
+    metric = readable(table.metric)
     charts = {
         "table/means": wandb.plot.bar(means, "column", "mean", title=f"mean {metric}"),
         "table/improvement": wandb.plot.bar(rates, "projection", "improvement", title="mean improvement rate"),

@@ -15,7 +15,7 @@ from rich.text import Text
 from tabulate import tabulate
 
 from renormal.report.status import STATES, Status
-from renormal.report.table import LEGEND, Cell, Row, Table, words
+from renormal.report.table import LEGEND, Cell, Row, Table, readable
 
 NARROW = 8  # a longer method name may break into lines; "baseline" has 8 letters
 LATEX_ARROWS = {"": "", "↑": r" $\uparrow$", "↓": r" $\downarrow$", "⇑": r" $\Uparrow$", "⇓": r" $\Downarrow$"}
@@ -43,7 +43,8 @@ def terminal(table: Table, width: int) -> list[RichTable]:
 def block(table: Table, models: set[str]) -> RichTable:
     """The part of the table with the columns of these models."""
     shown = [index for index, column in enumerate(table.columns) if column.model in models]
-    result = RichTable(title=words(table.metric), title_justify="left", header_style="bold", box=SIMPLE_HEAD, padding=0)
+    title = readable(table.metric)
+    result = RichTable(title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, padding=0)
     result.add_column("category", no_wrap=True)
     for index in shown:
         column = table.columns[index]
@@ -89,7 +90,7 @@ def markdown(table: Table) -> str:
     align = ("left", *("right" for _ in table.columns))
     lines = tabulate(body, headers, tablefmt="pipe", colalign=align, disable_numparse=True)
     remarks = "\n".join(f"- {remark}" for remark in (*table.rates, *table.notes))
-    return "\n\n".join(part for part in (f"### {words(table.metric)}", lines, legend(table), remarks) if part) + "\n"
+    return "\n\n".join(part for part in (f"### {readable(table.metric)}", lines, legend(table), remarks) if part) + "\n"
 
 
 def markdown_cell(cell: Cell) -> str:

@@ -156,7 +156,9 @@ def numbers_of(records: Sequence[Record], columns: Sequence[Column], metric: str
 
 def missing(record: Record, metric: str) -> list[str]:
     """The reason why a record with other numbers does not have this metric."""
-    return [f"{record.category}: no {words(metric)}, {record.undefined[metric]}"] if metric in record.undefined else []
+    return (
+        [f"{record.category}: no {readable(metric)}, {record.undefined[metric]}"] if metric in record.undefined else []
+    )
 
 
 def notes_on_data(records: Sequence[Record], metric: str, *, with_paper: bool) -> list[str]:
@@ -193,7 +195,7 @@ def ranked(item: str, order: Iterable[str]) -> int:
     return places.index(item) if item in places else len(places)
 
 
-def words(name: str) -> str:
+def readable(name: str) -> str:
     """A key as readers write it: pixel_auroc → pixel AUROC."""
     spaced = name.replace("_", " ")
     for short in ("auroc", "aupro", "aupimo", "f1"):

@@ -14,7 +14,7 @@ Scale = Callable[[Maps], Maps]
 
 
 class Tally:
-    """How often each value stands in the maps of good images: integers, the same in any order."""
+    """Counts of each value in the maps of good images. Integers: their order does not change the sums."""
 
     def __init__(self) -> None:
         self.counts = torch.zeros(FINITE, dtype=torch.int64)

@@ -79,7 +79,7 @@ def composed_jobs(config: DictConfig, overrides: Iterable[Override]) -> Iterator
 
 
 def is_value(override: Override, loader: ConfigLoader) -> bool:
-    """Whether it changes the value of a key of the recipe: it chooses no file, adds and deletes no key."""
+    """Whether it changes the value of an existing key: it chooses no file, adds no key and deletes none."""
     plain = override.type is OverrideType.CHANGE and override.package is None and not override.is_hydra_override()
     return plain and not is_choice(override, loader)
 

@@ -1,4 +1,4 @@
-"""The overrides of a command and of a sweep's yaml: parsed once, checked against the recipe."""
+"""The overrides of a command and of a sweep's yaml: parsed once, checked against the config."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SHOWN_BY = {  # key → the part of a job's folder that differs with it
     "ablation": "row",
 }
 UNCHECKED = {"trainer.devices", "trainer.deterministic", "projection"}  # Lightning and Hydra take several types
-NULLABLE: dict[str, type] = {  # null in the recipe, a number when given
+NULLABLE: dict[str, type] = {  # null in conf/, a number when given
     "threads": int,
     "descent.slots": int,
     "descent.check_every": int,
@@ -64,8 +64,8 @@ def faults_in(overrides: Iterable[Override], config: DictConfig) -> list[str]:
     loader = GlobalHydra.instance().config_loader()
     choices = [override for override in overrides if is_choice(override, loader)]
     values = [override for override in overrides if override not in choices and not override.is_delete()]
-    recipe = recipe_of(choices, config, loader)
-    return [line for override in values for line in faults_of(override, recipe)]
+    known = config_without_values(choices, config, loader)
+    return [line for override in values for line in faults_of(override, known)]
 
 
 def is_choice(override: Override, loader: ConfigLoader) -> bool:
@@ -73,7 +73,7 @@ def is_choice(override: Override, loader: ConfigLoader) -> bool:
     return bool(loader.get_group_options(override.key_or_group.split("@")[0]))
 
 
-def recipe_of(choices: Iterable[Override], config: DictConfig, loader: ConfigLoader) -> DictConfig:
+def config_without_values(choices: Iterable[Override], config: DictConfig, loader: ConfigLoader) -> DictConfig:
     """The config without any value from the command line. Of a swept choice, the first one."""
     lines = [
         f"{override.get_key_element()}={next(iter(override.sweep_string_iterator()))}"
@@ -84,25 +84,25 @@ def recipe_of(choices: Iterable[Override], config: DictConfig, loader: ConfigLoa
     return loader.load_configuration(config.hydra.job.config_name, lines, run_mode=RunMode.MULTIRUN)
 
 
-def faults_of(override: Override, recipe: DictConfig) -> Iterator[str]:
+def faults_of(override: Override, known: DictConfig) -> Iterator[str]:
     key = override.key_or_group
     if override.is_hydra_override():
         return
-    if (override.is_add() or override.is_force_add()) and (known := keys_next_to(key, recipe)) is not None:
-        close = get_close_matches(key.rpartition(".")[2], known, n=1)
+    if (override.is_add() or override.is_force_add()) and (there := keys_next_to(key, known)) is not None:
+        close = get_close_matches(key.rpartition(".")[2], there, n=1)
         hint = f": {'.'.join([*key.split('.')[:-1], close[0]])} was meant?" if close else ""
-        yield f"nobody reads {key}{hint}"
+        yield f"there is no key {key}{hint}"
         return
     for value in values_of(override):
-        if fault := wrong_type(key, value, recipe):
+        if fault := wrong_type(key, value, known):
             yield fault
 
 
-def keys_next_to(key: str, recipe: DictConfig) -> list[str] | None:
-    """What the recipe has in the place of an unknown key. None for a known key and inside of an object's arguments."""
-    node: Any = recipe
+def keys_next_to(key: str, known: DictConfig) -> list[str] | None:
+    """The keys that exist next to an unknown key. None for a known key and for an argument of an object."""
+    node: Any = known
     for part in key.split("."):
-        if not isinstance(node, DictConfig) or "_target_" in node or node is recipe.get("projections"):
+        if not isinstance(node, DictConfig) or "_target_" in node or node is known.get("projections"):
             return None  # the object is built before the data are read, and checks its arguments itself
         if part not in node:
             return [str(name) for name in node]
@@ -116,10 +116,9 @@ def values_of(override: Override) -> Iterable[Any]:
     return [override.value()]
 
 
-def wrong_type(key: str, value: Any, recipe: DictConfig) -> str | None:
-    """A line for text where the recipe has a number, a whole number or a bool. A number may stand for text."""
-    known = OmegaConf.select(recipe, key, throw_on_missing=False)
-    wanted = NULLABLE.get(key, type(known))
+def wrong_type(key: str, value: Any, known: DictConfig) -> str | None:
+    """A line for text where conf/ has a number, a whole number or a bool. A number where conf/ has text is text."""
+    wanted = NULLABLE.get(key, type(OmegaConf.select(known, key, throw_on_missing=False)))
     if key in UNCHECKED or value is None or wanted not in (bool, int, float):
         return None
     if isinstance(value, str) and value.startswith("${"):
