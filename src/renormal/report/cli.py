@@ -97,11 +97,14 @@ def write(options: argparse.Namespace, records: list[Record], status: Status, pr
     """Write every output file and print its content or its path, the page last."""
     from renormal.report import chosen, render, repairs
     from renormal.report.html import write_page
+    from renormal.report.regions import comparable
     from renormal.report.table import build_table
 
     out: Path = options.out or options.folder
+    table = build_table(records, options.metric)
+    records, _ = comparable(records, options.metric)  # the table has the note
     found = chosen.gains(records, options.metric)
-    table = chosen.with_gains(build_table(records, options.metric), found)
+    table = chosen.with_gains(table, found)
     print_table(table, records, status)
     for name, text in (("md", render.markdown), ("csv", render.comma_separated), ("tex", render.latex)):
         write_whole(out / f"table.{name}", text(table))

@@ -12,6 +12,7 @@ from renormal.report.mixed import Cells, mixed_cells, notes_on_recipes
 from renormal.report.models import in_paper, label, model_order
 from renormal.report.paper import published
 from renormal.report.record import Record
+from renormal.report.regions import comparable
 from renormal.report.unscored import unscored
 
 PAPER_METRIC = "pixel_auroc"  # the only one in Tables 1 and 2
@@ -120,6 +121,7 @@ def paper_numbers(columns: Iterable[Column], models: Mapping[str, str], scores: 
 def build_table(records: Sequence[Record], metric: str = PAPER_METRIC) -> Table:
     """Categories × (model, method), in the order of the paper; what the paper does not have comes last."""
     records, notes = distinct(records)
+    records, on_regions = comparable(records, metric)
     columns, scores = ordered_columns(records, metric), further_scores(records)
     unpublished = {Column(record.model, method) for record in records for method in crossed([record])}
     shown = [column for column in columns if column not in searches(records) | unpublished]
@@ -133,7 +135,8 @@ def build_table(records: Sequence[Record], metric: str = PAPER_METRIC) -> Table:
     mean = Row("mean", "", mean_cells(rows, len(columns)))
     mixed = mixed_cells(records)
     recipes = notes_on_recipes(mixed, records)
-    notes += [*recipes, *partial_means(columns, rows), *notes_on_data(records, metric, with_paper=bool(paper))]
+    notes += [*on_regions, *recipes, *partial_means(columns, rows)]
+    notes += notes_on_data(records, metric, with_paper=bool(paper))
     return Table(
         metric, columns, rows, mean, rates(columns, rows, {BASELINE, *crossed(records)}), notes, recipes, mixed
     )
