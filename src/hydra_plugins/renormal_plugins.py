@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
+from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn
 from hydra.plugins.search_path_plugin import SearchPathPlugin
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
 from hydra_plugins.hydra_joblib_launcher.joblib_launcher import JoblibLauncher
 from hydra_plugins.hydra_submitit_launcher.submitit_launcher import BaseSubmititLauncher
+from omegaconf import DictConfig
 
 Overrides = Sequence[Sequence[str]]
 
 
-class OwnLaunchers(SearchPathPlugin):
-    """Removes schemas of other packages that have names of conf/hydra/launcher: they would refuse keys of ours."""
+class OwnNames(SearchPathPlugin):
+    """Removes schemas of other packages that have names of files in conf/hydra: they would refuse keys of ours."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        for name in ("joblib.yaml", "submitit_slurm.yaml"):
-            ConfigStore.instance().repo["hydra"]["launcher"].pop(name, None)
+        for group, name in (("launcher", "joblib"), ("launcher", "submitit_slurm"), ("sweeper", "optuna")):
+            ConfigStore.instance().repo["hydra"][group].pop(f"{name}.yaml", None)
 
 
 class Combinations(BasicSweeper):
@@ -28,6 +33,25 @@ class Combinations(BasicSweeper):
 
     def validate_batch_is_legal(self, batch: Overrides) -> None:
         pass
+
+
+class Optuna(Sweeper):
+    """hydra/sweeper=optuna: values chosen by what jobs return. hydra-optuna-sweeper 1.3 needs Optuna below 3."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.settings = settings
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self.config = config
+        self.launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+
+    def sweep(self, arguments: list[str]) -> None:
+        from renormal.sweep.optimize import optimize
+
+        assert self.config is not None
+        optimize(self.launcher, self.config, self.settings)
 
 
 class Joblib(JoblibLauncher):

@@ -34,11 +34,15 @@ SHOWN = {"--help", "-h", "--hydra-help", "--cfg", "-c", "--info", "-i", "--versi
 GROUPS = ("data", "model", "projection", "score", "choose", "trainer", "logger", "experiment", "sweep")
 
 OmegaConf.register_new_resolver("basename", lambda path: Path(path or "folder").resolve().name, replace=True)
-OmegaConf.register_new_resolver(
-    "multirun_unless_launcher",
-    lambda *names, _root_: None if _root_.hydra.runtime.choices["hydra/launcher"] in names else "MULTIRUN",
-    replace=True,
-)
+
+
+def multirun_unless(*names: str, _root_: DictConfig) -> str | None:
+    """MULTIRUN for a launcher or a sweeper that is not one of the names: it was chosen to start jobs."""
+    chosen = {_root_.hydra.runtime.choices[f"hydra/{group}"] for group in ("launcher", "sweeper")}
+    return None if chosen <= {*names} else "MULTIRUN"
+
+
+OmegaConf.register_new_resolver("multirun_unless", multirun_unless, replace=True)
 OmegaConf.register_new_resolver("first_rank", lambda name: name if is_rank_zero() else None, replace=True)
 
 

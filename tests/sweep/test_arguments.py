@@ -6,12 +6,14 @@ import shlex
 from pathlib import Path
 
 import pytest
+import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from renormal.run import CONF
 from renormal.sweep.arguments import as_typed, for_shell, without_hyphens
 
+ROOT = Path(__file__).parents[2]
 NAMES = [
     *("plain", "零件", "Teile für Müller", "parts (1)", "parts, new", "a=b", "part's", 'say "x"', "[lot]", "lot#7"),
     *("{lot}", "end\\", "end\\\\", "a\\b", "a\\'b", "a$b", "$x", "a'", "'a'", '"a"', "1", "007", "1e5", "true", "x,y"),
@@ -85,7 +87,33 @@ def test_quotes_for_the_shell_give_the_same_text(text: str) -> None:
         ("--cfg=job", "--cfg=job"),
         ("--config-dir=conf", "--config-dir=conf"),
         ("--multirun", "--multirun"),
+        ("--hydra-help", "--hydra-help"),
+        ("-m", "-m"),
     ],
 )
 def test_arguments_of_wandb_agent_lose_their_hyphens(typed: str, read: str) -> None:
     assert without_hyphens(typed) == read
+
+
+def test_a_flag_without_its_value_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="--rerun has no value: write rerun=true"):
+        without_hyphens("--rerun")
+
+
+SWEEP = yaml.safe_load((ROOT / "docs" / "optimize.md").read_text().split("## wandb agent")[1].split("```")[1][5:])
+
+
+@pytest.mark.parametrize("hyphens", ["", "--"])
+def test_what_wandb_agent_makes_of_the_documented_sweep_composes(hyphens: str) -> None:
+    """As the client of wandb fills in the command of a sweep."""
+    values = {"model.optimizer.lr": 1.25e-05, "batch_size": 64}
+    assert SWEEP["parameters"].keys() == values.keys()
+    filled = {"${program}": [SWEEP["program"]], "${args_no_hyphens}": [f"{hyphens}{k}={v}" for k, v in values.items()]}
+    program, *arguments = [one for part in SWEEP["command"] for one in filled.get(part, [part])]
+    assert program == "renormal"
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        overrides = [as_typed(without_hyphens(argument)) for argument in arguments]
+        config = compose("config", [*overrides, "folder=x"], return_hydra_config=True)
+    assert (config.model.optimizer.lr, config.batch_size) == (1.25e-05, 64)
+    assert config.hydra.run.dir == "outputs/try/1.25e-05/64/l2_ae/parts/0"
+    assert SWEEP["metric"]["name"] == "objective"

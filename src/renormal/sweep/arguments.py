@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 
+from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
@@ -26,7 +27,15 @@ TYPED = re.compile(rf"(\+{{0,2}}(?:{'|'.join(map(re.escape, PATHS + NAMES))}))=(
 
 
 def without_hyphens(argument: str) -> str:
-    """model=vae of --model=vae, which is how `wandb agent` writes it. Hydra's own options stay."""
+    """model=vae of --model=vae, which is how `wandb agent` writes it. Hydra's own options stay.
+
+    Raises ValueError for --rerun without a value: an agent that writes true so leaves false out.
+    """
+    options = get_args_parser()._option_string_actions
+    if re.fullmatch(r"--[\w.]+", argument) and not any(option.startswith(argument) for option in options):
+        raise ValueError(
+            f"{argument} has no value: write {argument[2:]}=true; for wandb agent use ${{args_no_hyphens}}"
+        )
     match = re.fullmatch(r"--([\w.@/]+)(=.*)", argument, re.DOTALL)
     return argument if match is None or match[1] in HYDRA else match[1] + match[2]
 

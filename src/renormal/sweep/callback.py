@@ -4,24 +4,37 @@ from __future__ import annotations
 
 import logging
 import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import HydraException, InstantiationException
 from hydra.experimental.callback import Callback
-from hydra.types import HydraContext, RunMode
+from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from renormal.job.errors import in_one_line, is_for_the_user
 from renormal.sweep.jobs import Job, jobs_of
+from renormal.sweep.optimize import check_optimizer, optimizes
 from renormal.sweep.overrides import faults_in, folder_pattern, key_missing_in_folder, parsed_overrides
 from renormal.sweep.plan import delete_old_state, unfinished, write_plan, write_planned
 from renormal.sweep.refusals import exit_with, line_of
 from renormal.sweep.settings import launcher_of, wrong_settings
 
 log = logging.getLogger("renormal")
+
+
+@contextmanager
+def one_line() -> Iterator[None]:
+    """An error of the block ends the program in one line."""
+    try:
+        yield
+    except (InstantiationException, HydraException, OmegaConfBaseException, ValueError) as error:
+        exit_with([line_of(error)])
 
 
 class CheckSweep(Callback):
@@ -37,13 +50,15 @@ class CheckSweep(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         overrides = parsed_overrides(config)
         exit_with(faults_in(overrides, config) or wrong_settings(config))
+        if optimizes(config):  # the jobs are not known yet
+            with one_line():
+                check_optimizer(config, overrides)
+            return
         if key := key_missing_in_folder(config, overrides):
             mend = f"'hydra.sweep.subdir=${{{key}}}/{folder_pattern(config)}'"
             exit_with([f"jobs that differ in {key} would overwrite each other: add {mend}"])
-        try:
+        with one_line():
             self.jobs = jobs_of(config, overrides)
-        except (InstantiationException, HydraException, OmegaConfBaseException, ValueError) as error:
-            exit_with([line_of(error)])
         for job in self.jobs.values():
             if not job.has_record:
                 delete_old_state(job.folder)
@@ -68,6 +83,15 @@ class CheckSweep(Callback):
             exit_with([f"{len(lines)} of {len(self.jobs)} jobs are not done", *lines], status=1)
 
 
-def jobs_by_overrides(context: HydraContext) -> dict[tuple[str, ...], Job]:
-    """The jobs that the callback has checked before the launcher starts them."""
-    return next(callback.jobs for callback in context.callbacks.callbacks if isinstance(callback, CheckSweep))
+def jobs_for(launcher: Any, overrides: Sequence[Sequence[str]], first: int) -> dict[tuple[str, ...], Job]:
+    """The jobs of these overrides: checked before the sweep, or asked for by an optimizer just now."""
+    callbacks = launcher.hydra_context.callbacks.callbacks
+    jobs = dict(next(callback.jobs for callback in callbacks if isinstance(callback, CheckSweep)))
+    parser = OverridesParser.create(config_loader=launcher.hydra_context.config_loader)
+    for number, given in enumerate(overrides, first):
+        if tuple(given) not in jobs:
+            (job,) = jobs_of(launcher.config, parser.parse_overrides(list(given)), number).values()
+            if not job.has_record:
+                delete_old_state(job.folder)
+            jobs[tuple(given)] = job
+    return jobs

@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.singleton import Singleton
-from hydra.core.utils import JobReturn
+from hydra.core.utils import JobReturn, JobStatus
 
-from renormal.files import shown
-from renormal.sweep.callback import jobs_by_overrides
+from renormal.files import RECORD, shown
+from renormal.job.objective import number_of
+from renormal.job.state import read_state
+from renormal.report.record import read_record
+from renormal.sweep.callback import jobs_for
 from renormal.sweep.jobs import Job
 from renormal.sweep.plan import why_unfinished
 from renormal.sweep.slurm import array_executor, array_of, submit, wait_for_jobs
@@ -30,25 +33,27 @@ def launch_in_workers(
     """Worker processes that take one job after another. If one is killed, joblib ends all: the jobs start again."""
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-    jobs = jobs_by_overrides(launcher.hydra_context)
+    jobs = jobs_for(launcher, overrides, first)
     left = [job for _, job in without_record(jobs, overrides, first)]
     with worker_environment(launcher.joblib["n_jobs"]) as launcher.joblib["n_jobs"]:
         for _ in range(ATTEMPTS):
             if not left:
                 break
             try:
-                return launch(left, first)
+                launch(left, first)
+                break
             except TerminatedWorkerError:
                 log.warning("a worker was killed: unfinished jobs go on after their last epoch")
             left = [job for job in left if why_unfinished(jobs[tuple(job)])]
-    return []
+    return returned(jobs, overrides)
 
 
 def launch_in_processes(launcher: Any, overrides: Overrides, first: int) -> Sequence[JobReturn]:
     """A process for each job, started by submitit's local executor: a killed one takes no other along."""
     import submitit
 
-    left = deque(without_record(jobs_by_overrides(launcher.hydra_context), overrides, first))
+    jobs = jobs_for(launcher, overrides, first)
+    left = deque(without_record(jobs, overrides, first))
     executor = submitit.LocalExecutor(folder=launcher.params["submitit_folder"])
     executor.update_parameters(timeout_min=launcher.params["timeout_min"])
     running: list[submitit.Job[Any]] = []
@@ -62,24 +67,37 @@ def launch_in_processes(launcher: Any, overrides: Overrides, first: int) -> Sequ
         finally:
             for job in running:
                 job.cancel()
-    return []
+    return returned(jobs, overrides)
 
 
 def launch_on_slurm(launcher: Any, overrides: Overrides, first: int) -> Sequence[JobReturn]:
     """One job array. Returns when all of its jobs have ended; with wait=false at once."""
-    jobs = jobs_by_overrides(launcher.hydra_context)
+    jobs = jobs_for(launcher, overrides, first)
     left = without_record(jobs, overrides, first)
     if not left:
-        return []
+        return returned(jobs, overrides)
     submitted = submit(array_executor(launcher.params), launcher, [arguments_of(*job) for job in left])
     log.info("%d jobs submitted: SLURM job %s", len(submitted), array_of(submitted[0]))
     if launcher.params.get("wait", True):
         wait_for_jobs(dict(zip(submitted, (jobs[tuple(job)] for _, job in left), strict=True)))
-        return []
+        return returned(jobs, overrides)
     for job, (_, given) in zip(submitted, left, strict=True):
         log.info("SLURM job %s: %s, log %s", job.job_id, shown(jobs[tuple(given)].folder), shown(job.paths.stderr))
     log.info("renormal-report %s shows how far they are", shown(Path(launcher.config.hydra.sweep.dir)))
     return []
+
+
+def returned(jobs: Mapping[tuple[str, ...], Job], overrides: Overrides) -> list[JobReturn]:
+    """What each job returned to its sweeper, from its record."""
+    numbers = (number_of_job(jobs[tuple(given)]) for given in overrides)
+    return [JobReturn(status=JobStatus.COMPLETED, _return_value=number) for number in numbers]
+
+
+def number_of_job(job: Job) -> float | None:
+    state = read_state(job.folder)
+    done = job.has_record or (state is not None and state.state == "done")
+    path = job.folder / RECORD
+    return number_of(read_record(path), job.objective) if job.objective and done and path.is_file() else None
 
 
 def without_record(
