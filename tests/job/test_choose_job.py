@@ -9,6 +9,7 @@ import pytest
 
 from renormal.job.job import run_job
 from renormal.report.record import read_record
+from thresholds import least
 
 
 def test_a_search_in_z_is_a_column_like_any_other(tiny: Any) -> None:
@@ -20,7 +21,7 @@ def test_a_search_in_z_is_a_column_like_any_other(tiny: Any) -> None:
     record = read_record(folder / "record.json")
     assert {"baseline/pixel_auroc", "eq8_adam/pixel_auroc", "latent/pixel_auroc"} <= record.metrics.keys()
     assert record.projections["latent"].keys() == record.projections["eq8_adam"].keys()
-    assert record.projections["latent"]["threshold"] > 0
+    assert record.projections["latent"]["threshold"] == pytest.approx(least(config, 1), rel=1e-4)
     assert len(record.curves["latent"]["pixel_auroc"]) == 5
     assert (folder / record.curves["latent"]["path"]["file"]).is_file()
     assert {panel["projection"] for panel in record.panels} == {"eq8_adam", "latent"}

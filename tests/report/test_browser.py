@@ -82,7 +82,7 @@ def test_the_page_opens_in_every_size_without_errors_requests_or_overflow(
     page.goto(page_file.as_uri())
     page.evaluate("document.querySelectorAll('details').forEach(item => item.open = true)")
     page.mouse.wheel(0, 100_000)
-    page.wait_for_timeout(200)
+    page.evaluate("new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
     assert [line for line in said if not line.startswith("data:image/")] == [page_file.as_uri()]
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.close()

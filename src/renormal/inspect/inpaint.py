@@ -16,6 +16,7 @@ from renormal.data.depth import FULL
 from renormal.data.drawn_masks import Pair, read_hole
 from renormal.data.images import read_image
 from renormal.data.source import MAX_PIXELS, Fit
+from renormal.files import whole_file
 from renormal.inspect.load import FinishedJob, load
 from renormal.projection import Descent, error_mask, known_mask, project
 
@@ -82,6 +83,8 @@ def read(image: Path, mask: Path | None, job: FinishedJob, fit: Fit) -> tuple[Im
 
 
 def write(path: Path, x: Images) -> None:
-    """Write the first image of the batch, in 8 bits."""
+    """Write the first image of the batch, in 8 bits, whole or not at all."""
     pixels = (x[0] * 255).round().byte().permute(1, 2, 0).numpy()
-    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(path)
+    picture = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+    with whole_file(path) as file:
+        picture.save(file, Image.EXTENSION[path.suffix.lower()])

@@ -14,7 +14,8 @@ from renormal.files import STATE, write_whole
 from renormal.job.errors import in_one_line
 from renormal.job.lock import LOCK, locked
 
-TRACES = {".hydra", "run.log", STATE, LOCK}  # files of a job that failed before it had results
+RUN_LOG = "run.log"
+TRACES = {".hydra", RUN_LOG, STATE, LOCK}  # files of a job that failed before it had results
 PATIENCE = 5.0  # seconds, ours: the jobs of a killed sweep end within two
 
 
@@ -29,7 +30,7 @@ class State:
     started: float = field(default_factory=time.time)  # moved forward by the pauses of an interrupted job
     updated: float = field(default_factory=time.time)
     error: str = ""
-    log: str = "run.log"  # in the same folder
+    log: str = RUN_LOG  # in the same folder
 
 
 class StateFile:
@@ -64,6 +65,7 @@ def hold_folder(folder: Path, epochs: int) -> Iterator[StateFile]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / LOCK, patience=PATIENCE):
+        (folder / RUN_LOG).open("a").close()  # messages name it, also if the job is killed before its first line
         file = StateFile(folder, epochs)
         try:
             yield file
