@@ -117,6 +117,11 @@ def quantised(truth: Truth, k: int) -> Image.Image:
     return Image.fromarray(np.asarray(red(soft)(truth, k))).quantize(16)
 
 
+def faded(truth: Truth, k: int) -> Image.Image:
+    """Letterboxed in a bright grey, then resized."""
+    return Image.fromarray(np.asarray(boxed(two(0, 255), 200)(truth, k))).filter(ImageFilter.GaussianBlur(2))
+
+
 VOC = ((0, 0, 0), (128, 0, 0), (0, 128, 0), (128, 128, 0))
 TAB = ((31, 119, 180), (255, 127, 14), (44, 160, 44), (214, 39, 40))
 LOSSLESS = ("png", "bmp", "tif")
@@ -148,6 +153,7 @@ SEEN = {  # kind → drawing, endings of files, share of all pixels that may dif
     "letterbox": (boxed(two(0, 255), 114), LOSSLESS, 0),
     "letterbox in jpeg": (boxed(two(0, 255), 114), ("jpg",), 0.002),
     "letterbox around soft edges": (boxed(soft, 114), (*LOSSLESS, "jpg"), 0.005),
+    "letterbox that fades to black": (faded, LOSSLESS, 0.005),
     "letterbox around 0 and 1": (boxed(two(0, 1), 114), LOSSLESS, 0),
     "white letterbox around classes": (boxed(classes(1, 2, 6), 255), LOSSLESS, 0),
 }
@@ -190,7 +196,12 @@ def sometimes_boxed(truth: Truth, k: int) -> NDArray[np.generic]:
     return np.asarray((boxed(two(0, 255), 114) if k else two(0, 255))(truth, k))
 
 
+def two_greys(truth: Truth, k: int) -> NDArray[np.generic]:
+    return np.asarray(two(0, 255 if k else 128)(truth, k))
+
+
 REFUSED = {
+    "two greys in jpeg": (two_greys, "jpg", "which are no class numbers and no soft edges"),
     "classes in jpeg": (classes(1, 2, 6), "jpg", r"a JPEG with values up to \d, which JPEG does not keep"),
     "grey classes in jpeg": (classes(85, 170, 255), "jpg", "which are no class numbers and no soft edges"),
     "classes and a value to ignore": (classes(1, 2, 255), "png", "holds 1, 2, 255, which may be numbers of classes or"),

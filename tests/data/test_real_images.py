@@ -41,6 +41,28 @@ def test_reduced_masks_cover_what_the_full_masks_cover() -> None:
             assert (regions > 0).float().mean().item() == pytest.approx(share, abs=0.003)
 
 
+DRAWN = [("grid", 512, 169), ("bottle", 128, 68), ("toothbrush", 128, 71)]  # category, side, defects in its files
+
+
+@pytest.mark.parametrize(("category", "size", "drawn"), DRAWN)
+def test_the_defects_of_the_files_are_counted_and_their_pixels_are_the_nearest(
+    category: str, size: int, drawn: int
+) -> None:
+    source = mvtec(ROOT, category)
+    test = load_test(source, size=size, channels=None)
+    counted = sum(len(set(regions.unique().tolist()) - {0}) for regions in test.regions)
+    assert counted == drawn
+    added = 0
+    for item, regions in zip(source.test, test.regions, strict=True):
+        if item.mask is not None:
+            whole = np.array(Image.open(item.mask)) > 0
+            middle = ((np.arange(size) + 0.5) * len(whole) / size).astype(int)
+            nearest = whole[np.ix_(middle, middle)]
+            assert (regions.numpy()[nearest] > 0).all()
+            added += int((regions > 0).sum()) - int(nearest.sum())
+    assert added == (category == "toothbrush"), "one speck lies between the nearest pixels"
+
+
 def test_augmented_bottles_keep_their_backdrop_and_brightness() -> None:
     source = mvtec(ROOT, "bottle")
     images = load_training(source, size=128, channels=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from renormal.inspect.inpaint import main
+from renormal.inspect.inpaint import main, read
 from renormal.inspect.load import load
 from renormal.job.job import run_job
 from renormal.projection import Threshold
@@ -54,6 +55,19 @@ def test_a_job_on_a_texture_is_loaded_with_the_network_of_its_patches(tiny: Any)
     assert (loaded.record.data["size"], loaded.size) == (config.data.texture_size, config.data.patch_size)
     x0 = torch.rand(1, loaded.channels, loaded.size, loaded.size)
     assert loaded.model.reconstruct(x0).image.shape == x0.shape
+
+
+def test_a_photograph_of_16_bit_has_the_scale_of_the_training_images(job: tuple[Path, Record], tmp_path: Path) -> None:
+    folder, record = job
+    assert (record.data["bits"], record.data["regions"]) == (0, "drawn"), "the drawn images have 8 bit"
+    side, loaded = record.data["size"], load(folder)
+    Image.fromarray(np.full((side, side), 1000, np.uint16)).save(tmp_path / "photo.png")
+    for bits, level in ((10, 250), (12, 62), (None, 3)):  # older records have none
+        data = {key: value for key, value in record.data.items() if key != "bits"} | ({"bits": bits} if bits else {})
+        own = replace(loaded, record=replace(record, data=data))
+        assert (read(tmp_path / "photo.png", None, own, "squash")[0] * 255).unique().tolist() == [level]
+    with pytest.raises(ValueError, match=r"photo\.png: has 16 bit, and the training images have 8"):
+        read(tmp_path / "photo.png", None, loaded, "squash")
 
 
 def test_one_photograph_is_repaired_inside_of_its_mask_only(job: tuple[Path, Record], tmp_path: Path) -> None:

@@ -58,8 +58,7 @@ class Survey(NamedTuple):
     exact: bool  # no JPEG
     counts: Counts  # inside of its frame
     between: Counts  # of these, the pixels with a darker and a brighter neighbour
-    inner: int  # pixels that are neither nearly black nor nearly the mask's largest value
-    plateau: int  # of these, the pixels whose neighbours are all alike
+    plateau: Counts  # and those whose neighbours are all alike
     edge: Counts  # the outermost pixels, inside of its frame
     border: int | None
     band: int  # pixels of the frame
@@ -79,10 +78,10 @@ def frame(values: Values) -> Frame:
 
 
 def band(values: Values, tolerance: int) -> tuple[int, int]:
-    """The number of leading rows that have one value above 0, and that value."""
+    """The number of leading rows that have one value above 0 or fade from it to black, and that value."""
     low, high = values.min(axis=1), values.max(axis=1)
     value = int(np.median(values[0]))
-    alike = (value - low <= tolerance) & (high - value <= tolerance)
+    alike = (high - low <= tolerance) & (low > tolerance) & (high - value <= tolerance)
     return (int(np.argmin(np.append(alike, False))), value) if value > tolerance else (0, 0)
 
 
@@ -92,15 +91,14 @@ def survey(path: Path, values: Values, *, exact: bool) -> Survey:
     inside = values[found.inside]
     largest = int(inside.max())
     counts = np.bincount(inside.ravel())
-    between, inner, plateau = np.zeros_like(counts), 0, 0
+    between, plateau = np.zeros_like(counts), counts
     if np.count_nonzero(counts) > 2:
         low, high = ndimage.minimum_filter(inside, 3), ndimage.maximum_filter(inside, 3)
         between = np.bincount(inside[(low < inside) & (inside < high)], minlength=len(counts))
-        grey = (inside > EXTREME * largest) & (inside < (1 - EXTREME) * largest)
-        inner, plateau = int(grey.sum()), int((grey & (high - low <= FLAT * largest)).sum())
+        plateau = np.bincount(inside[high - low <= FLAT * largest], minlength=len(counts))
     rim = np.concatenate([inside[0], inside[-1], inside[:, 0], inside[:, -1]])
-    band = values.size - inside.size
-    return Survey(path, exact, counts, between, inner, plateau, np.bincount(rim), found.value, band)
+    edge, framed = np.bincount(rim), values.size - inside.size
+    return Survey(path, exact, counts, between, plateau, edge, found.value, framed)
 
 
 def decide(surveys: Sequence[Survey]) -> tuple[Reading, str]:
@@ -148,8 +146,8 @@ def without_frame(one: Survey) -> Survey:
         return one
     length = max(len(one.counts), one.border + 1)
     pixels = np.bincount([one.border], minlength=length) * one.band
-    counts, between, edge = (total([part], length) for part in (one.counts, one.between, one.edge))
-    return one._replace(counts=counts + pixels, between=between, edge=edge + pixels, border=None, band=0)
+    counts, plateau, edge = (total([part, pixels], length) for part in (one.counts, one.plateau, one.edge))
+    return one._replace(counts=counts, plateau=plateau, edge=edge, border=None, band=0)
 
 
 def total(parts: Sequence[Counts], length: int) -> Counts:
@@ -179,8 +177,9 @@ def level_of(surveys: Sequence[Survey]) -> tuple[float, str]:
         if any(one.exact for one in surveys):
             raise UndecidedError(f"{example}: holds {shown(values)}, which may be numbers of classes or traces of grey")
     extreme = counts[: int(EXTREME * largest) + 1].sum() + counts[int(np.ceil((1 - EXTREME) * largest)) :].sum()
-    inner, plateau = sum(one.inner for one in surveys), sum(one.plateau for one in surveys)
-    if plateau > PLATEAU * inner or extreme < MANY * counts.sum():
+    middle = slice(int(EXTREME * largest) + 1, int(np.ceil((1 - EXTREME) * largest)))
+    plateau = total([one.plateau for one in surveys], length)
+    if plateau[middle].sum() > PLATEAU * counts[middle].sum() or extreme < MANY * counts.sum():
         raise UndecidedError(f"{example}: holds {shown(values)}, which are no class numbers and no soft edges")
     return largest / 2, f"masks have soft edges (values up to {largest}): a pixel above {largest / 2:g} is a defect"
 

@@ -62,6 +62,8 @@ class SourceData(L.LightningDataModule):
         channels, bits, self.mask_level = decoding or Decoding()
         if bits not in (None, *DEPTHS):
             raise ValueError(f"data.bits must be null or one of {', '.join(map(str, DEPTHS))}, got {bits}")
+        if self.mask_level is not None and not self.mask_level >= 0:
+            raise ValueError(f"test.mask_level must be null or at least 0, got {self.mask_level}")
         self.channels = channels if channels is not None else channels_of(source)
         self.bits = bits if bits is not None else bits_of(source)
         self.batch_size, self.epoch_images, self.test_images = batch_size, epoch_images, test_images
