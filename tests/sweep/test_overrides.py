@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -51,7 +53,16 @@ def test_what_nobody_can_use_is_named(override: str, line: str) -> None:
         ["experiment=demo", "sweep=models", "trainer.max_epochs=3", "hydra.launcher.n_jobs=2"],
         ["experiment=table1_cpu", "sweep=[models,categories_cpu]", "budget.vae=3", "trainer.max_epochs=${budget.vae}"],
         ["stages=[test]", "projection=eq5", "~score.sigma"],
+        ["+scores.mine={_target_: renormal.scores.DSSIM, window: 7}"],
     ],
 )
 def test_what_somebody_uses_passes(overrides: list[str]) -> None:
     assert faults(*overrides) == []
+
+
+def test_a_yaml_of_ones_own_on_the_search_path_passes(tmp_path: Path) -> None:
+    (tmp_path / "score").mkdir()
+    (tmp_path / "score" / "mine.yaml").write_text("_target_: renormal.scores.DSSIM\nwindow: 7\n")
+    own = [f"hydra.searchpath=[file://{tmp_path}]", "+score@scores.mine=mine"]
+    assert faults(*own, "scores.mine.window=9") == []
+    assert faults(*own, "scores.mine.window=wide") == ["scores.mine.window must be a whole number, got wide"]

@@ -25,6 +25,7 @@ NULLABLE: dict[str, type] = {  # null in conf/, a number when given
     "descent.slots": int,
     "descent.check_every": int,
     "data.channels": int,
+    "test.limit": float,
     "trainer.gradient_clip_val": float,
 }
 
@@ -81,6 +82,7 @@ def config_without_values(choices: Iterable[Override], config: DictConfig, loade
         else str(override.input_line)
         for override in choices
     ]
+    lines += [line for line in config.hydra.overrides.hydra if line.startswith("hydra.searchpath=")]
     return loader.load_configuration(config.hydra.job.config_name, lines, run_mode=RunMode.MULTIRUN)
 
 
@@ -88,6 +90,8 @@ def faults_of(override: Override, known: DictConfig) -> Iterator[str]:
     key = override.key_or_group
     if override.is_hydra_override():
         return
+    if any(isinstance(value, dict) and "_target_" in value for value in values_of(override)):
+        return  # an object under a name of one's own, which checks its arguments itself
     if (override.is_add() or override.is_force_add()) and (there := keys_next_to(key, known)) is not None:
         close = get_close_matches(key.rpartition(".")[2], there, n=1)
         hint = f": {'.'.join([*key.split('.')[:-1], close[0]])} was meant?" if close else ""
