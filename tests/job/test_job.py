@@ -223,6 +223,7 @@ def test_other_images_are_another_run(tiny: Any, tmp_path: Path, caplog: pytest.
                 noise.save(folder / f"{index}.png")
         return f"data.root={tmp_path / place / 'hinge'}"
 
+    caplog.set_level("INFO", "renormal")
     run_job(tiny("data=folder", photographs("a", 2)))
     names = "pixel_auroc, average_precision, aupro, best_f1, aupimo, f1"
     assert f"{names} not defined: no defective image has a mask" in caplog.text

@@ -176,6 +176,17 @@ def test_a_record_without_scores_is_named_with_the_true_reason(fields: dict[str,
     assert build_table([made_up("vae", "hinge", metrics={}, **fields)]).notes == [f"hinge: {note}"]
 
 
+def test_a_record_with_a_recall_alone_is_named_with_the_reasons() -> None:
+    found = made_up(
+        "vae",
+        "hinge",
+        metrics={"eq8/image_recall/cut": 1.0},
+        undefined={"pixel_auroc": NO_MASK, "image_auroc": NO_GOOD},
+        data={},
+    )
+    assert f"hinge: no AUROC, {NO_MASK} and {NO_GOOD}" in build_table([found], "image_recall/cut").notes
+
+
 def test_a_record_without_this_metric_is_named_with_its_reason() -> None:
     """Of an older record the reason is not known."""
     undefined = {"pixel_auroc": "no defective image has a mask"}

@@ -15,6 +15,7 @@ from renormal.report.record import Record
 from renormal.report.regions import comparable
 from renormal.report.unscored import unscored
 
+AUROCS = ("pixel_auroc", "image_auroc")
 PAPER_METRIC = "pixel_auroc"  # the only one in Tables 1 and 2
 DRAWN = "drawn under MVTec AD's names, the paper's numbers are those of the real images"
 LARGE = 0.1  # a relative change beyond this gets the double arrow, Table 1
@@ -158,7 +159,9 @@ def numbers_of(records: Sequence[Record], columns: Sequence[Column], metric: str
 
 
 def missing(record: Record, metric: str) -> list[str]:
-    """The reason why a record with other numbers does not have this metric."""
+    """The reasons why a record with other numbers has no AUROC, or does not have this metric."""
+    if both := [record.undefined[name] for name in AUROCS if name in record.undefined][len(AUROCS) - 1 :]:
+        return [f"{record.category}: no AUROC, {record.undefined[AUROCS[0]]} and {both[0]}"]
     return (
         [f"{record.category}: no {readable(metric)}, {record.undefined[metric]}"] if metric in record.undefined else []
     )
