@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
+from renormal.data import DataError, folder
 from renormal.data.masks import is_mask
 from renormal.data.names import role
 
@@ -66,3 +67,20 @@ def test_a_mask_has_few_grey_values(case: str, tmp_path: Path) -> None:
 )
 def test_a_name_says_no_more_than_it_says(name: str, expected: str) -> None:
     assert role(name) == expected
+
+
+def before_a_wall(path: Path, wall: int) -> None:
+    """A photograph with some rows of one value."""
+    pixels = np.random.default_rng(wall).integers(0, 200, (30, 40), np.uint8)
+    pixels[:wall] = 255
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+
+
+def test_photographs_before_a_white_wall_are_no_masks_of_each_other(tmp_path: Path) -> None:
+    for index, wall in enumerate((21, 23, 21, 23)):
+        before_a_wall(tmp_path / "good" / ("1.png", "1_2.png", "2.png", "2_2.png")[index], wall)
+    assert len(folder(tmp_path).items) == 4
+    before_a_wall(tmp_path / "good/1.bmp", 23)
+    with pytest.raises(DataError, match="has the same name as"):
+        folder(tmp_path)

@@ -21,6 +21,7 @@ from renormal.data.source import DataError
 # ours: four grey values hold 83 % or more of the pixels of a soft JPEG mask, and up to 68 % of MVTec AD's photographs
 FEW, SHARE = 4, 0.75
 JPEG_MASK_LEVEL = 127  # ours: a JPEG mask of a good image is not quite black
+MARGIN = 0.15  # ours, of a mask's share over that of its image
 SMALL = 0.25  # ours, of the largest file of a folder: masks compress better than photographs
 SAMPLED = 512  # pixels a side that are counted, evenly spread
 
@@ -121,7 +122,7 @@ def _check_photographs(files: list[Path], max_pixels: int) -> None:
     for file in files:
         starts = (file.stem[:end] for end in range(1, len(file.stem)) if not file.stem[end].isalnum())
         image = next((stems[start] for start in starts if start in stems), None)
-        like = image and is_mask(file, max_pixels) and not is_mask(image, max_pixels)
+        like = image and _is_mask_of(image, file, max_pixels)
         small = largest and sizes[file] < SMALL * sizes[largest]
         if like or (small and largest and is_drawn(file, max_pixels) and not is_drawn(largest, max_pixels)):
             raise DataError(
@@ -132,14 +133,15 @@ def _check_photographs(files: list[Path], max_pixels: int) -> None:
 
 def _pair_same_stem(files: list[Path], max_pixels: int) -> Pairs:
     """None where all are photographs."""
-    masks = [file for file in files if is_mask(file, max_pixels)]
-    if not masks:
+    if not any(is_mask(file, max_pixels) for file in files):
         return {}
-    if len(masks) > 1 or len(files) > 2:
-        raise DataError(
-            f"{files[1]}: has the same name as {files[0]}; if it is a mask add _mask to its name, otherwise rename it"
-        )
-    return {next(file for file in files if file not in masks): masks[0]}
+    first, second = files[:2]
+    for image, mask in ((first, second), (second, first)):
+        if len(files) == 2 and _is_mask_of(image, mask, max_pixels):
+            return {image: mask}
+    raise DataError(
+        f"{second}: has the same name as {first}; if it is a mask add _mask to its name, otherwise rename it"
+    )
 
 
 def pair_masks(images: list[Path], home: Path) -> Pairs:
@@ -187,8 +189,17 @@ def check_black(masks: Iterable[Path], max_pixels: int) -> None:
 
 def is_mask(path: Path, max_pixels: int) -> bool:
     """Whether FEW grey values hold SHARE of its pixels."""
+    return _share(path, max_pixels) >= SHARE
+
+
+def _is_mask_of(image: Path, path: Path, max_pixels: int) -> bool:
+    """A photograph before a plain backdrop has few grey values, too: a mask has clearly fewer than its image."""
+    return is_mask(path, max_pixels) and _share(path, max_pixels) >= _share(image, max_pixels) + MARGIN
+
+
+def _share(path: Path, max_pixels: int) -> float:
     counts = _counts(path, max_pixels, path.lstat().st_mtime_ns)
-    return bool(np.sort(counts)[-FEW:].sum() >= SHARE * counts.sum())
+    return float(np.sort(counts)[-FEW:].sum() / counts.sum())
 
 
 def is_drawn(path: Path, max_pixels: int) -> bool:
