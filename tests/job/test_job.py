@@ -14,6 +14,7 @@ from hydra.utils import instantiate
 from PIL import Image
 
 from preloaded import python
+from renormal.job.build import build_data
 from renormal.job.digests import CONTENTS, digest
 from renormal.job.fingerprints import fingerprints, listing, parts
 from renormal.job.job import run_job
@@ -234,6 +235,22 @@ def test_other_images_are_another_run(tiny: Any, tmp_path: Path, caplog: pytest.
     assert "baseline/pixel_auroc" not in read_record(path).metrics
     run_job(tiny("data=folder", photographs("b", 3)))
     assert read_record(path).data["test_defective"] == 3
+
+
+def test_an_image_that_changes_between_its_digest_and_its_decoding_ends_the_job(
+    tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for index in range(4):
+        (tmp_path / "hinge").mkdir(exist_ok=True)
+        Image.effect_noise((32, 32), 40 + index).save(tmp_path / "hinge" / f"{index}.bmp")
+
+    def edited(*given: Any) -> Any:
+        Image.effect_noise((32, 32), 99).save(tmp_path / "hinge" / "1.bmp")
+        return build_data(*given)
+
+    monkeypatch.setattr("renormal.job.job.build_data", edited)
+    with pytest.raises(ValueError, match="hinge: images were changed while they were read: start the job again"):
+        run_job(tiny("data=folder", f"data.root={tmp_path / 'hinge'}"))
 
 
 def test_weights_given_by_hand_are_named_in_the_record(tiny: Any, tmp_path: Path) -> None:

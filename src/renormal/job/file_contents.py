@@ -24,6 +24,17 @@ def contents(source: Source, items: Iterable[Item]) -> str:
     return digest(named)[:16]
 
 
+def all_contents(source: Source) -> str:
+    """The same of every file, whatever it is used for."""
+    return contents(source, sorted(source.items, key=lambda item: item.image))
+
+
+def check_unchanged(source: Source, before: str) -> None:
+    """Raise ValueError if a file is another one than its digest was taken of. Call it once all images are decoded."""
+    if all_contents(source) != before:
+        raise ValueError(f"{source.root}: images were changed while they were read: start the job again")
+
+
 def _digests(files: list[Path]) -> dict[Path, str]:
     states = {path: path.stat() for path in files}
     keys = {path: (path, at.st_size, at.st_mtime_ns, at.st_ctime_ns, at.st_ino) for path, at in states.items()}

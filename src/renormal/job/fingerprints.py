@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from renormal.data import GOOD, Item, Source, hold_out
 from renormal.files import RECORD
 from renormal.job.digests import digest_of, in_full, processes_of, same_weights, same_work
-from renormal.job.file_contents import contents
+from renormal.job.file_contents import all_contents, contents
 from renormal.job.former_sources import former_source
 from renormal.job.processes import process_count
 from renormal.job.training_size import images_asked
@@ -66,7 +66,7 @@ def fingerprints(config: DictConfig, source: Source, precision: str) -> dict[str
     return {
         "training": in_full(training, contents(source, source.train), count),
         "test": in_full(test, contents(source, tested)),
-        "data": contents(source, sorted(source.items, key=lambda item: item.image)),
+        "data": all_contents(source),
     }
 
 

@@ -29,6 +29,7 @@ from renormal.job.environment import (
     reuse_freed_memory,
     warn_of_emulation,
 )
+from renormal.job.file_contents import check_unchanged
 from renormal.job.fingerprints import fingerprints, has_record, source_of
 from renormal.job.loggers import log_objective, logging_to
 from renormal.job.objective import check_objective, number_of, objective_of, returned
@@ -98,6 +99,7 @@ def perform(
     folder, seconds = Path(config.folder), dict[str, float]()
     with timed(seconds, "data"):
         data = build_data(config, source)
+        check_unchanged(source, hashes["data"])
     module, columns = build_module(config, data, hashes["training"]), build_columns(config)
     check_columns(config, columns, module, data)
     columns, found = chosen_before(config, columns)
