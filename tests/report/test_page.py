@@ -145,3 +145,25 @@ def test_the_paper_stands_in_the_budget_figure_of_its_own_images_only() -> None:
     assert paper_points([made_up()], "pixel_auroc") == paper_points(runs, "aupro") == {}
     labels = [text.get_text() for text in budget_figure(runs).legends[0].get_texts()]
     assert labels[-2:] == ["the paper", "the paper's baseline"]
+
+
+def test_a_falling_rate_has_a_minus_and_no_hyphen(tmp_path: Path) -> None:
+    metrics = {"baseline/pixel_auroc": 0.9, "eq8_adam/pixel_auroc": 0.72}
+    write_made_up(tmp_path, made_up("vae", "grid", metrics=metrics))
+    assert main([str(tmp_path)]) == 0
+    assert "−20.00 %" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_recalls_of_defects_have_a_table_of_their_own_and_reasons_stand_below(tmp_path: Path) -> None:
+    metrics = {"baseline/pixel_auroc": 0.9, "baseline/f1": 0.5, "baseline/recall/bent": 0.25}
+    reasons = {"aupimo": "25600 pixels of good images, an FPR of 1e-05 needs 100000"}
+    write_made_up(tmp_path, made_up("vae", "grid", metrics=metrics, undefined=reasons))
+    write_made_up(tmp_path, made_up("vae", "tile", metrics={"baseline/pixel_auroc": 0.9}))  # an older record
+    assert main([str(tmp_path), "--metric", "recall/bent"]) == 0
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "<th></th><th>pixel AUROC</th><th>F1</th></tr>" in page
+    assert "<th></th><th>recall/bent</th></tr>" in page
+    assert f"No AUPIMO: {reasons['aupimo']}." in page
+    table = (tmp_path / "table.md").read_text(encoding="utf-8")
+    assert re.search(r"grid +\| +\**0\.250", table)
+    assert main([str(tmp_path), "--metric", "aupimo"]) == 2

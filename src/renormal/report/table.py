@@ -13,9 +13,8 @@ from renormal.report.models import in_paper, label, model_order
 from renormal.report.paper import published
 from renormal.report.record import Record
 from renormal.report.regions import comparable
-from renormal.report.unscored import unscored
+from renormal.report.unscored import missing, unscored
 
-AUROCS = ("pixel_auroc", "image_auroc")
 PAPER_METRIC = "pixel_auroc"  # the only one in Tables 1 and 2
 DRAWN = "drawn under MVTec AD's names, the paper's numbers are those of the real images"
 LARGE = 0.1  # a relative change beyond this gets the double arrow, Table 1
@@ -158,21 +157,12 @@ def numbers_of(records: Sequence[Record], columns: Sequence[Column], metric: str
     return numbers, bases
 
 
-def missing(record: Record, metric: str) -> list[str]:
-    """The reasons why a record with other numbers has no AUROC, or does not have this metric."""
-    if both := [record.undefined[name] for name in AUROCS if name in record.undefined][len(AUROCS) - 1 :]:
-        return [f"{record.category}: no AUROC, {record.undefined[AUROCS[0]]} and {both[0]}"]
-    return (
-        [f"{record.category}: no {readable(metric)}, {record.undefined[metric]}"] if metric in record.undefined else []
-    )
-
-
 def notes_on_data(records: Sequence[Record], metric: str, *, with_paper: bool) -> list[str]:
     """What the test images are, where that is not what a reader expects."""
     drawn = {r.category: r.kind for r in records if r.config.get("data", {}).get("name") == "rehearsal"}
     notes = [f"{', '.join(ordered_categories(drawn))}: {DRAWN}"] if drawn and with_paper else []
     notes += sorted({f"{r.category}: {unscored(r)}" for r in records if not r.metrics})
-    notes += sorted({note for r in records if r.metrics for note in missing(r, metric)})
+    notes += sorted({note for r in records if r.metrics for note in missing(r, metric, readable(metric))})
     return notes + sorted({f"{r.category}: {r.data['note']}" for r in records if r.data.get("note")})
 
 
