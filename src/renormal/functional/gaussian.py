@@ -19,9 +19,9 @@ def nll(x: Tensor, mean: Tensor, log_std: Tensor | float = 0.0) -> PerSample:
     return per_sample_sum(0.5 * residual.square() + (log_std + 0.5 * math.log(2 * math.pi)))
 
 
-def sampled(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """μ + σ ε with ε ~ N(0, I) from torch's global generator: a sample that gradients pass through."""
-    return mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
+def sampled(mean: Tensor, log_variance: Tensor, noise: Tensor | None = None) -> Tensor:
+    """μ + σ ε: a sample that gradients pass through. noise: ε ~ N(0, I); None: from torch's global generator."""
+    return mean + (0.5 * log_variance).exp() * (torch.randn_like(mean) if noise is None else noise)
 
 
 @float32

@@ -52,10 +52,6 @@ class AdversarialModule(AutoencoderModule):
         self.objectives = tuple(players)
         self.automatic_optimization = False
 
-    def setup(self, stage: str) -> None:
-        if stage == "fit":
-            self.check(self.trainer)
-
     def check(self, trainer: L.Trainer) -> None:
         if trainer.world_size > 1:
             raise ValueError("an adversarial model is trained on one device: trainer=single (a test may have several)")

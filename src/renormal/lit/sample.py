@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 
 from renormal.contracts import Posterior
 from renormal.files import whole_file
-from renormal.functional.gaussian import frechet_distance
+from renormal.functional.gaussian import frechet_distance, sampled
 from renormal.lit.batches import AT_A_TIME, channels_last, in_batches
 from renormal.lit.datamodule import SourceData
 from renormal.lit.module import AutoencoderModule, OptimizerFactory
@@ -131,14 +131,13 @@ def distances(
     count = len(held_out)
     if count < 2:
         return {}
-    truth = sampled(held_out, generator)
+    truth = _drawn(held_out, generator)
     known = codes[torch.randperm(len(codes), generator=generator)[:count].to(codes.device)]
-    ways = {**drawn, "training": sampled(known, generator)}
+    ways = {**drawn, "training": _drawn(known, generator)}
     return {f"{name}/frechet_z": frechet_distance(z[:count], truth) for name, z in ways.items()}
 
 
-def sampled(codes: Tensor, generator: torch.Generator) -> Tensor:
+def _drawn(codes: Tensor, generator: torch.Generator) -> Tensor:
     """z ~ q(z | x). codes: (N, 2, latent), mean and log variance."""
     mean, log_variance = codes.unbind(dim=1)
-    noise = torch.randn(mean.shape, generator=generator).to(mean)
-    return mean + (0.5 * log_variance).exp() * noise
+    return sampled(mean, log_variance, torch.randn(mean.shape, generator=generator).to(mean))
