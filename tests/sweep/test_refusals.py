@@ -39,6 +39,10 @@ def refusal(*overrides: str) -> str:
             ["descent.alpha=1"],
             "descent.alpha does not exist: descent has max_steps, safeguard, slots",
         ),
+        (
+            ["model.optimizer.betas=[0.9, 0.99]"],
+            "model.optimizer.betas does not exist: model.optimizer has lr, fused; +model.optimizer.betas=… gives the",
+        ),
         (["model=vaee"], "In 'config': Could not find 'model/vaee' Available options in 'model': ae_ssim anogan "),
         (
             ["seed=0,1"],

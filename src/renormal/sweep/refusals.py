@@ -75,7 +75,8 @@ def unknown(key: str, parent: Any) -> str:
     above, _, last = key.rpartition(".")
     if above == LAUNCHER:
         return f"{key} does not exist: {known_settings(parent)}"
-    keys = [str(name) for name in parent if name not in ("_target_", "hydra")]
+    keys = [str(name) for name in parent if name not in ("_target_", "_partial_", "hydra")]
     if close := get_close_matches(last, keys, n=1):
         return f"{key} does not exist: {'.'.join(filter(None, (above, close[0])))} was meant?"
-    return f"{key} does not exist: {above or 'the recipe'} has {', '.join(keys)}"
+    adds = f"; +{key}=… gives the object a further argument" if "_target_" in parent else ""
+    return f"{key} does not exist: {above or 'the recipe'} has {', '.join(keys)}{adds}"
