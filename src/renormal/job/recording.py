@@ -12,7 +12,7 @@ from renormal.contracts import REPAIRED
 from renormal.job.environment import commit, device_name, precision_of, versions
 from renormal.lit.datamodule import SourceData
 from renormal.lit.stage import Found, Work
-from renormal.report.record import REGIONS, Record
+from renormal.report.record import REGIONS, SCORES, Record
 
 
 def record_of(
@@ -60,6 +60,7 @@ def _data(config: DictConfig, data: SourceData) -> dict[str, Any]:
         "bits": data.bits,
         "fit": data.source.fit,
         "regions": REGIONS,
+        "scores": SCORES,
         "note": config.data.notes.get(data.source.name, ""),
     }
 

@@ -16,6 +16,7 @@ from renormal.files import RECORD, write_whole
 from renormal.report.former_names import renewed
 
 SCHEMA = 1
+SCORES = "exact"  # data.scores: DSSIM and MSGMS were computed from the change itself; older records lack it
 REGIONS = "drawn"  # data.regions: defects were counted in the masks as they are drawn; older records lack it
 
 

@@ -13,6 +13,7 @@ from renormal.report.models import in_paper, label, model_order
 from renormal.report.paper import published
 from renormal.report.record import Record
 from renormal.report.regions import comparable
+from renormal.report.rounding import notes_on_rounding
 from renormal.report.unscored import missing, unscored
 
 PAPER_METRIC = "pixel_auroc"  # the only one in Tables 1 and 2
@@ -135,7 +136,7 @@ def build_table(records: Sequence[Record], metric: str = PAPER_METRIC) -> Table:
     mean = Row("mean", "", mean_cells(rows, len(columns)))
     mixed = mixed_cells(records)
     recipes = notes_on_recipes(mixed, records)
-    notes += [*on_regions, *recipes, *partial_means(columns, rows)]
+    notes += [*on_regions, *notes_on_rounding(records), *recipes, *partial_means(columns, rows)]
     notes += notes_on_data(records, metric, with_paper=bool(paper))
     return Table(
         metric, columns, rows, mean, rates(columns, rows, {BASELINE, *crossed(records)}), notes, recipes, mixed
