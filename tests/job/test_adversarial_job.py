@@ -44,7 +44,7 @@ def test_a_job_goes_from_training_to_record_and_page(tiny: Any, model: str, caps
     record = read_record(folder / "record.json")
     for method in ("baseline", "eq8_adam", "eq8"):
         assert 0 <= record.metrics[f"{method}/pixel_auroc"] <= 1
-    counted = {"images", "seconds", "images_per_second"}
+    counted = {"images", "epochs", "seconds", "images_per_second"}
     assert record.training.keys() == counted | {f"final_{noun}" for noun in LOSSES[model]}
     assert record.training["images"] == 8 * SHORT[model]
     assert {f"train/{noun}" for noun in LOSSES[model]} <= columns(folder)

@@ -7,7 +7,7 @@ from typing import Any
 
 import lightning as L
 
-from renormal.lit.stage import work_of
+from renormal.lit.datamodule import SourceData
 
 
 class TrainingClock(L.Callback):
@@ -20,7 +20,8 @@ class TrainingClock(L.Callback):
         self.start = 0.0
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        batch = work_of(trainer, pl_module).data.batch_size
+        data = getattr(trainer, "datamodule", None)
+        batch = data.batch_size if isinstance(data, SourceData) else 0
         self.epoch_images = int(trainer.num_training_batches) * batch * trainer.world_size
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
