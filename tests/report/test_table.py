@@ -13,10 +13,10 @@ from made_up import made_up
 from rich.console import Console
 
 from renormal.report.columns import Column
-from renormal.report.paper import paper_models
+from renormal.report.paper import paper_models, paper_numbers
 from renormal.report.record import Record
 from renormal.report.render import comma_separated, latex, latex_label, legend, markdown, terminal
-from renormal.report.table import DRAWN, Cell, Table, build_table, paper_numbers
+from renormal.report.table import DRAWN, Cell, Table, build_table
 
 TEXTURES = ("carpet", "grid", "leather", "tile", "wood")
 

@@ -13,12 +13,13 @@ from renormal.files import whole_file
 from renormal.report.columns import Column, further_scores, searches
 from renormal.report.extremes import extreme_figures
 from renormal.report.film import title_of, write_animation
-from renormal.report.models import label
+from renormal.report.models import label, paper_names
+from renormal.report.paper import paper_numbers
 from renormal.report.pictures import picture_figures
 from renormal.report.record import Record, stem_of
 from renormal.report.repairs import repair_figures
 from renormal.report.strips import film_of
-from renormal.report.table import PAPER_METRIC, paper_names, paper_numbers, readable
+from renormal.report.table import PAPER_METRIC, readable
 
 PAPER_IMAGES = 3_000_000  # section 4.1: 300 epochs of 10 000
 SIZE = (6.4, 3.4)  # inches: one text column and the legend

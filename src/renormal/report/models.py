@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from renormal.report.former_names import LABELS
 from renormal.report.paper import paper_models
 from renormal.report.record import Record
@@ -15,6 +17,11 @@ def label(record: Record) -> str:
 def in_paper(record: Record) -> str:
     """The model of the paper's tables that a record is compared with: `model.paper`, else the model's own name."""
     return str(record.config.get("model", {}).get("paper") or record.model)
+
+
+def paper_names(records: Iterable[Record]) -> dict[str, str]:
+    """Our model → the one of the paper that it is compared with."""
+    return {record.model: in_paper(record) for record in records}
 
 
 def model_order(model: str) -> tuple[int, str]:

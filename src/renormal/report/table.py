@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from statistics import fmean, stdev
 from typing import NamedTuple
 
 from renormal.contracts import BASELINE
 from renormal.report.columns import Column, crossed, distinct, further_scores, reference, searches
 from renormal.report.mixed import Cells, mixed_cells, notes_on_recipes
-from renormal.report.models import in_paper, label, model_order
-from renormal.report.paper import published
+from renormal.report.models import label, model_order, paper_names
+from renormal.report.paper import Paper, paper_numbers, published
 from renormal.report.record import Record
 from renormal.report.regions import comparable
 from renormal.report.rounding import notes_on_rounding
@@ -96,27 +96,6 @@ class Table(NamedTuple):
 
 
 Numbers = dict[tuple[str, Column], dict[int, float]]  # by seed
-Paper = dict[tuple[str, Column], float]
-
-
-def paper_names(records: Iterable[Record]) -> dict[str, str]:
-    """Our model → the one of the paper that it is compared with."""
-    return {record.model: in_paper(record) for record in records}
-
-
-def paper_numbers(columns: Iterable[Column], models: Mapping[str, str], scores: Collection[str] = ()) -> Paper:
-    """The paper's number for each of our columns: a projection has the paper's "grad" column, a score its own.
-
-    models: our model → the paper's.
-    """
-    endings = {BASELINE: ""} | {score: f"_{score}" for score in scores}
-    names = {column: models.get(column.model, column.model) + endings.get(column.method, "_grad") for column in columns}
-    return {
-        (category, column): row[name]
-        for category, row in published().items()
-        for column, name in names.items()
-        if name in row
-    }
 
 
 def build_table(records: Sequence[Record], metric: str = PAPER_METRIC) -> Table:
