@@ -12,8 +12,8 @@ import pytest
 from made_up import made_up
 from rich.console import Console
 
-from renormal.report.columns import Column
-from renormal.report.paper import paper_models, paper_numbers
+from renormal.report.columns import Column, paper_numbers
+from renormal.report.paper import paper_models
 from renormal.report.record import Record
 from renormal.report.render import comma_separated, latex, latex_label, legend, markdown, terminal
 from renormal.report.table import DRAWN, Cell, Table, build_table

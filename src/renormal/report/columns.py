@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from renormal.contracts import BASELINE
 from renormal.report.former_names import CHOSEN
+from renormal.report.paper import published
 from renormal.report.record import Record
 
 
@@ -17,6 +18,9 @@ class Column:
     model: str
     method: str  # "baseline" or a projection's name
     label: str = field(default="", compare=False)  # of the model
+
+
+Paper = dict[tuple[str, Column], float]  # (category, column) → the paper's number
 
 
 def distinct(records: Sequence[Record]) -> tuple[list[Record], list[str]]:
@@ -69,4 +73,19 @@ def searches(records: Iterable[Record]) -> set[Column]:
         for record in records
         for name, projection in record.config.get("projections", {}).items()
         if "start" in projection.get("energy", {})  # a key that only energies of z have; no energy is built here
+    }
+
+
+def paper_numbers(columns: Iterable[Column], models: Mapping[str, str], scores: Collection[str] = ()) -> Paper:
+    """The paper's number for each of our columns: a projection has the paper's "grad" column, a score its own.
+
+    models: our model → the paper's.
+    """
+    endings = {BASELINE: ""} | {score: f"_{score}" for score in scores}
+    names = {column: models.get(column.model, column.model) + endings.get(column.method, "_grad") for column in columns}
+    return {
+        (category, column): row[name]
+        for category, row in published().items()
+        for column, name in names.items()
+        if name in row
     }

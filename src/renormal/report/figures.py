@@ -10,11 +10,10 @@ from matplotlib.figure import Figure
 
 from renormal.contracts import BASELINE
 from renormal.files import whole_file
-from renormal.report.columns import Column, further_scores, searches
+from renormal.report.columns import Column, further_scores, paper_numbers, searches
 from renormal.report.extremes import extreme_figures
 from renormal.report.film import title_of, write_animation
 from renormal.report.models import label, paper_names
-from renormal.report.paper import paper_numbers
 from renormal.report.pictures import picture_figures
 from renormal.report.record import Record, stem_of
 from renormal.report.repairs import repair_figures

@@ -7,10 +7,10 @@ from statistics import fmean, stdev
 from typing import NamedTuple
 
 from renormal.contracts import BASELINE
-from renormal.report.columns import Column, crossed, distinct, further_scores, reference, searches
+from renormal.report.columns import Column, Paper, crossed, distinct, further_scores, paper_numbers, reference, searches
 from renormal.report.mixed import Cells, mixed_cells, notes_on_recipes
 from renormal.report.models import label, model_order, paper_names
-from renormal.report.paper import Paper, paper_numbers, published
+from renormal.report.paper import published
 from renormal.report.record import Record
 from renormal.report.regions import comparable
 from renormal.report.rounding import notes_on_rounding

@@ -82,7 +82,8 @@ def config_without_values(choices: Iterable[Override], config: DictConfig, loade
         else str(override.input_line)
         for override in choices
     ]
-    lines += [line for line in config.hydra.overrides.hydra if line.startswith("hydra.searchpath=")]
+    own: Any = OmegaConf.to_container(config.hydra.overrides.hydra)  # as typed: some name keys of jobs
+    lines += [line for line in own if line.startswith("hydra.searchpath=")]
     return loader.load_configuration(config.hydra.job.config_name, lines, run_mode=RunMode.MULTIRUN)
 
 
