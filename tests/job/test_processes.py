@@ -112,7 +112,8 @@ def test_under_slurm_each_task_is_a_rank(place: Path) -> None:
     assert numbers(read_record(folder / "record.json")) == numbers(read_record(folder_of(place, NAME) / "record.json"))
     assert len(list((folder / "checkpoints").glob("other-*.ckpt"))) == 1
     lines = (folder / "run.log").read_text().splitlines()
-    assert [line.split(" - ")[1].split()[1] for line in lines] == ["checkpoint", "posterior", "not", "pixel"], "each once"
+    second_words = [line.split(" - ")[1].split()[1] for line in lines]
+    assert second_words == ["checkpoint", "posterior", "not", "pixel"], "each once"
     written = (folder / "record.json").stat().st_mtime_ns
     assert [end[0] for end in under_slurm(place, "name=slurm")] == [0, 0]
     assert (folder / "record.json").stat().st_mtime_ns == written
