@@ -86,6 +86,8 @@ CLASSES = [  # good, defective
     ("양품", "불량"),
     ("норма", "брак"),
     ("healthy", "unhealthy"),
+    ("Gutteile", "Schlechtteile"),
+    ("良好品", "不良品"),
     ("ok", "ko"),
     ("OK", "NG"),
     ("Good", "not_good"),

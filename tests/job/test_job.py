@@ -164,6 +164,13 @@ def test_a_training_that_is_cut_short_is_not_finished(tiny: Any) -> None:
     assert list((folder / "checkpoints").glob("other-*.ckpt")), "the weights of the half epoch are kept"
 
 
+def test_a_training_of_no_image_is_not_tested(tiny: Any) -> None:
+    config = tiny("+trainer.max_time=00:00:00:00")
+    with pytest.raises(ValueError, match=r"^the training ended after 0 images, which trainer.max_time may ask for"):
+        run_job(config)
+    assert not (Path(config.folder) / "record.json").exists()
+
+
 def test_a_training_of_fewer_images_does_not_answer(tiny: Any) -> None:
     """Older records of a training that max_time has stopped have the digests of a whole one."""
     config = tiny()

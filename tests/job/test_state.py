@@ -104,6 +104,17 @@ def test_a_job_that_had_nothing_to_do_leaves_the_state_of_the_one_before(tmp_pat
     assert content(tmp_path) == before
 
 
+def test_a_job_that_finds_its_record_is_done_although_another_command_failed_in_between(tmp_path: Path) -> None:
+    with hold_folder(tmp_path, 1) as file:
+        file.report("test", 1)
+    with pytest.raises(ValueError, match="another"), hold_folder(tmp_path, 1):
+        raise ValueError("another projection")
+    assert content(tmp_path)["state"] == "failed"
+    with hold_folder(tmp_path, 1):
+        pass
+    assert (content(tmp_path)["state"], content(tmp_path)["error"]) == ("done", "")
+
+
 def test_a_second_process_learns_who_holds_the_lock_until_that_one_is_killed(tmp_path: Path) -> None:
     first = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     assert first.stdout is not None

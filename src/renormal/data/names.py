@@ -26,11 +26,11 @@ NEUTRAL_ENDINGS = ("图片", "图像", "照片", "样本", "样品", "产品", "
 GOOD_NAMES = _set(
     "good goods normal normals ok okay okey pass passed intact healthy free clean correct conform conforming compliant "
     "accepted acceptable undamaged flawless faultless spotless perfect nominal golden "
-    "gut gute guter gutes io inordnung einwandfrei fehlerlos makellos "
+    "gut gute guter gutes gutteil gutteile io inordnung einwandfrei fehlerlos makellos "
     "bon bons bonne bonnes conforme conformes sain saine sains saines normale normales normaux "
     "bueno buenos buena buenas sano sanos correcto bom boa bons boas buono buoni buona buone sani goed goede "
     "dobry dobre dobra iyi saglam normalny норма нормальные хорошие хороший годные годен исправные "
-    "正常 正常品 良品 合格 合格品 良好 完好 好 好品 良 正品 정상 양품"
+    "正常 正常品 良品 良好品 合格 合格品 良好 完好 好 好品 良 正品 정상 양품"
 )
 DEFECT_WORDS = (
     "(defect|defects|defective|defected|fault|faults|faulty|flaw|flaws|damage|damages|damaged|anomaly|anomalies|"

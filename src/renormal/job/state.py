@@ -41,15 +41,15 @@ class StateFile:
         spent = before.updated - before.started if before and before.state != "done" else 0.0
         self.folder, self.began = folder, time.time()
         self.state = State(epochs=epochs, started=self.began - spent, updated=self.began)
-        self.written = before is not None
+        self.settled = before is not None and before.state == "done"
 
     def report(self, stage: str, epoch: int | None = None) -> None:
         """Write the stage and the finished epochs. None: their number does not change."""
         self._write(stage=stage, epoch=self.state.epoch if epoch is None else epoch)
 
     def end(self, state: str, error: str = "") -> None:
-        """Write how the job ended. A job that found its record and did nothing does not change an existing file."""
-        if state != "done" or self.state.updated > self.began or not self.written:
+        """Write how the job ended. A job that found its record and did nothing leaves a file that says done."""
+        if state != "done" or self.state.updated > self.began or not self.settled:
             self._write(state=state, error=error)
 
     def _write(self, **changes: str | int) -> None:

@@ -48,6 +48,8 @@ class TrainingClock(L.Callback):
 
     def lack(self, trainer: L.Trainer) -> str:
         """A clause for messages if the training ended before its last epoch or step; else empty."""
+        if not self.images:
+            return "0 images"
         asked = (trainer.max_epochs or 0) * self.epoch_images
         if self.images >= asked or 0 <= trainer.max_steps <= trainer.global_step:
             return ""
