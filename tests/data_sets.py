@@ -8,12 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
-from renormal.data import Source
+from renormal.data import DataError, Source, folder
 
 SIZE = (40, 30)  # width, height
 Listed = tuple[list[str], dict[str, str | None]]
+Build = Callable[[Path], None]
+Advice = tuple[Build, str, Build, Listed]  # draws the data, the message, obeys it, what is then read
 GOOD = ("good/1.png", "good/2.png")  # the second is held out
 SPLIT = ("train/good/1.png", "test/good/1.png", "test/crack/1.png")
 
@@ -202,3 +205,14 @@ def loose_kolektor(root: Path) -> None:
     photographs(root, "train/10.png", "test/20.png", "test/30.png")
     black(root, "train/10_GT.png", "test/20_GT.png")
     outlines(root, "test/30_GT.png")
+
+
+def assert_advice_helps(advice: Advice, root: Path) -> None:
+    """The message is one line, and who does what it says gets the right data."""
+    build, line, obey, expected = advice
+    build(root)
+    with pytest.raises(DataError, match=line) as caught:
+        folder(root)
+    assert "\n" not in str(caught.value)
+    obey(root)
+    assert listed(folder(root)) == expected

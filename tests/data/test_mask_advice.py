@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +10,8 @@ from PIL import Image
 
 from data_sets import (
     SPLIT,
-    Listed,
-    listed,
+    Advice,
+    assert_advice_helps,
     move,
     notes,
     of,
@@ -20,7 +19,6 @@ from data_sets import (
     photographs,
     with_crack,
 )
-from renormal.data import DataError, folder
 
 
 def merge(root: Path) -> None:
@@ -37,7 +35,7 @@ def both_to_crack(root: Path) -> None:
     move(root / "ground_truth/good/2_mask.png", root / "ground_truth/crack/2_mask.png")
 
 
-ADVICE: dict[str, tuple[Callable[[Path], None], str, Callable[[Path], None], Listed]] = {
+ADVICE: dict[str, Advice] = {
     # what lies on disk; the message; what it asks for; the data set that comes of it
     "a mask of a good image": (
         of(
@@ -149,10 +147,4 @@ ADVICE: dict[str, tuple[Callable[[Path], None], str, Callable[[Path], None], Lis
 
 @pytest.mark.parametrize("case", ADVICE)
 def test_who_does_what_a_message_about_masks_says_gets_the_right_data(case: str, tmp_path: Path) -> None:
-    build, line, obey, expected = ADVICE[case]
-    build(tmp_path)
-    with pytest.raises(DataError, match=line) as caught:
-        folder(tmp_path)
-    assert "\n" not in str(caught.value)
-    obey(tmp_path)
-    assert listed(folder(tmp_path)) == expected
+    assert_advice_helps(ADVICE[case], tmp_path)
