@@ -230,8 +230,17 @@ def test_masks_that_may_mean_two_things_end_in_one_line_with_the_mend(kind: str,
     with pytest.raises(DataError, match=message) as caught:
         read(pairs)
     assert str(caught.value).startswith(str(tmp_path))
-    assert str(caught.value).endswith("set test.mask_level: pixels above it are defects")
+    background = kind.startswith(("white everywhere", "black on white"))  # which no level mends
+    assert ("test.mask_level" in str(caught.value)) is not background
+    assert str(caught.value).endswith("white on black" if background else "pixels above it are defects")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["white everywhere", "black on white", "black on white in jpeg"])
+def test_a_level_does_not_make_masks_of_their_background(kind: str, tmp_path: Path) -> None:
+    draw, ending, message = REFUSED[kind]
+    with pytest.raises(DataError, match=message):
+        read(painted(tmp_path, draw, ending), level=127)
 
 
 def test_a_level_that_is_given_decides(tmp_path: Path) -> None:

@@ -22,11 +22,23 @@ from renormal.data.images import (
     turned,
     upright,
 )
-from renormal.data.mask_values import Reading, Survey, UndecidedError, Values, decide, frame, level_of, survey
+from renormal.data.mask_values import (
+    BackgroundError,
+    Reading,
+    Survey,
+    UndecidedError,
+    Values,
+    check_background,
+    decide,
+    frame,
+    level_of,
+    survey,
+)
 from renormal.data.regions import nearest
 from renormal.data.source import DataError, Fit
 
-MEND = "draw all masks in white on black, or set test.mask_level: pixels above it are defects"
+MEND = "draw all masks in white on black"
+LEVEL = "or set test.mask_level: pixels above it are defects"
 
 
 class Pair(NamedTuple):
@@ -107,10 +119,15 @@ def reading_of(masks: Sequence[Mask], level: float | None) -> tuple[Reading, lis
 
     level: None finds it. Raises DataError with one line where it cannot be decided.
     """
+    surveys = [mask.found for mask in masks]
     try:
-        reading, line = decide([mask.found for mask in masks]) if level is None else (Reading(level), "")
-    except UndecidedError as error:
+        reading, line = decide(surveys) if level is None else (Reading(level), "")
+        if level is not None and surveys:
+            check_background(surveys, level)
+    except BackgroundError as error:
         raise DataError(f"{error}; {MEND}") from error
+    except UndecidedError as error:
+        raise DataError(f"{error}; {MEND}, {LEVEL}") from error
     turns, turned_too = turns_of(masks)
     return reading._replace(turns=turns), [text for text in (line, turned_too) if text]
 

@@ -32,6 +32,10 @@ class UndecidedError(ValueError):
     """What the masks hold, and why that does not say which pixels are defects."""
 
 
+class BackgroundError(UndecidedError):
+    """The masks mark what is no defect: no level of grey mends that."""
+
+
 class Reading(NamedTuple):
     """How the masks of a data set are read.
 
@@ -191,13 +195,13 @@ def shown(values: NDArray[np.int64]) -> str:
 
 
 def check_background(surveys: Sequence[Survey], level: float) -> None:
-    """Raises UndecidedError if every mask marks its whole image, or if the masks look inverted."""
+    """Raises BackgroundError if every mask marks its whole image, or if the masks look inverted."""
     above = int(level) + 1
     part = [one for one in surveys if one.counts[:above].any()]
     if not part:
-        raise UndecidedError(f"{surveys[0].path}: marks its whole image, and so does every mask: they outline nothing")
+        raise BackgroundError(f"{surveys[0].path}: marks its whole image, and so does every mask: they outline nothing")
     share = sum(one.counts[above:].sum() for one in part) / sum(one.counts.sum() for one in part)
     edge = sum(one.edge[above:].sum() for one in part) / sum(one.edge.sum() for one in part)
     if share > BRIGHT and edge > RIM:
         found = f"the masks are bright at {edge:.0%} of their edges and {share:.0%} of their area"
-        raise UndecidedError(f"{part[0].path}: {found}: they may be inverted, with black as the defect")
+        raise BackgroundError(f"{part[0].path}: {found}: they may be inverted, with black as the defect")
