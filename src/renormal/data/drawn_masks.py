@@ -33,6 +33,7 @@ from renormal.data.mask_values import (
     frame,
     level_of,
     survey,
+    without_frame,
 )
 from renormal.data.regions import nearest
 from renormal.data.source import DataError, Fit
@@ -123,7 +124,7 @@ def reading_of(masks: Sequence[Mask], level: float | None) -> tuple[Reading, lis
     try:
         reading, line = decide(surveys) if level is None else (Reading(level), "")
         if level is not None and surveys:
-            check_background(surveys, level)
+            check_background([without_frame(one) for one in surveys], level)
     except BackgroundError as error:
         raise DataError(f"{error}; {MEND}") from error
     except UndecidedError as error:
