@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
@@ -20,6 +21,17 @@ TOGETHER = ("tests/sweep/test_slurm.py", "tests/job/test_processes.py", "tests/l
 LONGEST = (*TOGETHER, "tests/sweep/test_callback.py", "tests/job/test_processes_end.py", "tests/sweep/")
 
 Compose = Callable[..., "DictConfig"]
+
+hypothesis.settings.register_profile(  # the same examples in every run; a busy machine is no failure
+    "fixed",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    max_examples=60,
+    print_blob=False,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.function_scoped_fixture],
+)
+hypothesis.settings.load_profile("fixed")
 
 
 def pytest_configure(config: pytest.Config) -> None:
