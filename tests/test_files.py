@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from renormal.files import shown, whole_file, write_whole
+from renormal.files import LARGEST, read_json, read_text, shown, whole_file, write_whole
 
 SIZE = 2_000_000
 WRITER = f"""
@@ -86,6 +92,55 @@ def test_a_link_in_the_place_of_the_draft_is_not_written_through(tmp_path: Path)
     assert not draft.is_symlink()
 
 
+@pytest.mark.parametrize("link", [Path.symlink_to, Path.hardlink_to])
+@pytest.mark.parametrize("place", ["file", "draft"])
+def test_a_link_is_replaced_and_its_target_stays(
+    tmp_path: Path, place: str, link: Callable[[Path, Path], None]
+) -> None:
+    """Both kinds, in the place of the file and of its draft."""
+    other, path = tmp_path / "other", tmp_path / "file"
+    other.write_text("another's")
+    with whole_file(path) as file:
+        draft = Path(file.name)
+    path.unlink()
+    link({"file": path, "draft": draft}[place], other)
+    write_whole(path, "new")
+    assert other.read_text() == "another's"
+    assert path.read_text() == "new\n"
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["file", "other"]
+
+
+def test_a_link_to_nothing_or_to_a_device_is_replaced(tmp_path: Path) -> None:
+    for target in ("nowhere", "/dev/full", tmp_path, "file"):
+        path = tmp_path / "file"
+        path.unlink(missing_ok=True)
+        path.symlink_to(target)
+        write_whole(path, "new")
+        assert path.read_text() == "new\n"
+        assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_pipe_in_the_place_of_the_draft_does_not_make_the_writer_wait(tmp_path: Path) -> None:
+    with whole_file(tmp_path / "file") as file:
+        draft = Path(file.name)
+    os.mkfifo(draft)
+    write_whole(tmp_path / "file", "new")
+    assert (tmp_path / "file").read_text() == "new\n"
+    assert not draft.exists()
+
+
+def test_a_folder_in_the_place_of_the_draft_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".file.draft").mkdir()
+    with pytest.raises(ValueError, match=r"\.file\.draft is a folder: delete it"):
+        write_whole(tmp_path / "file", "new")
+
+
+def test_a_name_may_be_as_long_as_the_file_system_takes(tmp_path: Path) -> None:
+    for name in ("n" * 255, "ü" * 127):
+        write_whole(tmp_path / name, "new")
+        assert (tmp_path / name).read_text() == "new\n"
+
+
 def test_a_draft_that_a_kill_left_is_replaced(tmp_path: Path) -> None:
     with whole_file(tmp_path / "file") as file:
         draft = Path(file.name)
@@ -123,6 +178,109 @@ def test_two_processes_that_write_one_file_take_turns(tmp_path: Path) -> None:
         finally:
             for writer in writers:
                 writer.kill()
+
+
+NO_FILES = ["folder", "pipe", "socket", "device", "link to a device", "circle of links", "endless"]
+
+
+def no_file(folder: Path, kind: str) -> Path:
+    """A path that names no regular file, or one without an end."""
+    path = folder / "there"
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(os.path.relpath(path))
+    elif kind == "link to a device":
+        path.symlink_to("/dev/zero")
+    elif kind == "circle of links":
+        path.symlink_to("there")
+    else:
+        return Path({"device": "/dev/zero", "endless": "/proc/self/pagemap"}[kind])
+    return path
+
+
+@pytest.mark.parametrize("kind", NO_FILES)
+def test_what_is_no_regular_file_is_refused_without_waiting(tmp_path: Path, kind: str) -> None:
+    path = no_file(tmp_path, kind)
+    with pytest.raises(ValueError, match=f"^{path}: (no regular file|more than 1000 bytes|Too many levels)"):
+        read_text(path, 1000)
+
+
+def test_a_file_that_is_too_large_is_refused_with_the_limit(tmp_path: Path) -> None:
+    path = tmp_path / "large"
+    with path.open("wb") as file:
+        file.truncate(2**40)
+    with pytest.raises(ValueError, match=f"^{path}: {2**40} bytes, more than {LARGEST}$"):
+        read_text(path)
+
+
+def test_a_missing_file_is_named_by_the_usual_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        read_json(tmp_path / "nothing")
+
+
+NO_JSON = {
+    "nothing": (b"", "empty"),
+    "spaces": (b" \n\t", "empty"),
+    "bytes": (b'{"a": "\xff"}', "not UTF-8"),
+    "UTF-16": ('{"a": 1}'.encode("utf-16"), "not UTF-8"),
+    "BOM": (b'\xef\xbb\xbf{"a": 1}', "BOM"),
+    "a part": (b'{"a": [1, 2', "Expecting"),
+    "more": (b'{"a": 1} {"a": 1}', "Extra data"),
+    "NaN": (b'{"a": NaN}', "NaN is no finite number"),
+    "infinity": (b'{"a": -Infinity}', "-Infinity is no finite number"),
+    "a large float": (b'{"a": 1e999}', "1e999 is no finite number"),
+    "a long integer": (b'{"a": 1' + b"0" * 400 + b"}", "has more than 20 digits"),
+    "a longer integer": (b'{"a": -1' + b"0" * 40_000 + b"}", "has more than 20 digits"),
+    "a key twice": (b'{"a": {"b": 1, "c": 2, "b": 1}}', "the key 'b' stands twice"),
+    "deep lists": (b"[" * 60 + b"]" * 60, "more than 50 levels"),
+    "deeper lists": (b"[" * 100_000 + b"]" * 100_000, "more than 50 levels"),
+    "deep objects": (b'{"a":' * 100_000, "more than 50 levels"),
+    "half of a pair": (rb'{"a": "\ud800"}', "half of a surrogate pair"),
+    "half of a pair in a key": (rb'{"\udfff": 1}', "half of a surrogate pair"),
+    "a control character": (b'{"a": "\x1b[2J"}', "Invalid control character"),
+}
+
+
+@pytest.mark.parametrize("kind", NO_JSON)
+def test_what_is_no_json_is_refused_in_one_line(tmp_path: Path, kind: str) -> None:
+    content, reason = NO_JSON[kind]
+    (tmp_path / "file").write_bytes(content)
+    with pytest.raises(ValueError, match=f"^{tmp_path / 'file'}: .*{re.escape(reason)}") as found:
+        read_json(tmp_path / "file")
+    assert "\n" not in str(found.value)
+    assert len(str(found.value)) < 300
+
+
+LEAVES = st.none() | st.booleans() | st.integers(-(10**18), 10**18) | st.text()
+VALUES = st.recursive(
+    LEAVES | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
+)
+SIGNS = st.text('{}[]"\\\\:,0123456789.eE+-tfnul NaIy\ud800', max_size=60)
+
+
+@given(VALUES)
+def test_every_json_value_is_read_as_it_was_written(tmp_path: Path, value: object) -> None:
+    write_whole(tmp_path / "file", json.dumps(value))
+    assert read_json(tmp_path / "file") == value
+
+
+@given(st.binary(max_size=60) | SIGNS.map(lambda text: text.encode(errors="surrogatepass")))
+def test_any_bytes_are_json_as_python_reads_it_or_one_line(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "file").write_bytes(content)
+    try:
+        found = read_json(tmp_path / "file")
+    except ValueError as error:
+        line = str(error)
+    else:
+        assert found == json.loads(content)
+        return
+    assert re.fullmatch(f"{tmp_path / 'file'}: .+", line)
 
 
 def test_a_path_is_shown_from_the_working_directory_where_it_lies_below(

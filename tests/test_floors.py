@@ -28,8 +28,10 @@ FLOORS = {  # room → floor
     "metrics": 2,
     "data": 2,
     "functional": 1,
+    "schema.py": 1,
     "contracts.py": 0,
     "files.py": 0,
+    "text.py": 0,
 }
 OUTSIDE = {  # room → packages outside of the standard library
     "run.py": {"hydra", "omegaconf"},
@@ -47,8 +49,10 @@ OUTSIDE = {  # room → packages outside of the standard library
     "metrics": {"torch", "torchmetrics"},
     "data": {"torch", "kornia", "PIL", "numpy", "scipy", "tqdm"},
     "functional": {"torch", "kornia"},
+    "schema.py": {"pydantic"},
     "contracts.py": {"torch"},
     "files.py": set[str](),
+    "text.py": set[str](),
 }
 
 

@@ -6,14 +6,14 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from types import UnionType
-from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Any, NamedTuple
 
-from renormal.files import RECORD, write_whole
+from renormal.files import RECORD, read_json, write_whole
 from renormal.report.former_names import renewed
+from renormal.text import HIDDEN, is_secret, without_secrets
 
 SCHEMA = 1
 SCORES = "exact"  # data.scores: DSSIM and MSGMS were computed from the change itself; older records lack it
@@ -61,23 +61,28 @@ def write_record(folder: Path, record: Record) -> Path:
     content = asdict(record)
     del content["folder"]
     content = portable(content)
-    if fault := next(faults(content), None):
-        raise ValueError(f"{folder / RECORD}: {fault}")
+    check(content, folder / RECORD)
     write_whole(folder / RECORD, json.dumps(content, indent=1, ensure_ascii=False))
     return folder / RECORD
 
 
 def portable(value: Any, where: str = "record") -> Any:
-    """The same value for any machine: ~ for the home folder. Raises ValueError for a number that JSON cannot hold."""
+    """The same value for any machine: ~ for the home folder, … for passwords and tokens.
+
+    Raises ValueError for a number that JSON cannot hold.
+    """
     if isinstance(value, dict):
-        return {str(key): portable(item, f"{where}.{key}") for key, item in value.items()}
+        return {
+            str(key): HIDDEN if item and is_secret(str(key)) else portable(item, f"{where}.{key}")
+            for key, item in value.items()
+        }
     if isinstance(value, list | tuple):
         return [portable(item, f"{where}[{index}]") for index, item in enumerate(value)]
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{where} must be finite, got {value}")
     if isinstance(value, str | os.PathLike):
-        home = re.escape(str(Path.home()))
-        return re.sub(rf"(?<![\w/]){home}(?=/|$)", "~", str(value)) if len(home) > 1 else str(value)
+        home, text = re.escape(str(Path.home())), without_secrets(str(value))
+        return re.sub(rf"(?<![\w/]){home}(?=/|$)", "~", text) if len(home) > 1 else text
     return value
 
 
@@ -93,35 +98,68 @@ def publish(folder: Path, record: Record, source: Path) -> Path:
 
 
 def pathless(value: Any) -> Any:
-    """The same value; of each absolute path only the last part."""
+    """The same value; of each absolute path only the last part, and … for passwords and tokens."""
     if isinstance(value, dict):
-        return {key: pathless(item) for key, item in value.items()}
+        return {key: HIDDEN if item and is_secret(str(key)) else pathless(item) for key, item in value.items()}
     if isinstance(value, list):
         return [pathless(item) for item in value]
-    return Path(value).name if isinstance(value, str) and value.startswith(("/", "~")) else value
+    if not isinstance(value, str):
+        return value
+    return Path(value).name if value.startswith(("/", "~")) else without_secrets(value)
 
 
 def read_record(path: Path) -> Record:
     """Read and check one record.json. Raises ValueError with one line that names the file."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path}: not a readable record ({error})") from error
-    content = renewed(content) if isinstance(content, dict) else content
-    if fault := next(faults(content), None):
-        raise ValueError(f"{path}: {fault}")
-    return replace(Record(**content), folder=path.parent)
+        content = read_json(path)
+    except FileNotFoundError as error:
+        raise ValueError(f"{path}: does not exist") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}: a record is an object, got {type(content).__name__}")
+    today = renewed(content)
+    if len(today) < len(content):
+        raise ValueError(f"{path}: a field stands twice, under its former name and under today's")
+    check(today, path)
+    return replace(Record(**today), folder=path.parent)
+
+
+def check(content: dict[str, Any], path: Path) -> None:
+    """Raise ValueError for decoded JSON that is no record."""
+    from renormal.schema import RecordFile, checked  # not at the top: to plan a sweep needs no schema
+
+    checked(RecordFile, content, path)
 
 
 def read_records(folder: Path) -> Records:
     """Read every record below the folder, sorted by model, category and seed."""
     records, problems = [], []
-    for path in sorted(folder.rglob(RECORD)):
+    paths, faults = below(folder, RECORD)
+    for path in paths:
         try:
             records.append(read_record(path))
         except ValueError as error:
             problems.append(str(error))
-    return Records(sorted(records, key=lambda record: (record.model, record.category, record.seed)), problems)
+    jobs = sorted(records, key=lambda record: (record.model, record.category, record.seed))
+    return Records(jobs, [*problems, *faults])
+
+
+def below(folder: Path, name: str) -> tuple[list[Path], list[str]]:
+    """Every file of that name below the folder, and one line for each folder that cannot be read.
+
+    A link to a folder is not followed, so that a circle of links has an end.
+    """
+    found, problems, left = [], [], [folder]
+    while left:
+        place = left.pop()
+        try:
+            with os.scandir(place) as entries:
+                inside = list(entries)
+        except OSError as error:
+            problems.append(f"{place}: {error.strerror}")
+            continue
+        found += [place / entry.name for entry in inside if entry.name == name]
+        left += [place / entry.name for entry in inside if entry.is_dir(follow_symlinks=False)]
+    return sorted(found), problems
 
 
 def stem_of(record: Record, records: Sequence[Record]) -> str:
@@ -130,35 +168,3 @@ def stem_of(record: Record, records: Sequence[Record]) -> str:
     same = [one for one in records if (one.model, one.category, one.seed) == job]
     name = f"-{record.name}".replace("/", "-") if len(same) > 1 else ""
     return f"{record.model}-{record.category}-{record.seed}{name}"
-
-
-def faults(content: Any) -> Iterator[str]:
-    """Why decoded JSON is not a record, one line per reason, the most important first."""
-    if not isinstance(content, dict):
-        yield f"a record is an object, got {type(content).__name__}"
-        return
-    if content.get("schema") != SCHEMA:
-        yield f"schema {SCHEMA} expected, got {content.get('schema')!r}"
-    types = get_type_hints(Record)
-    required = {"name", "model", "category", "kind", "seed", "metrics"}
-    known = {item.name for item in fields(Record)} - {"folder"}
-    yield from (f"{key} is missing" for key in sorted(required - content.keys()))
-    yield from (f"unknown field {key!r}" for key in sorted(content.keys() - known))
-    for key in sorted(known & content.keys()):
-        if not fits(content[key], types[key]):
-            yield f"{key} has the wrong type: {str(content[key])[:60]!r} where {types[key]} is expected"
-
-
-def fits(value: Any, hint: Any) -> bool:
-    """Whether a decoded JSON value has the type that the annotation `hint` names."""
-    if hint is Any:
-        return True
-    if isinstance(hint, UnionType):
-        return any(fits(value, option) for option in get_args(hint))
-    if get_origin(hint) is dict:
-        return isinstance(value, dict) and all(fits(item, get_args(hint)[1]) for item in value.values())
-    if get_origin(hint) is list:
-        return isinstance(value, list) and all(fits(item, get_args(hint)[0]) for item in value)
-    if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return isinstance(value, hint) and not isinstance(value, bool)

@@ -1,0 +1,43 @@
+"""Text that is safe to show: on a terminal, in a cell of a spreadsheet, and without passwords."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+JOINERS = "\u200c\u200d"  # without width: Persian and Hindi are written with them
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # first characters of a formula or a command
+HIDDEN = "…"  # in the place of a secret
+SECRET = r"[\w.-]*(?:token|passw(?:or)?d|pwd|secret|signature|credential|api_?key|access_?key)[\w.-]*|sig|key|auth"
+USER = re.compile(r"(?<=://)(?:[^\s/@]*:(?!\d+(?:/|$))\S*|[^/?#\s]*)@")  # of a URL: name and password
+QUERY = re.compile(rf"(?<=[?&;#])({SECRET})=[^&;#\s'\"]+", re.IGNORECASE)
+KEY = re.compile(r"(?:.*_)?(?:token|password|passwd|secret|api_?key|access_?key|credentials?)", re.IGNORECASE)
+
+
+def printable(text: str) -> str:
+    """The text in one line. Line ends, lone surrogates and commands of a terminal become escapes, as in \\x1b."""
+    return "".join(_escaped(sign) if _is_control(sign) else sign for sign in text)
+
+
+def _is_control(sign: str) -> bool:
+    category = unicodedata.category(sign)
+    return category in ("Zl", "Zp") or (category[0] == "C" and sign not in JOINERS)
+
+
+def _escaped(sign: str) -> str:
+    return sign.encode("unicode_escape").decode()
+
+
+def cell(text: str) -> str:
+    """A cell of a CSV file that no spreadsheet takes for a formula: then it begins with an apostrophe."""
+    return f"'{text}" if text.startswith(FORMULA) else text
+
+
+def without_secrets(text: str) -> str:
+    """The text with … in place of the name and password of a URL, and of tokens among its arguments."""
+    return QUERY.sub(rf"\1={HIDDEN}", USER.sub(f"{HIDDEN}@", text))
+
+
+def is_secret(key: str) -> bool:
+    """Whether a key of a config, such as api_key, has a secret as its value."""
+    return KEY.fullmatch(key) is not None

@@ -1,0 +1,78 @@
+"""Text for a terminal, for a spreadsheet, and without passwords."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from renormal.text import cell, is_secret, printable, without_secrets
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("µ ± 0.1 → wood", "µ ± 0.1 → wood"),
+        ("\x1b[2Jred", "\\x1b[2Jred"),
+        ("two\nlines\r\x07\x00", "two\\nlines\\r\\x07\\x00"),
+        ("\u202egnp.exe", "\\u202egnp.exe"),
+        ("half \udc80", "half \\udc80"),
+        ("\x9b31m", "\\x9b31m"),
+        ("می\u200cخواهم", "می\u200cخواهم"),
+    ],
+)
+def test_commands_of_a_terminal_are_shown_as_escapes(text: str, shown: str) -> None:
+    assert printable(text) == shown
+
+
+@given(st.text(st.characters(codec=None, exclude_categories=())))
+def test_printable_text_is_one_line_that_any_terminal_takes(text: str) -> None:
+    shown = printable(text)
+    assert shown.encode().decode() == shown
+    assert len(shown.splitlines()) <= 1
+    assert "\x1b" not in shown
+    assert printable(shown) == shown
+
+
+@given(st.text(min_size=1) | st.sampled_from(["=cmd|' /C calc'!A0", "+1", "-2", "@SUM(A1)", "\t=1", "\r=1", "＝1"]))
+def test_no_cell_is_a_formula_and_its_text_can_be_had_back(text: str) -> None:
+    line = io.StringIO()
+    csv.writer(line).writerow([cell(text)])
+    ((found,),) = csv.reader(io.StringIO(line.getvalue(), newline=""))
+    assert found[0] not in "=+-@\t\r\n＝＋－＠"
+    assert found in (text, f"'{text}")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://me:pass@host/a.tar", "https://…@host/a.tar"),
+        ("get https://token@host:8080/a and ssh://me@other/b", "get https://…@host:8080/a and ssh://…@other/b"),
+        ("https://me:p@ss/w#rd@host/a", "https://…@host/a"),
+        ("postgresql+psycopg://me:pass@localhost/optuna", "postgresql+psycopg://…@localhost/optuna"),
+        ("https://host/a.zip?Expires=1&Signature=ab%2B&x=2", "https://host/a.zip?Expires=1&Signature=…&x=2"),
+        ("https://host/a?access_token=abc", "https://host/a?access_token=…"),
+        (
+            "https://host/a?X-Amz-Credential=A/b&X-Amz-Signature=ff",
+            "https://host/a?X-Amz-Credential=…&X-Amz-Signature=…",
+        ),
+        ("https://host/a?sig=ab#key=cd", "https://host/a?sig=…#key=…"),
+        ("https://host:443/@scope/a@2x.png?tokens", "https://host:443/@scope/a@2x.png?tokens"),
+        ("me@host.org, 3 @ 5", "me@host.org, 3 @ 5"),
+    ],
+)
+def test_a_url_is_shown_without_name_password_and_tokens(text: str, shown: str) -> None:
+    assert without_secrets(text) == shown
+
+
+@given(st.text("abcXYZ019:%.!$&'()*+,;=-_~@", min_size=1), st.sampled_from(["https", "s3", "postgresql+psycopg2"]))
+def test_no_password_of_any_url_is_shown(password: str, scheme: str) -> None:
+    assert without_secrets(f"from {scheme}://me:{password}@host/x") == f"from {scheme}://…@host/x"
+
+
+def test_keys_that_hold_secrets_are_known() -> None:
+    assert all(map(is_secret, ["password", "api_key", "apikey", "wandb_token", "secret", "credentials"]))
+    assert not any(map(is_secret, ["key", "tokens", "monkey", "token_size", "secretary", "weight"]))
