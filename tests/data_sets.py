@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import zlib
 from collections.abc import Callable
@@ -24,7 +25,7 @@ SPLIT = ("train/good/1.png", "test/good/1.png", "test/crack/1.png")
 def photographs(root: Path, *names: str) -> None:
     """Grey pictures with noise, each another one."""
     for name in names:
-        noise = np.random.default_rng(zlib.crc32(name.encode())).integers(60, 200, SIZE[::-1], np.uint8)
+        noise = np.random.default_rng(zlib.crc32(os.fsencode(name))).integers(60, 200, SIZE[::-1], np.uint8)
         _save(root / name, noise)
 
 
@@ -205,6 +206,15 @@ def loose_kolektor(root: Path) -> None:
     photographs(root, "train/10.png", "test/20.png", "test/30.png")
     black(root, "train/10_GT.png", "test/20_GT.png")
     outlines(root, "test/30_GT.png")
+
+
+def refusal(work: Callable[[], object]) -> str | None:
+    """The message of a DataError; None where there is none."""
+    try:
+        work()
+    except DataError as error:
+        return str(error)
+    return None
 
 
 def assert_advice_helps(advice: Advice, root: Path) -> None:

@@ -77,7 +77,7 @@ ADVICE: dict[str, Advice] = {
     ),
     "two good folders to test": (
         of((photographs, ("train/good/1.png", "test/good/1.png", "test/ok/2.png", "test/crack/1.png"))),
-        r"test/ok: a second folder of good test images; move all into .*test/good",
+        r"test/ok: good test images, as .*test/good has; move all into .*test/good",
         lambda root: move_files(root / "test/ok", root / "test/good"),
         (["train/good/1.png"], with_crack(**{"good: test/good/2.png": None})),
     ),

@@ -95,3 +95,10 @@ def test_photographs_of_like_names_have_panels_of_their_own() -> None:
     paths = ["test/dent/1.jpg", "test/dent/1.png", "test/a/b-2.png", "test/a-b/2.png", "test/a/b/2.png"]
     assert len({plain(f"eq8-{distinct(path)}") for path in paths}) == len(paths)
     assert distinct("grid/test/metal_contamination/000.png") == "grid/test/metal_contamination/000.png"
+
+
+def test_panels_of_photographs_with_the_longest_names_have_names_of_their_own() -> None:
+    paths = [f"test/{'缺' * 83}/{'x' * 250}{k}.png" for k in range(3)]
+    names = {plain(f"eq8_adam-{distinct(path)}") for path in paths}
+    assert len(names) == 3
+    assert max(len(f".{name}-maps.png.draft".encode()) for name in names) < 255

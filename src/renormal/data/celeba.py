@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from renormal.data.listing import images_in
+from renormal.data.listing import check_files, images_in, is_folder
 from renormal.data.source import MAX_PIXELS, Augmentation, DataError, Source, good_items
 
 FOLDER, PARTITION = "img_align_celeba", "list_eval_partition.txt"
 TRAIN, TEST = "0", "2"  # 1: validation, left out as in the official split
+LONGEST, SHOWN = 50_000_000, 80  # ours: bytes of the list, the official one has 4 million; characters of a bad line
 
 
 def celeba(
@@ -23,17 +24,17 @@ def celeba(
         raise DataError("CelebA has no folder yet: give data.root=/path/to/celeba with img_align_celeba/ in it")
     place = Path(root)
     home = place / FOLDER if (place / FOLDER).is_dir() else place
-    if not home.is_dir():
+    if not is_folder(home):
         raise DataError(f"data.root={root} is not a folder: correct it")
     images = images_in(home)
     if len(images) < 2:
         raise DataError(f"{home}: no aligned faces; data.root is the folder that holds {FOLDER}/")
     partition = next((file for file in (place / PARTITION, home.parent / PARTITION) if file.is_file()), None)
     train, test = by_partition(images, partition) if partition else by_name(images, holdout)
+    trained, tested = good_items(train), good_items(test)
+    check_files(trained, tested, max_pixels)
     moves = Augmentation(mirror_x=mirror)
-    return Source(
-        "celeba", place, "object", moves, good_items(train), good_items(test), fit="face", max_pixels=max_pixels
-    )
+    return Source("celeba", place, "object", moves, trained, tested, fit="face", max_pixels=max_pixels)
 
 
 def by_name(images: list[Path], holdout: float) -> tuple[list[Path], list[Path]]:
@@ -45,13 +46,26 @@ def by_name(images: list[Path], holdout: float) -> tuple[list[Path], list[Path]]
 
 def by_partition(images: list[Path], file: Path) -> tuple[list[Path], list[Path]]:
     """The official split of the images that exist."""
-    lines = [line.split() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+    lines = [line.split() for line in _lines(file) if line.strip()]
     if fault := next((line for line in lines if len(line) != 2 or line[1] not in {"0", "1", "2"}), None):
-        raise DataError(f"{file}: a line must be a file's name and 0, 1 or 2, got {' '.join(fault)!r}")
+        raise DataError(f"{file}: a line must be a file's name and 0, 1 or 2, got {' '.join(fault)[:SHOWN]!r}")
     parts: dict[str, str] = dict(lines)
+    if twice := next((name for name, part in lines if parts[name] != part), None):
+        raise DataError(f"{file}: {twice} has two parts; copy the file again")
     if unknown := next((image for image in images if image.name not in parts), None):
         raise DataError(f"{unknown}: not in {file}; copy both again")
     train, test = ([image for image in images if parts[image.name] == part] for part in (TRAIN, TEST))
     if not train or not test:
         raise DataError(f"{file}: the images at hand are all of one part; delete it to hold some out by name")
     return train, test
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        if file.stat().st_size > LONGEST:
+            raise DataError(f"{file}: more than {LONGEST} bytes are no list of parts; copy it again")
+        return file.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise DataError(f"{file}: no text in UTF-8 ({error.reason}); copy it again") from error
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read ({error.strerror}); copy it again") from error

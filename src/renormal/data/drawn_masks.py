@@ -16,7 +16,6 @@ from renormal.data.images import (
     converted,
     flattened,
     header_of,
-    opened,
     orientation_of,
     square,
     turned,
@@ -35,6 +34,7 @@ from renormal.data.mask_values import (
     survey,
     without_frame,
 )
+from renormal.data.opening import opened
 from renormal.data.regions import nearest
 from renormal.data.source import DataError, Fit
 

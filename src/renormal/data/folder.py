@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from renormal.data.layout import Layout, defect_of, layout_of
-from renormal.data.listing import unread
+from renormal.data.listing import check_files, is_folder, unread
 from renormal.data.mask_folders import masks_apart
 from renormal.data.masks import add
 from renormal.data.names import role
@@ -50,16 +50,17 @@ def folder(
     if not test:
         where = f"{layout.test}/<name>/" if layout.test else "defective/ or test/<name>/"
         raise DataError(f"{place}: nothing to test; add {where}, or set data.holdout=10")
+    check_files(train_items := good_items(train), test, max_pixels)
     lines = [*_called_good(layout, home), *_counted_as_defects(layout, home, len(good_tests), len(held))]
-    lines += left_out(place) + unread(place, (*good_items(train), *test))
+    lines += left_out(place) + unread(place, (*train_items, *test))
     label, moves = name or place.resolve().name, augmentation or Augmentation()
-    return Source(label, place, kind, moves, good_items(train), test, fit, max_pixels, remarks=tuple(lines))
+    return Source(label, place, kind, moves, train_items, test, fit, max_pixels, remarks=tuple(lines))
 
 
 def _existing(root: str | Path | None) -> Path:
     if root is None:
         raise DataError("no photographs yet: give data.root=/path/to/photographs with good/ and defective/ in it")
-    if not Path(root).is_dir():
+    if not is_folder(Path(root)):
         raise DataError(f"data.root={root} is not a folder: correct it")
     check_not_too_low(Path(root))
     return Path(root)

@@ -127,8 +127,9 @@ def _tested(home: Path, test: Path | None) -> list[Path]:
         if role(path.name) == "images" and any(images_below(path)):
             place = test or home / "test"
             raise DataError(f"{path}: good or defective? sort its images into {place / GOOD} and {place / 'defective'}")
-    if second := [path for path in found if defect_of(path) == GOOD][1:]:
-        raise DataError(f"{second[0]}: a second folder of good test images; move all into {second[0].parent / GOOD}")
+    good = [path for path in found if defect_of(path) == GOOD]
+    if len(good) > 1:
+        raise DataError(f"{good[1]}: good test images, as {good[0]} has; move all into {good[0].parent / GOOD}")
     return found
 
 

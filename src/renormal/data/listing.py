@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from renormal.data.names import Role, role
+from renormal.data.opening import check_file
 from renormal.data.source import DataError, Item
+from renormal.files import legible
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
-COMPANIONS = frozenset({"thumbs.db", "desktop.ini", "__macosx"})  # written by desktops on their own
+COMPANIONS = frozenset(  # written by desktops and file systems on their own
+    {"thumbs.db", "desktop.ini", "__macosx", "lost+found", "$recycle.bin", "system volume information"}
+)
 NOTES = frozenset({".txt", ".md", ".csv", ".json", ".xml", ".aae"})  # licences, labels, a phone's edit lists
 
 
@@ -20,22 +25,45 @@ def _visible(name: str) -> bool:
 
 
 def _entries(folder: Path) -> list[Path]:
-    try:
+    with _permitted(folder):
         entries = sorted(folder.iterdir(), key=lambda path: path.name)
+    found = [path for path in entries if _visible(path.name)]
+    if found:
+        is_folder(found[0])  # raises where the folder may be listed and not entered
+    if fault := next((path for path in found if legible(path.name) != path.name), None):
+        raise DataError(f"{fault}: its name has a control character or bytes that are no UTF-8; rename it")
+    return found
+
+
+@contextmanager
+def _permitted(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except PermissionError as error:
         raise DataError(f"{folder}: may not be read; give yourself the permission (chmod u+rx)") from error
-    return [path for path in entries if _visible(path.name)]
+
+
+def is_folder(path: Path) -> bool:
+    """Whether it is a folder. Raises DataError where that may not be read, or where its name is too long."""
+    try:
+        with _permitted(path.parent):
+            return path.is_dir()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be opened ({error.strerror}); correct it") from error
 
 
 def folders_in(folder: Path, *roles: Role) -> list[Path]:
     """The visible subfolders by name, all or those of certain roles; none where the folder does not exist."""
-    found = [path for path in _entries(folder) if path.is_dir()] if folder.is_dir() else []
+    found = [path for path in _entries(folder) if is_folder(path)] if is_folder(folder) else []
+    for path in found:
+        if path.is_symlink() and path.resolve() in (folder.resolve(), *folder.resolve().parents):
+            raise DataError(f"{path}: a link to a folder above it; delete the link")
     return [path for path in found if not roles or role(path.name) in roles]
 
 
 def files_in(folder: Path) -> list[Path]:
     """The images of a folder by name; hidden files, desktop leftovers and notes are passed over, others are errors."""
-    if not folder.is_dir():
+    if not is_folder(folder):
         return []
     files = [path for path in _entries(folder) if not path.is_dir() and path.suffix.lower() not in NOTES]
     for path in files:
@@ -54,7 +82,7 @@ def images_in(folder: Path) -> list[Path]:
 
 def holds_images(folder: Path) -> bool:
     """Whether an image lies directly in the folder."""
-    return folder.is_dir() and any(path.suffix.lower() in SUFFIXES for path in _entries(folder) if path.is_file())
+    return is_folder(folder) and any(path.suffix.lower() in SUFFIXES for path in _entries(folder) if path.is_file())
 
 
 def images_below(folder: Path) -> Iterator[Path]:
@@ -62,15 +90,29 @@ def images_below(folder: Path) -> Iterator[Path]:
     return (path for path in _below(folder) if path.suffix.lower() in SUFFIXES)
 
 
+def check_files(train: Iterable[Item], test: Iterable[Item], max_pixels: int) -> None:
+    """Raise DataError for what cannot be opened, and for one file that by links is an image of two kinds."""
+    seen: dict[tuple[int, int], tuple[Path, str]] = {}
+    for item, use in [*((item, "training") for item in train), *((item, item.defect) for item in test)]:
+        found = check_file(item.image, max_pixels)
+        first, before = seen.setdefault((found.st_dev, found.st_ino), (item.image, use))
+        if before != use:
+            raise DataError(f"{item.image}: the same file as {first}, by a link; keep one of the two")
+        if item.mask and os.path.samestat(found, check_file(item.mask, max_pixels)):
+            raise DataError(f"{item.mask}: the same file as its image {item.image}, by a link; draw the mask")
+
+
 def unread(root: Path, items: Iterable[Item]) -> list[str]:
     """One line that counts the visible files below `root` of no item, with an example of each kind; none if all are."""
     used = {path for item in items for path in (item.image, item.mask)}
     kinds: dict[str, list[Path]] = defaultdict(list)
-    for path in _below(root):
+    closed: list[Path] = []
+    for path in _below(root, closed):
         if path not in used:
             kinds[_kind(path.relative_to(root))].append(path.relative_to(root))
+    kinds |= {"folder that may not be read": closed} if closed else {}
     counts = (f"{len(paths)} × {kind} ({min(paths)})" for kind, paths in sorted(kinds.items()))
-    return [f"{root}: not read: {', '.join(counts)}"] if kinds else []
+    return [legible(f"{root}: not read: {', '.join(counts)}")] if kinds else []
 
 
 def _kind(path: Path) -> str:
@@ -79,9 +121,15 @@ def _kind(path: Path) -> str:
     return f"{path.suffix.lower()} file" if path.suffix else "file without a suffix"
 
 
-def _below(root: Path) -> Iterator[Path]:
+def _below(root: Path, closed: list[Path] | None = None) -> Iterator[Path]:
+    """The visible files. Folders that may not be read are added to `closed`."""
+
+    def refused(error: OSError) -> None:
+        if closed is not None:
+            closed.append(Path(error.filename).relative_to(root))
+
     seen = {root.resolve()}
-    for folder, folders, files in os.walk(root, followlinks=True):
+    for folder, folders, files in os.walk(root, followlinks=True, onerror=refused):
         inner = {name: Path(folder, name).resolve() for name in sorted(folders) if _visible(name)}
         folders[:] = [name for name, real in inner.items() if real not in seen]  # a link may lead back
         seen.update(inner.values())

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from renormal.data.drawn_masks import decoded
-from renormal.data.images import opened, own_pixel_limit
+from renormal.data.images import load
 from renormal.data.listing import files_in, folders_in, images_in
 from renormal.data.names import image_names, mask_names, role, says_mask
+from renormal.data.opening import opened, strict_pillow
 from renormal.data.source import DataError
 
 # ours: four grey values hold 83 % or more of the pixels of a soft JPEG mask, and up to 68 % of MVTec AD's photographs
@@ -209,7 +210,7 @@ def is_drawn(path: Path, max_pixels: int) -> bool:
 
 def is_black(path: Path, max_pixels: int) -> bool:
     """Whether nothing is outlined."""
-    with own_pixel_limit():
+    with strict_pillow():
         values, _, exact = decoded(path, max_pixels)
     return bool(values.max() <= (0 if exact else JPEG_MASK_LEVEL))
 
@@ -224,7 +225,8 @@ def _counts(path: Path, max_pixels: int, changed: int) -> NDArray[np.int64]:
 
 def _values(path: Path, max_pixels: int) -> NDArray[Any]:
     """(H, W): grey values as the file has them; black where it is transparent."""
-    with own_pixel_limit(), opened(path, max_pixels) as image:
+    with strict_pillow(), opened(path, max_pixels) as image:
+        load(image, path)
         if image.mode in {"1", "L", "I"} or image.mode.startswith("I;16"):
             return np.asarray(image)
         clear = image.convert("RGBA")

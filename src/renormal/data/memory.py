@@ -17,7 +17,8 @@ from tqdm import tqdm
 
 from renormal.data.depth import FULL, brightest, is_deep, needed
 from renormal.data.drawn_masks import Mask, Pair, look_at, read_defects, reading_of
-from renormal.data.images import is_grey, opened, own_pixel_limit, read_image, upright
+from renormal.data.images import is_grey, read_image, upright
+from renormal.data.opening import opened, strict_pillow
 from renormal.data.regions import regions_of
 from renormal.data.source import GOOD, DataError, Item, Source
 
@@ -42,7 +43,7 @@ class Labelled(NamedTuple):
 
 def _in_threads(work: Callable[[T], R], inputs: Sequence[T], title: str) -> list[R]:
     """`work` over the inputs in order, with a progress bar; the first bad file ends it."""
-    with own_pixel_limit(), ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1)) as pool:
+    with strict_pillow(), ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1)) as pool:
         try:
             return list(tqdm(pool.map(work, inputs), title, len(inputs), leave=False, disable=None, unit="image"))
         except DataError:

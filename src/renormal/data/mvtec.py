@@ -7,7 +7,7 @@ from pathlib import Path
 
 from renormal.data.download import ARCHIVE_SHA256, ARCHIVE_URL, download_mvtec
 from renormal.data.layout import check_sorted
-from renormal.data.listing import folders_in, images_below, images_in, unread
+from renormal.data.listing import check_files, folders_in, images_below, images_in, is_folder, unread
 from renormal.data.masks import add, check_black, pair_masks, photographs_in
 from renormal.data.source import GOOD, MAX_PIXELS, Augmentation, DataError, Item, Kind, Source, good_items
 
@@ -72,12 +72,13 @@ def mvtec(
     home = _category_folder(place, category)
     kind, augmentation = CATEGORIES[category]
     train, test = _train(home, max_pixels), _test(home, max_pixels)
+    check_files(train, test, max_pixels)
     remarks = tuple(unread(home, (*train, *test)))
     return Source(category, place, kind, augmentation, train, test, max_pixels=max_pixels, remarks=remarks)
 
 
 def _category_folder(root: Path, category: str) -> Path:
-    if not root.is_dir():
+    if not is_folder(root):
         raise DataError(f"data.root={root} is not a folder: correct it, or fetch MVTec AD with data.download=true")
     if (root / category).is_dir():
         return root / category

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
+from renormal.files import legible
+
 Kind: TypeAlias = Literal["texture", "object"]
 Fit: TypeAlias = Literal["squash", "crop", "face"]
 
@@ -16,6 +18,9 @@ MAX_PIXELS = 100_000_000  # ours: 300 MB decoded; a 100 megapixel camera passes,
 
 class DataError(ValueError):
     """Bad input, in one line: which file, what is wrong with it, what to do."""
+
+    def __init__(self, line: str) -> None:
+        super().__init__(legible(line))
 
 
 class Item(NamedTuple):

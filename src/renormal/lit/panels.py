@@ -21,6 +21,7 @@ from renormal.metrics import image_pixel_auroc
 
 TILES = ("x0", "f(x0)", "x_N", "map of f(x0)", "map of x_N", "truth")
 RED = (230, 30, 40)
+LONGEST = 120  # ours, bytes of a path in a file name: most file systems take 255 with all that comes before and after
 DEFECT, UNKNOWN = 255, 128  # greys of the truth in the strip of maps; normal pixels are 0
 
 Picture = Annotated[Tensor, "(C, H, W), C = 1 or 3, values in [0, 1]"]
@@ -99,8 +100,14 @@ def plain(name: str) -> str:
 
 
 def distinct(path: str) -> str:
-    """The path, with a digest in its name where another path could become the same file name, as 1.jpg and 1.png."""
+    """The path, with a digest in its name where another path could become the same file name, as 1.jpg and 1.png.
+
+    Of a longer path the begin.
+    """
     pure = PurePosixPath(path)
+    if len(path.encode()) > LONGEST:
+        begin = path.encode()[:LONGEST].decode(errors="ignore")
+        return f"{begin.replace('/', '-')}-{sha256(path.encode()).hexdigest()[:8]}.png"
     if pure.suffix == ".png" and "-" not in path:
         return path
     return str(pure.with_name(f"{pure.stem}-{sha256(path.encode()).hexdigest()[:8]}.png"))
