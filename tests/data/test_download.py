@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import io
+import shutil
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from PIL import Image
 
 from renormal.data import DataError, mvtec
 from renormal.data import download as download_module
-from renormal.data.download import download_mvtec, fetch, unpack
+from renormal.data.download import download_mvtec, fetch, held
+from renormal.data.unpack import unpack
 
 
 def archive(members: dict[str, bytes], *, links: dict[str, str] | None = None, mode: str = "w:xz") -> bytes:
@@ -55,6 +59,7 @@ class Publisher(ThreadingHTTPServer):
     ranges = True
     status: int | None = None
     kind = "application/octet-stream"
+    location = encoding = ""
     asked: list[str | None]
 
     @property
@@ -71,6 +76,11 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         wanted, content = self.headers.get("Range"), self.server.content
         self.server.asked.append(wanted)
+        if self.server.location:
+            self.send_response(self.server.status or 302)
+            self.send_header("Location", self.server.location)
+            self.end_headers()
+            return
         if self.server.status:
             self.send_error(self.server.status)
             return
@@ -84,6 +94,8 @@ class Handler(BaseHTTPRequestHandler):
         if start:
             self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
         self.send_header("Content-Type", self.server.kind)
+        if self.server.encoding:
+            self.send_header("Content-Encoding", self.server.encoding)
         self.send_header("Content-Length", str(len(content) - start))
         self.end_headers()
         self.wfile.write(content[start:][: self.server.patience])
@@ -275,3 +287,86 @@ def test_what_is_there_already_stays_as_it_is(tmp_path: Path) -> None:
     unpack(tmp_path / "a.tar.xz", tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tar.xz", "cable", "license.txt"]
     assert [path.name for path in (tmp_path / "cable").iterdir()] == ["mine.txt"]
+
+
+def test_a_category_s_name_in_the_address_hides_no_category(tmp_path: Path, publisher: Publisher) -> None:
+    """The archive had that name, so that the category of that name was not unpacked."""
+    settings = {"url": publisher.url.replace("mvtec.tar.xz", "cable"), "sha256": sha256(publisher.content)}
+    assert len(mvtec(tmp_path, "cable", download=True, accept_licence=True, **settings).test) == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cable", "license.txt"]
+
+
+@pytest.mark.parametrize("digest", [None, "", "abc", "g" * 64, 5])
+def test_what_is_no_sha256_is_refused_before_anything_is_asked(
+    digest: Any, tmp_path: Path, publisher: Publisher
+) -> None:
+    with pytest.raises(DataError, match=r"^data\.sha256=.* must be the 64 digits that sha256sum prints"):
+        download_mvtec(tmp_path, accept_licence=True, url=publisher.url, sha256=digest)
+    assert publisher.asked == []
+
+
+@pytest.mark.parametrize("name", ["mvtec.tar.xz.part", "mvtec.tar.xz.url"])
+@pytest.mark.parametrize("link", [Path.symlink_to, Path.hardlink_to])
+def test_a_link_in_the_place_of_the_download_is_not_followed(
+    name: str, link: Callable[[Path, Path], None], tmp_path: Path, publisher: Publisher
+) -> None:
+    mine, root = tmp_path / "mine", tmp_path / "root"
+    root.mkdir()
+    mine.write_bytes(b"mine")
+    link(root / name, mine)
+    with pytest.raises(DataError, match=rf"{name}: a link, or no regular file, where the download writes; delete it"):
+        download_mvtec(root, accept_licence=True, url=publisher.url, sha256=sha256(publisher.content))
+    assert mine.read_bytes() == b"mine"
+
+
+def test_a_user_s_own_text_with_the_address_s_name_stays(tmp_path: Path, publisher: Publisher) -> None:
+    (tmp_path / "readme.txt").write_text("mine")
+    url = publisher.url.replace("mvtec.tar.xz", "readme.txt")
+    download_mvtec(tmp_path, accept_licence=True, url=url, sha256=sha256(publisher.content))
+    assert (tmp_path / "readme.txt").read_text() == "mine"
+
+
+def test_an_archive_that_brings_nothing_new_is_kept_and_named(tmp_path: Path, publisher: Publisher) -> None:
+    publisher.content = archive({})
+    with pytest.raises(DataError, match=r"mvtec\.tar\.xz: nothing in it that .* does not have; is it the right"):
+        download_mvtec(tmp_path, accept_licence=True, url=publisher.url, sha256=sha256(publisher.content))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mvtec.tar.xz", "mvtec.tar.xz.url"]
+
+
+def test_two_processes_do_not_fetch_to_one_folder(tmp_path: Path, publisher: Publisher) -> None:
+    settings = {"url": publisher.url, "sha256": sha256(publisher.content)}
+    with held(tmp_path), pytest.raises(DataError, match="another process fetches MVTec AD to it"):
+        download_mvtec(tmp_path, accept_licence=True, **settings)
+    download_mvtec(tmp_path, accept_licence=True, **settings)
+
+
+def test_what_does_not_fit_is_refused_before_it_is_fetched(
+    tmp_path: Path, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10))
+    with pytest.raises(DataError, match=r"more bytes arrive and 10 are free; choose another data\.root="):
+        fetch(publisher.url, tmp_path / "a")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_in_the_place_of_a_category_is_named_before_the_download(tmp_path: Path, publisher: Publisher) -> None:
+    (tmp_path / "cable").symlink_to("nowhere")
+    with pytest.raises(DataError, match="cable is no folder: move it away"):
+        mvtec(tmp_path, "cable", download=True, accept_licence=True, url=publisher.url)
+    assert publisher.asked == []
+
+
+@pytest.mark.parametrize(
+    "place", ["ftp://127.0.0.1/a", "http://bob:geheim@127.0.0.1/a", "http://[::1/", "file:///etc/passwd"]
+)
+def test_a_server_leads_nowhere_but_to_the_web(place: str, tmp_path: Path, publisher: Publisher) -> None:
+    publisher.status, publisher.location = 302, place
+    with pytest.raises(DataError, match=r"data\.url|connection lost") as refused:
+        fetch(publisher.url, tmp_path / "a")
+    assert "geheim" not in str(refused.value)
+
+
+def test_an_archive_that_is_encoded_on_its_way_is_refused(tmp_path: Path, publisher: Publisher) -> None:
+    publisher.encoding = "gzip"
+    with pytest.raises(DataError, match=r"encodes the archive on its way \(gzip\)"):
+        fetch(publisher.url, tmp_path / "a")

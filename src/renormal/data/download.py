@@ -1,27 +1,28 @@
-"""MVTec AD from its publisher: download that can resume, SHA-256 check, safe unpacking.
-
-Not pooch (1.9): it deletes what it has when a connection breaks, and begins 5 GB anew.
-"""
+"""MVTec AD from its publisher: a download that can resume. Not pooch (1.9): it deletes what it has when it breaks."""
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
-import lzma
-import tarfile
-import tempfile
+import logging
+import os
+import re
+import shutil
+import stat
 import time
-import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.client import HTTPException
-from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from pathlib import Path
+from typing import IO, Any, NamedTuple
 from urllib.error import HTTPError
-from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
 
 from tqdm import tqdm
 
+from renormal.data import web
 from renormal.data.source import DataError
+from renormal.data.unpack import MAX_BYTES, PREFIX, unpack
 
 LICENCE = "CC BY-NC-SA 4.0 (https://creativecommons.org/licenses/by-nc-sa/4.0/, no commercial use)"
 PAGE = "https://www.mvtec.com/company/research/datasets/mvtec-ad"
@@ -36,11 +37,8 @@ ARCHIVE_SHA256 = "cf4313b13603bec67abb49ca959488f7eedce2a9f7795ec54446c649ac98cd
 CHUNK = 1 << 20  # bytes read at a time, ours
 ATTEMPTS = 5  # broken connections in a row before giving up, ours
 PAUSE = 2.0  # seconds before the next attempt, ours
-TIMEOUT = 60.0  # seconds without a byte, ours
-MAX_MEMBERS = 50_000  # files and folders in the archive; MVTec AD has about 6 800, ours
-MAX_BYTES = 20 * 10**9  # unpacked; MVTec AD has about 5.3 GB, ours
-HEAD = 512  # bytes that show what a file is; a tar has its first header there
 DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EFBIG})
+log = logging.getLogger("renormal")
 
 
 class Progress(NamedTuple):
@@ -54,41 +52,88 @@ def download_mvtec(root: Path, *, accept_licence: bool, url: str = ARCHIVE_URL, 
     """Fetch the archive to `root` and unpack it there; a broken download goes on where it stopped."""
     if not accept_licence:
         raise DataError(f"MVTec AD is licensed {LICENCE}: read {PAGE} and set data.accept_licence=true to fetch it")
-    if not url.startswith(("http://", "https://")):
-        raise DataError(f"data.url={url} must start with http:// or https://")
-    archive = root / (PurePosixPath(urlsplit(url).path).name or "archive.tar")
-    origin = archive.with_name(archive.name + ".url")  # of an archive that was fetched here
+    url, digest = web.address(url), str(sha256).strip().lower()
+    if not re.fullmatch("[0-9a-f]{64}", digest):
+        raise DataError(f"data.sha256={sha256} must be the 64 digits that sha256sum prints for the archive at data.url")
+    archive = root / web.archive_name(url)
     try:
         root.mkdir(parents=True, exist_ok=True)
-        discard_text(archive)
-        if not archive.exists() or (from_elsewhere(origin, url) and sha256_of(archive) != sha256.lower()):
-            fetch(url, archive)
-            origin.write_text(url, encoding="utf-8")
-        check(archive, sha256)
-        unpack(archive, root)
-        archive.unlink()
-        origin.unlink(missing_ok=True)
+        with held(root):
+            bring(url, archive, digest)
+            if not unpack(archive, root):
+                raise DataError(f"{archive}: nothing in it that {root} does not have; is it the right archive?")
+            archive.unlink()
+            origin_of(archive).unlink(missing_ok=True)
     except DataError:
         raise
     except OSError as error:
         raise DataError(f"{root}: cannot store MVTec AD there ({error}); choose another data.root=") from error
 
 
-def from_elsewhere(origin: Path, url: str) -> bool:
-    """Whether the archive was fetched from another link. One that the user put there has no file with a link."""
-    return origin.is_file() and origin.read_text(encoding="utf-8") != url
+@contextmanager
+def held(root: Path) -> Iterator[None]:
+    """Hold the folder for this process: two that fetch to one folder would write into one file."""
+    number = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(number)
+        raise DataError(f"{root}: another process fetches MVTec AD to it: run again when that has ended") from error
+    except OSError:  # a file system without locks
+        log.debug("no lock on %s", root, exc_info=True)
+    try:
+        for left in root.glob(f"{PREFIX}*"):  # of a killed process
+            if left.is_dir() and not left.is_symlink():
+                shutil.rmtree(left)
+        yield
+    finally:
+        os.close(number)
+
+
+def bring(url: str, archive: Path, sha256: str) -> None:
+    """Leave the archive of this link in its place, checked. One that the user has put there is not fetched."""
+    if archive.exists() and not archive.is_file():
+        raise DataError(f"{archive}: no regular file, where the archive goes; move it away")
+    discard_text(archive)
+    origin = origin_of(archive)
+    check_own(origin)
+    other = origin.is_file() and origin.read_bytes() != url.encode()
+    if not archive.exists() or (other and sha256_of(archive) != sha256):
+        fetch(url, archive)
+        origin.write_text(url, encoding="utf-8")
+    check(archive, sha256)
+
+
+def origin_of(archive: Path) -> Path:
+    """The file with the link of an archive that was fetched here."""
+    return archive.with_name(archive.name + ".url")
+
+
+def check_own(path: Path) -> None:
+    """Raise DataError for a file of the download that is a link or a device: its target must not change."""
+    if os.path.lexists(path):
+        found = path.lstat()
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+            raise DataError(f"{path}: a link, or no regular file, where the download writes; delete it")
 
 
 def fetch(url: str, target: Path) -> None:
     """Fetch `url` to `target` through `<target>.part`; bytes that are there are not fetched again."""
     part = target.with_name(target.name + ".part")
+    check_own(part)
     discard_text(part)
     most, failures = _size(part), 0
     while failures < ATTEMPTS:
         try:
             done, total = _append(url, part)
-        except (OSError, HTTPException) as error:
-            reason = _why_retry(error, url)
+        except DataError:
+            raise
+        except (
+            OSError,
+            HTTPException,
+            ValueError,
+        ) as error:  # ValueError: http.client's, for odd answers
+            reason = _why_retry(error, url, part)
         else:
             if total is None or done >= total:
                 part.replace(target)
@@ -96,20 +141,23 @@ def fetch(url: str, target: Path) -> None:
             reason = f"{done} of {total} bytes arrived"
         failures = 1 if _size(part) > most else failures + 1
         most = max(most, _size(part))
+        log.info("%s: %s; attempt %d of %d failed", web.shown(url), reason, failures, ATTEMPTS)
         time.sleep(PAUSE)
-    raise DataError(f"{url}: connection lost ({reason}); run the same command again to go on from {part}")
+    raise DataError(f"{web.shown(url)}: connection lost ({reason}); run the same command again to go on from {part}")
 
 
-def _why_retry(error: OSError | HTTPException, url: str) -> str:
+def _why_retry(error: Exception, url: str, part: Path) -> str:
     """The reason for another attempt. A full disk and a wrong link raise: another attempt would not help."""
     if isinstance(error, HTTPError):
         error.close()
-        if error.code < 500:
+        if error.code < 500 and error.code not in web.AGAIN:
             mend = f"the link may have changed: set data.url to the one on {PAGE}"
-            raise DataError(f"{url}: {error}; {mend}") from error
-    if isinstance(error, OSError) and error.errno in DISK:
+            raise DataError(f"{web.shown(url)}: {web.reason_of(error)}; {mend}") from error
+    if isinstance(error, web.OtherBytesError):
+        part.unlink(missing_ok=True)  # the next attempt asks for the whole file
+    elif isinstance(error, OSError) and error.errno in DISK:
         raise error
-    return str(error)
+    return web.reason_of(error)
 
 
 def _size(path: Path) -> int:
@@ -120,60 +168,50 @@ def _append(url: str, part: Path) -> Progress:
     """Add to `part` what one connection gives. Begin anew if the server cannot resume."""
     have = _size(part)
     try:
-        response = urlopen(Request(url, headers={"Range": f"bytes={have}-"} if have else {}), timeout=TIMEOUT)
+        response = web.ask(url, have)
     except HTTPError as error:
-        if error.code != 416:  # 416: nothing follows byte `have`
+        if error.code != 416 or not have:  # 416: nothing follows byte `have`
             raise
         return _nothing_follows(error, part)
     with response:
-        resumed = response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
-        start = have if resumed else 0
-        length = response.headers.get("Content-Length")
-        total = None if length is None else start + int(length)
-        first = response.read(CHUNK)
-        if not start and (what := not_an_archive(first, total)):
-            raise DataError(f"{url}: {what} arrived, not an archive: set data.url to the link on {PAGE}")
+        start, total = web.extent(response.status, response.headers, have)
+        check_fits(web.shown(url), part, total, response.headers.get("Content-Encoding") or "identity")
+        first = response.read(web.HEAD)
+        if not start and (what := web.not_an_archive(first, total)):
+            raise DataError(f"{web.shown(url)}: {what} arrived, not an archive: set data.url to the link on {PAGE}")
         bar = tqdm(desc=part.stem, total=total, initial=start, unit="B", unit_scale=True, disable=None)
-        with part.open("ab" if resumed else "wb") as file, bar:
-            chunk = first
-            while chunk:
-                file.write(chunk)
-                bar.update(len(chunk))
-                chunk = response.read(CHUNK)
+        with part.open("ab" if start else "wb") as file, bar:
+            _copy(response, first, file, bar)
     return Progress(_size(part), total)
 
 
-def not_an_archive(first: bytes, total: int | None) -> str:
-    """What a server sent in place of an archive, from the first bytes; "" for anything that may be an archive.
-
-    total: bytes of the whole file. 0 bytes of a longer file are a broken connection.
-    """
-    if not first:
-        return "" if total else "an empty file"
-    head = first[:HEAD]
-    if not is_text(head):
-        return ""
-    start = head.decode(errors="replace").lstrip("\ufeff \t\r\n")
-    if start.startswith("<"):
-        return "a web page"
-    return f"a text ({' '.join(start.split())[:80]})"
+def _copy(response: Any, first: bytes, file: IO[bytes], bar: tqdm[Any]) -> None:
+    chunk = first
+    while chunk:
+        file.write(chunk)
+        bar.update(len(chunk))
+        if file.tell() > MAX_BYTES:
+            raise DataError(f"{file.name}: more than {MAX_BYTES} bytes arrived; is data.url right?")
+        chunk = response.read1(CHUNK)
 
 
-def is_text(head: bytes) -> bool:
-    """Whether bytes are UTF-8 without zeros. Every tar has zeros, and no header of a compressed file is UTF-8."""
-    try:
-        head.decode()
-    except UnicodeDecodeError as error:
-        return error.start > len(head) - 4 and b"\0" not in head  # the last character is cut
-    return b"\0" not in head
+def check_fits(url: str, part: Path, total: int | None, encoding: str) -> None:
+    """Raise DataError before the download for what could not be stored, or would be other bytes than the archive's."""
+    if encoding.strip().lower() != "identity":
+        raise DataError(f"{url}: the server encodes the archive on its way ({encoding[:20]}): fetch it yourself")
+    needed, free = (total or 0) - _size(part), shutil.disk_usage(part.parent).free
+    if (total or 0) > MAX_BYTES:
+        raise DataError(f"{url}: {total} bytes, more than the {MAX_BYTES} that are taken; is data.url right?")
+    if needed > free:
+        raise DataError(f"{part.parent}: {needed} more bytes arrive and {free} are free; choose another data.root=")
 
 
 def discard_text(path: Path) -> None:
     """Delete a file that is empty or a text: a web page that an earlier version kept, not an archive."""
     if path.is_file():
         with path.open("rb") as file:
-            head = file.read(HEAD)
-        if is_text(head):
+            head = file.read(web.HEAD)
+        if web.is_text(head):
             path.unlink()
 
 
@@ -190,9 +228,9 @@ def _nothing_follows(error: HTTPError, part: Path) -> Progress:
 def check(archive: Path, sha256: str) -> None:
     """Raise DataError unless the archive has this SHA-256."""
     found = sha256_of(archive)
-    if found != sha256.lower():
+    if found != sha256:
         mend = "delete it and run again, or set data.sha256 if you know that this archive is right"
-        raise DataError(f"{archive}: SHA-256 is {found}, expected {sha256.lower()}; {mend}")
+        raise DataError(f"{archive}: SHA-256 is {found}, expected {sha256}; {mend}")
 
 
 def sha256_of(archive: Path) -> str:
@@ -203,31 +241,3 @@ def sha256_of(archive: Path) -> str:
             digest.update(chunk)
             bar.update(len(chunk))
     return digest.hexdigest()
-
-
-def unpack(archive: Path, target: Path, *, max_bytes: int = MAX_BYTES) -> None:
-    """Unpack all or nothing: into a temporary folder, then moved. What the target has already stays as it is."""
-    with tempfile.TemporaryDirectory(prefix=".unpacking-", dir=target) as temporary:
-        try:
-            _extract(archive, Path(temporary), max_bytes)
-        except (tarfile.TarError, lzma.LZMAError, zlib.error, EOFError) as error:
-            raise DataError(f"{archive}: damaged archive ({error}); delete it and run again") from error
-        for entry in sorted(Path(temporary).iterdir()):
-            if not (target / entry.name).exists():
-                entry.rename(target / entry.name)
-
-
-def _extract(archive: Path, folder: Path, max_bytes: int) -> None:
-    unpacked = 0
-    with tarfile.open(archive) as tar, tqdm(desc="unpacking", unit="file", disable=None) as bar:
-        for count, member in enumerate(tar):
-            unpacked += member.size
-            if count >= MAX_MEMBERS or unpacked > max_bytes:
-                raise DataError(
-                    f"{archive}: more than {MAX_MEMBERS} files or {max_bytes} bytes inside; do not trust it"
-                )
-            name = PurePosixPath(member.name)
-            if name.is_absolute() or ".." in name.parts or not (member.isfile() or member.isdir()):
-                raise DataError(f"{archive}: {member.name} is a link or leaves the folder; do not trust this archive")
-            tar.extract(member, folder, filter="data")
-            bar.update()

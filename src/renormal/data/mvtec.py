@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -68,6 +69,8 @@ def mvtec(
         )
     place = Path(place)
     if download and not (place / category).is_dir():
+        if os.path.lexists(place / category):
+            raise DataError(f"{place / category} is no folder: move it away, the download needs its name")
         download_mvtec(place, accept_licence=accept_licence, url=url, sha256=sha256)
     home = _category_folder(place, category)
     kind, augmentation = CATEGORIES[category]
