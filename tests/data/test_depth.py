@@ -102,6 +102,34 @@ def test_what_has_no_scale_ends_in_one_line(case: str, tmp_path: Path) -> None:
         load_test(source, size=8, channels=1)
 
 
+def hot(path: Path, *, pixels: int, value: int = 65_535) -> None:
+    """Makes the first pixels of a file as bright."""
+    values = np.array(Image.open(path))
+    values.flat[:pixels] = value
+    Image.fromarray(values).save(path)
+
+
+@pytest.mark.parametrize("path", ["good/1.png", "good/4.png", "bad/1.png"])
+def test_a_hot_pixel_changes_no_scale_and_is_named(path: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "renormal")
+    hot(data_set(tmp_path, 3000) / path, pixels=1)
+    source = folder(tmp_path, holdout=4)
+    assert bits_of(source) == 12
+    (line,) = caplog.messages
+    assert f"1 single pixels of 1 images are brighter and count as the brightest, as in {tmp_path / path}" in line
+    training, test = (load(source, size=8, channels=1) for load in (load_training, load_test))
+    images = np.concatenate([training, test.images])[:, 0].reshape(-1, 64)
+    np.testing.assert_array_equal(images[-1, 1:], ((GREY * 3000).round() // 16).flat[1:])
+    assert (images == 255).sum() == 1
+
+
+def test_an_image_of_another_scale_is_named(tmp_path: Path) -> None:
+    hot(data_set(tmp_path, 3000) / "good/2.png", pixels=32)
+    found = "good/2.png: values up to 65535, and 2 of 3 training images use 12 bits"
+    with pytest.raises(DataError, match=found + r" \(up to 4095\); save it at their scale, or set data.bits=16"):
+        bits_of(folder(tmp_path, holdout=4))
+
+
 def test_bits_that_are_given_are_taken(tmp_path: Path) -> None:
     source = folder(data_set(tmp_path, 1000, test=3000))
     found = load_test(source, size=8, channels=1, bits=12)

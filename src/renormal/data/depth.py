@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +14,8 @@ from renormal.data.source import DataError
 
 DEPTHS = (8, 10, 12, 14, 16)  # bits of a camera's pixel
 FULL = 16
+FEW, SHARE = 3, 1e-4  # ours: so many pixels of an image, or this share, may be defects of the camera: hot pixels
+APART = 4  # ours, bits: images of one camera are not 16 times as bright as most others
 
 
 def is_deep(image: ImageFile.ImageFile) -> bool:
@@ -28,11 +32,30 @@ def integers(image: Image.Image, path: Path) -> NDArray[np.int64]:
     return values
 
 
-def brightest(image: Image.Image, path: Path) -> int:
-    """The largest value of a decoded 16 bit image. Of a colour Pillow keeps the upper byte: the lower counts as 255."""
-    if image.mode.startswith("I"):
-        return int(integers(image, path).max())
-    return int(np.asarray(image).max()) << 8 | 0xFF
+class Spread(NamedTuple):
+    """How bright an image of 16 bit is. Of a colour Pillow keeps the upper byte: the lower counts as 255."""
+
+    path: Path
+    inner: int  # the largest value without the few brightest pixels
+    few: NDArray[np.int64]  # the values of those
+
+    def above(self, bits: int) -> int:
+        """The number of the few pixels that do not fit into the bits."""
+        return int((self.few >= 1 << bits).sum())
+
+
+def spread_of(image: Image.Image, path: Path) -> Spread:
+    """Of a decoded image of 16 bit."""
+    deep = image.mode.startswith("I")
+    values = (integers(image, path) if deep else np.asarray(image).astype(np.int64) << 8 | 0xFF).ravel()
+    few = few_of(values.size)
+    ordered = np.partition(values, values.size - few - 1)
+    return Spread(path, int(ordered[-few - 1]), ordered[-few:])
+
+
+def few_of(pixels: int) -> int:
+    """How many pixels of an image may be defects of the camera."""
+    return min(max(FEW, int(SHARE * pixels)), pixels - 1)
 
 
 def needed(largest: int) -> int:
@@ -40,8 +63,39 @@ def needed(largest: int) -> int:
     return next(bits for bits in DEPTHS if largest < 1 << bits)
 
 
+def depth_of(training: Sequence[Spread]) -> int:
+    """The bits that hold all training images without the few brightest pixels of each.
+
+    Raises DataError where a few images need far more bits than all others: they may have another scale.
+    """
+    needs = [needed(one.inner) for one in training]
+    most = max(needs)
+    others = [bits for bits in needs if bits < most]
+    if others and 2 * len(others) > len(needs) and most - max(others) >= APART:
+        odd = training[needs.index(most)]
+        found = f"values up to {odd.inner}, and {len(others)} of {len(needs)} training images use {max(others)} bits"
+        mend = f"save it at their scale, or set data.bits={most} if it has that of the others"
+        raise DataError(f"{odd.path}: {found} (up to {(1 << max(others)) - 1}); {mend}")
+    return most
+
+
+def depth_line(training: Sequence[Spread], others: Sequence[Spread], bits: int) -> str:
+    """What was decided, and which pixels are too bright for it. Empty where the whole range is used by all."""
+    largest = max(int(value) for one in training for value in (one.inner, *one.few) if value < 1 << bits)
+    line = f"16 bit training images with values up to {largest}: all images are read as {bits} bits"
+    hot = [one for one in (*training, *others) if one.inner < 1 << bits and one.above(bits)]
+    if hot:
+        pixels, example = sum(one.above(bits) for one in hot), hot[0]
+        line += f"; {pixels} single pixels of {len(hot)} images are brighter and count as the brightest"
+        line += f", as in {example.path} ({example.few.max()})"
+    return line if bits < FULL else ""
+
+
 def to_8_bit(image: Image.Image, path: Path, bits: int) -> Image.Image:
-    """The upper 8 of `bits` bits of a decoded image of 16 bit. 0: the training images have 8 bit, so none are known."""
+    """The upper 8 of `bits` bits of a decoded image of 16 bit. 0: the training images have 8 bit, so none are known.
+
+    A few brighter pixels count as the brightest.
+    """
     if not bits:
         mend = "save it as 8 bit, or set data.bits=16 if it uses all 16"
         raise DataError(f"{path}: has 16 bit, and the training images have 8; {mend}")
@@ -50,8 +104,8 @@ def to_8_bit(image: Image.Image, path: Path, bits: int) -> Image.Image:
             mend = "of 16 bit colour Pillow keeps the upper 8 bits only: save all images as 8 bit"
             raise DataError(f"{path}: the images use {bits} of their 16 bits; {mend}")
         return image
-    values = integers(image, path)
-    if values.max() >= 1 << bits:
-        found = f"values up to {values.max()}, and the training images use {bits} bits (up to {(1 << bits) - 1})"
+    values, top = integers(image, path), (1 << bits) - 1
+    if (values > top).sum() > few_of(values.size):
+        found = f"values up to {values.max()}, and the training images use {bits} bits (up to {top})"
         raise DataError(f"{path}: {found}; set data.bits to the camera's depth, for all images")
-    return Image.fromarray((values >> (bits - 8)).astype(np.uint8))
+    return Image.fromarray((values.clip(max=top) >> (bits - 8)).astype(np.uint8))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from renormal.data.depth import FULL, brightest, is_deep, needed
+from renormal.data.depth import Spread, depth_line, depth_of, is_deep, spread_of
 from renormal.data.drawn_masks import Mask, Pair, look_at, read_defects, reading_of
 from renormal.data.images import is_grey, read_image, upright
 from renormal.data.opening import opened, strict_pillow
@@ -64,18 +64,22 @@ def channels_of(source: Source) -> int:
 def bits_of(source: Source) -> int:
     """The bits that training images in files of 16 bit use: 8, 10, 12, 14 or 16. 0 if no file has 16 bit.
 
-    It is one number for the data set: the smallest that holds the largest value of all training images.
+    It is one number for the data set: see `depth_of`. A line in the log says it where it is not 16.
     """
 
-    def largest_of(item: Item) -> int:
+    def spread(item: Item) -> Spread | None:
         with opened(item.image, source.max_pixels) as image:
-            return brightest(upright(image, item.image), item.image) if is_deep(image) else -1
+            return spread_of(upright(image, item.image), item.image) if is_deep(image) else None
 
-    largest = max(_in_threads(largest_of, source.train, f"{source.name}: bit depth"))
-    bits = needed(largest) if largest >= 0 else 0
-    if 0 < bits < FULL:
-        line = "%s: 16 bit training images with values up to %d: all images are read as %d bits"
-        log.info(line, source.name, largest, bits)
+    found = _in_threads(spread, source.items, f"{source.name}: bit depth")
+    training, others = (
+        [one for one in part if one] for part in (found[: len(source.train)], found[len(source.train) :])
+    )
+    if not training:
+        return 0
+    bits = depth_of(training)
+    if line := depth_line(training, others, bits):
+        log.info("%s: %s", source.name, line)
     return bits
 
 
