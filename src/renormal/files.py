@@ -99,6 +99,23 @@ def _no_link(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
 
 
+def check_regular(path: Path, limit: int) -> None:
+    """Raise ValueError, without opening it, for a path that is no file, or for a file of no byte or of more than limit.
+
+    A FIFO, a device and a file that is nearly all hole would be read for ever.
+    """
+    try:
+        status = path.stat()
+    except FileNotFoundError as error:
+        raise ValueError(f"{path} does not exist") from error
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} cannot be opened: {error}") from error
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError(f"{path} is no regular file: give the path of a file")
+    if not 0 < status.st_size <= limit:
+        raise ValueError(f"{path} has {status.st_size} bytes: a file of 1 to {limit} bytes is expected")
+
+
 def write_whole(path: Path, text: str) -> None:
     """Write `text` completely or not at all; it gets a line end if it has none."""
     with whole_file(path) as file:

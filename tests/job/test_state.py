@@ -215,13 +215,3 @@ def test_the_folder_of_a_job_that_never_began_is_taken_back(tmp_path: Path, monk
     forget(full)
     assert not empty.parent.exists()
     assert (full / "state.json").is_file()
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["{", "[]", "", '{"state": "lost"}', '{"state": "done", "epoch": "2"}', '{"state": "done", "updated": 1e999}'],
-)
-def test_a_damaged_state_is_named_before_any_work(tmp_path: Path, text: str) -> None:
-    (tmp_path / "state.json").write_text(text)
-    with pytest.raises(ValueError, match=f"^{tmp_path}/state.json: .*: delete this file$"), hold_folder(tmp_path, 1):
-        pytest.fail("the job has begun")

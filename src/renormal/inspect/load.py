@@ -12,7 +12,8 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from renormal.files import RECORD
-from renormal.job.checkpoints import checkpoint_of, read_checkpoint
+from renormal.job.checkpoint_file import read_checkpoint
+from renormal.job.checkpoints import checkpoint_of
 from renormal.job.digests import same_weights
 from renormal.projection import Descent, Threshold
 from renormal.report.record import Record, read_record

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import logging
-import pickle
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
+from renormal.files import RECORD
+from renormal.job.checkpoint_file import check_weights, read_checkpoint
 from renormal.job.digests import same_weights, same_work
 from renormal.job.training_size import epochs_in, lack_of
 from renormal.lit.module import AutoencoderModule
 from renormal.lit.training_clock import TrainingClock
+from renormal.lit.weights import digest_of_weights
+from renormal.report.record import Record, read_record
 
 log = logging.getLogger("renormal")
 
@@ -24,20 +26,10 @@ def checkpoint_of(folder: Path) -> Path:
     return folder / "checkpoints" / "last.ckpt"
 
 
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """The content of a checkpoint that renormal wrote. Raises ValueError for any other file."""
-    try:
-        content: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
-        _ = content["state_dict"], content["hyper_parameters"]["fingerprint"]
-    except (OSError, EOFError, RuntimeError, KeyError, TypeError, pickle.UnpicklingError) as error:
-        raise ValueError(f"{path} is no checkpoint of renormal, or damaged: delete it and train again") from error
-    return content
-
-
 def resume_from(config: DictConfig, folder: Path, fingerprint: str) -> Path | None:
     """The checkpoint of an interrupted training with this fingerprint, None without one. Others are renamed."""
     path = checkpoint_of(folder)
-    if config.rerun or not path.is_file():
+    if config.rerun or not path.exists():
         return None
     content = read_checkpoint(path)
     found = content["hyper_parameters"]["fingerprint"]
@@ -55,7 +47,7 @@ def resume_from(config: DictConfig, folder: Path, fingerprint: str) -> Path | No
 def load(module: AutoencoderModule, clock: TrainingClock, config: DictConfig, folder: Path, training_hash: str) -> str:
     """Load the weights and the clock of an earlier training, and return its fingerprint."""
     path = given(config)[0] if config.checkpoint else checkpoint_of(folder)
-    if not path.is_file():
+    if not path.exists():
         raise ValueError(f"{path} does not exist: train first (stages=[train,test]), or give checkpoint=/path/to/it")
     content = read_checkpoint(path)
     found: str = content["hyper_parameters"]["fingerprint"]
@@ -66,6 +58,8 @@ def load(module: AutoencoderModule, clock: TrainingClock, config: DictConfig, fo
             raise ValueError(f"{path} {lack}: finish that training, or give checkpoint={path}")
         if same_weights(found, training_hash):
             log.warning("%s %s", path, lack)
+    if not config.rerun and (record := record_next_to(path)):
+        check_recorded(content, path, record)
     _fill(module, content, path, config)
     if state := content["callbacks"].get(clock.state_key):
         clock.load_state_dict(state)
@@ -88,9 +82,33 @@ def given(config: DictConfig) -> list[Path]:
     return [Path(path) for path in paths if path]
 
 
+def record_next_to(path: Path) -> Record | None:
+    """The record of the job whose last checkpoint is at `path`; None without one, or for a checkpoint elsewhere."""
+    folder = path.resolve().parent.parent
+    if path.resolve() != checkpoint_of(folder) or not (folder / RECORD).is_file():
+        return None
+    try:
+        return read_record(folder / RECORD)
+    except ValueError as error:
+        log.warning("%s: the weights are not compared with it", error)
+        return None
+
+
+def check_recorded(content: dict[str, Any], path: Path, record: Record) -> None:
+    """Raise ValueError for weights of the record's training that are not those that it was measured with.
+
+    Records have a digest of the weights since checkpoints have one.
+    """
+    recorded, fingerprint = record.hashes.get("weights"), content["hyper_parameters"]["fingerprint"]
+    if recorded is None or not same_work(fingerprint, record.hashes.get("training", "")):
+        return
+    if digest_of_weights(content["state_dict"]) != recorded:
+        raise ValueError(f"{path} has other weights than its job's {RECORD}: take another copy, or add rerun=true")
+
+
 def _fill(module: AutoencoderModule, content: dict[str, Any], path: Path, config: DictConfig) -> None:
     try:
-        module.load_state_dict(content["state_dict"])
-    except RuntimeError as error:
-        first = str(error).splitlines()[1].strip()
-        raise ValueError(f"{path} does not fit model={config.model.name} on {config.data.category}: {first}") from error
+        check_weights(content["state_dict"], module)
+    except ValueError as error:
+        raise ValueError(f"{path} does not fit model={config.model.name} on {config.data.category}: {error}") from error
+    module.load_state_dict(content["state_dict"])

@@ -11,6 +11,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from renormal.files import check_regular
+
+LIMIT = 8 * 2**30  # bytes of a file, ours: a thousand times the published networks
 CONTENTS, RANKS = ".", "x"  # neither is a hexadecimal digit
 
 
@@ -32,8 +35,10 @@ def digest_of(path: str | None, key: str = "checkpoint") -> str | None:
     """SHA-256 of a file, None for no path. key: of the config, for the message."""
     if path is None:
         return None
-    if not Path(path).is_file():
-        raise ValueError(f"{key}={path} does not exist")
+    try:
+        check_regular(Path(path), LIMIT)
+    except ValueError as error:
+        raise ValueError(f"{key}={error}") from error
     return digest_of_file(Path(path))
 
 

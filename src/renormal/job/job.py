@@ -46,6 +46,7 @@ from renormal.lit.samples import write_samples
 from renormal.lit.stage import TRAIN, Work
 from renormal.lit.state_report import StateReport
 from renormal.lit.training_clock import TrainingClock
+from renormal.lit.weights import digest_of_weights
 from renormal.report.record import Record, read_record, write_record
 
 Report = Callable[[str, int | None], None]  # (stage, finished epochs); None: the number does not change
@@ -121,6 +122,7 @@ def perform(
                 found |= stage.run(work, found)
         if not trainer.is_global_zero:
             return None
+        hashes = hashes | {"weights": digest_of_weights(module.state_dict())}
         record = record_of(config, work, found, watchers.clock.report() | held_out_loss(work), seconds, hashes)
         if any(stage.recorded for stage in stages):
             write_samples(folder, found.rows)

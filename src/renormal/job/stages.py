@@ -22,6 +22,7 @@ from renormal.job.digests import in_full, same_weights
 from renormal.job.environment import precision_of
 from renormal.job.file_contents import contents
 from renormal.job.fingerprints import chosen, fingerprints
+from renormal.job.resume import continued
 from renormal.lit.columns import Columns
 from renormal.lit.drawing import Drawing
 from renormal.lit.gathering import first_rank_decides
@@ -84,7 +85,8 @@ class Train(Stage):
         find = partial(resume_from, self.config, Path(self.config.folder), fingerprint)
         ckpt_path = first_rank_decides(trainer, find)
         try:
-            trainer.fit(module, datamodule=data, ckpt_path=ckpt_path, weights_only=True)
+            with continued(ckpt_path, trainer, module, self.clock):
+                trainer.fit(module, datamodule=data, ckpt_path=ckpt_path, weights_only=True)
         except SystemExit:  # after Ctrl-C or SIGTERM
             log.warning("interrupted: the same command goes on after %d epochs", trainer.current_epoch)
             raise

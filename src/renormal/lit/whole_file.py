@@ -15,12 +15,13 @@ import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
 from renormal.files import whole_file
+from renormal.lit.weights import DIGEST, digest_of_content
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)  # sent by people, clusters and submitit
 
 
 class WholeFile(TorchCheckpointIO):
-    """Writes a checkpoint into its own folder and renames it.
+    """Writes a checkpoint with its digest into its own folder and renames it.
 
     Lightning writes into the system's temporary folder and moves the file. On another file system this is a copy, and a
     kill would leave half a checkpoint.
@@ -30,7 +31,11 @@ class WholeFile(TorchCheckpointIO):
         self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
     ) -> None:
         with undisturbed(), whole_file(Path(path)) as file:
-            torch.save(checkpoint, file)
+            torch.save({**checkpoint, DIGEST: digest_of_content(checkpoint)}, file)
+
+    def remove_checkpoint(self, path: str | os.PathLike[str]) -> None:
+        """Nothing: a checkpoint is replaced by the next one. Lightning would delete what a checkpoint names as the one
+        before it."""
 
 
 @contextmanager

@@ -98,11 +98,7 @@ def record_kill(job: Any, folder: Path) -> None:
     """Write state.json for a job that ended and could not do so itself: failed, with the last line of SLURM's log."""
     if holder(folder):
         return
-    try:
-        state = read_state(folder)
-    except ValueError as damaged:
-        log.warning("%s", damaged)
-        state = None
+    state = read_state(folder)
     if state is not None and state.state in ("done", "failed"):
         return
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,177 @@
+"""Read a checkpoint that may be damaged or made by somebody else: no code in it runs, and a fault is one line."""
+
+from __future__ import annotations
+
+import math
+import pickle
+import re
+import struct
+import warnings
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from renormal.files import check_regular
+from renormal.job.digests import LIMIT
+from renormal.job.training_size import CLOCK
+from renormal.lit.weights import DIGEST, digest_of_content
+
+FINGERPRINT = re.compile(r"[0-9a-f]{64}(\.[0-9a-f]{1,64})?(x[1-9][0-9]{0,5})?")
+MEND = "take another copy of it, or train again"
+START = b"PK\x03\x04"  # of an archive; torch.load would take another start for a pickle of older torch
+DEPTH, PARTS = 32, 200_000  # of a checkpoint, ours: parts may name one another, and would not end
+SHOWN = 200  # characters of a message or a name
+PLAIN = {
+    *(torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.complex64, torch.complex128, torch.bool),
+    *(torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64),
+}
+TORCH = (  # what torch.load raises for a file that is none of its own
+    *(pickle.UnpicklingError, RuntimeError, EOFError, OSError, MemoryError, ArithmeticError, AssertionError),
+    *(LookupError, TypeError, ValueError, AttributeError, ImportError, BufferError, struct.error),
+)
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """The content of a checkpoint that renormal wrote. Raises ValueError with one line for any other file."""
+    check_regular(path, LIMIT)
+    try:
+        check_archive(path)
+        with warnings.catch_warnings(action="ignore"):
+            content = torch.load(path, weights_only=True, map_location="cpu")
+    except (*TORCH, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is no checkpoint of renormal, or damaged: {reason(error)}: {MEND}") from error
+    if fault := next(faults(content, path.stat().st_size), None):
+        raise ValueError(f"{path} is no checkpoint of renormal, or damaged: {fault}: {MEND}")
+    checked: dict[str, Any] = content
+    return checked
+
+
+def reason(error: Exception) -> str:
+    """Its first sentence, without the advice of torch, which would run the code in the file."""
+    first = str(error).strip().partition("\n")[0].partition(". ")[0].partition("weights_only")[0]
+    return printable(first) if type(error) is ValueError else f"it cannot be read ({type(error).__name__})"
+
+
+def printable(name: object) -> str:
+    """A name from the file for a message of one line."""
+    text = str(name)
+    return (text if text.isprintable() else ascii(text)[1:-1])[:SHOWN]
+
+
+def check_archive(path: Path) -> None:
+    """Raise for a file that is no whole archive of torch.save. Its checksums find every byte that has changed."""
+    with path.open("rb") as file:
+        begins = file.read(len(START)) == START
+    if not begins or not zipfile.is_zipfile(path):
+        raise ValueError("it is no archive of torch.save, or its end is missing")
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+            raise ValueError("its parts are compressed")
+        if sum(member.file_size for member in members) > path.stat().st_size:
+            raise ValueError("its parts are larger than the file")
+        if (changed := archive.testzip()) is not None:
+            raise ValueError(f"{changed!r} in it has changed since it was written")
+
+
+def faults(content: Any, size: int) -> Iterator[str]:
+    """Why the content of a file of `size` bytes is no checkpoint, the first reason first."""
+    if not isinstance(content, dict):
+        yield f"it holds a {type(content).__name__}"
+        return
+    for key, kind in (("state_dict", dict), ("hyper_parameters", dict), ("callbacks", dict)):
+        if not isinstance(content.get(key), kind):
+            yield f"{key} is missing" if key not in content else f"{key} is a {type(content[key]).__name__}"
+            return
+    yield from (f"{key} is no count" for key in ("epoch", "global_step") if not is_count(content.get(key)))
+    fingerprint = content["hyper_parameters"].get("fingerprint")
+    if not isinstance(fingerprint, str) or not FINGERPRINT.fullmatch(fingerprint):
+        yield "hyper_parameters.fingerprint is no digest of a config"
+    if CLOCK in content["callbacks"] and not is_clock(content["callbacks"][CLOCK]):
+        yield f"callbacks.{CLOCK} has other parts than images, seconds and losses"
+    if strange := next(faults_of_tensors(content, size), None):
+        yield strange
+        return
+    yield from faults_of_weights(content["state_dict"])
+    if DIGEST in content and content[DIGEST] != digest_of_content(content):
+        yield "its content has changed since it was written"
+
+
+def is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def is_clock(state: Any) -> bool:
+    """Whether it is the state of a TrainingClock; older ones lack epoch_images."""
+    if not isinstance(state, dict) or not isinstance(state.get("losses"), dict):
+        return False
+    counts = is_count(state.get("images")) and is_count(state.get("epoch_images", 0))
+    losses = all(isinstance(name, str) and is_number(value) for name, value in state["losses"].items())
+    return counts and losses and is_number(state.get("seconds")) and state["seconds"] >= 0
+
+
+def faults_of_tensors(content: Mapping[str, Any], size: int) -> Iterator[str]:
+    """Parts without end; tensors that are sparse, quantized, without values, or larger than the file."""
+    tensors = tensors_in(content)
+    if tensors is None:
+        yield "its parts are nested without end"
+        return
+    if strange := [place for place, one in tensors if not is_plain(one)]:
+        yield f"{printable(strange[0])} is no plain tensor"
+    elif sum(tensor.nbytes for _, tensor in tensors) > 2 * size:  # what two layers share is stored once
+        yield "its tensors are larger than the file"
+
+
+def is_plain(tensor: Tensor) -> bool:
+    return tensor.layout == torch.strided and tensor.device.type == "cpu" and tensor.dtype in PLAIN
+
+
+def tensors_in(content: Any) -> list[tuple[str, Tensor]] | None:
+    """(dotted place, tensor) of every tensor. None for more than DEPTH levels or PARTS parts."""
+    found, parts = list[tuple[str, Tensor]](), 0
+    left: list[tuple[str, Any, int]] = [("", content, 0)]
+    while left:
+        place, value, depth = left.pop()
+        parts += 1
+        if parts > PARTS or depth > DEPTH:
+            return None
+        if isinstance(value, Tensor):
+            found.append((place, value))
+        elif isinstance(value, Mapping | list | tuple | set):
+            items = value.items() if isinstance(value, Mapping) else enumerate(value)
+            left += [(f"{place}.{printable(key)}".lstrip("."), item, depth + 1) for key, item in items]
+            parts += len(value)
+    return found
+
+
+def faults_of_weights(weights: Mapping[Any, Any]) -> Iterator[str]:
+    """Entries of a state_dict that are no weights: no tensors, or not finite."""
+    if not weights:
+        yield "state_dict is empty"
+    for name, value in weights.items():
+        if not isinstance(name, str) or not isinstance(value, Tensor):
+            yield f"state_dict.{printable(name)} is no tensor"
+        elif not bool(value.isfinite().all()):
+            yield f"the weight {printable(name)} is not finite"
+
+
+def check_weights(found: Mapping[str, Tensor], network: nn.Module) -> None:
+    """Raise ValueError for the first weight whose name, type or shape is not that of the network."""
+    wanted: dict[str, Tensor] = network.state_dict()
+    if missing := sorted(wanted.keys() - found.keys()):
+        raise ValueError(f"{missing[0]} is missing")
+    if unknown := sorted(found.keys() - wanted.keys()):
+        raise ValueError(f"the network has no {printable(unknown[0])}")
+    for name, own in wanted.items():
+        if found[name].dtype != own.dtype:
+            raise ValueError(f"{name} is of {found[name].dtype}, in the network of {own.dtype}")
+        if found[name].shape != own.shape:
+            raise ValueError(f"{name} has the shape {list(found[name].shape)}, in the network {list(own.shape)}")
