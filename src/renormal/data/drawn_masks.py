@@ -21,19 +21,9 @@ from renormal.data.images import (
     turned,
     upright,
 )
-from renormal.data.mask_values import (
-    BackgroundError,
-    Reading,
-    Survey,
-    UndecidedError,
-    Values,
-    check_background,
-    decide,
-    frame,
-    level_of,
-    survey,
-    without_frame,
-)
+from renormal.data.mask_doubts import BackgroundError, UndecidedError, check_background
+from renormal.data.mask_survey import Survey, Values, frame, survey, without_frame
+from renormal.data.mask_values import Reading, decide, level_of
 from renormal.data.opening import opened
 from renormal.data.regions import nearest
 from renormal.data.source import DataError, Fit
@@ -122,7 +112,7 @@ def reading_of(masks: Sequence[Mask], level: float | None) -> tuple[Reading, lis
     """
     surveys = [mask.found for mask in masks]
     try:
-        reading, line = decide(surveys) if level is None else (Reading(level), "")
+        reading, lines = decide(surveys) if level is None else (Reading(level), [])
         if level is not None and surveys:
             check_background([without_frame(one) for one in surveys], level)
     except BackgroundError as error:
@@ -130,7 +120,7 @@ def reading_of(masks: Sequence[Mask], level: float | None) -> tuple[Reading, lis
     except UndecidedError as error:
         raise DataError(f"{error}; {MEND}, {LEVEL}") from error
     turns, turned_too = turns_of(masks)
-    return reading._replace(turns=turns), [text for text in (line, turned_too) if text]
+    return reading._replace(turns=turns), [text for text in (*lines, turned_too) if text]
 
 
 def turns_of(masks: Sequence[Mask]) -> tuple[Mapping[Path, int], str]:
@@ -170,6 +160,7 @@ def read_defects(mask: Mask, reading: Reading, *, fit: Fit, max_pixels: int) -> 
     if not defects.any():
         above = f" (its largest value is {values.max()}, a defect is above {reading.level:g})" if values.any() else ""
         mend = "outline what is to be found or filled, or leave the mask out"
+        mend = "draw it as bright as the others" if values.any() else mend
         raise DataError(f"{path}: an empty mask{above}; {mend}")
     left, upper, right, lower = square(mask.photograph.size, fit)
     kept = defects[upper:lower, left:right]

@@ -6,7 +6,6 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -24,8 +23,6 @@ from renormal.data.source import GOOD, DataError, Item, Source
 
 UNKNOWN = -1  # regions of a defective image without a mask
 WORKERS = 8  # ours: Pillow decodes outside the interpreter's lock, more threads only hold more full-size images
-
-MOST = np.iinfo(np.int16).max  # defects of an image that can be numbered
 log = logging.getLogger("renormal")
 
 T = TypeVar("T")
@@ -36,7 +33,7 @@ class Labelled(NamedTuple):
     """Test images with their labels, in the order of `source.test`."""
 
     images: Tensor  # (N, C, H, W) uint8
-    regions: Tensor  # (N, H, W) int16: 0 normal, k = k-th connected defect, −1 unknown
+    regions: Tensor  # (N, H, W) int32: 0 normal, k = k-th connected defect, −1 unknown
     defects: list[str]
     paths: list[str]  # relative to source.root
 
@@ -126,17 +123,20 @@ def load_test(
     return Labelled(images, regions, [item.defect for item in source.test], paths)
 
 
-def _load_regions(source: Source, size: int, level: float | None) -> list[NDArray[np.int16]]:
+def _load_regions(source: Source, size: int, level: float | None) -> list[NDArray[np.int32]]:
     """Of each test image. A line in the log says how the masks are read, where there was something to decide."""
 
     def surveyed(pair: Pair) -> Mask:
         return look_at(pair, source.max_pixels)
 
-    def read(item: Item) -> NDArray[np.int16]:
+    def read(item: Item) -> NDArray[np.int32]:
         if item.mask is None:
-            return np.full((size, size), 0 if item.defect == GOOD else UNKNOWN, np.int16)
+            return np.full((size, size), 0 if item.defect == GOOD else UNKNOWN, np.int32)
         defects = read_defects(masks[item.mask], reading, fit=source.fit, max_pixels=source.max_pixels)
-        return numbered(item.mask, regions_of(defects, size))
+        try:
+            return regions_of(defects, size).astype(np.int32)
+        except ValueError as error:
+            raise DataError(f"{item.mask}: {error}; is it a mask?") from error
 
     pairs = [Pair(item.mask, item.image) for item in source.test if item.mask is not None]
     masks = {mask.pair.mask: mask for mask in _in_threads(surveyed, pairs, f"{source.name}: values of masks")}
@@ -144,10 +144,3 @@ def _load_regions(source: Source, size: int, level: float | None) -> list[NDArra
     for line in lines:
         log.info("%s: %s", source.name, line)
     return _in_threads(read, source.test, f"{source.name}: masks")
-
-
-def numbered(path: Path, regions: NDArray[np.int64]) -> NDArray[np.int16]:
-    """The regions as int16. Raises DataError for more defects than that can number."""
-    if regions.max() > MOST:
-        raise DataError(f"{path}: {regions.max()} separate defects, at most {MOST} are counted; is it a mask?")
-    return regions.astype(np.int16)

@@ -14,9 +14,11 @@ def regions_of(mask: NDArray[np.bool_], size: int) -> NDArray[np.int64]:
 
     Each pixel takes the number of the nearest drawn one. A defect that has no pixel then gets those that it touches and
     that no other defect has, or else one pixel of a defect that has more. Where there is none, several defects lie in
-    one pixel: they count as one.
+    one pixel: they count as one. Raises ValueError for more defects than there are pixels.
     """
     labels, count = ndimage.label(mask, structure=EIGHT)
+    if count > size * size:
+        raise ValueError(f"{count} separate defects, more than {size} × {size} pixels can show")
     reduced: NDArray[np.int32] = labels[np.ix_(*(nearest(side, size) for side in mask.shape))]
     areas = np.bincount(reduced.ravel(), minlength=count + 1)
     if not areas[1:].all():
