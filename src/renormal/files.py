@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 RECORD, STATE = "record.json", "state.json"  # of a job, in its folder
+PACKAGE = Path(__file__).parent
+CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parents[1] / "conf"  # a wheel carries its own
 PLAN = "plan.json"  # of a sweep, in its folder
 LARGEST = 32 * 2**20  # bytes of a text file that is read, ours: the largest record so far has 0.07 · 2²⁰
 NAME = 240  # bytes of a file's name in the name of its draft: a file system takes 255

@@ -16,6 +16,7 @@ from hydra.errors import InstantiationException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from renormal.files import CONF
 from renormal.job.errors import in_one_line
 from renormal.job.lock import BusyError
 from renormal.job.rank import is_rank_zero
@@ -26,8 +27,6 @@ from renormal.sweep.plan import planned_job
 from renormal.sweep.refusals import exit_with, refuse_in_one_line
 from renormal.sweep.workers import worker_number
 
-PACKAGE = Path(__file__).parent
-CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parents[1] / "conf"  # a wheel carries its own
 log = logging.getLogger(__name__)
 
 SHOWN = {"--help", "-h", "--hydra-help", "--cfg", "-c", "--info", "-i", "--version"}  # options that print and end

@@ -52,8 +52,3 @@ def test_without_optuna_a_line_says_what_to_install(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(ValueError, match=r"pip install 'renormal\[optuna\]'"):
         Optuna()
-
-
-def test_no_trials_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"choose.strategy.trials must be at least 1, got 0"):
-        Optuna(trials=0)

@@ -202,10 +202,7 @@ def test_a_recipe_of_fewer_batches_is_done_with_them(tiny: Any, given: str, imag
 @pytest.mark.parametrize(
     ("given", "line"),
     [
-        ("+trainer.callbacks=[]", "trainer.callbacks cannot be set: a job has its own"),
-        ("+trainer.barebones=true", "trainer.barebones cannot be set: a job needs its checkpoint"),
-        ("+trainer.enable_checkpointing=false", "trainer.enable_checkpointing cannot be set: a job keeps its last"),
-        ("+trainer.logger=false", "trainer.logger cannot be set: choose with logger="),
+        ("+trainer.callbacks=[]", r"trainer.callbacks=\[\]: must be null: a job has its own"),
         ("trainer.max_epochs=-1", "trainer.max_epochs=-1 has no end"),
         ("trainer.max_epochs=null", "trainer.max_epochs=None has no end"),
     ],
@@ -275,25 +272,21 @@ def test_weights_given_by_hand_are_named_in_the_record(tiny: Any, tmp_path: Path
     ("overrides", "message"),
     [
         (["stages=[test]"], "last.ckpt does not exist: train first"),
-        (["stages=[trian]"], r"stages has \['trian'\], it may hold train, choose, test, inpaint and sample"),
         (["checkpoint=/nowhere.ckpt"], "add stages=\\[test\\]"),
         (["stages=[test]", "checkpoint=/nowhere.ckpt"], "checkpoint=/nowhere.ckpt does not exist"),
         (["category=grid", "test.stride=48"], "textures need 0 < test.stride <= data.patch_size <= .* test.stride=48"),
-        (["stages=test"], r"write stages=\[test\]"),
-        (["test.samples=0"], "test.samples must be at least 1, got 0"),
+        (["test.samples=0"], "test.samples=0: must be a whole number ≥ 1"),
         (["test.curves=[eq9]"], r"test.curves names \['eq9'\], projection has"),
-        (["test.limit=0"], "test.limit must be positive"),
-        (["score.window=12"], "window must be odd"),
         (["score=kl_gradient"], "needs a variational model, as model=vae is, got L2AE"),
         (["+score@scores.kl=kl_gradient"], "needs a variational model, as model=vae is, got L2AE"),
-        (["+scores.kl.sigma=3"], r"scores.kl is no score: add it with '\+score@scores.kl="),
+        (["+scores.kl.sigma=3"], r"scores.kl=.*: must be a score: add it with '\+score@scores"),
         (["model=vae", "+score@scores.eq8=kl_gradient"], "eq8: a score and a projection cannot share a column's name"),
         (
             ["model=vae", "+score@scores.kl=kl_gradient", "category=grid", "test.average=pixels"],
             "32 px, got 64: set test.average=maps",
         ),
         (["score.window=99"], "must be odd and fit the image"),
-        (["+projections.eq9.precision=float32"], "projections.eq9 is no descent: add it to projection"),
+        (["+projections.eq9.precision=float32"], "projections.eq9=.*: must be a descent: add it to projection"),
     ],
 )
 def test_what_cannot_run_says_so(tiny: Any, overrides: list[str], message: str) -> None:

@@ -52,17 +52,12 @@ def test_a_setting_without_its_yaml_is_refused() -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("test.average=tiles", "test.average must be maps or pixels, got 'tiles'"),
-        ("test.limit=0", "test.limit must be positive, got 0"),
-        ("test.normal_images=-1", "test.normal_images must be at least 0, got -1"),
-        ("test.false_alarms=1", "test.false_alarms must lie between 0 and 1, got 1"),
-        ("test.aupro_limits=[0.3,1.5]", "test.aupro_limits must lie between 0 and 1, got 1.5"),
         ("test.curves=[eq9]", r"test\.curves names \['eq9'\], projection has \['eq8', 'eq8_adam'\]"),
         ("test.drawn=[eq9]", r"test\.drawn names \['eq9'\], projection has \['eq8', 'eq8_adam'\]"),
         ("dashboard.traces=[chosen]", r"dashboard\.traces names \['chosen'\], projection has"),
     ],
 )
-def test_settings_of_the_test_are_refused(tiny: Any, override: str, message: str) -> None:
+def test_names_of_no_projection_are_refused(tiny: Any, override: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         check_test(tiny(override), columns())
 

@@ -194,8 +194,8 @@ def test_how_many_take_part(tmp_path: Path, overrides: list[str], count: int) ->
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["trainer.devices=auto"], "must be a number or a list of devices, got 'auto'"),
-        (["trainer.devices=-1"], "must be a number or a list of devices, got -1"),
+        (["trainer.devices=auto"], "trainer.devices=auto: must be a whole number"),
+        (["trainer.devices=-1"], "trainer.devices=-1: must be a whole number"),
         ([*TWO, "trainer.num_nodes=2"], "start it with srun"),
     ],
 )

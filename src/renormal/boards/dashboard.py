@@ -31,8 +31,6 @@ class Dashboard(L.Callback):
     def __init__(
         self, *, images: int = 4, every: int = 10, traces: Sequence[str] | None = None, samples: int = 8
     ) -> None:
-        if every < 1:
-            raise ValueError(f"dashboard.every must be at least 1 epoch, got {every}")
         self.images, self.every, self.samples, self.traces = images, every, samples, traces
         self.panels: list[Panel] | None = None  # of the running test, where a board shows them
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from renormal.choose.choice import FILE, Choice, changed, read_choice
 from renormal.choose.measure import PlantedTest
@@ -26,7 +26,6 @@ from renormal.lit.scoring import Scoring
 from renormal.lit.stage import CHOOSE, Column, Found, Stage, Work, frozen
 from renormal.lit.state_report import report_stage
 from renormal.lit.thresholds import NormalLosses, fitted
-from renormal.metrics import METRICS
 from renormal.projection import Descent
 
 OWN = "score"  # name of the config's own score if choose.scores does not have it
@@ -130,14 +129,12 @@ def scores_of(config: DictConfig, own: Score) -> tuple[dict[str, Score], str]:
 
 
 def flat(node: DictConfig, above: str = "") -> dict[str, list[float]]:
-    """{"energy": {"weight": [0, 0.1]}} → {"energy.weight": [0.0, 0.1]}. ValueError for an axis without values."""
+    """{"energy": {"weight": [0, 0.1]}} → {"energy.weight": [0.0, 0.1]}."""
     axes: dict[str, list[float]] = {}
     for key, value in node.items():
         place = f"{above}{key!s}"
         if isinstance(value, DictConfig):
             axes |= flat(value, f"{place}.")
-        elif not OmegaConf.is_list(value) or not value or any(isinstance(one, str | bool) for one in value):
-            raise ValueError(f"choose.axes.{place} must be a list of numbers, got {value}")
         else:
             axes[place] = [float(one) for one in value]
     return axes
@@ -151,8 +148,6 @@ def in_parts(samples: Batch, size: int) -> list[Batch]:
 
 def check_choice(config: DictConfig, projections: Mapping[str, Descent]) -> None:
     """Raise ValueError for a wrong key below choose, or for an axis whose values no projection can take."""
-    if config.choose.metric not in METRICS:
-        raise ValueError(f"choose.metric must be one of {', '.join(METRICS)}, got {config.choose.metric}")
     if config.choose.settings and CHOOSE in config.stages:
         raise ValueError("choose.settings= takes what was chosen before: leave choose out of the stages")
     if not projections or CHOSEN in projections:

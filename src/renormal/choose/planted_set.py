@@ -19,8 +19,6 @@ def planted_set(data: SourceData, *, defects: int, seed: int) -> Batch:
     If there are fewer good images, all of them are taken. A texture is cut to 2 × 2 tiles around each defect, which
     costs much less than the whole image.
     """
-    if defects < 1:
-        raise ValueError(f"choose.defects must be at least 1, got {defects}")
     good = data.spare if data.source.spare else data.training
     planted = plant(good, range(defects), seed=seed)
     plain = good[:: max(1, 2 * len(good) // defects)]

@@ -39,8 +39,6 @@ class Optuna:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.trials < 1:
-            raise ValueError(f"choose.strategy.trials must be at least 1, got {self.trials}")
         try:
             import optuna  # noqa: F401
         except ImportError as error:

@@ -21,7 +21,7 @@ from renormal.files import RECORD, shown
 from renormal.functional.precision import exact_float32
 from renormal.job.build import build_columns, build_data, build_module, build_trainer
 from renormal.job.checkpoints import load
-from renormal.job.checks import check_columns, check_keys, check_stages, check_trainer
+from renormal.job.checks import check_columns, check_stages, check_trainer
 from renormal.job.environment import (
     filter_messages,
     make_sums_reproducible,
@@ -37,6 +37,7 @@ from renormal.job.planned import change_since
 from renormal.job.processes import other_ranks, process_count
 from renormal.job.rank import started_elsewhere
 from renormal.job.recording import headline, record_of
+from renormal.job.settings import check_settings
 from renormal.job.stages import Watchers, build_stages
 from renormal.lit.damage_sheet import DamageSheet
 from renormal.lit.gathering import first_rank_decides
@@ -62,7 +63,7 @@ def run_job(
     at the same time have one line each. report: called by the first rank. planned: what the sweep of this job has
     planned; if something else would run, ValueError names it.
     """
-    check_keys(config)
+    check_settings(config, resolved=True)
     check_trainer(config)
     check_stages(config)
     check_objective(config)

@@ -36,10 +36,7 @@ NAME = "renormal: "  # begins the line in which a process says why it ended
 def process_count(config: DictConfig) -> int:
     """Processes of a training, on all nodes. Their number is part of its digest: it decides the batches."""
     devices, nodes = config.trainer.devices, OmegaConf.select(config, "trainer.num_nodes") or 1
-    count = len(devices) if OmegaConf.is_list(devices) else devices
-    if not isinstance(count, int) or count < 1:
-        raise ValueError(f"trainer.devices must be a number or a list of devices, got {devices!r}: it decides batches")
-    return count * int(nodes)
+    return int(len(devices) if OmegaConf.is_list(devices) else devices) * int(nodes)
 
 
 class OtherRank:

@@ -13,7 +13,6 @@ from torch.utils.data import DataLoader
 
 from renormal.contracts import Batch, Images
 from renormal.data import Source
-from renormal.data.depth import DEPTHS
 from renormal.data.memory import Labelled, bits_of, channels_of, load_spare, load_test, load_training
 from renormal.data.transforms import TrainingBatches
 from renormal.functional.tiles import cut
@@ -53,17 +52,10 @@ class SourceData(L.LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        for name, value in (("batch_size", batch_size), ("epoch_images", epoch_images), ("test_images", test_images)):
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
         self.source, self.seed = source, seed
         texture, whole, patch = sizes or Sizes()
         self.size, self.patch_size = (texture, patch) if source.kind == "texture" else (whole, whole)
         channels, bits, self.mask_level = decoding or Decoding()
-        if bits not in (None, *DEPTHS):
-            raise ValueError(f"data.bits must be null or one of {', '.join(map(str, DEPTHS))}, got {bits}")
-        if self.mask_level is not None and not self.mask_level >= 0:
-            raise ValueError(f"test.mask_level must be null or at least 0, got {self.mask_level}")
         self.channels = channels if channels is not None else channels_of(source)
         self.bits = bits if bits is not None else bits_of(source)
         self.batch_size, self.epoch_images, self.test_images = batch_size, epoch_images, test_images

@@ -62,10 +62,6 @@ class Inpaint(Stage):
         seed: int = 0,
         folder: Path | None = None,
     ) -> None:
-        if images < 1:
-            raise ValueError(f"inpaint.images must be at least 1, got {images}")
-        if not holes:
-            raise ValueError("inpaint.holes names no kind of hole: give squares, mixture, or your own")
         if wrong := [name for name, descent in projections.items() if isinstance(descent.energy, LatentSearch)]:
             raise ValueError(f"projections.{wrong[0]} searches z: holes are repaired by moving x")
         self.projections, self.holes, self.images = dict(projections), dict(holes), images

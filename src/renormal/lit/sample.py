@@ -47,9 +47,6 @@ class Sample(Stage):
         weights: Path,
         sheet: Path,
     ) -> None:
-        for name, value in (("epochs", epochs), ("batch_size", batch_size)):
-            if value < 1:
-                raise ValueError(f"sample.{name} must be at least 1, got {value}")
         self.net, self.optimizer, self.epochs, self.batch_size, self.seed = net, optimizer, epochs, batch_size, seed
         self.weights, self.sheet = weights, sheet
 

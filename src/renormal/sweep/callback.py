@@ -6,6 +6,7 @@ import logging
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from renormal.job.errors import in_one_line, is_for_the_user
-from renormal.sweep.jobs import Job, jobs_of
+from renormal.job.settings import SettingsError, check_settings
+from renormal.sweep.jobs import Job, jobs_of, take_folder
 from renormal.sweep.optimize import check_optimizer, optimizes
-from renormal.sweep.overrides import faults_in, folder_pattern, key_missing_in_folder, parsed_overrides
+from renormal.sweep.overrides import folder_pattern, key_missing_in_folder, parsed_overrides, unused_category
 from renormal.sweep.plan import delete_old_state, unfinished, write_plan, write_planned
 from renormal.sweep.refusals import exit_with, line_of
 from renormal.sweep.settings import launcher_of, wrong_settings
@@ -29,12 +31,14 @@ log = logging.getLogger("renormal")
 
 
 @contextmanager
-def one_line() -> Iterator[None]:
-    """An error of the block ends the program in one line."""
+def one_line(status: int = 2) -> Iterator[None]:
+    """An error of the block ends the program in one line; wrong settings in a line each."""
     try:
         yield
+    except SettingsError as error:
+        exit_with(error.lines, status)
     except (InstantiationException, HydraException, OmegaConfBaseException, ValueError) as error:
-        exit_with([line_of(error)])
+        exit_with([line_of(error)], status)
 
 
 class CheckSweep(Callback):
@@ -44,12 +48,15 @@ class CheckSweep(Callback):
         self.jobs: dict[tuple[str, ...], Job] = {}
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        exit_with(faults_in(parsed_overrides(config), config), status=1)
-        exit_with(wrong_settings(config))
+        exit_with(unused_category(config, parsed_overrides(config)) or wrong_settings(config))
+        with one_line(status=1):
+            job = deepcopy(config)
+            take_folder(job, Path(config.hydra.run.dir))
+            check_settings(job)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         overrides = parsed_overrides(config)
-        exit_with(faults_in(overrides, config) or wrong_settings(config))
+        exit_with(unused_category(config, overrides) or wrong_settings(config))
         if optimizes(config):  # the jobs are not known yet
             with one_line():
                 check_optimizer(config, overrides)

@@ -21,6 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 from renormal.job.fingerprints import fingerprints, has_record, possible_precisions, source_of
 from renormal.job.objective import objective_of
 from renormal.job.planned import plan_of
+from renormal.job.settings import check_settings
 from renormal.sweep.overrides import is_choice
 from renormal.sweep.settings import launcher_of
 
@@ -40,9 +41,11 @@ def jobs_of(config: DictConfig, overrides: Iterable[Override], first: int = 0) -
     """Every job of the sweep by its overrides. Raises ValueError for one that cannot run. first: its number."""
     jobs, sources = {}, {}
     for combination, job in composed_jobs(config, overrides, first):
-        if fault := wrong_launcher(job, launcher_of(config.hydra.launcher)):
-            raise ValueError(fault)
+        launcher = job.hydra.launcher
         name, folder = folder_of(job)
+        check_settings(job)
+        if fault := wrong_launcher(job, launcher, launcher_of(config.hydra.launcher)):
+            raise ValueError(fault)
         OmegaConf.resolve(job)
         data = f"{OmegaConf.to_yaml(job.data.source)}{job.choose.holdout}"
         if data not in sources:
@@ -102,17 +105,26 @@ def write_overrides(job: DictConfig, overrides: list[Override]) -> None:
 def folder_of(job: DictConfig) -> tuple[str, Path]:
     """The name of a job and the folder that it works in. Takes the part `hydra` out of the job, as Hydra does."""
     HydraConfig.instance().set_config(job)  # what ${hydra:…} speaks of
-    hydra: Any = HydraConfig.get()
-    name, sweep = str(hydra.sweep.subdir), Path(hydra.sweep.dir)
-    with read_write(hydra), open_dict(hydra):
-        hydra.runtime.output_dir = str((sweep / name).absolute())
-    with read_write(job), open_dict(job):
-        del job["hydra"]
+    name = str(job.hydra.sweep.subdir)
+    take_folder(job, Path(job.hydra.sweep.dir) / name)
     return name, Path(job.folder)
 
 
-def wrong_launcher(job: DictConfig, launcher: str) -> str | None:
-    """Why this launcher cannot start a job on several devices: Lightning would start the sweep again for each rank."""
+def take_folder(job: DictConfig, folder: Path) -> None:
+    """Name the folder to the job, and take the part `hydra` out of it, as Hydra does."""
+    HydraConfig.instance().set_config(job)
+    hydra: Any = HydraConfig.get()
+    with read_write(hydra), open_dict(hydra):
+        hydra.runtime.output_dir = str(folder.absolute())
+    with read_write(job), open_dict(job):
+        del job["hydra"]
+
+
+def wrong_launcher(job: DictConfig, settings: DictConfig, launcher: str) -> str | None:
+    """Why this launcher cannot start a job on several devices: Lightning would start the sweep again for each rank.
+
+    settings: hydra.launcher of the job.
+    """
     devices, nodes = job.trainer.devices, int(job.trainer.get("num_nodes", 1))
     count = len(devices) if OmegaConf.is_list(devices) else devices
     if count == 1 and nodes == 1:
@@ -120,7 +132,7 @@ def wrong_launcher(job: DictConfig, launcher: str) -> str | None:
     given = f"trainer.devices={devices}, trainer.num_nodes={nodes}"
     if launcher != "slurm":
         return f"{given} cannot run in a sweep of launcher {launcher}: one job at a time, or hydra/launcher=slurm"
-    tasks = (job.hydra.launcher.tasks_per_node, job.hydra.launcher.nodes)
+    tasks = (settings.tasks_per_node, settings.nodes)
     if tasks != (count, nodes):
         return (
             f"{given} needs hydra.launcher.tasks_per_node={count} hydra.launcher.nodes={nodes}: a task for each device"

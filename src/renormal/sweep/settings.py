@@ -6,15 +6,13 @@ import inspect
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
+
+from renormal.settings.faults import faults_in_sweep
 
 LAUNCHER = "hydra.launcher"
 OWN, BASIC = "hydra_plugins.renormal_plugins.", "hydra._internal."  # others check their settings themselves
 SLURM = {"submitit_folder", "max_num_timeout", "wait"}  # those that are not submitit's options of a job
-WHOLE = (  # numbers of minutes, seconds or things, or null
-    *("n_jobs", "timeout_min", "signal_delay_s", "max_num_timeout", "array_parallelism"),
-    *("nodes", "tasks_per_node", "gpus_per_node", "cpus_per_task"),
-)
 LOCAL = {"submitit_folder", "timeout_min", "n_jobs"}
 
 
@@ -24,15 +22,14 @@ def launcher_of(launcher: Mapping[str, Any]) -> str:
 
 
 def wrong_settings(config: DictConfig) -> list[str]:
-    """One line for each setting that the launcher of the config does not have, or that must be a number."""
+    """One line for each setting of launcher and sweeper that does not exist, or has a wrong value."""
     launcher = config.hydra.launcher
     if not str(launcher["_target_"]).startswith((OWN, BASIC)):
         return []
     unknown = [name for name in launcher if name not in {"_target_", *settings_of(launcher)}]
     if unknown:
         return [f"{LAUNCHER}.{unknown[0]} does not exist: {known_settings(launcher, unknown)}"]
-    wrong = [name for name in WHOLE if type(launcher.get(name)) not in (int, type(None))]
-    return [f"{LAUNCHER}.{name} must be a whole number, got {launcher[name]}" for name in wrong]
+    return faults_in_sweep({part: OmegaConf.to_container(config.hydra[part]) for part in ("launcher", "sweeper")})
 
 
 def known_settings(launcher: Mapping[str, Any], unknown: Collection[Any] = ()) -> str:

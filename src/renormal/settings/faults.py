@@ -1,0 +1,181 @@
+"""The faults in a config, a line each."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from functools import cache
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+from renormal.settings.hydra import Hydra
+from renormal.settings.kinds import SAID, words_of
+from renormal.settings.objects import Group, OneOf
+from renormal.settings.recipe import Recipe
+
+SHOWN = 60  # characters of a value, ours
+FIXED = ("null", "false", "true", "false, null", "true, null")  # one choice alone: the description says why
+REFERENCE = re.compile(r"\$\{([\w.]+)\}")
+
+
+def faults_in(config: Mapping[str, Any], raw: Mapping[str, Any] | None = None) -> list[str]:
+    """One line for each setting of a job that no job can have.
+
+    raw: the config before it is resolved. What it takes from a setting that is wrong itself has no line, and a key of
+    one's own at the top is taken where the config refers to it. Without it every such key is taken: it was checked.
+    """
+    named = {name.split(".")[0] for name in _references(raw)} if raw is not None else set(config)
+    own = {key: value for key, value in config.items() if key in named and key not in settings_of(Recipe)}
+    lines = _faults(Recipe, {key: value for key, value in config.items() if key not in own})
+    lines |= {place: f"{place}={value}: must be finite" for place, value in infinite(own)}
+    return [line for place, line in lines.items() if not set(_references(_at(raw, place))) & lines.keys()]
+
+
+def faults_in_sweep(hydra: Mapping[str, Any]) -> list[str]:
+    """The same of hydra.launcher and hydra.sweeper."""
+    return list(_faults(Hydra, hydra, "hydra").values())
+
+
+def _references(raw: Any) -> Iterator[str]:
+    """The keys that ${…} in these values names."""
+    if isinstance(raw, str):
+        yield from REFERENCE.findall(raw)
+    items = raw.values() if isinstance(raw, Mapping) else raw if isinstance(raw, list) else ()
+    for item in items:
+        yield from _references(item)
+
+
+def _at(raw: Any, place: str) -> Any:
+    """The value at a dotted place, or that from which the place takes it."""
+    for part in place.split("."):
+        if not isinstance(raw, Mapping):
+            return raw
+        raw = raw.get(part)
+    return raw
+
+
+@cache
+def _adapter(schema: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(schema)
+
+
+def _faults(schema: Any, values: Any, above: str = "") -> dict[str, str]:
+    """Place → line."""
+    lines = {place: f"{place}={shown(value)}: must be finite" for place, value in infinite(values, above)}
+    try:
+        _adapter(schema).validate_python(values)
+    except ValidationError as error:
+        for one in error.errors(include_url=False, include_context=False):
+            if one["type"] != "missing" or "_target_" not in one["input"]:  # a class has defaults
+                place, line = _line(schema, values, one, above)
+                lines.setdefault(place, line)
+    return lines
+
+
+def infinite(value: Any, place: str = "") -> Iterator[tuple[str, float]]:
+    """The place of every number that is not finite."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield place, value
+    items = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        yield from infinite(item, f"{place}.{key}".lstrip(".") if isinstance(value, Mapping) else place)
+
+
+def _line(schema: Any, values: Any, error: Any, above: str) -> tuple[str, str]:
+    """The place of an error, and its line."""
+    parts, annotation, siblings = _found(schema, error["loc"])
+    place = ".".join(filter(None, [above, *parts]))
+    value: Any = values
+    for part in parts:
+        value = value.get(part) if isinstance(value, Mapping) else None
+    if error["type"] == "extra_forbidden":
+        close = get_close_matches(parts[-1], siblings, n=1)
+        name = ".".join(filter(None, [above, *parts[:-1], *close]))
+        return place, f"{place} does not exist" + (f": {name} was meant?" if close else f": {_has(parts, siblings)}")
+    if error["type"] == "missing":
+        return place, f"{place} is missing: it must be {_words(annotation)}"
+    return place, f"{place}={shown(value)}: must be {_words(annotation)}"
+
+
+def _has(parts: list[str], siblings: list[str]) -> str:
+    return f"{'.'.join(parts[:-1]) or 'the recipe'} has {', '.join(siblings) or 'no settings'}"
+
+
+def _found(schema: Any, location: tuple[str | int, ...]) -> tuple[list[str], Any, list[str]]:
+    """The keys that an error's place consists of, the annotation there, and the settings next to it."""
+    keys: list[str] = []
+    siblings: list[str] = []
+    tags: dict[str, type[Group]] = {}
+    for part in location:
+        if part in tags:
+            schema, tags = tags[str(part)], {}
+            continue
+        role, inner = unwrapped(schema)
+        if role is not None:
+            tags = role.tags
+            if part in tags:
+                schema, tags = tags[str(part)], {}
+                continue
+            if str(part).startswith("<"):
+                continue
+            keys.append(str(part))  # several by name
+            continue
+        if isinstance(inner, type) and issubclass(inner, Group):
+            settings = settings_of(inner)
+            siblings = [name for name in settings if not name.startswith("_")]
+            keys.append(str(part))
+            schema = settings.get(str(part))
+        elif get_origin(inner) is dict:
+            keys.append(str(part))
+            schema = get_args(inner)[1]
+        else:
+            break
+    return keys, schema, siblings
+
+
+@cache
+def settings_of(group: type[Group]) -> dict[str, Any]:
+    """Key → its annotation, with its description."""
+    hints = get_type_hints(group, include_extras=True)
+    return {field.alias or name: hints[name] for name, field in group.model_fields.items()}
+
+
+def unwrapped(annotation: Any) -> tuple[OneOf | None, Any]:
+    """The role of an object, or what the annotation is without its words and without null."""
+    while get_origin(annotation) is Annotated or type(None) in get_args(annotation):
+        if get_origin(annotation) is Annotated:
+            if role := next((one for one in get_args(annotation) if isinstance(one, OneOf)), None):
+                return role, Any
+            annotation = get_args(annotation)[0]
+        else:
+            annotation = next(one for one in get_args(annotation) if one is not type(None))
+    return None, annotation
+
+
+def _words(annotation: Any) -> str:
+    """What a setting must be; what null means is added from its description."""
+    role, _ = unwrapped(annotation)
+    text, description = role.noun if role else words_of(annotation), description_of(annotation)
+    null, meaning = description.rpartition("null: ")[1:]
+    if text in FIXED:
+        return f"{text}: {description[:1].lower()}{description[1:].rstrip('.')}"
+    return f"{text} ({meaning.rstrip('.')})" if null and text.endswith("null") else text
+
+
+def description_of(annotation: Any) -> str:
+    """The sentence that stands with a setting."""
+    return next((one for one in get_args(annotation)[1:] if type(one) is str), "")
+
+
+def shown(value: Any) -> str:
+    """A value as it is typed: null, true, [1, 0]."""
+    if isinstance(value, Mapping):
+        text = "{" + ", ".join(f"{key}: {shown(item)}" for key, item in value.items()) + "}"
+    elif isinstance(value, list):
+        text = f"[{','.join(map(shown, value))}]"
+    else:
+        text = SAID[value] if isinstance(value, bool | None) else str(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"

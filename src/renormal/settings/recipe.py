@@ -1,0 +1,157 @@
+"""All settings of a job: conf/config.yaml, and the groups below it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Gt, Le, Len
+
+from renormal.settings.data import DATA
+from renormal.settings.kinds import (
+    Amount,
+    Axis,
+    Count,
+    HoldOut,
+    Name,
+    Path,
+    Seed,
+    Side,
+    Size,
+    Weight,
+    Within,
+)
+from renormal.settings.logger import LOGGER
+from renormal.settings.model import MODEL, OPTIMIZER, SecondStageVAE
+from renormal.settings.objects import FUNCTION, Group, Object, OneOf
+from renormal.settings.projection import PROJECTION, SCORE, DescentSettings
+from renormal.settings.trainer import TRAINER
+
+Stage = Literal["train", "choose", "test", "inpaint", "sample"]
+Metric = Literal["pixel_auroc", "average_precision", "aupro", "best_f1", "image_auroc"]
+Few = Annotated[int, Ge(0), Le(10_000)]  # pictures
+Scores = dict[str, Annotated[Any, SCORE]]
+
+
+class Test(Group):
+    """The stage test."""
+
+    samples: Annotated[Count, "Objects or tiles in one call of the projection."]
+    stride: Annotated[Side, "From one tile of a texture to the next, px."]
+    average: Annotated[
+        Literal["maps", "pixels"], "maps: score tiles, then average maps; pixels: average tiles, then score."
+    ]
+    flips: Annotated[bool, "true: average the maps of every mirror and quarter turn that the augmentation allows."]
+    crossed: Annotated[bool, "true: `scores` also score x_N of each projection."]
+    mask_level: Annotated[
+        Annotated[float, Ge(0), Le(65_535)] | None,
+        "Pixels of a mask above it are defects; null: found in the values of all masks.",
+    ]
+    curves: Annotated[list[Name], "Projections to measure the AUROC of after each iteration."]
+    path: Annotated[list[Amount], "Iterations at which x and f(x) of the first anomalous image are kept."]
+    panels: Annotated[Few, "Samples that are drawn for the report."]
+    drawn: Annotated[list[Name] | None, "Projections to draw the samples of; null: all."]
+    limit: Annotated[
+        Annotated[float, Gt(0)] | None, "Top of the colour scale of all maps; null: each column has its own."
+    ]
+    normal_images: Annotated[Amount, "Scored before the test, for colour scales and thresholds; 0: none."]
+    false_alarms: Annotated[Within, "At most this share of them is above the threshold of f1 and recall."]
+    aupro_limits: Annotated[list[Within], "Further limits of AUPRO's FPR besides 0.3."]
+
+
+class Grid(Object):
+    targets = ("renormal.choose.strategies.Grid",)
+
+
+class Trials(Object):
+    targets = ("renormal.choose.strategies.Optuna",)
+    trials: Annotated[Count, "Descents over all planted defects."]
+    seed: Annotated[Seed, "Of the proposals."]
+
+
+class Choose(Group):
+    """The stage choose."""
+
+    holdout: Annotated[HoldOut, "Every so-many-th good image is not trained on and gets planted defects; 0: none."]
+    defects: Annotated[int, Ge(1), Le(100_000), "Planted defects; half as many good images are added."]
+    metric: Annotated[Metric, "The best value of it decides."]
+    seed: Annotated[Seed, "Of the planting."]
+    scores: Annotated[Scores, "More scores to choose from."]
+    settings: Annotated[Path | None, "A choice.json, whose settings are tested as the column chosen; null: none."]
+    strategy: Annotated[Any, OneOf("a strategy", (Grid, Trials)), "Which settings are measured."]
+    axes: Annotated[dict[str, Axis], "Values of each setting that is chosen."]
+
+
+class Squares(Object):
+    targets = ("renormal.functional.holes.square_holes",)
+    share: Annotated[float, Gt(0), Le(1), "Of the side."]
+
+
+class OtherHoles(Object):
+    targets = tuple(
+        f"renormal.functional.holes.{name}" for name in ("mixed_holes", "yeh_holes", "face_parts", "rectangles")
+    )
+
+
+class Inpaint(Group):
+    """The stage inpaint."""
+
+    images: Annotated[Count, "Good test images at most."]
+    seed: Annotated[Seed, "Of holes and noise."]
+    holes: Annotated[
+        dict[str, Annotated[Any, OneOf("a kind of hole", (Squares, OtherHoles))]], Len(1), "Kinds, by name."
+    ]
+    classical: Annotated[Annotated[Any, FUNCTION] | None, "A method of a library to compare with; null: none."]
+
+
+class Sample(Group):
+    """The stage sample."""
+
+    net: Annotated[Any, OneOf("a second stage", (SecondStageVAE,)), "The VAE of the codes."]
+    optimizer: Annotated[Any, OPTIMIZER, "Of the second stage."]
+    epochs: Annotated[Count, "Over the codes."]
+    batch_size: Annotated[Size, "Codes of one step."]
+    seed: Annotated[Seed, "Of training and drawing."]
+
+
+class Dashboard(Group):
+    """What logger=wandb and logger=tensorboard show."""
+
+    images: Annotated[Few, "Training images shown with their reconstructions."]
+    every: Annotated[Count, "Epochs between two of these pictures."]
+    traces: Annotated[list[Name] | None, "Projections to show energy and L_r of; null: all."]
+    samples: Annotated[Few, "Test samples that descend once more for these curves."]
+
+
+class Recipe(Group):
+    """A job."""
+
+    name: Annotated[Name, "Results go to `outputs/<name>/<model>/<category>/<seed>`."]
+    category: Annotated[Name, "Of data=mvtec and data=rehearsal; data=folder takes the folder's name."]
+    seed: Annotated[Seed, "Of the weights, the batches and all noise."]
+    stages: Annotated[list[Stage], Len(1), "What the job does."]
+    checkpoint: Annotated[
+        Path | list[Path] | None,
+        "Weights to test; a list: their maps are averaged; null: those of the job's own folder.",
+    ]
+    objective: Annotated[Name | None, "What a job returns to an optimizer; null: a number without labels."]
+    rerun: Annotated[bool, "true: repeat a job although its record was written by this config."]
+    progress: Annotated[bool, "A progress bar for each job, in a terminal."]
+    threads: Annotated[Annotated[int, Ge(1), Le(1024)] | None, "Threads of torch; null: all cores."]
+    folder: Annotated[Path, "Where the job writes."]
+    batch_size: Annotated[Size, "Images of one training step, on each device."]
+    data: Annotated[Any, DATA, "The images."]
+    model: Annotated[Any, MODEL, "The network and its training."]
+    projections: Annotated[dict[str, Annotated[Any, PROJECTION]], "Descents, by name."]
+    score: Annotated[Any, SCORE, "What makes a map of x0 and x_N."]
+    scores: Annotated[Scores, "More scores of x0 and f(x0), a column each."]
+    descent: Annotated[DescentSettings, "Of all projections; projections.<name> overrides it."]
+    test: Annotated[Test, "The stage test."]
+    choose: Annotated[Choose, "The stage choose."]
+    inpaint: Annotated[Inpaint, "The stage inpaint."]
+    sample: Annotated[Sample, "The stage sample."]
+    dashboard: Annotated[Dashboard, "Pictures and curves of a dashboard."]
+    trainer: Annotated[Any, TRAINER, "Of the network, by Lightning."]
+    logger: Annotated[dict[str, Annotated[Any, LOGGER]], "Where numbers and pictures go, by name."]
+    budget: Annotated[dict[str, Count], "Epochs by model, for experiments."]
+    rarity: Annotated[dict[str, Weight], "λ of −log p(z) by model, for experiments."]
+    row: Annotated[Name | None, "Which of conf/ablation/*.yaml runs, in the folder of the results; null: none."]

@@ -1,0 +1,127 @@
+"""docs/settings.md: a table of all settings, with the values that conf/ gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, get_args, get_origin
+
+from omegaconf import OmegaConf
+
+from renormal.settings.faults import description_of, settings_of, shown, unwrapped
+from renormal.settings.hydra import Hydra
+from renormal.settings.kinds import words_of
+from renormal.settings.objects import Group
+from renormal.settings.recipe import Recipe
+
+PLACES = {  # folder of conf/ → where its files stand in the config
+    ".": "",
+    **{name: name for name in ("data", "model", "score", "choose", "trainer", "logger")},
+    "projection": "projections.any",
+    "projection/shared": "projections.any",
+    "hydra/launcher": "hydra.launcher",
+    "hydra/sweeper": "hydra.sweeper",
+}
+COPIES = "data.source."  # settings there are those of data
+MANY = 3  # values of one setting in a cell, ours
+HEAD = """# Settings
+
+Printed by `python -m renormal.settings > docs/settings.md`. Any other value is refused before work begins.
+*conf* has the values that the files of conf/ give; – stands for the default of the class. *of* has the classes with
+this setting, where not all have it. An object of your own, with another `_target_`, has settings of its own: of those
+only NaN and infinity are refused.
+"""
+
+
+class Row(NamedTuple):
+    """One setting."""
+
+    place: str
+    words: str
+    description: str
+    owners: tuple[str, ...]
+    values: tuple[str, ...]
+
+
+def page(conf: Path) -> str:
+    """The whole page. conf: the folder with the recipe."""
+    nodes = list(files_of(conf))
+    found = [*rows_below(Recipe, "", "", nodes, set())]
+    found += rows_below(Hydra, "hydra", "", [node["hydra"] for node in nodes if "hydra" in node], set())
+    rows = [row for row in merged(found) if not row.place.startswith(COPIES)]
+    owners = {
+        above(row): {owner for other in rows if above(other) == above(row) for owner in other.owners} for row in rows
+    }
+    text = HEAD
+    for part in dict.fromkeys(map(part_of, rows)):
+        text += f"\n## {part}\n\n| key | of | value | conf | meaning |\n|---|---|---|---|---|\n"
+        for row in rows:
+            if part_of(row) == part:
+                text += line(row, everywhere=set(row.owners) == owners[above(row)])
+    return text
+
+
+def files_of(conf: Path) -> Iterator[dict[str, Any]]:
+    """Each file at its place in the config, as it is written."""
+    for folder, place in PLACES.items():
+        for path in sorted((conf / folder).glob("*.yaml")):
+            node: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+            if not place:
+                node.pop("hydra")
+            for part in reversed(place.split(".") if place else []):
+                node = {part: node}
+            yield node
+
+
+def rows_below(annotation: Any, place: str, owner: str, nodes: list[Any], seen: set[type[Group]]) -> Iterator[Row]:
+    """The settings at this place and below it.
+
+    nodes: what the files have there. seen: objects whose settings have their rows.
+    """
+    role, kind = unwrapped(annotation)
+    if role is None and isinstance(kind, type) and issubclass(kind, Group):
+        for key, below in settings_of(kind).items():
+            if not key.startswith("_"):
+                values = [node[key] for node in nodes if isinstance(node, dict) and key in node]
+                yield from rows_below(below, f"{place}.{key}".lstrip("."), owner, values, seen)
+    elif role is None and get_origin(kind) is dict and unwrapped(get_args(kind)[1])[0]:
+        named = [value for node in nodes if isinstance(node, dict) for value in node.values()]
+        yield from rows_below(get_args(kind)[1], f"{place}.<name>", owner, named, seen)
+    elif role is None:
+        values_here = tuple(dict.fromkeys(map(shown, nodes)))
+        yield Row(place, words_of(annotation), description_of(annotation), (owner,), values_here)
+    else:
+        yield Row(place, role.noun.partition(":")[0], description_of(annotation), (owner,), ())
+        for model in (one for one in role.models if one not in seen):
+            seen.add(model)
+            own = [node for node in nodes if role.tag(node) == f"<{model.__name__}>"]
+            names = ", ".join(dict.fromkeys(name.rpartition(".")[2] for name in model.targets))
+            yield from rows_below(model, place, names, own, seen)
+
+
+def merged(rows: Iterable[Row]) -> list[Row]:
+    """One row for what several classes have at one place."""
+    found: dict[tuple[str, ...], Row] = {}
+    for row in rows:
+        same = found.get(row[:3], row._replace(owners=(), values=()))
+        values = tuple(dict.fromkeys((*same.values, *row.values)))
+        found[row[:3]] = row._replace(owners=tuple(dict.fromkeys((*same.owners, *row.owners))), values=values)
+    return list(found.values())
+
+
+def part_of(row: Row) -> str:
+    """The heading that a setting stands under."""
+    first, *rest = row.place.split(".")
+    return f"{first}.{rest[0]}" if first == "hydra" else first if rest else "job"
+
+
+def above(row: Row) -> str:
+    return row.place.rpartition(".")[0]
+
+
+def line(row: Row, *, everywhere: bool) -> str:
+    """A line of the table. everywhere: all classes have the setting."""
+    values = ", ".join(f"`{value}`" for value in row.values[:MANY]) + ", …" * (len(row.values) > MANY)
+    owners = "" if everywhere else ", ".join(row.owners)
+    cells = (f"`{row.place}`", owners, row.words, values or "–", row.description)
+    return f"| {' | '.join(cell.replace('|', '∣') for cell in cells)} |\n"

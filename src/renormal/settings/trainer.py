@@ -1,0 +1,93 @@
+"""Settings of Lightning's trainer: conf/trainer/*.yaml, and every other argument that + adds."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Le, Len
+from pydantic import ConfigDict
+
+from renormal.settings.kinds import Amount, Batches, Count, Devices, Epochs, Name, Steps, Words
+from renormal.settings.objects import Object, OneOf
+
+Accelerator = Literal["auto", "cpu", "gpu", "cuda", "mps", "tpu", "hpu", "xpu"]
+Precision = Literal[
+    "auto",
+    "32-true",
+    "bf16-mixed",
+    "16-mixed",
+    "bf16-true",
+    "16-true",
+    "64-true",
+    "bf16",
+    "32",
+    "16",
+    "64",
+    32,
+    16,
+    64,
+    "transformer-engine",
+    "transformer-engine-float16",
+]
+Time = Annotated[str | dict[str, int], Words("a time such as 00:12:00:00, or {hours: 12}")]
+
+
+class Trainer(Object):
+    targets = ("lightning.Trainer", "lightning.pytorch.Trainer", "pytorch_lightning.Trainer")
+    accelerator: Annotated[Accelerator, "Kind of device; auto: a GPU where there is one, else the CPU."]
+    strategy: Annotated[
+        Annotated[str | dict[str, Any], Len(1), Words("a name of Lightning's, or an object")] | None,
+        "How several devices work together.",
+    ]
+    devices: Annotated[Devices, "Of one job, one process for each."]
+    num_nodes: Annotated[int, Ge(1), Le(10_000), "Machines of one job."]
+    precision: Annotated[Precision, "Of the training; auto: bf16-mixed where the device is faster in it."]
+    max_epochs: Annotated[Epochs | None, "Epochs of the training; −1 or null: max_steps ends it."]
+    min_epochs: Annotated[Count | None, "Epochs at least; null: none."]
+    max_steps: Annotated[Steps | None, "Optimizer steps at most; −1 or null: max_epochs ends the training."]
+    min_steps: Annotated[Count | None, "Optimizer steps at least; null: none."]
+    max_time: Annotated[Time | None, "Time at most; a training that it ends is no result; null: none."]
+    fast_dev_run: Annotated[
+        Literal[False] | None, "A training of few batches is no result: limit_train_batches cuts one."
+    ]
+    limit_train_batches: Annotated[Batches | None, "Batches of an epoch, or their share; null: all."]
+    limit_test_batches: Annotated[Batches | None, "Batches of the test, or their share; null: all."]
+    limit_val_batches: Annotated[Batches | None, "Not used: there is no validation."]
+    limit_predict_batches: Annotated[Batches | None, "Not used: there is no prediction."]
+    overfit_batches: Annotated[
+        Annotated[int | float, Ge(0), Words("0, a whole number, or a share up to 1.0")] | None,
+        "The same batches in each epoch; 0 or null: no.",
+    ]
+    accumulate_grad_batches: Annotated[Count | None, "Batches of one optimizer step."]
+    gradient_clip_val: Annotated[Annotated[float, Ge(0)] | None, "Largest norm of a gradient; null: no clipping."]
+    gradient_clip_algorithm: Annotated[Literal["norm", "value", None], "What gradient_clip_val limits; null: the norm."]
+    deterministic: Annotated[bool | Literal["warn"] | None, "Whether torch may take no algorithm that varies."]
+    benchmark: Annotated[bool | None, "Whether cuDNN measures its algorithms."]
+    inference_mode: Annotated[bool, "Of the test; a descent makes its own gradients."]
+    sync_batchnorm: Annotated[bool | None, "Whether batch norms see the batches of all devices."]
+    use_distributed_sampler: Annotated[Literal[False], "The data module gives every rank its own images."]
+    reload_dataloaders_every_n_epochs: Annotated[Amount | None, "0: never."]
+    val_check_interval: Annotated[Any, "Not used: there is no validation."]
+    check_val_every_n_epoch: Annotated[Count | None, "Not used: there is no validation."]
+    num_sanity_val_steps: Annotated[Annotated[int, Ge(-1)] | None, "Not used: there is no validation."]
+    log_every_n_steps: Annotated[Count | None, "Steps between two lines of a log."]
+    enable_progress_bar: Annotated[bool | None, "Lightning's bar; `progress` shows one of the whole job."]
+    enable_model_summary: Annotated[bool | None, "A table of the layers."]
+    enable_autolog_hparams: Annotated[bool, "Whether Lightning logs the settings."]
+    profiler: Annotated[Literal["simple", "advanced", "pytorch", None], "What measures times; null: nothing."]
+    detect_anomaly: Annotated[bool, "Whether autograd names the step that made a NaN."]
+    model_registry: Annotated[Name | None, "Name in Lightning's registry of models."]
+    # Those that a job gives itself:
+    barebones: Annotated[Literal[False, None], "A job needs its checkpoint and its callbacks."]
+    callbacks: Annotated[None, "A job has its own; dashboard= and logger= change what is shown."]
+    default_root_dir: Annotated[None, "A job writes into its own folder, see name=."]
+    enable_checkpointing: Annotated[Literal[True, None], "A job keeps its last epoch, from which it goes on."]
+    logger: Annotated[None, "Choose with logger=."]
+    plugins: Annotated[None, "A job has its own."]
+
+
+class OtherTrainer(Trainer):
+    model_config = ConfigDict(extra="allow")
+
+
+TRAINER = OneOf("a trainer", (Trainer,), other=OtherTrainer)
