@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import math
 import subprocess
 import sys
 from functools import cache
 from typing import Any, get_args
 
+import lightning as L
 import pytest
 from omegaconf import OmegaConf
 
@@ -19,8 +21,8 @@ from renormal.job.settings import SettingsError, check_settings
 from renormal.lit.stage import STAGES
 from renormal.metrics import METRICS
 from renormal.projection.precision import PRECISIONS
-from renormal.settings import model, projection, recipe
-from renormal.settings.faults import faults_in
+from renormal.settings import model, projection, recipe, trainer
+from renormal.settings.faults import faults_in, settings_of
 
 
 @cache
@@ -214,6 +216,11 @@ def test_the_settings_name_what_the_code_has() -> None:
     assert set(get_args(projection.Precision)) == set(PRECISIONS)
     assert set(get_args(model.Fill)) == set(FILLS)
     assert [bits for bits in range(20) if not with_value("data.bits", bits)] == list(DEPTHS)
+
+
+def test_every_argument_of_lightnings_trainer_has_a_setting() -> None:
+    arguments = set(inspect.signature(L.Trainer).parameters)
+    assert arguments == {name for name in settings_of(trainer.Trainer) if not name.startswith("_")}
 
 
 def test_a_check_loads_no_torch() -> None:
