@@ -181,7 +181,7 @@ def test_two_identical_sweeps_at_once_share_the_work(tmp_path: Path) -> None:
             "hydra/launcher=local has n_jobs, submitit_folder",
         ),
         (["hydra/launcher=slurm", "hydra.launcher.timeout_min=4h"], "timeout_min=4h: must be a whole number"),
-        (["batch_size=4,abc"], "renormal: batch_size=abc: must be a whole number"),
+        (["batch_size=4,abc", "hydra.sweep.subdir=${batch_size}"], "renormal: batch_size=abc: must be a whole number"),
         (["model=vae,vaee"], "Could not find 'model/vaee'"),
         (
             ["+descent.max_step=3", "seed=0,1"],

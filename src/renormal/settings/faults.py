@@ -15,6 +15,7 @@ from renormal.settings.hydra import Hydra
 from renormal.settings.kinds import SAID, words_of
 from renormal.settings.objects import Group, OneOf
 from renormal.settings.recipe import Recipe
+from renormal.text import printable
 
 SHOWN = 60  # characters of a value, ours
 FIXED = ("null", "false", "true", "false, null", "true, null")  # one choice alone: the description says why
@@ -177,5 +178,5 @@ def shown(value: Any) -> str:
     elif isinstance(value, list):
         text = f"[{','.join(map(shown, value))}]"
     else:
-        text = SAID[value] if isinstance(value, bool | None) else str(value)
+        text = SAID[value] if isinstance(value, bool | None) else printable(str(value))
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
