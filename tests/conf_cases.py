@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
+from recipes import recipe
 from renormal.contracts import Autoencoder
 from renormal.projection import Descent, LatentSearch, project, reconstruction_losses
 from renormal.projection.latent_start import has_prior
@@ -20,12 +20,6 @@ SMALL = {"latent": 8, "code": 4, "width": 64}  # sizes of networks, for those th
 
 def names(group: str) -> list[str]:
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
-
-
-def config_of(*overrides: str) -> DictConfig:
-    """The recipe with these overrides. hydra.searchpath=[file:///…] adds a folder of yamls."""
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose("config", list(overrides))
 
 
 def network(config: DictConfig, *, channels: int = 1, size: int = 64) -> Any:
@@ -40,7 +34,7 @@ def build(projection: str, model: str = "", *overrides: str) -> tuple[Descent, A
     """The descent and the network, as a job builds them. Without a model: the first that has what the energy needs."""
     candidates = [model] if model else ["vae", *names("model")]
     for candidate in candidates:
-        config = config_of(f"model={candidate}", f"projection=[{projection}]", *overrides)
+        config = recipe(f"model={candidate}", f"projection=[{projection}]", *overrides)
         assert list(config.projections) == [projection]  # the first line of the yaml places it there
         descent, net = instantiate(config.projections, _convert_="all")[projection], network(config)
         if model or served(descent.energy, net):

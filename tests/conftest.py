@@ -99,15 +99,13 @@ def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def small(rehearsal: Path) -> Compose:
     """The real config, made small: small("model=vae", "folder=…") trains in a second on drawn images of 32 pixels."""
-    from hydra import compose, initialize_config_dir
     from omegaconf import OmegaConf
 
-    from renormal.run import CONF
+    from recipes import recipe
 
     def composed(*overrides: str) -> DictConfig:
         drawn = [] if "data=folder" in overrides else [f"data.root={rehearsal}", *DRAWN]
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            config = compose("config", [*drawn, *SMALL, *overrides])
+        config = recipe(*drawn, *SMALL, *overrides)
         OmegaConf.resolve(config)
         OmegaConf.set_readonly(config, True)
         return config

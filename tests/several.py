@@ -12,11 +12,10 @@ from typing import Any
 
 import torch
 import torch.multiprocessing
-from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 from preloaded import python
-from renormal.run import CONF
+from recipes import recipe
 from small import DRAWN, SMALL
 from waiting import HANGING
 
@@ -82,8 +81,7 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 
 
 def config_of(place: Path, *overrides: str) -> DictConfig:
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose("config", [*PAIR, f"data.root={place / 'drawn'}", f"folder={place}", *overrides])
+    config = recipe(*PAIR, f"data.root={place / 'drawn'}", f"folder={place}", *overrides)
     OmegaConf.resolve(config)
     return config
 

@@ -8,6 +8,7 @@ SMALL = [
     "data.patch_size=32",
     "test.stride=32",
     "test.panels=2",
+    "test.normal_images=3",
     "batch_size=4",
     "trainer.max_epochs=1",
     "trainer.accelerator=cpu",

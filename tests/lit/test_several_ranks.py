@@ -16,6 +16,7 @@ from renormal.lit.columns import Columns
 from renormal.lit.datamodule import Sizes, SourceData
 from renormal.lit.drawing import Drawing
 from renormal.lit.module import AutoencoderModule
+from renormal.lit.normal_maps import Counting
 from renormal.lit.projection_callback import ProjectionCallback
 from renormal.lit.scoring import Scoring
 from renormal.lit.training_clock import TrainingClock
@@ -35,11 +36,12 @@ CASES = {  # category, good, defective (of each of its types), settings
     "2 objects: 1, 1 and none": ("toothbrush", 1, 1, {}),
     "6 textures of 9 tiles": ("grid", 1, 1, {}),
 }
+TRAIN = 25  # two batches of unequal size on the first rank where a batch has 7, one or two on the others
 SPEED = ("seconds", "images_per_second", "image_steps_per_second")
 
 
 def data_of(root: Path, category: str, good: int, defective: int, settings: dict[str, int]) -> SourceData:
-    source = stand_in(root / f"{good}-{defective}", category, train=70, good=good, defective=defective)
+    source = stand_in(root / f"{good}-{defective}", category, train=TRAIN, good=good, defective=defective)
     given: dict[str, Any] = {"test_images": 3, "batch_size": 4, "epoch_images": 24} | settings
     return SourceData(source, sizes=Sizes(64, 32, 32), **given)
 
@@ -73,6 +75,7 @@ def outcome(root: Path, ranks: int, case: str, folder: Path) -> dict[str, Any]:
     callback = ProjectionCallback(
         Columns(projections=DESCENTS, score=DSSIM(), scores=scores),
         scoring=Scoring(16, average),
+        counting=Counting(normal_images=4),
         curves=["converged"],
         drawing=Drawing(folder=folder, panels=3),
     )
@@ -116,6 +119,7 @@ def test_a_test_on_three_ranks_equals_one_on_one(three: tuple[Path, Path], tmp_p
     shares = [torch.load(folder / f"{rank}.pt")[case] for rank in range(3)]
     alone, first = outcome(root, 1, case, tmp_path / str(list(CASES).index(case))), shares[0]
     assert first["metrics"] == alone["metrics"], "to the last bit"
+    assert first["normal"] == alone["normal"]
     assert first["reports"] == alone["reports"], "thresholds, steps and stops"
     assert first["curves"] == alone["curves"]
     assert first["panels"] == alone["panels"]

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
+from recipes import recipe
 from renormal.models import MeanImage
-from renormal.run import CONF
 
 
 def images(count: int) -> torch.Tensor:
@@ -24,8 +23,7 @@ def test_it_answers_with_one_image_and_the_squared_distance_to_it() -> None:
 
 
 def test_its_settings_end_at_the_mean_of_the_training_images() -> None:
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose("config", ["model=mean_image"]).model
+    config = recipe("model=mean_image").model
     model, x = MeanImage(channels=3, size=16), images(64)
     optimizer = instantiate(config.optimizer)(model.parameters())
     scheduler = instantiate(config.scheduler)(optimizer, total_steps=400)

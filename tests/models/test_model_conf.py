@@ -8,7 +8,8 @@ import pytest
 import torch
 from hydra.utils import instantiate
 
-from conf_cases import config_of, names, network
+from conf_cases import names, network
+from recipes import recipe
 from renormal.contracts import Autoencoder, Generator
 from renormal.lit.module import AutoencoderModule
 from renormal.models import TrainingLoss
@@ -23,8 +24,8 @@ def test_there_are_models() -> None:
 @pytest.mark.parametrize("size", [64, 128, 256])
 @pytest.mark.parametrize("name", NAMES)
 def test_it_builds_and_takes_a_step(name: str, size: int) -> None:
-    recipe = config_of(f"model={name}")
-    config, model = recipe.model, network(recipe, size=size).train()
+    whole = recipe(f"model={name}")
+    config, model = whole.model, network(whole, size=size).train()
     assert config.name == name
     x = torch.rand(2, 1, size, size)
     assert isinstance(model, Autoencoder | Generator)
@@ -43,7 +44,7 @@ def test_it_builds_and_takes_a_step(name: str, size: int) -> None:
 
 
 def test_every_model_has_a_label_of_its_own() -> None:
-    labels = [config_of(f"model={name}").model.label for name in NAMES]
+    labels = [recipe(f"model={name}").model.label for name in NAMES]
     assert len(set(labels)) == len(NAMES)
     assert all(labels)
 
@@ -59,7 +60,7 @@ def step(factory: Callable[..., torch.optim.Optimizer], weights: torch.nn.Module
 def test_every_adversarial_model_can_be_searched() -> None:
     """What a search in z asks of every adversarial model, from its own yaml."""
     for name in NAMES:
-        config = config_of(f"model={name}").model
+        config = recipe(f"model={name}").model
         if "module" in config:
             model = instantiate(config.net, channels=1, size=32, _convert_="all").eval()
             assert model.decode(torch.zeros(2, model.latent)).shape == (2, 1, 32, 32)
@@ -68,14 +69,14 @@ def test_every_adversarial_model_can_be_searched() -> None:
 
 @pytest.mark.parametrize("name", ["l2_ae", "dsae", "vae", "gamma_vae"])
 def test_the_settings_of_section_4_1(name: str) -> None:
-    config = config_of(f"model={name}").model
+    config = recipe(f"model={name}").model
     assert config.net.latent == 100
     assert config.optimizer.lr == 1e-4
 
 
 def test_the_published_settings_of_ae_ssim() -> None:
     """arXiv 1807.02011, section 4.1, and CVPR 2019, section 4.1.2."""
-    config = config_of("experiment=ae_ssim", "data.root=somewhere")
+    config = recipe("experiment=ae_ssim", "data.root=somewhere")
     assert (config.model.net.latent, config.data.channels, config.data.object_size) == (100, 1, 256)
     assert (config.data.texture_size, config.data.patch_size, config.test.stride) == (512, 128, 30)
     assert (config.model.optimizer.lr, config.model.optimizer.weight_decay) == (2e-4, 1e-5)

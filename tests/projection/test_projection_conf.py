@@ -8,7 +8,8 @@ import pytest
 import torch
 from hydra.utils import instantiate
 
-from conf_cases import build, config_of, names, searchable, served, takes_a_step
+from conf_cases import build, names, searchable, served, takes_a_step
+from recipes import recipe
 from renormal.projection import (
     Adam,
     AnoGANEnergy,
@@ -40,7 +41,7 @@ def test_it_builds_and_takes_a_step(name: str, model: str) -> None:
 
 
 def test_two_projections_stand_side_by_side() -> None:
-    config = config_of("projection=[eq5,eq8_adam]", "projections.eq5.step_size=0.01")
+    config = recipe("projection=[eq5,eq8_adam]", "projections.eq5.step_size=0.01")
     assert list(config.projections) == ["eq5", "eq8_adam"]
     assert instantiate(config.projections.eq5).step_size == 0.01
 

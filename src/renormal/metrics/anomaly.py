@@ -78,7 +78,9 @@ class AnomalyMetrics(Metric):
 
     def compute(self) -> dict[str, Tensor]:
         """Every metric that is defined, as float64 on the CPU."""
-        negatives, positives = self.counts.cpu()
+        occupied = self.counts.any(dim=0)  # empty bins change no metric
+        negatives, positives = self.counts[:, occupied].cpu()
+        overlap = self.overlap[occupied].cpu()
         good, bad = self.image_counts()
         values: dict[str, Tensor] = {}
         self.undefined = {}
@@ -87,8 +89,8 @@ class AnomalyMetrics(Metric):
         else:
             values["pixel_auroc"] = auroc(negatives, positives)
             values["average_precision"] = average_precision(negatives, positives)
-            values["aupro"] = aupro(negatives, self.overlap.cpu())
-            values |= {name: aupro(negatives, self.overlap.cpu(), limit) for name, limit in self.limits.items()}
+            values["aupro"] = aupro(negatives, overlap)
+            values |= {name: aupro(negatives, overlap, limit) for name, limit in self.limits.items()}
             values["best_f1"] = best_f1(negatives, positives)
         if reason := no_images(good, bad):
             self.undefined["image_auroc"] = reason

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from renormal.functional.bins import BINS, fine_bins
+from renormal.functional.bins import fine_bins
 
 
 def total(values: Tensor) -> Tensor:
@@ -21,8 +21,9 @@ def auroc(negatives: Tensor, positives: Tensor) -> Tensor:
 
 def image_pixel_auroc(maps: Tensor, regions: Tensor) -> float | None:
     """The AUROC of the pixels of one image; maps, regions: (H, W). None if all its pixels are of one kind."""
-    bins = fine_bins(maps)
-    negatives, positives = (torch.bincount(bins[chosen], minlength=BINS) for chosen in (regions == 0, regions > 0))
+    occupied, rank = torch.unique(fine_bins(maps), return_inverse=True)
+    kinds = (regions == 0, regions > 0)
+    negatives, positives = (torch.bincount(rank[kind], minlength=len(occupied)) for kind in kinds)
     return float(auroc(negatives, positives)) if negatives.any() and positives.any() else None
 
 
