@@ -32,6 +32,7 @@ FLOORS = {  # room → floor
     "settings": 1,
     "contracts.py": 0,
     "files.py": 0,
+    "program.py": 0,
     "text.py": 0,
 }
 OUTSIDE = {  # room → packages outside of the standard library
@@ -54,6 +55,7 @@ OUTSIDE = {  # room → packages outside of the standard library
     "settings": {"pydantic", "pydantic_core", "annotated_types", "omegaconf"},
     "contracts.py": {"torch"},
     "files.py": set[str](),
+    "program.py": set[str](),
     "text.py": set[str](),
 }
 

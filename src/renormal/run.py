@@ -17,10 +17,11 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from renormal.files import CONF
-from renormal.job.errors import in_one_line
+from renormal.job.errors import fault_of_machine, in_one_line
 from renormal.job.lock import BusyError
 from renormal.job.rank import is_rank_zero
 from renormal.job.state import forget, hold_folder
+from renormal.program import begin, end_by_signals
 from renormal.report.former_names import command_line
 from renormal.sweep.arguments import as_typed, without_hyphens
 from renormal.sweep.plan import planned_job
@@ -59,6 +60,7 @@ OmegaConf.register_new_resolver("groups", groups, replace=True)
 
 def main() -> None:
     """The command `renormal`. Former names of keys in its arguments are replaced by today's."""
+    begin()
     if SHOWN & {argument.partition("=")[0] for argument in sys.argv[1:]}:
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` ends it without a traceback
     if "--version" in sys.argv[1:]:
@@ -83,17 +85,20 @@ def job(config: DictConfig) -> float | None:
         OmegaConf.resolve(config)
         OmegaConf.set_readonly(config, True)
         return work(config, folder)
-    except (ValueError, InstantiationException) as error:
+    except (ValueError, InstantiationException, OSError, MemoryError, RuntimeError) as error:
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             raise  # the other jobs go on, and the sweep names this one at the end
+        if isinstance(error, RuntimeError) and not fault_of_machine(error):
+            raise
         log.debug("why", exc_info=True)
-        if is_rank_zero() and not isinstance(error, BusyError):
+        if is_rank_zero() and not isinstance(error, BusyError) and not fault_of_machine(error):
             forget(folder)
         sys.exit(f"renormal: {in_one_line(error)}")
 
 
 def work(config: DictConfig, folder: Path) -> float | None:
     """Run the job. Rank 0 holds the folder's lock and records how the job ends; other ranks write nothing."""
+    end_by_signals()  # in a worker, too
     line = worker_number()  # before torch loads: with it comes the device
     with hold_folder(folder, config.trainer.max_epochs) if is_rank_zero() else nullcontext() as state:
         from renormal.job.job import run_job  # not at the top: --help must not wait for torch

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,9 +19,10 @@ from hydra.errors import InstantiationException
 
 from preloaded import python
 from renormal.files import write_whole
+from renormal.job import state
 from renormal.job.errors import in_one_line
 from renormal.job.lock import BusyError, holder, locked
-from renormal.job.state import forget, hold_folder, read_state
+from renormal.job.state import State, forget, hold_folder, read_state
 from renormal.lit.whole_file import WholeFile
 
 HOLD = """
@@ -69,7 +72,7 @@ def test_a_job_says_where_it_stands_and_how_it_ended(tmp_path: Path) -> None:
     ("error", "state", "line"),
     [
         (ValueError("the loss is\nnot finite"), "failed", "the loss is not finite"),
-        (RuntimeError("out of memory"), "failed", "RuntimeError: out of memory"),
+        (RuntimeError("a bug"), "failed", "RuntimeError: a bug"),
         (KeyboardInterrupt(), "interrupted", ""),
         (SystemExit(1), "interrupted", ""),
     ],
@@ -215,3 +218,77 @@ def test_the_folder_of_a_job_that_never_began_is_taken_back(tmp_path: Path, monk
     forget(full)
     assert not empty.parent.exists()
     assert (full / "state.json").is_file()
+
+
+def test_a_full_disk_does_not_hide_that_a_job_has_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The draft of a new state.json finds no room: the old one is overwritten."""
+
+    def full(path: Path, text: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    def job() -> None:
+        with hold_folder(tmp_path, 3) as file:
+            file.report("train", 1)
+            monkeypatch.setattr(state, "write_whole", full)
+            raise OSError(errno.ENOSPC, "No space left on device", "last.ckpt")
+
+    with pytest.raises(OSError, match="No space"):
+        job()
+    assert (content(tmp_path)["state"], content(tmp_path)["stage"]) == ("failed", "train")
+    assert content(tmp_path)["error"] == (
+        "last.ckpt: No space left on device; make room; the same command goes on after the last complete epoch"
+    )
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_a_folder_that_is_deleted_while_its_job_runs_ends_the_job(tmp_path: Path, again: bool) -> None:
+    """Otherwise a new folder would have the end of the job and not its beginning."""
+    folder = tmp_path / "job"
+
+    def job() -> None:
+        with hold_folder(folder, 3) as file:
+            file.report("train", 1)
+            folder.rename(tmp_path / "elsewhere")
+            if again:
+                folder.mkdir()
+            file.report("train", 2)
+
+    with pytest.raises(ValueError, match=r"job was moved or deleted while its job ran: start the job again"):
+        job()
+    assert folder.exists() == again
+    assert not (folder / "state.json").exists()
+
+
+def test_a_clock_that_was_set_back_takes_no_time_away(tmp_path: Path) -> None:
+    late = time.time() + 1e6
+    state.write_state(tmp_path, State(state="interrupted", started=late, updated=late - 5e5))
+    with hold_folder(tmp_path, 1) as file:
+        assert file.state.started <= time.time()
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (
+            OSError(errno.EROFS, "Read-only file system", "/out/x"),
+            r"^/out/x: Read-only .*; choose another folder with name=",
+        ),
+        (
+            OSError(errno.EFBIG, "File too large"),
+            "^File too large; the limit of a file's size .* ulimit -f",
+        ),
+        (MemoryError(), r"^too little memory .* \(MemoryError\): a smaller batch_size= or test.samples= needs less$"),
+        (RuntimeError("std::bad_alloc"), r"^too little memory .*std::bad_alloc"),
+        (RuntimeError("[enforce fail at alloc_cpu.cpp:117] tried to allocate 9 bytes"), r"^too little memory"),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), r"^too little memory"),
+        (RuntimeError("mat1 and mat2"), r"^RuntimeError: mat1 and mat2$"),
+    ],
+)
+def test_what_the_machine_refuses_is_one_line_with_a_mend(error: Exception, line: str) -> None:
+    assert re.search(line, in_one_line(error))
+
+
+def test_a_checkpoint_that_could_not_be_written_is_named_by_the_disk_s_own_error() -> None:
+    error = RuntimeError("[enforce fail at inline_container.cc:664] . unexpected pos 64 vs 0")
+    error.__context__ = OSError(errno.ENOSPC, "No space left on device", "last.ckpt")
+    assert in_one_line(error).startswith("last.ckpt: No space left on device; make room")

@@ -18,11 +18,14 @@ from renormal.data.images import read_image
 from renormal.data.source import MAX_PIXELS, Fit
 from renormal.files import whole_file
 from renormal.inspect.load import FinishedJob, load
+from renormal.program import begin
 from renormal.projection import Descent, error_mask, known_mask, project
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the repaired image. On bad input print one line to stderr and return 2."""
+    if arguments is None:
+        begin()
     options = parse(arguments)
     try:
         check_output(options.out)

@@ -2,21 +2,57 @@
 
 from __future__ import annotations
 
+import errno
+import re
+from pathlib import Path
+
+from renormal.files import shown
+
+ROOM = "make room; the same command goes on after the last complete epoch"
+PLACE = "choose another folder with name=, hydra.run.dir= or hydra.sweep.dir="
+MENDS = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), ROOM),
+    **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP), PLACE),
+    errno.EFBIG: "the limit of a file's size is too low: see ulimit -f",
+    errno.EMFILE: "the limit of open files is too low: see ulimit -n",
+}
+MEMORY = re.compile(
+    r"bad_alloc|alloc_cpu|allocate memory|out of memory|OOM|can't start new thread|unable to mmap", re.I
+)
+LESS = "too little memory or too many threads for this job ({}): a smaller batch_size= or test.samples= needs less"
+
 
 def in_one_line(error: BaseException) -> str:
     """The message without a traceback; with the name of its type if the message was not written for the user."""
     error = first_cause(error)
-    text = " ".join(str(error).split())
+    text = " ".join((fault_of_machine(error) or str(error)).split())
     return text if is_for_the_user(error) else f"{type(error).__name__}: {text}"
 
 
 def first_cause(error: BaseException) -> BaseException:
+    """What led to the error: of an object that could not be built, or of a checkpoint that could not be written."""
     while error.__cause__ is not None and type(error).__name__ == "InstantiationException":
         error = error.__cause__
+    if isinstance(error, RuntimeError) and isinstance(error.__context__, OSError):
+        return error.__context__  # torch.save reports the failed write, and then the length of the file
     return error
+
+
+def fault_of_machine(error: BaseException) -> str:
+    """One line for what the disk, the folders or the memory refuse; empty for another error."""
+    error = first_cause(error)
+    if isinstance(error, OSError) and error.strerror:
+        place = f"{shown(Path(error.filename))}: " if isinstance(error.filename, str) else ""
+        mend = MENDS.get(error.errno or 0, "")
+        return f"{place}{error.strerror}" + (f"; {mend}" if mend else "")
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and MEMORY.search(str(error))):
+        return LESS.format(" ".join(str(error).split())[:120] or type(error).__name__)
+    return ""
 
 
 def is_for_the_user(error: BaseException) -> bool:
     """Whether its message was written for the user: true for ValueError itself and for subclasses in renormal."""
-    kind = type(first_cause(error))
-    return kind is ValueError or (issubclass(kind, ValueError) and kind.__module__.startswith("renormal."))
+    error = first_cause(error)
+    kind = type(error)
+    own = issubclass(kind, ValueError) and kind.__module__.startswith("renormal.")
+    return kind is ValueError or own or bool(fault_of_machine(error))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -87,9 +88,9 @@ class Train(Stage):
         try:
             with continued(ckpt_path, trainer, module, self.clock):
                 trainer.fit(module, datamodule=data, ckpt_path=ckpt_path, weights_only=True)
-        except SystemExit:  # after Ctrl-C or SIGTERM
+        except SystemExit as end:  # after Ctrl-C or SIGTERM
             log.warning("interrupted: the same command goes on after %d epochs", trainer.current_epoch)
-            raise
+            raise SystemExit(end.code or 128 + signal.SIGTERM) from end  # Lightning has no status for it
         if lack := self.clock.lack(trainer):
             raise ValueError(CUT_SHORT.format(lack, shown(checkpoint_of(Path(self.config.folder)))))
         kl = self.clock.losses.get("train/kl")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
@@ -16,6 +18,8 @@ from renormal.job.lock import LOCK, locked
 
 RUN_LOG = "run.log"
 TRACES = {".hydra", RUN_LOG, STATE, LOCK}  # files of a job that failed before it had results
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+LONGEST = 800  # letters of an error, ours: state.json stays in the one block that a file system has given it
 PATIENCE = 5.0  # seconds, ours: the jobs of a killed sweep end within two
 
 
@@ -38,8 +42,8 @@ class StateFile:
 
     def __init__(self, folder: Path, epochs: int) -> None:
         before = read_state(folder)
-        spent = before.updated - before.started if before and before.state != "done" else 0.0
-        self.folder, self.began = folder, time.time()
+        spent = max(0.0, before.updated - before.started) if before and before.state != "done" else 0.0
+        self.folder, self.place, self.began = folder, folder.stat(), time.time()
         self.state = State(epochs=epochs, started=self.began - spent, updated=self.began)
         self.settled = before is not None and before.state == "done"
 
@@ -53,6 +57,9 @@ class StateFile:
             self._write(state=state, error=error)
 
     def _write(self, **changes: str | int) -> None:
+        """Nothing is written into a new folder of this name: it would be taken for the whole one."""
+        if not self.folder.exists() or not os.path.samestat(self.folder.stat(), self.place):
+            raise ValueError(f"{self.folder} was moved or deleted while its job ran: start the job again")
         self.state = replace(self.state, updated=time.time(), **changes)  # type: ignore[arg-type]
         write_state(self.folder, self.state)
 
@@ -69,17 +76,28 @@ def hold_folder(folder: Path, epochs: int) -> Iterator[StateFile]:
         file = StateFile(folder, epochs)
         try:
             yield file
+            file.end("done")
         except Exception as error:
-            file.end("failed", in_one_line(error))
+            with suppress(ValueError):  # without its folder
+                file.end("failed", in_one_line(error)[:LONGEST])
             raise
         except BaseException:  # Ctrl-C, a time limit, preemption
-            file.end("interrupted")
+            with suppress(ValueError):
+                file.end("interrupted")
             raise
-        file.end("done")
 
 
 def write_state(folder: Path, state: State) -> None:
-    write_whole(folder / STATE, json.dumps(asdict(state), ensure_ascii=False))
+    """Write state.json whole; on a full disk in the place of the old one, whose block is large enough for it."""
+    text = json.dumps(asdict(state), ensure_ascii=False)
+    try:
+        write_whole(folder / STATE, text)
+    except OSError as error:
+        if error.errno not in NO_ROOM or not (folder / STATE).is_file():
+            raise
+        with (folder / STATE).open("r+b") as file:
+            file.write(text.encode() + b"\n")
+            file.truncate()
 
 
 def read_state(folder: Path) -> State | None:

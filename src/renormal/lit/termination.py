@@ -1,4 +1,4 @@
-"""SIGTERM in a job with several ranks."""
+"""SIGTERM in a training or a test."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import lightning as L
 class EndAtOnce(L.Callback):
     """Ends this rank, and with it the job; the same command goes on after the last complete epoch.
 
-    Lightning 2.6 informs the other ranks by a collective inside its signal handler. They are in another collective at
-    that time, and all ranks wait for ever. This callback restores the earlier handler.
+    Lightning 2.6 ends a training with status 0. Of several ranks it informs the others by a collective inside its
+    signal handler: they are in another collective at that time, and all ranks wait for ever. This callback restores
+    the earlier handler, but not submitit's alone, which ignores the signal.
     """
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
@@ -27,7 +28,7 @@ class EndAtOnce(L.Callback):
         self._take_back(trainer)
 
     def _take_back(self, trainer: L.Trainer) -> None:
-        if trainer.world_size > 1:
+        if trainer.world_size > 1 or not str(getattr(self.handler, "__module__", "")).startswith("submitit"):
             signal.signal(signal.SIGTERM, self.handler)
 
 

@@ -17,7 +17,7 @@ from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from renormal.files import whole_file
 from renormal.lit.weights import DIGEST, digest_of_content
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)  # sent by people, clusters and submitit
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)  # of people and clusters
 
 
 class WholeFile(TorchCheckpointIO):

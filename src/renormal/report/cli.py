@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from renormal.files import write_whole
+from renormal.program import begin
 
 if TYPE_CHECKING:
     from renormal.report.record import Record
@@ -42,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     The exit status is 2 where there is nothing to show, 1 for a failed job or an unreadable file, else 0.
     """
+    if arguments is None:
+        begin()
     options = parse(arguments)
     if not options.folder.is_dir():
         return fail(f"{options.folder}: no such folder")

@@ -1,0 +1,90 @@
+"""What every command does first: its output never stops it, and a signal ends it with the status that shells expect."""
+
+from __future__ import annotations
+
+import atexit
+import errno
+import io
+import logging
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+
+
+def begin() -> None:
+    """Call it once, before anything is opened or printed."""
+    open_streams()
+    end_by_signals()
+
+
+def open_streams() -> None:
+    """Closed ones lead nowhere: else a file of ours gets their number, and what a library prints goes into that file.
+
+    Signs that a terminal lacks are printed as \\u2212. A reader that has gone (`| head`) ends no work.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        encoding = getattr(getattr(sys, name), "encoding", "utf-8")
+        file = io.BufferedWriter(io.FileIO(number, "w", closefd=False))
+        setattr(sys, name, _Output(file, encoding, "backslashreplace", line_buffering=number == 2 or file.isatty()))
+    logging.raiseExceptions = False
+    atexit.register(_flush)
+
+
+class _Output(io.TextIOWrapper):
+    """An output whose reader may go: then it leads nowhere."""
+
+    def write(self, text: str) -> int:
+        with self._tolerant():
+            super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with self._tolerant():
+            super().flush()
+
+    @contextmanager
+    def _tolerant(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in (errno.EPIPE, errno.EIO):
+                raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
+
+
+def _flush() -> None:
+    """Where its own last flush fails, Python ends with status 120 and an exception."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        print(f"renormal: not all was printed: {error.strerror}", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def end_by_signals() -> None:
+    """SIGTERM, SIGHUP and SIGINT raise SystemExit(128 + number), so that each block on the way out is left in order.
+
+    What is ignored stays so (nohup). Under SLURM submitit decides about SIGTERM: it also comes before a preemption.
+    """
+    for number in ENDING:
+        handler = signal.getsignal(number)
+        foreign = "SLURM_JOB_ID" in os.environ and str(getattr(handler, "__module__", "")).startswith("submitit")
+        if handler is not signal.SIG_IGN and not foreign:
+            signal.signal(number, _end)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    """The first signal ends in order; a second SIGINT ends at once, others are ignored: their sender is waiting."""
+    for other in ENDING:
+        signal.signal(other, signal.SIG_DFL if other == signal.SIGINT else signal.SIG_IGN)
+    raise SystemExit(128 + number)

@@ -1,0 +1,96 @@
+"""A command's output never stops it, and a signal ends it with the status that shells expect."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from renormal.program import ENDING
+
+BEGIN = "from renormal.program import begin; begin()\n"
+READY = "import time; print('ready', flush=True); time.sleep(60)"
+
+
+def program(code: str, **options: object) -> subprocess.Popen[str]:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
+    return subprocess.Popen([sys.executable, "-c", BEGIN + code], **pipes)  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("number", ENDING)
+def test_a_signal_leaves_every_block_and_gives_its_status(number: signal.Signals) -> None:
+    with program(f"try:\n {READY}\nfinally: print('left', flush=True)") as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(number)
+        assert process.communicate() == ("left\n", "")
+    assert process.returncode == 128 + number
+
+
+def test_what_is_ignored_stays_ignored() -> None:
+    """As nohup asks for."""
+    with program(READY, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGTERM)
+        process.communicate()
+    assert process.returncode == 143
+
+
+def test_under_slurm_submitit_decides_about_sigterm() -> None:
+    code = (
+        "import os, signal; os.environ['SLURM_JOB_ID'] = '1'\n"
+        "def bypass(*_): print('bypassed', flush=True)\n"
+        "bypass.__module__ = 'submitit.core.job_environment'\n"
+        "signal.signal(signal.SIGTERM, bypass); from renormal.program import end_by_signals; end_by_signals()\n"
+        "signal.raise_signal(signal.SIGTERM)"
+    )
+    with program(code) as process:
+        assert process.communicate() == ("bypassed\n", "")
+    assert process.returncode == 0
+
+
+def test_signs_that_a_terminal_lacks_are_escaped() -> None:
+    environment = os.environ | {
+        "PYTHONIOENCODING": "ascii",
+        "LC_ALL": "C",
+        "PYTHONUTF8": "0",
+        "PYTHONCOERCECLOCALE": "0",
+    }
+    with program("print(chr(0x2212), chr(0x3bb), chr(0x2191))", env=environment) as process:
+        assert process.communicate() == (r"\u2212 \u03bb \u2191" + "\n", "")
+
+
+def test_a_reader_that_has_gone_and_a_full_disk_end_no_work(tmp_path: Path) -> None:
+    code = (
+        "import logging, sys; logging.basicConfig(stream=sys.stdout)\n"
+        "for _ in range(10_000): logging.warning('a line')\n"
+        f"open({str(tmp_path / 'done')!r}, 'w').write('whole')"
+    )
+    with program(code) as gone, Path("/dev/full").open("w") as file, program(code, stdout=file) as full:
+        assert gone.stdout is not None
+        gone.stdout.close()
+        assert gone.stderr is not None
+        assert gone.stderr.read() == ""
+        assert full.stderr is not None
+        assert full.stderr.read() == "renormal: not all was printed: No space left on device\n"
+    assert (gone.returncode, full.returncode) == (0, 0)
+    assert (tmp_path / "done").read_text() == "whole"
+
+
+def close_streams() -> None:
+    for number in range(3):
+        os.close(number)
+
+
+def test_a_file_does_not_get_the_number_of_a_closed_output(tmp_path: Path) -> None:
+    code = f"import os; file = open({str(tmp_path / 'file')!r}, 'w'); os.write(1, b'noise'); print('more')"
+    with program(code, preexec_fn=close_streams, stdout=None, stderr=None) as process:
+        pass
+    assert process.returncode == 0
+    assert (tmp_path / "file").read_text() == ""
