@@ -146,6 +146,31 @@ ADVICE: dict[str, Advice] = {
             {"good: test/good/1.png": None, "dent: test/dent/1.png": "ground_truth/dent/1.png"},
         ),
     ),
+    "several kinds within a defect": (
+        of((photographs, (*SPLIT[:2], "test/不良品/crack/1.png", "test/不良品/dent/2.png"))),
+        r"test/不良品: sorts its images into folders; move the folders crack and dent up into .*/test$",
+        lambda root: move_files(root / "test/不良品", root / "test"),
+        (["train/good/1.png"], with_crack(**{"dent: test/dent/2.png": None})),
+    ),
+    "defective by the names of files": (
+        of((photographs, ("OK_1.png", "OK_2.png", "NOK_3.png", "not_ok_4.png"))),
+        r"NOK_3.png: defective by its name, among 2 images that are not; move such images into .*/defective",
+        lambda root: [move(root / name, root / "defective" / name) for name in ("NOK_3.png", "not_ok_4.png")],
+        (
+            ["OK_1.png"],
+            {
+                "good: OK_2.png": None,
+                "defective: defective/NOK_3.png": None,
+                "defective: defective/not_ok_4.png": None,
+            },
+        ),
+    ),
+    "without a defect, or with one": (
+        of((photographs, (*SPLIT, "test/label_free/2.png"))),
+        r"label_free: good parts or a defect\? rename it to good, or to a name without a word for good",
+        lambda root: move(root / "test/label_free", root / "test/no_label"),
+        (["train/good/1.png"], with_crack(**{"no_label: test/no_label/2.png": None})),
+    ),
     "both words in one name": (
         of((photographs, ("train/good/1.png", "test_good/1.png"))),
         r"test_good: good parts or a defect\? if they are good, move it to .*/test/good",

@@ -10,6 +10,7 @@ import pytest
 from data_sets import (
     GOOD,
     SPLIT,
+    Build,
     Listed,
     black,
     listed,
@@ -123,3 +124,46 @@ def test_mvtecs_good_folder_by_another_name_is_to_be_renamed(tmp_path: Path) -> 
         mvtec(tmp_path, "bottle")
     move(tmp_path / "bottle/test/OK", tmp_path / "bottle/test/good")
     assert listed(mvtec(tmp_path, "bottle")) == expected
+
+
+@pytest.mark.parametrize(
+    ("images", "root", "left"),
+    [
+        (("good/1.png", "good/2.png", "test/crack/3.png"), "good", "test"),
+        (("good/1.png", "good/2.png", "crack/3.png"), "good", "crack"),
+        (("train/ok/1.png", "train/ok/2.png", "test/ok/3.png", "test/ko/4.png"), "train/ok", "test"),
+    ],
+)
+def test_the_folder_of_good_parts_alone_says_which_images_it_leaves_out(
+    images: tuple[str, ...], root: str, left: str, tmp_path: Path
+) -> None:
+    photographs(tmp_path, *images)
+    (line,) = folder(tmp_path / root).remarks
+    place = f"the test images in {tmp_path / left} are not read; data.root={tmp_path} reads both"
+    assert line == f"{tmp_path / root}: {place}"
+
+
+COUNTED: dict[str, tuple[Build, str]] = {
+    "masks for all": (
+        of((photographs, (*SPLIT, "test/dent/2.png")), (outlines, ("masks/crack/1.png", "masks/dent/2.png"))),
+        "1 training image; test: 1 good, 2 defective with masks (crack 1, dent 1)",
+    ),
+    "masks for some": (
+        of((photographs, (*SPLIT, "test/crack/2.png")), (outlines, ("masks/crack/1.png",))),
+        "1 training image; test: 1 good, 2 defective, 1 of them without a mask (crack 2)",
+    ),
+    "no masks": (of((photographs, SPLIT)), "1 training image; test: 1 good, 1 defective without masks (crack 1)"),
+    "no defects": (of((photographs, ("1.png", "2.png", "3.png"))), "2 training images; test: 1 good"),
+    "many kinds": (
+        of((photographs, ("good/1.png", *(f"test/{k}/1.png" for k in range(10))))),
+        "1 training image; test: 0 good, 10 defective without masks "
+        "(0 1, 1 1, 2 1, 3 1, 4 1, 5 1, 6 1, 7 1 and 2 more kinds)",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", COUNTED)
+def test_images_and_masks_are_counted_in_a_line(case: str, tmp_path: Path) -> None:
+    build, line = COUNTED[case]
+    build(tmp_path)
+    assert folder(tmp_path, name="parts").summary == f"parts: {line}"

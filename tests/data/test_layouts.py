@@ -75,6 +75,12 @@ MASKS = [  # of crack/7.png
     "crack/7_truth.png",
     "ground_truth_crack/7.png",
     "crack/7 mask.png",
+    "crack/7(mask).png",
+    "masks/7 [mask].png",
+    "masks/crack/7_mask_binary.png",
+    "ground_truth/crack/7_anno.png",
+    "ground_truth/crack/7_gt_mask.png",
+    "masks/7_mask_v2.png",
 ]
 
 CLASSES = [  # good, defective
@@ -103,6 +109,10 @@ CLASSES = [  # good, defective
     ("sans_défaut", "défaut"),
     ("conforme", "non_conforme"),
     ("bueno", "malo"),
+    ("no_scratches", "scratches"),
+    ("crack-free", "cracked"),
+    ("ohne Kratzer", "ohne Etikett"),
+    ("无划痕", "划痕"),
 ]
 
 LAYOUTS: dict[str, tuple[Callable[[Path], None], Listed]] = {

@@ -136,6 +136,12 @@ ADVICE: dict[str, Advice] = {
         lambda root: move(root / "test/crack/1_label.png", root / "test/crack/1 close.png"),
         (["train/good/1.png"], with_crack(**{"crack: test/crack/1 close.png": None})),
     ),
+    "a mask under an unknown word": (
+        of((photographs, SPLIT), (outlines, ("ground_truth/crack/1_roi.png",))),
+        r"1_roi.png: a mask without an image; rename it to 1_mask.png if it outlines .*test/crack/1.png, add the image",
+        lambda root: move(root / "ground_truth/crack/1_roi.png", root / "ground_truth/crack/1_mask.png"),
+        (["train/good/1.png"], with_crack(**{"crack: test/crack/1.png": "ground_truth/crack/1_mask.png"})),
+    ),
     "a mask without its image": (
         of((photographs, SPLIT), (outlines, ("train/good/5_mask.png",))),
         r"5_mask.png: a mask without an image; .* or delete the mask",

@@ -7,7 +7,18 @@ from typing import Literal, NamedTuple
 
 from renormal.data.listing import files_in, folders_in, holds_images, images_below
 from renormal.data.masks import Photographs, check_black, is_drawn, photographs_in, split
-from renormal.data.names import TEST_NAMES, TRAIN_NAMES, image_names, mask_names, masks_of, role, says_mask, words_in
+from renormal.data.names import (
+    TEST_NAMES,
+    TRAIN_NAMES,
+    image_names,
+    mask_names,
+    masks_of,
+    role,
+    says_defective,
+    says_good,
+    says_mask,
+    words_in,
+)
 from renormal.data.places import home_of, too_high
 from renormal.data.source import GOOD, DataError
 
@@ -29,9 +40,21 @@ def layout_of(home: Path, max_pixels: int) -> Layout:
     else:
         training = photographs_in(train, max_pixels)
     tests = {path: photographs_in(path, max_pixels) for path in _tested(home, test)}
+    _check_names(training.images, test or home)
+    for path, found in tests.items():
+        if defect_of(path) == GOOD or any(says_good(image.stem) for image in found.images):
+            _check_names(found.images, test or home)
     _check_good(home, training, tests, max_pixels)
     _check_photographs(training, tests, max_pixels)
     return Layout(train, training, test, tests)
+
+
+def _check_names(images: list[Path], place: Path) -> None:
+    """Raises DataError where some images of one folder, and not all, call themselves defective: NOK_1 next to OK_2."""
+    named = [image for image in images if says_defective(image.stem)]
+    if named and len(named) < len(images):
+        found = f"{named[0]}: defective by its name, among {len(images) - len(named)} images that are not"
+        raise DataError(f"{found}; move such images into {place / 'defective'}, or rename it")
 
 
 def defect_of(path: Path) -> str:

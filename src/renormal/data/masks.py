@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -14,7 +15,7 @@ from PIL import Image
 
 from renormal.data.drawn_masks import decoded
 from renormal.data.images import load
-from renormal.data.listing import files_in, folders_in, images_in
+from renormal.data.listing import files_in, folders_in, holds_images, images_in
 from renormal.data.names import image_names, mask_names, role, says_mask
 from renormal.data.opening import opened, strict_pillow
 from renormal.data.source import DataError
@@ -60,6 +61,13 @@ class ByName:
                 return found[0]
         return None
 
+    def like(self, stem: str) -> Path | None:
+        """The image with the longest name that stands in a stem, with no letter or digit next to it."""
+        names = sorted({**self.best, **self.others}, key=len, reverse=True)
+        found = (name for name in names if re.search(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])", stem.casefold()))
+        name = next(found, None)
+        return (self.best.get(name) or self.others[name])[0] if name else None
+
 
 def photographs_in(folder: Path, max_pixels: int) -> Photographs:
     """The images of a folder, without the masks among them and in a folder of masks below it.
@@ -78,6 +86,12 @@ def photographs_in(folder: Path, max_pixels: int) -> Photographs:
 
 def _folder_among_images(path: Path) -> DataError:
     folder = path.parent
+    kinds = folders_in(folder, "good", "doubtful", "other")
+    if not holds_images(folder) and len(kinds) > 1:
+        place = folder if role(folder.name) == "good" else folder.parent
+        deeper = " and ".join(one.name for one in kinds)
+        what = "the images in" if place == folder else "the folders"
+        return DataError(f"{folder}: sorts its images into folders; move {what} {deeper} up into {place}")
     if role(path.name) in ("train", "test", "unread"):
         return DataError(f"{path}: a folder among images; move it to {folder.parent / path.name / folder.name}")
     other = "elsewhere" if role(folder.name) == "good" else f"the folder to {folder.parent / path.name}"
@@ -108,7 +122,7 @@ def _called_masks(files: list[Path], max_pixels: int) -> dict[Path, Path]:
     found = {file: images.find(mask_names(file.stem)[1:]) for file in called}
     alone = [file for file, image in found.items() if image is None]
     if alone and is_mask(alone[0], max_pixels):  # it stands for all of them
-        raise DataError(f"{alone[0]}: a mask without an image; add the image that it outlines, or delete the mask")
+        image_of(alone[0], ByName(set(files) - set(called)))
     masks = {file: image for file, image in found.items() if image is not None}
     for file, image in masks.items():
         if not is_mask(file, max_pixels):
@@ -166,7 +180,9 @@ def pair_masks(images: list[Path], home: Path) -> Pairs:
 def image_of(mask: Path, by_name: ByName) -> Path:
     """Raises DataError where there is no such image."""
     if (image := by_name.find(mask_names(mask.stem))) is None:
-        raise DataError(f"{mask}: a mask without an image; add the image that it outlines, or delete the mask")
+        like = by_name.like(mask.stem)
+        rename = f"rename it to {like.stem}_mask{mask.suffix} if it outlines {like}, " if like else ""
+        raise DataError(f"{mask}: a mask without an image; {rename}add the image that it outlines, or delete the mask")
     return image
 
 

@@ -35,11 +35,19 @@ GOOD_NAMES = _set(
 DEFECT_WORDS = (
     "(defect|defects|defective|defected|fault|faults|faulty|flaw|flaws|damage|damages|damaged|anomaly|anomalies|"
     "anomalous|abnormality|abnormalities|error|errors|broken|cracked|fehler|defekt|defekte|schaden|defaut|defauts|anomalie|"
-    "defecto|defectos|defeito|defeitos|difetto|difetti|дефектов|дефекта)"
+    "defecto|defectos|defeito|defeitos|difetto|difetti|дефектов|дефекта|"
+    "scratch|scratches|scratched|crack|cracks|dent|dents|stain|stains|rust|corrosion|burr|burrs|blowhole|blowholes|fray|"
+    "bubble|bubbles|blister|blisters|contamination|contaminations|dirt|dust|pits|pores|tear|tears|wrinkle|wrinkles|"
+    "smudge|smudges|blemish|blemishes|kratzer|riss|risse|delle|dellen|flecken|rost|beschadigung|beschadigungen|mangel|"
+    "rayure|rayures|fissure|fissures|tache|taches|rasguno|rasgunos|grieta|grietas|graffi|graffio|crepa|crepe)"
 )
 WITHOUT = re.compile(f"(no|non|not|un|zero|without|ohne|keine?|sans|sin|sem|senza|без){DEFECT_WORDS}")
-WITHOUT_CHINESE = re.compile("[无無没](有)?(缺陷|瑕疵|异常|異常|损伤|不良|欠陥)")
-FREE = ("free", "frei")  # defect-free, MT_Free, fehlerfrei
+WITHOUT_CHINESE = re.compile("[无無没](有)?(缺陷|瑕疵|异常|異常|损伤|不良|欠陥|划痕|裂纹|污渍|凹陷|破损)")
+FREE = re.compile(f"({DEFECT_WORDS}|.{{0,2}})(free|frei)")  # defect-free, fehlerfrei, MT_Free; not label_free
+DEFECTIVE_WORDS = _set(
+    "nok ng ko bad defect defects defective defekt fault faulty fail failed reject rejected scrap anomaly anomalous "
+    "abnormal damaged schlecht schlechtteil ausschuss nio 不良 不良品 不合格 缺陷 异常 불량 брак"
+)
 NEGATED = _set("no non not un n in nicht kein pas")  # before a word for good: a defect
 MASK_WORDS = _set(
     "mask masks label labels gt gts groundtruth groundtruths ground truth truths annotation annotations annot annots "
@@ -57,11 +65,13 @@ UNREAD_NAMES = _set(  # good images to tune on, or images without labels (MVTec 
 WORDS = re.compile(r"[^\W\d_]+")
 CAMEL = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-Z])")
 MASK_WORD = re.compile(  # with no letter next to it
-    r"(?<![^\W\d_])(?:masks?|labels?|gt|ground[ _-]?truth|truth|annot|annotation|seg|segmentation|maske|masque)"
+    r"(?<![^\W\d_])(?:masks?|labels?|lbl|gt|ground[ _-]?truth|truth|anno|annot|annotated|annotations?|"
+    r"segm?|segmentation|maske|masque)"
     r"(?![^\W\d_])",
     re.IGNORECASE,
 )
-SEPARATORS = " _.-"
+SEPARATORS = " _.-()[]"
+AFTER_MASK = _set("binary bin final copy new fine ids defect v")  # 000_mask_binary
 IMAGE_ENDING = re.compile(r"(?P<rest>.+?)(?:[ _.\-]+|(?<=\d))(?:image|img|orig|original|photo|rgb)", re.IGNORECASE)
 IMAGE_PREFIX = re.compile(r"(?:image|img|orig|original|photo|rgb)(?:[ _.\-]+|(?=\d))(?P<rest>.+)", re.IGNORECASE)
 
@@ -91,8 +101,8 @@ def role(name: str) -> Role:
         return "good"
     if not key and PICTURES & set(WORDS.findall(name.casefold())):
         return "images"
-    plain_good = GOOD_NAMES & set(words)
-    return "doubtful" if plain_good and not NEGATED & set(words) else "other"
+    named = GOOD_NAMES & set(words) or key.endswith(("free", "frei"))  # label_free: without a defect, or with one?
+    return "doubtful" if named and not NEGATED & set(words) else "other"
 
 
 def _is_mask(words: list[str]) -> bool:
@@ -101,8 +111,26 @@ def _is_mask(words: list[str]) -> bool:
 
 def _is_good(words: list[str], key: str) -> bool:
     without = WITHOUT.fullmatch(key) or WITHOUT_CHINESE.fullmatch(key)
-    free = key.endswith(FREE) and not NEGATED & set(words)
-    return key in GOOD_NAMES or bool(without) or free
+    free = FREE.fullmatch(key) and not NEGATED & set(words)
+    return key in GOOD_NAMES or bool(without or free)
+
+
+def says_good(stem: str) -> bool:
+    """Whether a file of this name calls itself a good part: OK_001, 7_good, img_defect_free_3."""
+    words = words_in(stem)
+    return _is_good(words, "".join(words)) or bool(words and {words[0], words[-1]} & GOOD_NAMES and not _negated(words))
+
+
+def says_defective(stem: str) -> bool:
+    """Whether a file of this name calls itself defective: NOK_001, not_ok_7, n.i.O._3."""
+    words = words_in(stem)
+    if _is_good(words, "".join(words)):
+        return False
+    return bool({*words, "".join(words)} & DEFECTIVE_WORDS or (_negated(words) and GOOD_NAMES & set(words)))
+
+
+def _negated(words: list[str]) -> bool:
+    return bool(NEGATED & set(words))
 
 
 def masks_of(name: str) -> str | None:
@@ -118,7 +146,9 @@ def image_names(stem: str) -> tuple[str, ...]:
 
 def mask_names(stem: str) -> tuple[str, ...]:
     """The names of the image that a mask of this name may belong to, the best first, in lower case."""
-    inner = [name for rest in _without_mask(stem) for name in image_names(rest)]
+    once = _without_mask(stem)
+    twice = [again for one in once for again in _without_mask(one)]  # 000_gt_mask
+    inner = [name for rest in (*once, *twice) for name in image_names(rest)]
     return (stem.casefold(), *inner) if inner else image_names(stem)
 
 
@@ -128,7 +158,7 @@ def says_mask(stem: str) -> bool:
 
 
 def _without_mask(name: str) -> list[str]:
-    """The name without its last word for masks; also without the number after it: 000_mask_1 is one of several."""
+    """The name without its last word for masks; also without what follows it: 000_mask_1, 000_mask_binary."""
     if not (found := list(MASK_WORD.finditer(name))):
         return []
     start, end = found[-1].span()
@@ -136,7 +166,7 @@ def _without_mask(name: str) -> list[str]:
     if not before or not after:
         return [before + after] if before + after else []
     separator = name[len(before) : start] or name[end : len(name) - len(after)]
-    return [before + separator + after, *([before] if after.isdigit() else [])]
+    return [before + separator + after, *([before] if set(WORDS.findall(after.casefold())) <= AFTER_MASK else [])]
 
 
 def _rest(name: str, *patterns: re.Pattern[str]) -> str | None:

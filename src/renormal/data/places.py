@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from renormal.data.listing import folders_in, holds_images
@@ -47,10 +48,17 @@ def too_high(root: Path, *, own: bool = False) -> DataError | None:
 
 
 def left_out(root: Path) -> list[str]:
-    """One line for the training folder of a data set: its test images are not read."""
+    """One line for the folder of good images of a data set: its test images are not read."""
     here = root.resolve()
-    tests = folders_in(here.parent, "test") if role(here.name) == "train" else []
-    return [f"{root}: the test images in {tests[0]} are not read; data.root={here.parent} reads both"] if tests else []
+    if role(here.name) not in ("train", "good") or folders_in(here, "test"):
+        return []
+    home = here.parent.parent if role(here.parent.name) == "train" else here.parent
+    with suppress(DataError):  # what lies around the chosen folder need not be in order
+        tests = folders_in(home, "test") or [path for path in folders_in(home, "other") if holds_images(path)]
+        if tests:
+            names = " and ".join(map(str, tests[:NAMED]))
+            return [f"{root}: the test images in {names} are not read; data.root={home} reads both"]
+    return []
 
 
 def check_not_too_low(root: Path) -> None:

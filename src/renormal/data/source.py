@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ Kind: TypeAlias = Literal["texture", "object"]
 Fit: TypeAlias = Literal["squash", "crop", "face"]
 
 GOOD = "good"  # the name of the one class that is trained on; every other name is a defect
+NAMED = 8  # kinds of defect that a line names
 MAX_PIXELS = 100_000_000  # ours: 300 MB decoded; a 100 megapixel camera passes, a decompression bomb does not
 
 
@@ -83,6 +85,21 @@ class Source:
     def items(self) -> tuple[Item, ...]:
         """Everything that will be read."""
         return self.train + self.spare + self.test
+
+    @property
+    def summary(self) -> str:
+        """How many images train and test, and how many of them have a mask, in one line."""
+        spare = f" and {len(self.spare)} to choose settings on" if self.spare else ""
+        defects = Counter(item.defect for item in self.test if item.defect != GOOD)
+        good, bad = len(self.test) - defects.total(), defects.total()
+        masks = sum(item.mask is not None for item in self.test)
+        named = f" ({', '.join(f'{defect} {count}' for defect, count in defects.most_common(NAMED))}"
+        more = f" and {len(defects) - NAMED} more kinds)" if len(defects) > NAMED else ")"
+        lacking = f", {bad - masks} of them without a mask" if masks and masks < bad else ""
+        lacking = lacking or (" with masks" if masks else " without masks")
+        tested = f"{good} good, {bad} defective{lacking}{named}{more}" if bad else f"{good} good"
+        plural = "s" if len(self.train) > 1 else ""
+        return f"{self.name}: {len(self.train)} training image{plural}{spare}; test: {tested}"
 
 
 def good_items(images: Iterable[Path]) -> tuple[Item, ...]:

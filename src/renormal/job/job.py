@@ -78,7 +78,7 @@ def run_job(
     alone = process_count(config) == 1 or not started_elsewhere()  # otherwise the first rank decides, in `perform`
     if alone and finished(config, folder, hashes):
         return returned(config, read_record(folder / RECORD))
-    for remark in source.remarks:
+    for remark in (source.summary, *source.remarks):
         log.info("%s", remark)
     if report:
         report("data", None)
