@@ -117,6 +117,48 @@ def other_training(record: dict[str, Any]) -> None:
     record["hashes"]["training"] = "0" * 64
 
 
+def through_a_module(record: dict[str, Any]) -> None:
+    record["config"]["model"]["net"] = {"_target_": "renormal.models.vae.torch.load", "f": "evil.pt"}
+
+
+def interpolated(record: dict[str, Any]) -> None:
+    record["config"]["evil"] = {"_target_": "os.system", "command": "touch trace"}
+    record["config"]["projections"]["inpaint"]["energy"]["loss"] = "${evil}"
+
+
+def a_large_network(record: dict[str, Any]) -> None:
+    record["config"]["model"]["net"]["latent"] = 1_000_000
+
+
+def a_network_as_projection(record: dict[str, Any]) -> None:
+    record["config"]["projections"]["other"] = {"_target_": "renormal.models.VAE", "latent": 1_000_000}
+
+
+def another_mask(record: dict[str, Any]) -> None:
+    blind = record["config"]["projections"]["inpaint_blind"]
+    blind["direction"] = {"_target_": "hydra.utils.get_method", "path": "renormal.projection.squared_error"}
+
+
+def another_size(record: dict[str, Any]) -> None:
+    record["data"]["size"] = 10**9
+
+
+def another_fit(record: dict[str, Any]) -> None:
+    record["data"]["fit"] = "oval"
+
+
+def no_net(record: dict[str, Any]) -> None:
+    record["config"]["model"] = {}
+
+
+def projections_of_a_list(record: dict[str, Any]) -> None:
+    record["config"]["projections"] = [1]
+
+
+def another_digest(record: dict[str, Any]) -> None:
+    record["hashes"]["weights"] = 64 * "0"
+
+
 def other_latent(record: dict[str, Any]) -> None:
     record["config"]["model"]["net"]["latent"] = 7
 
@@ -137,6 +179,16 @@ def no_blind_projection(record: dict[str, Any]) -> None:
     ("change", "line"),
     [
         (hidden_call, "asks for torch.load, which is no part of renormal"),
+        (through_a_module, "asks for renormal.models.vae.torch.load, which is no part of renormal"),
+        (interpolated, "projections.inpaint.energy.loss of the record's config is an interpolation"),
+        (a_large_network, "has the shape [100, 32, 2, 2], in the network [1000000, 32, 2, 2]"),
+        (a_network_as_projection, "asks for renormal.models.VAE, which is no part of renormal"),
+        (another_mask, "the job's projection cannot run: "),
+        (another_size, "a value in data.size that no job writes"),
+        (another_fit, "a value in data.fit that no job writes"),
+        (no_net, "model.net of the record's config names no class"),
+        (projections_of_a_list, "config.projections: "),
+        (another_digest, "last.ckpt has other weights than its job's record.json"),
         (hidden_getter, "asks for os.system"),
         (other_training, "trained with another config"),
         (other_latent, "does not fit the model of its record"),

@@ -18,6 +18,7 @@ from renormal.data.images import read_image
 from renormal.data.source import MAX_PIXELS, Fit
 from renormal.files import whole_file
 from renormal.inspect.load import FinishedJob, load
+from renormal.inspect.stored import one_line
 from renormal.program import begin
 from renormal.projection import Descent, error_mask, known_mask, project
 
@@ -29,12 +30,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     try:
         check_output(options.out)
-        job = load(options.run)
+        job = load(options.run, options.trust)
         if job.record.kind == "texture":
             raise ValueError("the job was trained on patches of a texture: a whole photograph is at another scale")
         fit = options.fit or job.record.data.get("fit", "squash")
         x0, hole = read(options.image, options.mask, job, fit)
-        result = project(job.model, x0, descent_of(job, blind=hole is None), omega=hole)
+        descent = descent_of(job, blind=hole is None)
+        with one_line(f"{options.run}: the job's projection cannot run"):
+            result = project(job.model, x0, descent, omega=hole)
         if not result.x.isfinite().all():
             raise ValueError(f"{options.image}: the descent diverged: repeat the job with a smaller step_size")
         write(options.out, result.x)
@@ -51,6 +54,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("image", type=Path)
     parser.add_argument("--mask", type=Path, help="white where the image is to be filled; without one: blind, eq. 8")
     parser.add_argument("--out", type=Path, default=Path("repaired.png"))
+    parser.add_argument(
+        "--trust", action="append", default=[], metavar="PACKAGE", help="of your own, that the job's config names"
+    )
     parser.add_argument("--fit", choices=["squash", "crop", "face"], help="how it becomes square; as in the job")
     return parser.parse_args(arguments)
 

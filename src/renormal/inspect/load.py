@@ -1,25 +1,37 @@
-"""Load a finished job: its record, its network and its descents. It needs no data set."""
+"""Load a finished job, your own or a stranger's: its record, its network and its descents. It needs no data set."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from hydra.errors import InstantiationException
-from hydra.utils import instantiate
-from omegaconf import OmegaConf
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
 
+from renormal.data.depth import FULL
+from renormal.data.source import Fit
 from renormal.files import RECORD
-from renormal.job.checkpoint_file import read_checkpoint
-from renormal.job.checkpoints import checkpoint_of
+from renormal.inspect.stored import build, one_line
+from renormal.job.checkpoint_file import check_weights, read_checkpoint
+from renormal.job.checkpoints import check_recorded, checkpoint_of
 from renormal.job.digests import same_weights
 from renormal.projection import Descent, Threshold
 from renormal.report.record import Record, read_record
 
-GETTERS = ("hydra.utils.get_method", "hydra.utils.get_class")  # they return the object with the name in `path`
-BUILT_FROM = ("renormal.models.", "renormal.projection.", "renormal.functional.", "renormal.scores.")
+SIDE = 8192  # px, ours: of the largest image that a stored run may ask for
+
+
+class Undrawn(TorchFunctionMode):
+    """Inside, no weight is drawn. On the device meta, which has no memory, torch would load 800 modules to do so."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name, kwargs = getattr(func, "__name__", ""), kwargs or {}
+        first = args[0] if args else kwargs.get("tensor")
+        in_place = name.endswith("_") and not name.startswith("_") and isinstance(first, torch.Tensor)
+        return first if in_place else func(*args, **kwargs)
 
 
 @dataclass(frozen=True)
@@ -33,7 +45,7 @@ class FinishedJob:
     @property
     def size(self) -> int:
         """Side length in pixels of the network's input: of a photograph, or of a patch of a texture."""
-        return side_of(self.record)
+        return int(side_of(self.record))
 
     @property
     def channels(self) -> int:
@@ -41,68 +53,86 @@ class FinishedJob:
         return int(self.record.data["channels"])
 
 
-def load(folder: Path | str) -> FinishedJob:
+def load(folder: Path | str, trust: Sequence[str] = ()) -> FinishedJob:
     """Load the job of outputs/<name>/<model>/<category>/<seed>.
 
-    Raises ValueError for a folder without a record or a checkpoint, for a checkpoint of another config, and for a
-    record whose config names code outside renormal.
+    trust: names of your own packages, whose classes and functions the job's config names. Anything else that is no
+    part of renormal is refused before the first object is built. Raises ValueError, with one line, for a folder without
+    a record or a checkpoint, for damaged ones, and for a checkpoint of another config or with other weights than those
+    of the record.
     """
     folder = Path(folder)
     record = read_record(folder / RECORD)
     check_record(record)
-    return FinishedJob(record, trained_model(folder, record), fitted_descents(record))
+    descents = fitted_descents(record, trust)
+    return FinishedJob(record, trained_model(folder, record, trust), descents)
 
 
 def check_record(record: Record) -> None:
-    """Raise ValueError if the record lacks a part that is needed, or names code outside renormal."""
+    """Raise ValueError if the record lacks a part that is needed, or has it of another kind."""
     missing = [key for key in ("model", "projections", "data") if key not in record.config]
     missing += [key for key in ("channels", "size") if key not in record.data]
     if record.kind == "texture" and "patch_size" not in record.config.get("data", {}):
         missing.append("data.patch_size")
     if missing:
         raise ValueError(f"the job's record lacks {', '.join(missing)}: repeat the job")
-    if alien := next(alien_targets([record.config["model"]["net"], record.config["projections"]]), None):
-        raise ValueError(f"the record's config asks for {alien}, which is no part of renormal: it is not run")
+    data, wrong = record.data, list[str]()
+    wrong += [] if data["channels"] in (1, 3) else ["data.channels"]
+    wrong += [] if is_whole(data["size"], 1, SIDE) and is_whole(side_of(record), 1, SIDE) else ["data.size"]
+    wrong += [] if data.get("fit", "squash") in get_args(Fit) else ["data.fit"]
+    wrong += [] if is_whole(data.get("bits", FULL), 0, FULL) else ["data.bits"]
+    if wrong:
+        raise ValueError(f"the job's record has a value in {wrong[0]} that no job writes: repeat the job")
 
 
-def side_of(record: Record) -> int:
+def is_whole(value: Any, least: int, most: int) -> bool:
+    return type(value) is int and least <= value <= most
+
+
+def side_of(record: Record) -> Any:
     """Side length in pixels of the network's input; the size in a record of a texture is that of the whole image."""
-    return int(record.config["data"]["patch_size"] if record.kind == "texture" else record.data["size"])
+    return record.config["data"]["patch_size"] if record.kind == "texture" else record.data["size"]
 
 
-def alien_targets(node: Any) -> Iterator[str]:
-    """The names outside BUILT_FROM that instantiating these nodes would call."""
-    if isinstance(node, Mapping):
-        called = [str(node[key]) for key in ("_target_", "path") if key in node]
-        yield from (name for name in called if name not in GETTERS and not name.startswith(BUILT_FROM))
-    children = node.values() if isinstance(node, Mapping) else node if isinstance(node, list) else ()
-    for child in children:
-        yield from alien_targets(child)
+def trained_model(folder: Path, record: Record, trust: Sequence[str] = ()) -> Any:
+    """The network of the record's config in eval mode, with the weights of the last checkpoint.
 
-
-def trained_model(folder: Path, record: Record) -> Any:
-    """The network of the record's config in eval mode, with the weights of the last checkpoint."""
+    It is first built without memory: its sizes are a stranger's, and must be those of the weights.
+    """
     path = checkpoint_of(folder)
-    if not path.is_file():
+    if not path.exists():
         raise ValueError(f"{path} does not exist: the job was not trained here")
     content = read_checkpoint(path)
     if not same_weights(content["hyper_parameters"]["fingerprint"], record.hashes.get("training", "")):
         raise ValueError(f"{path} was trained with another config than that of {folder / RECORD}: repeat the job")
+    check_recorded(content, path, record)
     weights = {name.removeprefix("model."): value for name, value in content["state_dict"].items()}
-    net = OmegaConf.create(record.config).model.net
-    try:
-        model = instantiate(net, channels=record.data["channels"], size=side_of(record), _convert_="all")
+    if not trust:
+        with torch.device("meta"), Undrawn(), one_line(f"{path} does not fit the model of its record"):
+            check_weights(weights, network(record))
+    model = network(record, trust)
+    with one_line(f"{path} does not fit the model of its record"):
+        check_weights(weights, model)
         model.load_state_dict(weights)
-    except (InstantiationException, RuntimeError) as error:
-        raise ValueError(f"{path} does not fit the model of its record: {str(error).splitlines()[0]}") from error
     return model.eval()
 
 
-def fitted_descents(record: Record) -> dict[str, Descent]:
+def network(record: Record, trust: Sequence[str] = ()) -> Any:
+    """The network of the record's config, without its weights."""
+    size, channels = side_of(record), record.data["channels"]
+    model = build(record.config["model"].get("net"), "model.net", trust, channels=channels, size=size)
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"model.net of the record's config is no network but a {type(model).__name__}")
+    return model
+
+
+def fitted_descents(record: Record, trust: Sequence[str] = ()) -> dict[str, Descent]:
     """The projections of the record's config by name. Each stops at the T that the job measured, if there is one."""
     descents: dict[str, Descent] = {}
-    for name, node in OmegaConf.create(record.config).projections.items():
-        descents[str(name)] = instantiate(node, _convert_="all")
-        if (threshold := record.projections.get(str(name), {}).get("threshold")) is not None:
-            descents[str(name)] = replace(descents[str(name)], stop=Threshold(value=threshold))
+    for name, node in record.config["projections"].items():
+        descent = build(node, f"projections.{name}", trust)
+        if not isinstance(descent, Descent):
+            raise ValueError(f"projections.{name} of the record's config is no descent")
+        threshold = record.projections.get(name, {}).get("threshold")
+        descents[name] = descent if threshold is None else replace(descent, stop=Threshold(value=threshold))
     return descents

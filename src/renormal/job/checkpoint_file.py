@@ -19,6 +19,7 @@ from renormal.files import check_regular
 from renormal.job.digests import LIMIT
 from renormal.job.training_size import CLOCK
 from renormal.lit.weights import DIGEST, digest_of_content
+from renormal.text import printable
 
 FINGERPRINT = re.compile(r"[0-9a-f]{64}(\.[0-9a-f]{1,64})?(x[1-9][0-9]{0,5})?")
 MEND = "take another copy of it, or train again"
@@ -53,13 +54,12 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 def reason(error: Exception) -> str:
     """Its first sentence, without the advice of torch, which would run the code in the file."""
     first = str(error).strip().partition("\n")[0].partition(". ")[0].partition("weights_only")[0]
-    return printable(first) if type(error) is ValueError else f"it cannot be read ({type(error).__name__})"
+    return shown(first) if type(error) is ValueError else f"it cannot be read ({type(error).__name__})"
 
 
-def printable(name: object) -> str:
+def shown(name: object) -> str:
     """A name from the file for a message of one line."""
-    text = str(name)
-    return (text if text.isprintable() else ascii(text)[1:-1])[:SHOWN]
+    return printable(str(name))[:SHOWN]
 
 
 def check_archive(path: Path) -> None:
@@ -125,7 +125,7 @@ def faults_of_tensors(content: Mapping[str, Any], size: int) -> Iterator[str]:
         yield "its parts are nested without end"
         return
     if strange := [place for place, one in tensors if not is_plain(one)]:
-        yield f"{printable(strange[0])} is no plain tensor"
+        yield f"{shown(strange[0])} is no plain tensor"
     elif sum(tensor.nbytes for _, tensor in tensors) > 2 * size:  # what two layers share is stored once
         yield "its tensors are larger than the file"
 
@@ -147,7 +147,7 @@ def tensors_in(content: Any) -> list[tuple[str, Tensor]] | None:
             found.append((place, value))
         elif isinstance(value, Mapping | list | tuple | set):
             items = value.items() if isinstance(value, Mapping) else enumerate(value)
-            left += [(f"{place}.{printable(key)}".lstrip("."), item, depth + 1) for key, item in items]
+            left += [(f"{place}.{shown(key)}".lstrip("."), item, depth + 1) for key, item in items]
             parts += len(value)
     return found
 
@@ -158,9 +158,9 @@ def faults_of_weights(weights: Mapping[Any, Any]) -> Iterator[str]:
         yield "state_dict is empty"
     for name, value in weights.items():
         if not isinstance(name, str) or not isinstance(value, Tensor):
-            yield f"state_dict.{printable(name)} is no tensor"
+            yield f"state_dict.{shown(name)} is no tensor"
         elif not bool(value.isfinite().all()):
-            yield f"the weight {printable(name)} is not finite"
+            yield f"the weight {shown(name)} is not finite"
 
 
 def check_weights(found: Mapping[str, Tensor], network: nn.Module) -> None:
@@ -169,7 +169,7 @@ def check_weights(found: Mapping[str, Tensor], network: nn.Module) -> None:
     if missing := sorted(wanted.keys() - found.keys()):
         raise ValueError(f"{missing[0]} is missing")
     if unknown := sorted(found.keys() - wanted.keys()):
-        raise ValueError(f"the network has no {printable(unknown[0])}")
+        raise ValueError(f"the network has no {shown(unknown[0])}")
     for name, own in wanted.items():
         if found[name].dtype != own.dtype:
             raise ValueError(f"{name} is of {found[name].dtype}, in the network of {own.dtype}")

@@ -40,7 +40,7 @@ class Record:
     versions: dict[str, str] = field(default_factory=dict)
     commit: str = ""
     config: dict[str, Any] = field(default_factory=dict)  # resolved
-    hashes: dict[str, str] = field(default_factory=dict)  # of the config's training and test parts
+    hashes: dict[str, str] = field(default_factory=dict)  # of training, test, data and weights
     # by projection: the metrics after each iteration, the number of samples by steps
     curves: dict[str, dict[str, Any]] = field(default_factory=dict)
     choice: dict[str, Any] = field(default_factory=dict)  # settings chosen on planted defects, and every trial
