@@ -115,7 +115,7 @@ class State(Schema):
     state: Literal["running", "interrupted", "failed", "done"]
     stage: Name = ""
     epoch: Count = 0
-    epochs: Count = 0
+    epochs: Annotated[int, Field(ge=-1, le=10**12)] | None = None  # wanted; −1 and None: as many as there are
     started: Seconds = 0.0
     updated: Seconds = 0.0
     error: Text = ""
@@ -128,6 +128,24 @@ class Plan(Schema):
     jobs: Annotated[list[Place], Field(max_length=MANY)]
     launcher: Name = ""
     started: Seconds = 0.0
+
+
+class Images(Closed):
+    """Numbers of images that a sweep found when it was planned."""
+
+    training: Count
+    spare: Count
+    test: Count
+
+
+class Planned(Closed):
+    """What a sweep has planned for one job, in .planned/."""
+
+    done: bool
+    settings: dict[str, str]
+    images: Images
+    contents: str
+    files: dict[str, str | None]
 
 
 class Trial(Closed):
@@ -148,7 +166,7 @@ class Choice(Schema):
     baseline: dict[Name, Named]
     held_out: bool
     trials: Annotated[list[Trial], Field(max_length=MANY)] = []
-    schema_: Annotated[int, Field(alias="schema")] = 1
+    schema_: Annotated[Literal[1], Field(alias="schema")]
     model: Name = ""
     category: Name = ""
     seed: int = 0

@@ -41,22 +41,38 @@ def test_values_that_a_descent_refuses_are_refused() -> None:
 
 
 CHOSEN = {"projection": "eq8", "score": "dssim", "settings": SETTINGS, "metrics": {"pixel_auroc": 0.9}}
+WHOLE = {
+    "schema": 1,
+    "metric": "pixel_auroc",
+    "held_out": True,
+    "chosen": CHOSEN,
+    "reference": CHOSEN,
+    "baseline": {"dssim": {"pixel_auroc": 0.8}},
+    "trials": [CHOSEN],
+}
+
+
+def with_chosen(**changes: Any) -> str:
+    return json.dumps(WHOLE | {"chosen": CHOSEN | changes})
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "is no file of chosen settings, or damaged"),
-        ("[1]", "is no file of chosen settings, or damaged"),
-        (json.dumps({"schema": 1}), "is no file of chosen settings, or damaged"),
-        (json.dumps({"schema": 1, "chosen": CHOSEN | {"settings": {"step_size": "x"}}}), "no file of chosen settings"),
-        (json.dumps({"schema": 1, "chosen": CHOSEN | {"extra": 1}}), "is no file of chosen settings, or damaged"),
-        (json.dumps({"schema": 2, "chosen": CHOSEN}), "schema 1 expected, got 2"),
-        (json.dumps({"schema": 1, "chosen": CHOSEN | {"projection": "eq5"}}), r"chose eq5: add it to projection="),
-        (
-            json.dumps({"schema": 1, "chosen": CHOSEN | {"score": "kl"}}),
-            "chose the score kl, choose.scores has dssim",
-        ),
+        ("{", "Expecting property name .*: stages=.choose. writes a file of chosen settings"),
+        ("[1]", "the whole file: should be a valid dictionary"),
+        (json.dumps({"schema": 1}), "chosen: is missing"),
+        (with_chosen(settings={"step_size": "x"}), "chosen.settings.step_size: should be a valid number, got 'x'"),
+        (with_chosen(settings={"step_size": 10**400}), "more than 20 digits"),
+        (with_chosen(settings={"step_size": float("nan")}), "NaN is no finite number"),
+        (with_chosen(settings=[1]), "chosen.settings: should be a valid dictionary, got a list"),
+        (with_chosen(extra=1), "chosen.extra: unknown field, got 1"),
+        (with_chosen(metrics={"aupro": 0.5}), "the metric 'pixel_auroc' is not everywhere"),
+        (json.dumps(WHOLE | {"baseline": {"dssim": 1}}), "baseline.dssim: should be a valid dictionary, got 1"),
+        (json.dumps(WHOLE | {"held_out": "no"}), "held_out: should be a valid boolean, got 'no'"),
+        (json.dumps(WHOLE | {"schema": 2}), "schema: should be 1, got 2"),
+        (with_chosen(projection="eq5"), r"chose eq5: add it to projection="),
+        (with_chosen(score="kl"), "chose the score kl, choose.scores has dssim"),
     ],
 )
 def test_a_file_that_cannot_be_taken_says_why(tmp_path: Path, content: str, message: str) -> None:

@@ -292,3 +292,13 @@ def test_a_checkpoint_that_could_not_be_written_is_named_by_the_disk_s_own_error
     error = RuntimeError("[enforce fail at inline_container.cc:664] . unexpected pos 64 vs 0")
     error.__context__ = OSError(errno.ENOSPC, "No space left on device", "last.ckpt")
     assert in_one_line(error).startswith("last.ckpt: No space left on device; make room")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[]", "", '{"state": "lost"}', '{"state": "done", "epoch": "2"}', '{"state": "done", "updated": 1e999}'],
+)
+def test_a_damaged_state_is_named_before_any_work(tmp_path: Path, text: str) -> None:
+    (tmp_path / "state.json").write_text(text)
+    with pytest.raises(ValueError, match=f"^{tmp_path}/state.json: .*: delete this file$"), hold_folder(tmp_path, 1):
+        pytest.fail("the job has begun")

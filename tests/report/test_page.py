@@ -75,7 +75,7 @@ def test_the_page_shows_no_path_of_the_machine(folder: Path) -> None:
     (folder / "vae" / "grid" / "0" / "state.json").write_text("{")
     main([str(folder)])
     text = (folder / "report.html").read_text(encoding="utf-8")
-    assert "Unreadable: vae/grid/0/state.json: not readable" in text
+    assert "Unreadable: vae/grid/0/state.json: Expecting property name" in text
     assert "/home/me" not in text
     assert str(folder) not in text
 

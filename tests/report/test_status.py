@@ -106,13 +106,13 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, file: str, text: st
     finish(tmp_path, "vae", "grid", train=1, test=1)
     (tmp_path / file).write_text(text)
     (problem,) = status_of(tmp_path).problems
-    assert problem.startswith(f"{tmp_path / file}: not readable")
+    assert problem.startswith(f"{tmp_path / file}: ")
 
 
 def test_numbers_that_are_none_are_named_with_their_file(tmp_path: Path) -> None:
     write_state(tmp_path, "vae/grid/0", "running", epoch="many")
     (problem,) = status_of(tmp_path).problems
-    assert problem.startswith(f"{tmp_path}/vae/grid/0/state.json: not readable")
+    assert problem == f"{tmp_path}/vae/grid/0/state.json: epoch: should be a valid integer, got 'many'"
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from renormal import schema
+from renormal.files import read_json
 from renormal.projection import Descent
+from renormal.schema import checked
 
 SCHEMA = 1
 FILE = "choice.json"
@@ -61,17 +63,16 @@ def _part(node: Any, head: str, whole: str) -> str:
 def read_choice(path: Path, projections: Collection[str], scores: Collection[str]) -> tuple[Choice, dict[str, Any]]:
     """The choice in a file of settings, and the file's whole content: names and numbers, no code."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        chosen = Choice(**content["chosen"])
-        numbers = {str(place): float(value) for place, value in chosen.settings.items()}
+        content = read_json(path)
+        checked(schema.Choice, content, path)
     except FileNotFoundError as error:
         raise ValueError(f"choose.settings={path} does not exist") from error
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ValueError(f"{path} is no file of chosen settings, or damaged: stages=[choose] writes one") from error
-    if content.get("schema") != SCHEMA:
-        raise ValueError(f"{path}: schema {SCHEMA} expected, got {content.get('schema')!r}")
+    except ValueError as error:
+        raise ValueError(f"{error}: stages=[choose] writes a file of chosen settings") from error
+    chosen = Choice(**content["chosen"])
     if chosen.projection not in projections:
         raise ValueError(f"{path} chose {chosen.projection}: add it to projection=[{','.join(projections)}]")
     if chosen.score not in scores:
         raise ValueError(f"{path} chose the score {chosen.score}, choose.scores has {', '.join(scores)}")
+    numbers = {place: float(value) for place, value in chosen.settings.items()}
     return chosen._replace(settings=numbers), content

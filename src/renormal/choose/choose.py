@@ -12,13 +12,14 @@ from typing import Any
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
+from renormal import schema
 from renormal.choose.choice import FILE, Choice, changed, read_choice
 from renormal.choose.measure import PlantedTest
 from renormal.choose.planted_set import planted_set, write_sheet
 from renormal.choose.strategies import Strategy
 from renormal.choose.trials import Trials
 from renormal.contracts import CHOSEN, Batch, Score
-from renormal.files import shown, write_whole
+from renormal.files import read_json, shown, write_whole
 from renormal.functional.tiles import cut
 from renormal.lit.columns import Columns
 from renormal.lit.gathering import first_rank_decides
@@ -27,6 +28,7 @@ from renormal.lit.stage import CHOOSE, Column, Found, Stage, Work, frozen
 from renormal.lit.state_report import report_stage
 from renormal.lit.thresholds import NormalLosses, fitted
 from renormal.projection import Descent
+from renormal.schema import checked
 
 OWN = "score"  # name of the config's own score if choose.scores does not have it
 LEAK = "the weights may know the images on which defects are planted: keep some from training with choose.holdout=10"
@@ -161,7 +163,8 @@ def check_choice(config: DictConfig, projections: Mapping[str, Descent]) -> None
 def _finished(path: Path, facts: Mapping[str, Any]) -> dict[str, Any] | None:
     """The content of choice.json from an interrupted job, None if it is missing, damaged, or has other facts."""
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        content: dict[str, Any] = read_json(path)
+        checked(schema.Choice, content, path)
+    except (FileNotFoundError, ValueError):
         return None
     return content if {key: content.get(key) for key in facts} == dict(facts) else None

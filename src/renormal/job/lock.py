@@ -5,15 +5,19 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 from renormal.files import shown
+from renormal.text import printable
 
 LOCK = ".lock"
+NAME = 200  # characters of the holder's name, ours
+NO_LINK = os.O_NOFOLLOW | os.O_NONBLOCK
 WITHOUT_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 
 
@@ -30,17 +34,26 @@ def locked(path: Path, *, patience: float) -> Iterator[None]:
     BusyError names the process that holds it.
     """
     deadline = time.monotonic() + patience
-    with path.open("a+") as file:
+    with opened(path) as file:
         while not _taken(file):
             if time.monotonic() > deadline:
                 file.seek(0)
-                name = file.read().strip() or "another process"
+                name = printable(file.read(NAME).strip()) or "another process"
                 raise BusyError(f"{shown(path.parent)} is being worked on by {name}")
             time.sleep(0.1)
         file.truncate(0)
         file.write(name_of_this_process())
         file.flush()
         yield
+
+
+def opened(path: Path) -> IO[str]:
+    """The file of a lock, made if missing. Raises ValueError for a link: the lock's name must not be written there."""
+    with suppress(FileNotFoundError):
+        found = path.lstat()
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+            raise ValueError(f"{shown(path)} is a link, or no regular file: delete it")
+    return open(path, "a+", errors="replace", opener=lambda name, flags: os.open(name, flags | NO_LINK, 0o666))
 
 
 def _taken(file: IO[str]) -> bool:

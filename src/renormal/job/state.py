@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
-from renormal.files import STATE, write_whole
+from renormal.files import STATE, read_json, write_whole
 from renormal.job.errors import in_one_line
 from renormal.job.lock import LOCK, locked
 
@@ -93,7 +93,7 @@ def write_state(folder: Path, state: State) -> None:
     try:
         write_whole(folder / STATE, text)
     except OSError as error:
-        if error.errno not in NO_ROOM or not (folder / STATE).is_file():
+        if error.errno not in NO_ROOM or not (folder / STATE).is_file() or (folder / STATE).is_symlink():
             raise
         with (folder / STATE).open("r+b") as file:
             file.write(text.encode() + b"\n")
@@ -102,12 +102,16 @@ def write_state(folder: Path, state: State) -> None:
 
 def read_state(folder: Path) -> State | None:
     """The state of a folder's job, None without a state.json. Raises ValueError for a damaged one."""
+    path = folder / STATE
     try:
-        content = json.loads((folder / STATE).read_text(encoding="utf-8"))
+        content = read_json(path)
+        from renormal import schema  # not at the top: most jobs of a sweep have no file when it is planned
+
+        schema.checked(schema.State, content, path)
     except FileNotFoundError:
         return None
     except ValueError as error:
-        raise ValueError(f"{folder / STATE} is damaged: delete it") from error
+        raise ValueError(f"{error}: delete this file") from error
     known = {item.name for item in fields(State)}
     return State(**{key: value for key, value in content.items() if key in known})
 

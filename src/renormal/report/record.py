@@ -143,8 +143,8 @@ def read_records(folder: Path) -> Records:
     return Records(jobs, [*problems, *faults])
 
 
-def below(folder: Path, name: str) -> tuple[list[Path], list[str]]:
-    """Every file of that name below the folder, and one line for each folder that cannot be read.
+def below(folder: Path, *names: str) -> tuple[list[Path], list[str]]:
+    """Every file of these names below the folder, and one line for each folder that cannot be read.
 
     A link to a folder is not followed, so that a circle of links has an end.
     """
@@ -157,7 +157,7 @@ def below(folder: Path, name: str) -> tuple[list[Path], list[str]]:
         except OSError as error:
             problems.append(f"{place}: {error.strerror}")
             continue
-        found += [place / entry.name for entry in inside if entry.name == name]
+        found += [place / entry.name for entry in inside if entry.name in names]
         left += [place / entry.name for entry in inside if entry.is_dir(follow_symlinks=False)]
     return sorted(found), problems
 

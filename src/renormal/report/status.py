@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import heapq
-import json
 import os
 import platform
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from stat import S_ISREG
 from statistics import fmean
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from renormal.files import PLAN, RECORD, STATE
-from renormal.report.record import Record
+from renormal.files import PLAN, RECORD, STATE, read_json
+from renormal.report.record import Record, below
+from renormal.schema import Kind, Plan, State, checked
+from renormal.text import printable, without_secrets
 
 STATES = ("failed", "running", "interrupted", "waiting", "done")  # the most urgent first
 SILENT = 3.0  # epochs without an update after which a running job counts as silent, ours
@@ -87,60 +89,70 @@ class Status(NamedTuple):
 
 def read_status(folder: Path, records: Sequence[Record], now: float) -> Status:
     """The status of all jobs with a plan, a state file or a record below the folder. now: seconds, as `time.time()`."""
-    problems: list[str] = []
-    finished = {relative(record.folder, folder) for record in records if record.folder}
-    planned = {f"{where}{job}" for where, plan in read_all(folder, PLAN, problems) for job in plan.get("jobs") or []}
-    written = {where.rstrip("/"): state for where, state in read_all(folder, STATE, problems)}
-    states = []
-    for job in sorted(planned | written.keys() | finished):
-        record = folder / job / RECORD
-        try:
-            state = state_of(job, written.get(job, {"state": "done" if record.is_file() else "waiting"}), now)
-        except (TypeError, ValueError) as error:
-            problems.append(f"{folder / job / STATE}: not readable ({error})")
-            state = JobState(job)
-        ended = state.state == "running" and record.is_file() and now - record.stat().st_mtime <= state.quiet
-        states.append(JobState(job, "done") if ended else state)  # killed before its last update
+    paths, problems = below(folder, PLAN, STATE)
+    plans = read_all([path for path in paths if path.name == PLAN], Plan, problems)
+    written = read_all([path for path in paths if path.name == STATE], State, problems)
+    jobs = {relative(place / job, folder) for place, plan in plans.items() for job in plan.jobs}
+    jobs |= {relative(place, folder) for place in written}
+    jobs |= {relative(record.folder, folder) for record in records if record.folder}
+    states = [job_state(job, written.get(folder / job), folder / job / RECORD, now) for job in sorted(jobs)]
     states.sort(key=lambda job: STATES.index(job.state))  # stable
     running = [job for job in states if job.state == "running" and not job.silent]
     return Status(states, time_left(states, records), len(running), problems)
 
 
-def read_all(folder: Path, name: str, problems: list[str]) -> Iterable[tuple[str, dict[str, Any]]]:
-    """(folder of the file with a final slash, content) of every readable file of that name; others become problems."""
-    for path in sorted(folder.rglob(name)):
-        where = relative(path.parent, folder)
+def read_all(paths: Iterable[Path], kind: type[Kind], problems: list[str]) -> dict[Path, Kind]:
+    """Folder → content of each readable file; the others become problems."""
+    found = {}
+    for path in paths:
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            if not isinstance(content, dict):
-                raise ValueError(f"an object expected, got {type(content).__name__}")
-        except (OSError, ValueError) as error:
-            problems.append(f"{path}: not readable ({error})")
-            continue
-        yield ("" if where == "." else f"{where}/"), content
+            found[path.parent] = checked(kind, read_json(path), path)
+        except (FileNotFoundError, ValueError) as error:
+            problems.append(str(error))
+    return found
 
 
 def relative(path: Path, folder: Path) -> str:
     return path.relative_to(folder).as_posix()
 
 
-def state_of(job: str, written: Mapping[str, Any], now: float) -> JobState:
-    """The job's state at its last update, and whether it is silent. Raises TypeError or ValueError for wrong types."""
-    state, epoch = str(written.get("state", "")), int(written.get("epoch") or 0)
-    started, updated = float(written.get("started") or now), float(written.get("updated") or now)
-    elapsed, quiet = max(0.0, updated - started), max(0.0, now - updated)
-    expected = max(PATIENCE, SILENT * elapsed / epoch if epoch else 0.0)
+def job_state(job: str, written: State | None, record: Path, now: float) -> JobState:
+    """The state of a job. A job with a record is done if no file says otherwise, or if it was killed after its record.
+
+    record: its path, where a file may be missing.
+    """
+    age = age_of(record, now)
+    if written is None:
+        return JobState(job, "waiting" if age is None else "done")
+    state = state_of(job, written, now)
+    return JobState(job, "done") if state.state == "running" and age is not None and age <= state.quiet else state
+
+
+def age_of(record: Path, now: float) -> float | None:
+    """Seconds since the record was written, None without a record."""
+    try:
+        found = record.stat()
+    except OSError:
+        return None
+    return now - found.st_mtime if S_ISREG(found.st_mode) else None
+
+
+def state_of(job: str, written: State, now: float) -> JobState:
+    """The job's state at its last update, and whether it is silent."""
+    updated = written.updated or now
+    elapsed, quiet = max(0.0, updated - (written.started or now)), max(0.0, now - updated)
+    expected = max(PATIENCE, SILENT * elapsed / written.epoch if written.epoch else 0.0)
     return JobState(
         job,
-        state if state in STATES else "waiting",
-        str(written.get("stage", "")),
-        epoch,
-        int(written.get("epochs") or 0),
+        written.state,
+        written.stage,
+        written.epoch,
+        max(0, written.epochs or 0),
         elapsed,
         quiet,
-        state == "running" and quiet > expected,
-        private(str(written.get("error") or "")),
-        f"{job}/{written['log']}" if written.get("log") else "",
+        written.state == "running" and quiet > expected,
+        private(written.error),
+        f"{job}/{written.log}" if written.log else "",
     )
 
 
@@ -194,7 +206,9 @@ def duration(seconds: float) -> str:
 
 
 def private(text: str) -> str:
-    """The text with file names in place of absolute paths, and … in place of this machine's and this user's name."""
+    """The text in one line, with file names in place of absolute paths, and … in place of this machine's name, this
+    user's name, passwords and tokens."""
+    text = printable(without_secrets(text))
     shorter = re.sub(r"(?<![\w:/.])(?:~|/)[\w.@+-]*(?:/[\w.@+-]+)*/([\w.@+-]+)", r"\1", text)
     names = {platform.node(), os.environ.get("USER", "")} - {"", "localhost", "root"}
     for name in names:

@@ -66,12 +66,13 @@ class CheckSweep(Callback):
             exit_with([f"jobs that differ in {key} would overwrite each other: add {mend}"])
         with one_line():
             self.jobs = jobs_of(config, overrides)
-        for job in self.jobs.values():
-            if not job.has_record:
-                delete_old_state(job.folder)
-        launcher = launcher_of(config.hydra.launcher)
-        write_plan(Path(config.hydra.sweep.dir), (job.name for job in self.jobs.values()), launcher)
-        write_planned(config, self.jobs.values())
+        with one_line():
+            for job in self.jobs.values():
+                if not job.has_record:
+                    delete_old_state(job.folder)
+            launcher = launcher_of(config.hydra.launcher)
+            write_plan(Path(config.hydra.sweep.dir), (job.name for job in self.jobs.values()), launcher)
+            write_planned(config, self.jobs.values())
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """In a sweep, log a job's error and let the other jobs go on. The traceback goes into the job's log alone."""

@@ -94,10 +94,14 @@ def returned(jobs: Mapping[tuple[str, ...], Job], overrides: Overrides) -> list[
 
 
 def number_of_job(job: Job) -> float | None:
-    state = read_state(job.folder)
-    done = job.has_record or (state is not None and state.state == "done")
     path = job.folder / RECORD
-    return number_of(read_record(path), job.objective) if job.objective and done and path.is_file() else None
+    try:
+        state = read_state(job.folder)
+        done = job.has_record or (state is not None and state.state == "done")
+        return number_of(read_record(path), job.objective) if job.objective and done and path.is_file() else None
+    except ValueError as error:
+        log.warning("%s", error)
+        return None
 
 
 def without_record(

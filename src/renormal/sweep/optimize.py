@@ -13,6 +13,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override
 from omegaconf import DictConfig, OmegaConf
 
+from renormal.files import write_whole
 from renormal.job.objective import HELD_OUT, check_objective, objective_of
 from renormal.sweep.arguments import quoted
 from renormal.sweep.jobs import composed_jobs, jobs_of
@@ -133,4 +134,4 @@ def report(study: Any, name: str, folder: Path) -> None:
     values = " ".join(f"{key}={value}" for key, value in best.params.items())
     log.info("best of %d trials: %d with %s %.4g: %s", len(done), best.number, name, best.value, values)
     result = {"name": "optuna", "best_params": dict(best.params), "best_value": best.value}
-    OmegaConf.save(OmegaConf.create(result), folder / RESULT)
+    write_whole(folder / RESULT, OmegaConf.to_yaml(OmegaConf.create(result)))

@@ -16,7 +16,7 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict, read_write
 
-from renormal.files import PLAN, STATE, shown, write_whole
+from renormal.files import PLAN, STATE, read_json, shown, write_whole
 from renormal.job.digests import digest
 from renormal.job.lock import LOCK, BusyError, holder, locked
 from renormal.job.state import read_state
@@ -33,9 +33,22 @@ def write_plan(folder: Path, jobs: Iterable[str], launcher: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / LOCK, patience=PATIENCE):
         path = folder / PLAN
-        before = json.loads(path.read_text(encoding="utf-8"))["jobs"] if path.is_file() else []
+        before = planned_before(path)
         plan = {"jobs": list(dict.fromkeys([*before, *jobs])), "launcher": launcher, "started": time.time()}
         write_whole(path, json.dumps(plan, indent=1, ensure_ascii=False))
+
+
+def planned_before(path: Path) -> list[str]:
+    """The jobs of an earlier sweep. Raises ValueError for a damaged file."""
+    try:
+        content = read_json(path)
+        from renormal.schema import Plan, checked  # not at the top: the first sweep of a name has no file
+
+        return checked(Plan, content, path).jobs
+    except FileNotFoundError:
+        return []
+    except ValueError as error:
+        raise ValueError(f"{error}: delete this file, it only lists the jobs") from error
 
 
 def write_planned(config: DictConfig, jobs: Iterable[Job]) -> None:
@@ -54,8 +67,11 @@ def planned_job() -> dict[str, Any] | None:
     hydra = HydraConfig.get()
     path = Path(hydra.runtime.cwd) / hydra.sweep.dir / PLANNED / f"{os.environ[VARIABLE]}.json"
     try:
-        planned: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))[str(hydra.sweep.subdir)]
-    except (OSError, ValueError, KeyError) as error:
+        planned: dict[str, Any] = read_json(path)[str(hydra.sweep.subdir)]
+        from renormal.schema import Planned, checked  # not at the top: a job without a sweep has no plan
+
+        checked(Planned, planned, path)
+    except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{shown(path)}: the plan of this sweep is gone or damaged: start the sweep again") from error
     return planned
 
@@ -79,7 +95,10 @@ def unfinished(jobs: Iterable[Job]) -> list[str]:
 
 def why_unfinished(job: Job) -> str | None:
     """None for a job that is done."""
-    state = read_state(job.folder)
+    try:
+        state = read_state(job.folder)
+    except ValueError as error:
+        return f"{job.name}: {error}"
     if job.has_record or (state is not None and state.state == "done"):
         return None
     if state is None:

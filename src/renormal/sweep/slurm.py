@@ -98,7 +98,11 @@ def record_kill(job: Any, folder: Path) -> None:
     """Write state.json for a job that ended and could not do so itself: failed, with the last line of SLURM's log."""
     if holder(folder):
         return
-    state = read_state(folder)
+    try:
+        state = read_state(folder)
+    except ValueError as damaged:
+        log.warning("%s", damaged)
+        state = None
     if state is not None and state.state in ("done", "failed"):
         return
     folder.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,7 @@ from PIL import Image
 
 from renormal.data.rehearsal.canvas import blank, expose
 from renormal.data.rehearsal.categories import TABLE, Category, Redrawn
+from renormal.files import read_json
 
 VERSION = 1  # raise it with every change that changes a pixel
 LEAST_CHANGE = 4  # of 255 levels: a pixel whose every channel changed less is given back its clean value
@@ -122,7 +123,9 @@ def _check(folder: Path, wanted: dict[str, Any]) -> None:
     record = folder / PARAMETERS
     if not record.exists():
         raise ValueError(f"{folder} holds no {PARAMETERS}, so it was not drawn by the rehearsal: {mend}")
-    found = json.loads(record.read_text())
+    found = read_json(record)
+    if not isinstance(found, dict):
+        raise ValueError(f"{record} is damaged: {mend}")
     if found != wanted:
         other = ", ".join(f"{k}={found.get(k)} (asked: {v})" for k, v in wanted.items() if found.get(k) != v)
         raise ValueError(f"{folder} was drawn with other parameters, {other or 'and more of them'}: {mend}")
