@@ -24,6 +24,10 @@ DIGITS = 20  # of a whole number in JSON: one more than 2⁶³ has
 UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}  # categories of Unicode: control, no UTF-8, ends of lines and paragraphs
 
 
+class TargetError(ValueError):
+    """Something stands where a file is to be written, and must not be replaced."""
+
+
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
     """Open a draft in the folder of `path`, which is made if missing; after the block the draft is renamed to `path`.
@@ -52,13 +56,13 @@ def check_target(path: Path) -> None:
     with suppress(FileNotFoundError, NotADirectoryError):
         mode = path.lstat().st_mode
         if not stat.S_ISREG(mode) and not stat.S_ISLNK(mode):
-            raise ValueError(f"{path} is no regular file: give the name of a file")
+            raise TargetError(f"{path} is no regular file: give the name of a file")
 
 
 def check_no_link(folder: Path) -> None:
     """Raise ValueError if a folder to write into is a link: its target may be anywhere."""
     if folder.is_symlink():
-        raise ValueError(f"{folder} is a link: delete it, or replace it by a folder")
+        raise TargetError(f"{folder} is a link: delete it, or replace it by a folder")
 
 
 def _locked_draft(draft: Path) -> BinaryIO:
@@ -79,7 +83,7 @@ def _delete_stale(draft: Path) -> None:
     with suppress(FileNotFoundError):
         mode = draft.lstat().st_mode
         if stat.S_ISDIR(mode):
-            raise ValueError(f"{draft} is a folder: delete it, a file is to be written there")
+            raise TargetError(f"{draft} is a folder: delete it, a file is to be written there")
         if not stat.S_ISREG(mode):
             draft.unlink()
             return

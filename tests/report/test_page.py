@@ -62,7 +62,7 @@ def test_the_page_is_self_contained_and_says_what_is_missing(folder: Path, capsy
     assert not re.search(r"<(link|iframe)|src=\"http|url\((?!#|data:)|@import", text)
     assert "test/bent/good.png · bent" in text
     assert "panels/gone.png is missing" in text
-    assert "cannot identify image file" in text
+    assert "broken-maps.png: no picture in PNG or WEBP or JPEG" in text
     assert "is not in the folder of the record" in text
     assert text.count("γ-VAE: panels of an older version") == 1
     assert "No job of this category wrote pictures." in text

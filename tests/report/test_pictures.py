@@ -116,7 +116,7 @@ def test_a_broken_picture_is_named_and_the_other_figures_are_written(
     records = [job(tmp_path, "vae", category) for category in ("grid", "tile")]
     (tmp_path / "vae" / "grid" / "0" / "panels" / "b-maps.png").write_bytes(b"no picture")
     assert list(dict(picture_figures(records))) == ["figure1", "figure6"]
-    assert "grid/0/panels/b.png: cannot identify image file" in capsys.readouterr().err
+    assert "grid/0/panels/b-maps.png: no picture in PNG or WEBP or JPEG" in capsys.readouterr().err
 
 
 def test_records_without_pictures_have_no_figure_of_them() -> None:

@@ -11,6 +11,7 @@ import torch
 
 from renormal.contracts import PerSample, Projection, Stopped
 from renormal.files import write_whole
+from renormal.text import cell
 
 FILE = "samples.csv"
 COLUMNS = ("score", "steps", "stopped", "energy_start", "energy_end", "seconds")  # of each method that has them
@@ -66,15 +67,16 @@ def write_samples(folder: Path, rows: Sequence[Row]) -> Path:
     """`folder/samples.csv`, whole or not at all, in the order of the paths. Numbers have six digits."""
     ordered = sorted(rows, key=lambda row: str(row["path"]))
     text = io.StringIO()
-    table = csv.DictWriter(text, columns_of(rows), lineterminator="\n")
-    table.writeheader()
+    columns = columns_of(rows)
+    csv.writer(text, lineterminator="\n").writerow(map(cell, columns))
+    table = csv.DictWriter(text, columns, lineterminator="\n")
     table.writerows({column: written(value) for column, value in row.items()} for row in ordered)
     write_whole(folder / FILE, text.getvalue())
     return folder / FILE
 
 
 def written(value: str | float | bool) -> str:
-    """A value as text: 31.0 → 31, True → yes."""
+    """A value as text: 31.0 → 31, True → yes. No text is a formula of a spreadsheet."""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return value if isinstance(value, str) else f"{value:.6g}"
+    return cell(value) if isinstance(value, str) else f"{value:.6g}"

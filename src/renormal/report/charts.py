@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,12 +46,12 @@ STYLE: Any = {  # rcParams
 
 def curve_chart(records: Sequence[Record], metric: str) -> str | None:
     """The metric on the test set after each iteration: one line per job and projection. None without any curve."""
-    lines = [line for line in curves(records) if line[2].get(metric)]
+    lines = [line for line in curves(records) if values_of(line[2], metric)]
     if not lines:
         return None
     with rc_context(STYLE):
         figure = Figure(figsize=SIZE, layout="constrained")
-        axes = figure.add_subplot(xlabel="iteration", ylabel=readable(metric))
+        axes = figure.add_subplot(xlabel="iteration", ylabel=plain(readable(metric)))
         for record, method, curve in lines:
             values = curve[metric]
             places = curve.get("iterations") or range(1, len(values) + 1)
@@ -83,10 +83,21 @@ def steps_chart(records: Sequence[Record]) -> str | None:
             heights, _ = np.histogram(np.arange(top), edges, weights=total)
             axes.stairs(heights / heights.max(), edges, fill=True, color=colour(records, model))
             axes.set(yticks=[], ylim=(0, 1.08), xlim=(-0.5, top - 0.5))
-            axes.set_ylabel(f"{labels[model]} {method}", rotation=0, ha="right", va="center", fontsize=8)
+            axes.set_ylabel(plain(f"{labels[model]} {method}"), rotation=0, ha="right", va="center", fontsize=8)
             axes.tick_params(bottom=axes is rows[-1])
         rows[-1].set_xlabel("updates")
         return inline(figure, f"Samples by number of updates, {records[0].category}")
+
+
+def values_of(curve: Mapping[str, Any], metric: str) -> list[float]:
+    """The metric after each iteration; empty where the curve has none."""
+    values = curve.get(metric)
+    return values if isinstance(values, list) and metric not in ("columns", "rows") else []
+
+
+def plain(text: str) -> str:
+    """Text in which matplotlib finds no formula."""
+    return text.replace("$", r"\$")
 
 
 Line = tuple[Record, str, dict[str, list[float]]]  # the record, the projection, its values by metric
@@ -107,7 +118,7 @@ def line_style(records: Sequence[Record], lines: Sequence[Line], record: Record,
         "color": colour(records, record.model),
         "linestyle": STYLES[methods.index(method) % len(STYLES)],
         "linewidth": 1.4,
-        "label": f"{label(record)} {method}" if record.seed == first else "_",
+        "label": plain(f"{label(record)} {method}") if record.seed == first else "_",
     }
 
 

@@ -15,6 +15,7 @@ from renormal.report.columns import distinct
 from renormal.report.former_names import CHOSEN
 from renormal.report.models import label
 from renormal.report.record import Record
+from renormal.report.render import markdown_text
 from renormal.report.table import Table, readable
 
 OWN = "score"  # the name that the stage choose gives to the score of the config
@@ -115,7 +116,7 @@ def with_gains(table: Table, found: Sequence[Gain]) -> Table:
 def markdown(found: Sequence[Gain]) -> str:
     """A Markdown table for GitHub: one row per job."""
     align = ("left", "left", "left", *("right",) * 6)
-    rows = [gain.row for gain in found]
+    rows = [[markdown_text(cell) for cell in gain.row] for gain in found]
     return tabulate(rows, HEADERS, tablefmt="pipe", colalign=align, disable_numparse=True) + "\n"
 
 

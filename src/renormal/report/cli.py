@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from renormal.files import write_whole
+from renormal.files import TargetError, check_target, write_whole
 from renormal.program import begin
+from renormal.text import printable
 
 if TYPE_CHECKING:
     from renormal.report.record import Record
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from renormal.report.table import Table
 
 USUAL = ("pixel_auroc", "image_auroc", "squares_psnr_hole")  # the default metric is the first that a record has
+
+
+WRITTEN = ("table.md", "table.csv", "table.tex", "report.html")
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -54,18 +58,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     records, problems = read_records(options.folder)
     status = read_status(options.folder, records, time.time())
-    problems += status.problems
+    problems = list(dict.fromkeys([*problems, *status.problems]))
     for problem in problems:
-        print(f"unreadable: {problem}", file=sys.stderr)
+        print(f"unreadable: {printable(problem)}", file=sys.stderr)
     if not records and not status.unfinished:
         return fail(f"{options.folder}: no record.json that can be read; each finished run writes one")
     metrics = sorted({key.partition("/")[2] for record in records for key in record.metrics})
     if options.metric not in (None, *metrics):
         return fail(f"metric {options.metric!r} is in no record; {reason_or_names(options.metric, metrics, records)}")
     options.metric = options.metric or next((name for name in (*USUAL, *metrics) if name in metrics), USUAL[0])
-    if options.publish or options.one_for_all:
-        return export(options, records) or int(bool(problems))
-    write(options, records, status, problems)
+    try:
+        if options.publish or options.one_for_all:
+            return export(options, records) or int(bool(problems))
+        write(options, records, status, problems)
+    except OSError as error:
+        return fail(f"{error.filename or options.out or options.folder}: {error.strerror}")
+    except TargetError as error:
+        return fail(str(error))
     return int(bool(problems or status.of("failed")))
 
 
@@ -76,7 +85,7 @@ def reason_or_names(metric: str, metrics: list[str], records: list[Record]) -> s
 
 
 def fail(line: str) -> int:
-    print(f"renormal-report: {line}", file=sys.stderr)
+    print(f"renormal-report: {printable(line)}", file=sys.stderr)
     return 2
 
 
@@ -87,10 +96,10 @@ def export(options: argparse.Namespace, records: list[Record]) -> int:
 
     if options.publish:
         for record in records:
-            print(publish(options.publish, record, options.folder))
+            print(printable(str(publish(options.publish, record, options.folder))))
         return 0
     try:
-        print(write_one_for_all(options.one_for_all, records))
+        print(printable(write_one_for_all(options.one_for_all, records)))
     except ValueError as error:
         return fail(f"{options.folder}: {error}")
     return 0
@@ -104,6 +113,8 @@ def write(options: argparse.Namespace, records: list[Record], status: Status, pr
     from renormal.report.table import build_table
 
     out: Path = options.out or options.folder
+    for name in WRITTEN:
+        check_target(out / name)
     table = build_table(records, options.metric)
     records, _ = comparable(records, options.metric)  # the table has the note
     found = chosen.gains(records, options.metric)
@@ -120,13 +131,14 @@ def write(options: argparse.Namespace, records: list[Record], status: Status, pr
         from renormal.report.figures import write_figures
 
         for path in write_figures(out / "figures", records, options.metric):
-            print(path)
+            print(printable(str(path)))
     if options.wandb:
         from renormal.report.online import log_table
 
         logging.basicConfig(format="%(message)s", level=logging.INFO)  # prints the address of the run
         log_table(out, records, table)
-    print(write_page(out / "report.html", records, table, status, problems, home=options.folder))
+    page = write_page(out / "report.html", records, table, status, problems, home=options.folder)
+    print(printable(str(page)))
 
 
 def print_table(table: Table, records: list[Record], status: Status) -> None:
@@ -140,7 +152,7 @@ def print_table(table: Table, records: list[Record], status: Status) -> None:
         console.print(block)
     legend = [render.legend(table)] if records else []
     for line in (*legend, *table.rates, *table.notes, *(render.progress(status) if status.unfinished else [])):
-        console.print(str(line), highlight=False, markup=False, soft_wrap=True)
+        console.print(printable(str(line)), highlight=False, markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -9,12 +9,13 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
+from renormal.report.charts import plain
 from renormal.report.chosen import score_name, settings_text
 from renormal.report.film import title_of
 from renormal.report.former_names import CHOSEN
 from renormal.report.gallery import DEFECT, MAPS, Panel, by_sample
 from renormal.report.record import Record, stem_of
-from renormal.report.strips import cut
+from renormal.report.strips import cut, cut_panel
 
 COUNT = 10  # best images of a figure, and as many worst
 LABELS = {"truth": "$x_0$, truth", "f(x0)": "$f(x_0)$", "x_N": "$x_N$", MAPS[1]: "map of $x_N$"}
@@ -58,8 +59,8 @@ def panel_auroc(panel: Panel) -> float | None:
     None where all pixels are normal or all defective, or where a file is missing or unreadable.
     """
     try:
-        maps = cut(panel.maps, MAPS)
-    except (OSError, ValueError):
+        _, maps = cut_panel(panel.strip, panel.tiles, panel.maps, MAPS)
+    except ValueError:
         return None  # the page names the file
     if panel.auroc is not None:
         return panel.auroc
@@ -75,7 +76,7 @@ def extremes_figure(found: Sequence[Ranked], title: str) -> Figure:
     """The best samples above the worst. Rows: x0 with the truth, f(x0) if there is one, x_N, map of x_N."""
     rows = ["truth", *(["f(x0)"] if "f(x0)" in found[0].panel.tiles else []), "x_N", MAPS[1]]
     figure = Figure(figsize=(COUNT * SIDE + 0.6, 2 * (len(rows) * SIDE + 0.45) + 0.3), layout="constrained")
-    figure.suptitle(title, x=0.01, ha="left", fontsize=10)
+    figure.suptitle(plain(title), x=0.01, ha="left", fontsize=10)
     blocks = figure.subfigures(2, 1, squeeze=False)[:, 0]
     for block, items, noun in zip(blocks, (found[:COUNT], found[-COUNT:]), ("best", "worst"), strict=True):
         grid = block.subplots(len(rows), COUNT, squeeze=False)
@@ -83,7 +84,7 @@ def extremes_figure(found: Sequence[Ranked], title: str) -> Figure:
             pictures = cut(item.panel.strip, item.panel.tiles)
             for line, row in enumerate(rows):
                 show(grid[line][column], pictures[row])
-            grid[0][column].set_title(f"{item.auroc:.3f}\n" + short(item.path).replace("/", "/\n"), fontsize=6)
+            grid[0][column].set_title(f"{item.auroc:.3f}\n" + plain(short(item.path)).replace("/", "/\n"), fontsize=6)
         for line, row in enumerate(rows):
             grid[line][0].set_ylabel(f"{noun}\n{LABELS[row]}" if line == 0 else LABELS[row], fontsize=7)
     return figure

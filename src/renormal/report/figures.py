@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+from hashlib import sha256
 from itertools import chain
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from renormal.contracts import BASELINE
-from renormal.files import whole_file
+from renormal.files import check_no_link, whole_file
+from renormal.report.charts import plain, values_of
 from renormal.report.columns import Column, further_scores, paper_numbers, searches
 from renormal.report.extremes import extreme_figures
 from renormal.report.film import title_of, write_animation
@@ -17,19 +20,20 @@ from renormal.report.models import label, paper_names
 from renormal.report.pictures import picture_figures
 from renormal.report.record import Record, stem_of
 from renormal.report.repairs import repair_figures
-from renormal.report.strips import film_of
+from renormal.report.strips import films_of
 from renormal.report.table import PAPER_METRIC, readable
 
 PAPER_IMAGES = 3_000_000  # section 4.1: 300 epochs of 10 000
 SIZE = (6.4, 3.4)  # inches: one text column and the legend
+LONGEST = 60  # characters of a file's name, which may have four bytes each
 COLOURS = ("#1f6f8b", "#c8553d", "#588157", "#7d5ba6", "#b08900", "#5c677d")
 
 
 def style_axes(figure: Figure, *, x: str, y: str, title: str) -> None:
     """Label the axes and draw them without a box, with a light grid, and with a legend where lines have labels."""
     axes = figure.gca()
-    axes.set(xlabel=x, ylabel=y)
-    axes.set_title(title, loc="left", fontsize=10)
+    axes.set(xlabel=x, ylabel=plain(y))
+    axes.set_title(plain(title), loc="left", fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="#dddddd", linewidth=0.6)
     if axes.get_legend_handles_labels()[0]:
@@ -44,9 +48,9 @@ def iteration_figure(record: Record, metric: str = "pixel_auroc") -> Figure:
     figure = Figure(figsize=SIZE, layout="constrained")
     axes = figure.add_subplot()
     for colour, (method, curve) in zip(COLOURS * 9, record.curves.items(), strict=False):
-        if values := curve.get(metric):
+        if values := values_of(curve, metric):
             iterations = curve.get("iterations") or range(1, len(values) + 1)
-            axes.plot(iterations, values, color=colour, label=with_step_size(record, method))
+            axes.plot(iterations, values, color=colour, label=plain(with_step_size(record, method)))
     baseline = record.metrics.get(f"baseline/{metric}")
     if baseline is not None:
         axes.axhline(baseline, color="#888888", linestyle=":", linewidth=1, label="baseline f(x0)")
@@ -73,7 +77,7 @@ def budget_figure(records: Sequence[Record], metric: str = "pixel_auroc") -> Fig
         colour = COLOURS[jobs.index(job) % len(COLOURS)]
         style = "--" if method == "baseline" else "-"
         budgets, values = zip(*sorted(points), strict=True)
-        axes.plot(budgets, values, style, color=colour, marker=".", label=f"{job}, {method}")
+        axes.plot(budgets, values, style, color=colour, marker=".", label=plain(f"{job}, {method}"))
     published = {line: value for line, value in paper_points(records, metric).items() if line in lines}
     for (job, method), value in published.items():
         colour = COLOURS[jobs.index(job) % len(COLOURS)]
@@ -95,7 +99,7 @@ def budget_lines(records: Iterable[Record], metric: str) -> dict[tuple[str, str]
         job = f"{label(record)} {record.category}"
         for key, value in record.metrics.items():
             method, _, name = key.partition("/")
-            if images and name == metric:
+            if images and images > 0 and name == metric:
                 lines.setdefault((job, method), []).append((images, value))
     return {line: points for line, points in lines.items() if len({images for images, _ in points}) > 1}
 
@@ -116,6 +120,12 @@ def paper_points(records: Sequence[Record], metric: str) -> dict[tuple[str, str]
     }
 
 
+def file_name(name: str) -> str:
+    """A name for a file in the folder: what is no letter or digit, as the / of a category, becomes -."""
+    short = re.sub(r"[^\w.=,+()-]+", "-", name)
+    return short if len(short) <= LONGEST else f"{short[:LONGEST]}-{sha256(name.encode()).hexdigest()[:8]}"
+
+
 def save(figure: Figure, stem: Path) -> list[Path]:
     """Write `stem`.png and `stem`.pdf, without a date: equal figures give equal files. Returns both paths."""
     png, pdf = stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.pdf")
@@ -128,15 +138,16 @@ def save(figure: Figure, stem: Path) -> list[Path]:
 
 def write_figures(folder: Path, records: Sequence[Record], metric: str) -> list[Path]:
     """Write every figure that the records have numbers or pictures for. Returns the paths."""
+    check_no_link(folder)
     drawn = chain(picture_figures(records), extreme_figures(records), repair_figures(records))
-    written = [path for name, figure in drawn for path in save(figure, folder / name)]
+    written = [path for name, figure in drawn for path in save(figure, folder / file_name(name))]
     for record in records:
-        for method in record.curves:
-            if film := film_of(record, method):
-                path = folder / f"figure8-{stem_of(record, records)}-{method}.webp"
-                written.append(write_animation(path, film, title_of(record, method)))
-        if any(curve.get(metric) for curve in record.curves.values()):
-            written += save(iteration_figure(record, metric), folder / f"figure5-{stem_of(record, records)}")
+        for method, film in films_of(record):
+            path = folder / f"{file_name(f'figure8-{stem_of(record, records)}-{method}')}.webp"
+            written.append(write_animation(path, film, title_of(record, method)))
+        if any(values_of(curve, metric) for curve in record.curves.values()):
+            name = file_name(f"figure5-{stem_of(record, records)}")
+            written += save(iteration_figure(record, metric), folder / name)
     if budget_lines(records, metric):
         written += save(budget_figure(records, metric), folder / "budget")
     return written

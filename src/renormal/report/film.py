@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from renormal.files import whole_file
+from renormal.report.charts import plain
 from renormal.report.models import label
 from renormal.report.record import Record
 from renormal.report.strips import Film
@@ -37,7 +38,7 @@ def filmstrip(film: Film, title: str) -> Figure:
     frames = film.frames()
     columns = frame_indices(len(frames))
     figure = Figure(figsize=(SIDE * len(columns) + 0.6, 3 * SIDE + 0.6), layout="constrained")
-    figure.suptitle(title, x=0.01, ha="left", fontsize=9)
+    figure.suptitle(plain(title), x=0.01, ha="left", fontsize=9)
     grid = figure.subplots(3, len(columns), squeeze=False)
     for column, index in zip(grid.T, columns, strict=True):
         x, reconstructed = frames[index]

@@ -19,7 +19,7 @@ from renormal.contracts import BASELINE
 from renormal.report.models import label, model_order
 from renormal.report.record import Record
 from renormal.report.status import private
-from renormal.report.strips import Film, cut, film_entry, film_of, picture_path
+from renormal.report.strips import Film, cut_panel, film_entry, film_of, picture_path
 
 SIDE = 192  # longer side of an embedded picture, pixels
 QUALITY = 80  # WebP
@@ -125,7 +125,7 @@ def by_sample(records: Sequence[Record], problems: list[str]) -> dict[tuple[str,
                 samples.setdefault(sample, []).append(panel_of(record, entry))
                 models.add(record.model)
             except ValueError as error:
-                problems.append(f"{label(record)}, {sample[0]}: {error}")
+                problems.append(f"{label(record)}, {sample[0]}: {private(str(error))}")
     return alternating(samples)
 
 
@@ -159,10 +159,10 @@ def sample_of(path: str, defect: str, panels: Sequence[Panel], gallery: Gallery)
     found: list[Restoration] = []
     for panel in panels:
         try:
-            strip, maps = cut(panel.strip, panel.tiles), cut(panel.maps, MAPS)
+            strip, maps = cut_panel(panel.strip, panel.tiles, panel.maps, MAPS)
             frames = film_frames(panel.film)
-        except (OSError, ValueError) as error:
-            gallery.problems.append(private(f"{panel.strip.name}: {error}"))
+        except ValueError as error:
+            gallery.problems.append(private(str(error)))
             continue
         before, after = panel.limits
         if first is None:

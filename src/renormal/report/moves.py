@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from renormal.files import RECORD, write_whole
+from renormal.files import RECORD, read_json, write_whole
 from renormal.report.record import Record, read_record
 
 FORMER, TODAY = "vae", "vae_unit"
@@ -37,7 +37,7 @@ def moves(folder: Path) -> Iterator[tuple[Path, Path]]:
             place.rename(end)
         for file in (CHOICE, RECORD):  # the record last: until then the folder counts as not moved
             if (end / file).is_file():
-                content = json.loads((end / file).read_text(encoding="utf-8"))
+                content = read_json(end / file)
                 write_whole(end / file, json.dumps(renamed(content), indent=1, ensure_ascii=False))
         for above in (place.parent, place.parent.parent):
             if above.is_dir() and not any(above.iterdir()):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -13,13 +12,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from renormal.contracts import BASELINE
+from renormal.report.charts import plain
 from renormal.report.chosen import score_name
 from renormal.report.film import filmstrip, show, title_of
 from renormal.report.former_names import CHOSEN
 from renormal.report.gallery import DEFECT, MAPS, Panel, by_sample
 from renormal.report.models import label, model_order
 from renormal.report.record import Record, stem_of
-from renormal.report.strips import cut, film_of
+from renormal.report.strips import cut, cut_panel, films_of, unreadable
 from renormal.report.table import ordered_categories
 
 THRESHOLD = 0.2  # of a DSSIM map, figure 3
@@ -55,19 +55,20 @@ def examples(records: Sequence[Record]) -> Iterator[Example]:
             continue
         try:
             yield example(record, normal, anomalous)
-        except (OSError, ValueError) as error:  # one broken panel must not prevent the other figures
-            print(f"unreadable: {anomalous.strip}: {error}", file=sys.stderr)
+        except ValueError as error:  # one broken panel must not prevent the other figures
+            unreadable(error)
 
 
 def example(record: Record, normal: Panel | None, anomalous: Panel) -> Example:
+    pictures, maps = cut_panel(anomalous.strip, anomalous.tiles, anomalous.maps, MAPS)
     return Example(
         record.model,
         label(record),
         record.category,
         anomalous.method,
         cut(normal.strip, normal.tiles)["x0"] if normal else None,
-        cut(anomalous.strip, anomalous.tiles),
-        cut(anomalous.maps, MAPS),
+        pictures,
+        maps,
         anomalous.limits,
         (mark(record, BASELINE, anomalous.limits[0]), mark(record, anomalous.method, anomalous.limits[1])),
     )
@@ -91,10 +92,10 @@ def teaser_figure(found: Sequence[Example]) -> Figure:
         "normal": best.normal,
         "$x_0$": best.pictures["x0"],
         "$f(x_0)$": best.pictures["f(x0)"],
-        f"$x_N$, {best.method}": best.pictures["x_N"],
+        f"$x_N$, {plain(best.method)}": best.pictures["x_N"],
     }
     figure = Figure(figsize=(4 * 1.6, 2.0), layout="constrained")
-    figure.suptitle(f"{best.label}, {best.category}", x=0.01, ha="left", fontsize=9)
+    figure.suptitle(plain(f"{best.label}, {best.category}"), x=0.01, ha="left", fontsize=9)
     for letter, axes, (name, picture) in zip("abcd", figure.subplots(1, 4), shown.items(), strict=True):
         show(axes, picture)
         axes.set_xlabel(f"({letter}) {name}", fontsize=8)
@@ -112,7 +113,7 @@ def segmentation_figure(found: Sequence[Example], *, upright: bool) -> Figure:
     figure = Figure(figsize=(side * shape[1] + 0.4, side * shape[0] + 0.3), layout="constrained")
     grid = figure.subplots(*shape, squeeze=False)
     first = found[0]
-    rows = ("normal", "anomalous", first.label, f"{first.label}, {first.method}")
+    rows = ("normal", "anomalous", plain(first.label), plain(f"{first.label}, {first.method}"))
     for axes_of, item in zip(grid.T if upright else grid, found, strict=True):
         x0, truth = item.pictures["x0"], np.asarray(item.maps["truth"]) == DEFECT
         segmented = map(partial(overlaid, x0), (item.maps[name] for name in MAPS[:2]), item.limits, item.marks)
@@ -123,7 +124,7 @@ def segmentation_figure(found: Sequence[Example], *, upright: bool) -> Figure:
                 axes.set_xlabel(f"map ≥ {threshold:.2g}", fontsize=6)
             if truth.any():
                 axes.contour(truth, levels=[0.5], colors=RED, linewidths=0.7)
-        (axes_of[0].set_title if upright else axes_of[0].set_ylabel)(item.category, fontsize=8)
+        (axes_of[0].set_title if upright else axes_of[0].set_ylabel)(plain(item.category), fontsize=8)
     for index, name in enumerate(rows):
         (grid[index, 0].set_ylabel if upright else grid[0, index].set_title)(name, fontsize=8)
     return figure
@@ -139,9 +140,8 @@ def overlaid(x0: Image.Image, grey: Image.Image, limit: float, threshold: float)
 def picture_figures(records: Sequence[Record]) -> Iterator[tuple[str, Figure]]:
     """(name, figure) of each figure that the records have panels for."""
     for record in records:
-        for method in record.curves:
-            if film := film_of(record, method):
-                yield f"figure8-{stem_of(record, records)}-{method}", filmstrip(film, title_of(record, method))
+        for method, film in films_of(record):
+            yield f"figure8-{stem_of(record, records)}-{method}", filmstrip(film, title_of(record, method))
     found = list(examples(records))
     if not found:
         return

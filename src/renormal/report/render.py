@@ -16,14 +16,19 @@ from tabulate import tabulate
 
 from renormal.report.status import STATES, Status
 from renormal.report.table import LEGEND, Cell, Row, Table, readable
+from renormal.text import cell as cell_of
+from renormal.text import printable
 
 NARROW = 8  # a longer method name may break into lines; "baseline" has 8 letters
 LATEX_ARROWS = {"": "", "↑": r" $\uparrow$", "↓": r" $\downarrow$", "⇑": r" $\Uparrow$", "⇓": r" $\Downarrow$"}
 GREEK = "GREEK SMALL LETTER "
 LATEX_SPECIAL = str.maketrans(
     {character: rf"\{character}" for character in "_%&#${}"}
+    | {character: f"{{{character}}}" for character in '[]*"'}  # an option of \\\\, a shorthand
     | {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
+    | {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}"}
 )
+MARKDOWN_SPECIAL = str.maketrans({"|": "\\|", "<": "&lt;", "`": "\\`"})
 
 
 def terminal(table: Table, width: int) -> list[RichTable]:
@@ -44,15 +49,15 @@ def block(table: Table, models: set[str]) -> RichTable:
     """The part of the table with the columns of these models."""
     shown = [index for index, column in enumerate(table.columns) if column.model in models]
     title = readable(table.metric)
-    result = RichTable(title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, padding=0)
+    result = RichTable(title=Text(title), title_justify="left", header_style="bold", box=SIMPLE_HEAD, padding=0)
     result.add_column("category", no_wrap=True)
     for index in shown:
         column = table.columns[index]
-        result.add_column(f"{column.label}\n{breakable(column.method)}", justify="right")
+        result.add_column(Text(f"{column.label}\n{breakable(column.method)}"), justify="right")
     for group, rows in groupby(table.rows, key=lambda row: row.group):
         result.add_row(Text(group, style="dim italic"))
         for row in rows:
-            result.add_row(row.label, *(rich_cell(row.cells[index]) for index in shown))
+            result.add_row(Text(row.label), *(rich_cell(row.cells[index]) for index in shown))
         result.add_section()
     result.add_row(Text("mean", style="bold"), *(rich_cell(table.mean.cells[index]) for index in shown))
     return result
@@ -82,15 +87,20 @@ def progress(status: Status) -> list[str]:
 
 def markdown(table: Table) -> str:
     """A Markdown table for GitHub, with the legend, the mean improvement rates and the notes."""
-    headers = ["", *(f"{column.label}<br>{column.method}" for column in table.columns)]
+    headers = ["", *(f"{markdown_text(one.label)}<br>{markdown_text(one.method)}" for one in table.columns)]
     body = []
     for group, rows in groupby([*table.rows, table.mean], key=lambda row: row.group):
         body += [[f"*{group}*"]] if group else []
-        body += [[row.label, *(markdown_cell(cell) for cell in row.cells)] for row in rows]
+        body += [[markdown_text(row.label), *(markdown_cell(cell) for cell in row.cells)] for row in rows]
     align = ("left", *("right" for _ in table.columns))
     lines = tabulate(body, headers, tablefmt="pipe", colalign=align, disable_numparse=True)
-    remarks = "\n".join(f"- {remark}" for remark in (*table.rates, *table.notes))
-    return "\n\n".join(part for part in (f"### {readable(table.metric)}", lines, legend(table), remarks) if part) + "\n"
+    remarks = "\n".join(f"- {markdown_text(str(remark))}" for remark in (*table.rates, *table.notes))
+    title = f"### {markdown_text(readable(table.metric))}"
+    return "\n\n".join(part for part in (title, lines, legend(table), remarks) if part) + "\n"
+
+
+def markdown_text(text: str) -> str:
+    return printable(text).translate(MARKDOWN_SPECIAL)
 
 
 def markdown_cell(cell: Cell) -> str:
@@ -116,7 +126,8 @@ def comma_separated(table: Table) -> str:
             numbers = (cell.value, cell.std, cell.seeds, cell.paper, cell.delta, cell.gain)
             cells = ["" if number is None else f"{number:.6g}" for number in numbers]
             differs = table.mixed.get((column.model, row.label), "")  # in what its seeds do
-            writer.writerow([row.group, row.label, column.model, column.method, table.metric, *cells, differs])
+            names = map(cell_of, (row.group, row.label, column.model, column.method, table.metric))
+            writer.writerow([*names, *cells, cell_of(differs)])
     return text.getvalue()
 
 
@@ -124,7 +135,7 @@ def latex(table: Table) -> str:
     """A booktabs tabular in the layout of the paper's Table 1; the paper's number follows ours in small print."""
     spans = [(label, len(list(columns))) for label, columns in groupby(table.columns, key=lambda column: column.label)]
     models = " & ".join(rf"\multicolumn{{{width}}}{{c}}{{{latex_label(label)}}}" for label, width in spans)
-    methods = " & ".join(column.method.translate(LATEX_SPECIAL) for column in table.columns)
+    methods = " & ".join(latex_text(column.method) for column in table.columns)
     lines = [
         r"% needs \usepackage{booktabs}",
         rf"\begin{{tabular}}{{ll{'r' * len(table.columns)}}}",
@@ -142,22 +153,27 @@ def latex(table: Table) -> str:
     return "\n".join(lines) + "\n"
 
 
+def latex_text(text: str) -> str:
+    """Text in which LaTeX finds no command, in one line."""
+    return printable(" ".join(text.split())).translate(LATEX_SPECIAL)
+
+
 def latex_label(label: str) -> str:
     """Small Greek letters and ² as mathematics: L² AE → $L^2$ AE."""
-    return re.sub(r"(.)(²?)", latex_sign, label.translate(LATEX_SPECIAL))
+    return re.sub(r"(.)(²?)", latex_sign, printable(" ".join(label.split())))
 
 
 def latex_sign(found: re.Match[str]) -> str:
     sign, square = found.groups()
     name = unicodedata.name(sign, "")
     greek = name.removeprefix(GREEK).lower() if name.startswith(GREEK) else ""
-    letter = rf"\{greek}" if greek else sign
-    return sign if not greek and not square else f"${letter}{'^2' if square else ''}$"
+    letter = rf"\{greek}" if greek else sign.translate(LATEX_SPECIAL)
+    return letter if not greek and not square else f"${letter}{'^2' if square else ''}$"
 
 
 def latex_row(group: str, row: Row) -> str:
     cells = " & ".join(latex_cell(cell) for cell in row.cells)
-    return rf"{group.translate(LATEX_SPECIAL)} & {row.label.translate(LATEX_SPECIAL)} & {cells} \\"
+    return rf"{latex_text(group)} & {latex_text(row.label)} & {cells} \\"
 
 
 def latex_cell(cell: Cell) -> str:

@@ -11,9 +11,11 @@ from PIL import Image
 from tabulate import tabulate
 
 from renormal.contracts import REPAIRED
+from renormal.report.charts import plain
 from renormal.report.models import label
 from renormal.report.record import Record
-from renormal.report.strips import cut, picture_path
+from renormal.report.render import markdown_text
+from renormal.report.strips import MissingError, cut, picture_path, unreadable
 
 FIGURES = {"squares": "figure4", "mixture": "figure7"}
 LABELS = {
@@ -48,14 +50,21 @@ def repair_figures(records: Sequence[Record]) -> Iterator[tuple[str, Figure]]:
         for kind, entry in repairs(record).items():
             try:
                 figure = repair_figure(record, kind, entry)
-            except (OSError, ValueError):  # a published record has no pictures
+            except MissingError:  # a published record has no pictures
+                continue
+            except ValueError as error:
+                unreadable(error)
                 continue
             yield f"{FIGURES.get(kind, f'inpaint-{kind}')}-{record.model}-{record.category}-{record.seed}", figure
 
 
 def repairs(record: Record) -> dict[str, Mapping[str, Any]]:
     """Kind of hole → the record's entry of its picture: file, columns, rows."""
-    return {key.removeprefix(REPAIRED): entry for key, entry in record.curves.items() if key.startswith(REPAIRED)}
+    return {
+        key.removeprefix(REPAIRED): entry
+        for key, entry in record.curves.items()
+        if key.startswith(REPAIRED) and entry.keys() >= {"file", "columns", "rows"}
+    }
 
 
 def repair_rows(records: Sequence[Record]) -> list[list[Any]]:
@@ -68,7 +77,8 @@ def repair_rows(records: Sequence[Record]) -> list[list[Any]]:
                 values: dict[str, float | None] = {f"{way}/{k}": v for k, v in record.projections.get(way, {}).items()}
                 values |= record.metrics
                 cells = [formatted(values.get(f"{way}/{kind}_{suffix}"), spec) for suffix, _, spec in COLUMNS]
-                rows.append([record.model, kind, LABELS.get(way, way), *cells])
+                names = map(markdown_text, (record.model, kind, LABELS.get(way, way)))
+                rows.append([*names, *cells])
     return rows
 
 
@@ -89,14 +99,14 @@ def repair_figure(record: Record, kind: str, entry: Mapping[str, Any]) -> Figure
     columns, images = list(entry["columns"]), list(entry["rows"])
     strips = cut(picture_path(record, entry["file"]), columns)
     figure = Figure(figsize=(len(columns) * SIDE + 0.7, len(images) * SIDE + 0.6), layout="constrained")
-    figure.suptitle(f"{label(record)}, {record.category}, {kind}", x=0.01, ha="left", fontsize=10)
+    figure.suptitle(plain(f"{label(record)}, {record.category}, {kind}"), x=0.01, ha="left", fontsize=10)
     grid = figure.subplots(len(images), len(columns), squeeze=False)
     for column, name in enumerate(columns):
         for row, picture in enumerate(rows_of(strips[name], len(images))):
             grid[row][column].imshow(np.asarray(picture), interpolation="nearest")
             grid[row][column].set(xticks=[], yticks=[])
             grid[row][column].spines[:].set_visible(False)
-        grid[0][column].set_title(LABELS.get(name, name), fontsize=7)
+        grid[0][column].set_title(LABELS.get(name, plain(name)), fontsize=7)
     for row, item in enumerate(images):
         side = "best" if row < (len(images) + 1) // 2 else "worst"
         grid[row][0].set_ylabel(f"{side}\n{item['psnr']:.1f} dB", fontsize=7)

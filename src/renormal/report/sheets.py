@@ -9,7 +9,7 @@ from PIL import Image
 
 from renormal.report.record import Record
 from renormal.report.repairs import repairs
-from renormal.report.strips import picture_path
+from renormal.report.strips import MissingError, picture_path, read_picture, unreadable
 
 SHEETS = {  # file in the folder of the record → caption
     "panels/damage.png": "Training damage. First row: good images; below, in pairs: damaged image, damaged pixels",
@@ -25,10 +25,11 @@ def sheets(record: Record) -> list[tuple[str, str]]:
     holes = {entry["file"]: f"{kind}: {', '.join(entry['columns'])}" for kind, entry in repairs(record).items()}
     for file, caption in (SHEETS | {file: f"Holes repaired, {which}" for file, which in holes.items()}).items():
         try:
-            with Image.open(picture_path(record, file)) as picture:
-                found.append((caption, embedded(picture.convert("RGB"))))
-        except (OSError, ValueError):  # most jobs do not write them
+            found.append((caption, embedded(read_picture(picture_path(record, file), "RGB"))))
+        except MissingError:  # most jobs do not write them
             continue
+        except ValueError as error:
+            unreadable(error)
     return found
 
 

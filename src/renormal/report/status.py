@@ -95,7 +95,7 @@ def read_status(folder: Path, records: Sequence[Record], now: float) -> Status:
     jobs = {relative(place / job, folder) for place, plan in plans.items() for job in plan.jobs}
     jobs |= {relative(place, folder) for place in written}
     jobs |= {relative(record.folder, folder) for record in records if record.folder}
-    states = [job_state(job, written.get(folder / job), folder / job / RECORD, now) for job in sorted(jobs)]
+    states = [job_state(printable(job), written.get(folder / job), folder / job / RECORD, now) for job in sorted(jobs)]
     states.sort(key=lambda job: STATES.index(job.state))  # stable
     running = [job for job in states if job.state == "running" and not job.silent]
     return Status(states, time_left(states, records), len(running), problems)

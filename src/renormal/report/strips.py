@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import struct
+import sys
+import warnings
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
+from renormal.files import regular_file
 from renormal.report.record import Record
+from renormal.text import printable
+
+FORMATS = ("PNG", "WEBP", "JPEG")  # a job writes PNG; Pillow starts another program for some of the others
+LARGEST = 64 * 2**20  # bytes of a picture, ours
+PIXELS = 80_000_000  # of a picture, ours: Pillow warns from 89 million on
+BROKEN = (OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, struct.error, zlib.error)
+
+
+class MissingError(ValueError):
+    """The picture is not there: a published record has none."""
+
+
+Pictures = dict[str, Image.Image]  # by name
 
 
 class Film(NamedTuple):
@@ -19,16 +37,17 @@ class Film(NamedTuple):
 
     def frames(self) -> list[tuple[Image.Image, Image.Image]]:
         """(x_t, f(x_t)) of each iteration. Raises ValueError where the strip has another number of columns or rows."""
-        with Image.open(self.file) as strip:
-            width, rest = divmod(strip.width, len(self.iterations))
-            height, odd = divmod(strip.height, 2)
-            if rest or odd:
-                raise ValueError(f"{strip.width} × {strip.height} pixels do not hold {len(self.iterations)} iterations")
-            corners = [(index * width, index * width + width) for index in range(len(self.iterations))]
-            return [
-                (strip.crop((left, 0, right, height)), strip.crop((left, height, right, 2 * height)))
-                for left, right in corners
-            ]
+        strip = read_picture(self.file, "RGB")
+        width, rest = divmod(strip.width, len(self.iterations))
+        height, odd = divmod(strip.height, 2)
+        if rest or odd:
+            held = f"{strip.width} × {strip.height} pixels do not hold {len(self.iterations)} iterations"
+            raise ValueError(f"{self.file}: {held}")
+        corners = [(index * width, index * width + width) for index in range(len(self.iterations))]
+        return [
+            (strip.crop((left, 0, right, height)), strip.crop((left, height, right, 2 * height)))
+            for left, right in corners
+        ]
 
 
 def film_entry(record: Record, method: str) -> Mapping[str, Any]:
@@ -37,29 +56,85 @@ def film_entry(record: Record, method: str) -> Mapping[str, Any]:
 
 
 def film_of(record: Record, method: str) -> Film | None:
-    """The film of a projection. None where the record has none, or its strip was not published."""
+    """The film of a projection. None where the record has none, or its strip was not published.
+
+    Raises ValueError where the strip is in another folder.
+    """
     entry = film_entry(record, method)
-    if not entry or not (record.folder and (record.folder / entry["file"]).is_file()):
+    try:
+        return Film(picture_path(record, entry["file"]), entry["iterations"]) if entry and record.folder else None
+    except MissingError:
         return None
-    return Film(picture_path(record, entry["file"]), entry["iterations"])
+
+
+def unreadable(error: ValueError) -> None:
+    """Print a line for a picture that is left out."""
+    print(f"unreadable: {printable(str(error))}", file=sys.stderr)
+
+
+def films_of(record: Record) -> Iterator[tuple[str, Film]]:
+    """(projection, film) of each film that can be read; a line on stderr for any other."""
+    for method in record.curves:
+        try:
+            if film := film_of(record, method):
+                film.frames()
+                yield method, film
+        except ValueError as error:
+            unreadable(error)
 
 
 def picture_path(record: Record, file: str) -> Path:
-    """The path of a picture in the folder of the record. Raises ValueError where it is missing or in another folder."""
+    """The path of a picture in the folder of the record. Raises ValueError where it is in another folder, MissingError
+    where it is nowhere."""
     folder = (record.folder or Path()).resolve()
-    path = (folder / file).resolve()
+    try:
+        path = (folder / file).resolve()
+        there = path.exists()
+    except (OSError, RuntimeError) as error:  # a circle of links, a name that is too long
+        raise MissingError(f"{file} cannot be found") from error
     if not path.is_relative_to(folder):
-        raise ValueError(f"{file} is not in the folder of the record")
-    if not path.is_file():
-        raise ValueError(f"{file} is missing")
+        raise ValueError(f"{folder / file} is not in the folder of the record")
+    if not there:
+        raise MissingError(f"{file} is missing")
     return path
 
 
-def cut(path: Path, names: Sequence[str]) -> dict[str, Image.Image]:
+def read_picture(path: Path, mode: str) -> Image.Image:
+    """The picture in a mode of Pillow, as RGB. Raises ValueError for a file that is no picture or too large."""
+    try:
+        with regular_file(path, LARGEST) as file:
+            return _decoded(file, path, mode)
+    except FileNotFoundError as error:
+        raise MissingError(f"{path} is missing") from error
+
+
+def _decoded(file: BinaryIO, path: Path, mode: str) -> Image.Image:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(file, formats=FORMATS) as picture:
+                if picture.width * picture.height > PIXELS:
+                    raise ValueError(f"{picture.width} × {picture.height} pixels, more than {PIXELS}")
+                return picture.convert(mode)
+    except UnidentifiedImageError as error:
+        raise ValueError(f"{path}: no picture in {' or '.join(FORMATS)}, or damaged") from error
+    except (*BROKEN, Image.DecompressionBombError) as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def cut(path: Path, names: Sequence[str], mode: str = "RGB") -> dict[str, Image.Image]:
     """Name → picture of a horizontal strip. Raises ValueError where its width is no multiple of their number."""
-    with Image.open(path) as strip:
-        width, rest = divmod(strip.width, len(names))
-        if rest:
-            raise ValueError(f"{strip.width} pixels do not hold {' | '.join(names)}")
-        boxes = [(index * width, 0, (index + 1) * width, strip.height) for index in range(len(names))]
-        return {name: strip.crop(box) for name, box in zip(names, boxes, strict=True)}
+    strip = read_picture(path, mode)
+    width, rest = divmod(strip.width, len(names))
+    if rest:
+        raise ValueError(f"{path}: {strip.width} pixels do not hold {' | '.join(names)}")
+    boxes = [(index * width, 0, (index + 1) * width, strip.height) for index in range(len(names))]
+    return {name: strip.crop(box) for name, box in zip(names, boxes, strict=True)}
+
+
+def cut_panel(panel: Path, tiles: Sequence[str], maps: Path, names: Sequence[str]) -> tuple[Pictures, Pictures]:
+    """The colour tiles and the grey maps of a sample. Raises ValueError where they have different sizes."""
+    colours, greys = cut(panel, tiles), cut(maps, names, "L")
+    if (size := colours[tiles[0]].size) != (other := greys[names[0]].size):
+        raise ValueError(f"{panel}: tiles of {size[0]} × {size[1]} pixels and maps of {other[0]} × {other[1]}")
+    return colours, greys

@@ -18,6 +18,7 @@ from renormal.report.unscored import missing, unscored
 
 PAPER_METRIC = "pixel_auroc"  # the only one in Tables 1 and 2
 DRAWN = "drawn under MVTec AD's names, the paper's numbers are those of the real images"
+TINY = 1e-9  # a smaller number is no basis of a relative change, ours
 LARGE = 0.1  # a relative change beyond this gets the double arrow, Table 1
 GROUPS = {"texture": "Textures", "object": "Objects"}
 LEGEND = "Second line: the paper's number and our difference from it. ↑ ↓ change over f(x₀), ⇑ ⇓ more than 10 %."
@@ -186,7 +187,8 @@ def cells(category: str, columns: list[Column], numbers: Numbers, bases: Numbers
         place = (category, column)
         found, held = numbers.get(place, {}), bases.get(place, {})
         seeds, base = list(found.values()), fmean(held.values()) if held else None
-        gain = (fmean(found[seed] for seed in held) - base) / base if base else None  # of the seeds that have both
+        own = fmean(found[seed] for seed in held) if held else None  # of the seeds that have both
+        gain = None if own is None or base is None or abs(base) < TINY else (own - base) / base
         value = fmean(seeds) if seeds else None
         row.append(Cell(value, stdev(seeds) if len(seeds) > 1 else None, len(seeds), paper.get(place), gain))
     return marked(row)
