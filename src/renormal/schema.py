@@ -201,9 +201,9 @@ class Curve(Schema):
     path: Film | None = None
     iterations: list[Count] | None = None
     steps: list[Count] | None = None
-    file: Name | None = None
-    columns: Annotated[list[Name], Field(min_length=1, max_length=100)] | None = None
-    rows: Annotated[list[Repaired], Field(min_length=1, max_length=1000)] | None = None
+    file: Name = ""
+    columns: Annotated[list[Name], Field(min_length=1, max_length=100)] = []
+    rows: Annotated[list[Repaired], Field(min_length=1, max_length=1000)] = []
 
     @model_validator(mode="after")
     def _has_one_number_an_iteration(self) -> Curve:

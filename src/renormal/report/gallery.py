@@ -122,7 +122,8 @@ def by_sample(records: Sequence[Record], problems: list[str]) -> dict[tuple[str,
         for entry in record.panels:
             sample = entry.get("path", ""), entry.get("defect", "")
             try:
-                samples.setdefault(sample, []).append(panel_of(record, entry))
+                panel = panel_of(record, entry)
+                samples.setdefault(sample, []).append(panel)
                 models.add(record.model)
             except ValueError as error:
                 problems.append(f"{label(record)}, {sample[0]}: {private(str(error))}")

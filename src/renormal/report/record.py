@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from renormal.files import RECORD, read_json, write_whole
+from renormal.files import RECORD, check_no_link, read_json, write_whole
 from renormal.report.former_names import renewed
 from renormal.text import HIDDEN, is_secret, without_secrets
 
@@ -93,8 +93,10 @@ def publish(folder: Path, record: Record, source: Path) -> Path:
     """
     if record.folder is None:
         raise ValueError("only a record that was read from a folder can be published")
-    place = folder / record.folder.relative_to(source)
-    return write_record(place, replace(record, config=pathless(record.config), panels=[]))
+    inside = record.folder.relative_to(source)
+    for part in (inside, *inside.parents):
+        check_no_link(folder / part)
+    return write_record(folder / inside, replace(record, config=pathless(record.config), panels=[]))
 
 
 def pathless(value: Any) -> Any:

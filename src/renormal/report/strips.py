@@ -136,5 +136,5 @@ def cut_panel(panel: Path, tiles: Sequence[str], maps: Path, names: Sequence[str
     """The colour tiles and the grey maps of a sample. Raises ValueError where they have different sizes."""
     colours, greys = cut(panel, tiles), cut(maps, names, "L")
     if (size := colours[tiles[0]].size) != (other := greys[names[0]].size):
-        raise ValueError(f"{panel}: tiles of {size[0]} × {size[1]} pixels and maps of {other[0]} × {other[1]}")
+        raise ValueError(f"{maps}: {other[0]} × {other[1]} pixels a map, {size[0]} × {size[1]} a tile of {panel.name}")
     return colours, greys
