@@ -9,6 +9,7 @@ SMALL = [
     "test.stride=32",
     "test.panels=2",
     "test.normal_images=3",
+    "test.planted=0",
     "batch_size=4",
     "trainer.max_epochs=1",
     "trainer.accelerator=cpu",

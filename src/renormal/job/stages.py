@@ -14,10 +14,12 @@ from omegaconf import DictConfig
 
 from renormal.boards.dashboard import Dashboard
 from renormal.choose.choice import SCHEMA
-from renormal.choose.choose import Choose
-from renormal.contracts import CHOSEN
+from renormal.choose.choose import Choose, in_parts
+from renormal.choose.planted_set import planted_set
+from renormal.contracts import CHOSEN, Autoencoder, Batch
 from renormal.data import Source
 from renormal.files import shown
+from renormal.functional.tiles import cut
 from renormal.job.checkpoints import checkpoint_of, load_others, resume_from
 from renormal.job.digests import in_full, same_weights
 from renormal.job.environment import precision_of
@@ -131,11 +133,21 @@ class Test(Stage):
                 normal_images=settings.normal_images,
                 false_alarms=settings.false_alarms,
                 aupro_limits=list(settings.aupro_limits),
+                planted=self._planted(work),
             ),
         )
         callbacks_of(work.trainer).insert(0, callback)
         work.trainer.test(work.module, datamodule=work.data, verbose=False)
         return callback.found
+
+    def _planted(self, work: Work) -> list[Batch]:
+        """test.planted defects on good images, in batches of the test's size. None for a model without f(x0)."""
+        count, data = self.config.test.planted, work.data
+        if not count or not isinstance(work.module.model, Autoencoder):
+            return []
+        samples = planted_set(data, defects=count, seed=self.config.seed)
+        each = len(cut(samples.image[:1], data.patch_size, self.config.test.stride))
+        return in_parts(samples, max(1, int(self.config.test.samples) // each))
 
 
 def facts_of(config: DictConfig, source: Source, fingerprint: str) -> dict[str, Any]:

@@ -25,12 +25,14 @@ class Counting:
 
     normal_images: how many normal images are scored before the test; 0: none, and no metric of a threshold.
     false_alarms: at most this share of their pixels, and of the images, is above the threshold. aupro_limits: further
-    limits of the FPR for AUPRO.
+    limits of the FPR for AUPRO. planted: good images, some with planted defects, which all columns search before the
+    test; none where it is empty.
     """
 
     normal_images: int = 32
     false_alarms: float = 0.01
     aupro_limits: Sequence[float] = ()
+    planted: Sequence[Batch] = ()
 
 
 class NormalMaps:

@@ -17,6 +17,7 @@ from renormal.data.source import GOOD
 from renormal.functional.tiles import cut, tiles
 from renormal.functional.views import View
 from renormal.lit.batches import channels_last, in_batches
+from renormal.lit.blurred import planted_auroc
 from renormal.lit.columns import Columns
 from renormal.lit.datamodule import SourceData
 from renormal.lit.drawing import Drawing, Panels
@@ -68,6 +69,7 @@ class ProjectionCallback(L.Callback):
         self.runs: dict[str, ProjectionRun] = {}
         self.counters: dict[str, ColumnMetrics] = {}
         self.normal: dict[str, NormalMaps] = {}  # empty without normal images
+        self.planted: dict[str, dict[str, float]] = {}  # column → what it finds of planted defects, if there are some
         self.panels: Panels | None = None
 
     def on_test_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -87,6 +89,7 @@ class ProjectionCallback(L.Callback):
         self.networks = prepared(every, self.columns.projections, scores, trainer, data, samples=samples)
         self.views = views_of(data.source, flips=self.flips)
         self.normal = self._normal_maps(trainer, data)
+        self.planted = self._planted(data)
         self.counters = {name: self._counter(name, pl_module.device, data) for name in self.ends}
         self.runs, self.rows = self._runs(data), []
         limits = {name: self.normal[name].limit if self.normal else UNFITTED for name in self.ends}
@@ -100,7 +103,7 @@ class ProjectionCallback(L.Callback):
     def _normal_maps(self, trainer: L.Trainer, data: SourceData) -> dict[str, NormalMaps]:
         """Score normal images as the test images will be: every column, autoencoder and view."""
         found = {name: NormalMaps() for name in self.ends} if self.counting.normal_images else {}
-        runs = {name: ProjectionRun(name, descent) for name, descent in self.networks[0].descents.items()}
+        runs = self._unwatched()
         for batch in normal_batches(data, self.counting.normal_images, trainer.global_rank, trainer.world_size):
             whole = self._answer(data, batch, open_rows(batch.path, batch.defect), runs)
             for name, (_, maps) in whole.items():
@@ -108,6 +111,16 @@ class ProjectionCallback(L.Callback):
         for counts in found.values():
             counts.gather(trainer.strategy.root_device)
         return found
+
+    @torch.no_grad()
+    def _planted(self, data: SourceData) -> dict[str, dict[str, float]]:
+        def answer(batch: Batch, runs: Mapping[str, ProjectionRun]) -> Answer:
+            return self._answer(data, batch, open_rows(batch.path, batch.defect), runs)
+
+        return planted_auroc(self.counting.planted, answer, self._unwatched())
+
+    def _unwatched(self) -> dict[str, ProjectionRun]:
+        return {name: ProjectionRun(name, descent) for name, descent in self.networks[0].descents.items()}
 
     def _counter(self, name: str, device: torch.device, data: SourceData) -> ColumnMetrics:
         alarm = self.normal[name].alarm(self.counting.false_alarms) if self.normal else None
@@ -194,13 +207,17 @@ class ProjectionCallback(L.Callback):
             if report["diverged"]:
                 log.warning("%s: %.0f samples diverged, f(x0) is scored", name, report["diverged"])
 
+    def _of_maps(self, name: str) -> dict[str, float]:
+        counts = self.normal.get(name)
+        return (counts.values(self.counting.false_alarms) if counts else {}) | self.planted.get(name, {})
+
     @property
     def found(self) -> Found:
         """The results for the record, after the test."""
         return Found(
             metrics=self.metrics,
             undefined=self.undefined,
-            maps={name: counts.values(self.counting.false_alarms) for name, counts in self.normal.items()},
+            maps={name: self._of_maps(name) for name in self.normal.keys() | self.planted.keys()},
             projections={name: run.report.values() for name, run in self.runs.items()},
             curves={name: run.by_iteration() for name, run in self.runs.items()},
             panels=self.panels.entries if self.panels is not None else (),

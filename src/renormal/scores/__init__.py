@@ -4,6 +4,7 @@ from renormal.scores.combined import Combined, by_mean, by_rank
 from renormal.scores.comparison import DSSIM, SquaredError
 from renormal.scores.gradient import GradientScore, kl_term, variational_loss
 from renormal.scores.msgms import MSGMS
+from renormal.scores.reconstructed import Reconstructed
 from renormal.scores.smoothing import Smooth
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "MSGMS",
     "Combined",
     "GradientScore",
+    "Reconstructed",
     "Smooth",
     "SquaredError",
     "by_mean",

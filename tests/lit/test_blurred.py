@@ -1,0 +1,73 @@
+"""A line before the test names each projection that finds less of the planted defects than f(x0)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import torch
+from tested import after_test, callback_of, data_of
+
+from renormal.choose.planted_set import planted_set
+from renormal.contracts import Batch
+from renormal.lit.blurred import planted_auroc
+from renormal.lit.ensemble import Answer
+from renormal.lit.normal_maps import Counting
+from renormal.lit.projection_run import ProjectionRun
+from renormal.projection import Descent, Threshold, settle
+
+REGIONS = torch.zeros(2, 8, 8, dtype=torch.int16)
+REGIONS[0, 2:5, 2:5] = 1
+PLANTED = [Batch(torch.rand(2, 1, 8, 8), REGIONS, ["scratch", "good"], ["a", "b"])]
+
+
+def run_of(name: str) -> ProjectionRun:
+    descent = settle(
+        Descent(stop=Threshold(value=1.0), precision="float32"), torch.nn.Identity(), torch.rand(1, 1, 8, 8)
+    )
+    run = ProjectionRun(name, descent)
+    run.report.steps.append(torch.tensor([1, 3]))
+    return run
+
+
+@pytest.mark.parametrize(
+    ("found", "warned"),
+    [
+        (1.0, False),  # every defect's pixel above every other
+        (0.5, True),  # x_N = x0: a map of zeros
+        (0.0, True),  # every defect's pixel below every other
+    ],
+)
+def test_a_projection_that_finds_less_than_f_is_named(
+    found: float, warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    inside = (REGIONS > 0).float()
+    maps = {1.0: inside, 0.5: torch.zeros_like(inside), 0.0: 1 - inside}[found]
+
+    def answer(batch: Batch, runs: Mapping[str, ProjectionRun]) -> Answer:
+        return {"baseline": (batch.image, inside), "eq8": (batch.image, maps)}
+
+    with caplog.at_level(logging.WARNING, "renormal"):
+        values = planted_auroc(PLANTED, answer, {"eq8": run_of("eq8")})
+    assert values == {"baseline": {"planted_auroc": 1.0}, "eq8": {"planted_auroc": pytest.approx(found)}}
+    line = f"eq8 finds planted defects worse than f(x0) does, pixel AUROC {found:.2f} against 1.00, after 2 steps to T"
+    assert (line in caplog.text) == warned
+
+
+@pytest.mark.parametrize("category", ["bottle", "grid"])
+def test_the_check_changes_no_number_of_the_test(
+    category: str, rehearsal: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = data_of(rehearsal, category)
+    still = {"still": Descent(max_steps=0), "eq8_adam": Descent(max_steps=4)}
+    plain = callback_of(still, stride=32)
+    checked = callback_of(still, stride=32, counting=Counting(planted=[planted_set(data, defects=4, seed=0)]))
+    after_test(data, plain)
+    with caplog.at_level(logging.WARNING, "renormal"):
+        after_test(data, checked)
+    assert checked.found.metrics == plain.found.metrics
+    assert {name: values["planted_auroc"] for name, values in checked.found.maps.items()}.keys() == {"baseline", *still}
+    assert checked.found.maps["still"]["planted_auroc"] == 0.5
+    assert all("planted_auroc" not in values for values in plain.found.maps.values())
