@@ -164,4 +164,9 @@ class Combined(Object):
     by: Annotated[Any, FUNCTION, "How each part is scaled by its maps of good images."]
 
 
-SCORE = OneOf("a score: add it with '+score@scores.<name>=...' first", (*SIMPLE, Combined))
+class Reconstructed(Object):
+    targets = ("renormal.scores.Reconstructed",)
+    of: Annotated[Any, OneOf("a score", SIMPLE), "Compares x0 with f(x_N)."]
+
+
+SCORE = OneOf("a score: add it with '+score@scores.<name>=...' first", (*SIMPLE, Combined, Reconstructed))

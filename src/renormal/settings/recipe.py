@@ -54,6 +54,10 @@ class Test(Group):
         Annotated[float, Gt(0)] | None, "Top of the colour scale of all maps; null: each column has its own."
     ]
     normal_images: Annotated[Amount, "Scored before the test, for colour scales and thresholds; 0: none."]
+    planted: Annotated[
+        Annotated[int, Ge(0), Le(10_000)],
+        "Defects planted on normal images and searched before the test: a line says where f(x0) finds more; 0: none.",
+    ]
     false_alarms: Annotated[Within, "At most this share of them is above the threshold of f1 and recall."]
     aupro_limits: Annotated[list[Within], "Further limits of AUPRO's FPR besides 0.3."]
 
