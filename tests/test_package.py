@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +34,17 @@ def test_importing_the_package_loads_none_of_its_modules() -> None:
     code = "import sys, renormal; print([name for name in sys.modules if name == 'torch' or 'renormal.' in name])"
     done = fresh(code)
     assert (done.stdout.strip(), done.returncode) == ("[]", 0), done.stderr
+
+
+def test_a_job_says_that_it_starts_before_torch_and_scipy_are_loaded(tmp_path: Path) -> None:
+    code = f"""{ONLY_TORCH.format(names=["torch", "scipy"])}
+sys.argv = ["renormal", "data=rehearsal", "category=bottle", "folder={tmp_path}"]
+from renormal.run import main
+main()
+"""
+    done = fresh(code)
+    assert f"{tmp_path}: starting" in done.stdout
+    assert "No module named 'torch'" in done.stderr
 
 
 def test_the_projection_needs_torch_alone() -> None:

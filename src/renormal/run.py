@@ -16,7 +16,7 @@ from hydra.errors import InstantiationException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from renormal.files import CONF
+from renormal.files import CONF, shown
 from renormal.job.errors import fault_of_machine, in_one_line
 from renormal.job.lock import BusyError
 from renormal.job.rank import is_rank_zero
@@ -101,6 +101,8 @@ def work(config: DictConfig, folder: Path) -> float | None:
     end_by_signals()  # in a worker, too
     line = worker_number()  # before torch loads: with it comes the device
     with hold_folder(folder, config.trainer.max_epochs) if is_rank_zero() else nullcontext() as state:
+        if is_rank_zero() and HydraConfig.get().mode == RunMode.RUN:
+            log.info("%s: starting", shown(folder))  # torch takes seconds to load, and more on a busy machine
         from renormal.job.job import run_job  # not at the top: --help must not wait for torch
 
         return run_job(config, line=line, report=state.report if state else None, planned=planned_job())

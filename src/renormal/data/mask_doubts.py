@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from renormal.data.mask_survey import EXTREME, Survey, total
 
@@ -56,6 +55,8 @@ def check_each(surveys: Sequence[Survey], level: float) -> str:
 
 def check_parts(surveys: Sequence[Survey], level: float) -> None:
     """Raises UndecidedError where all masks mark one area and leave holes in it: a part in white, defects in black."""
+    from scipy import ndimage  # here: it takes a second to load, and --help must not wait
+
     marks = [one.sketch > level for one in surveys]
     common = np.logical_and.reduce(marks)
     if (

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 Values = NDArray[np.int64]  # (H, W) grey values of a mask
 Counts = NDArray[np.int64]  # pixels of each grey value
@@ -66,6 +65,8 @@ def band(values: Values, tolerance: int) -> tuple[int, int]:
 
 def survey(path: Path, values: Values, *, exact: bool) -> Survey:
     """Count the values of one mask."""
+    from scipy import ndimage  # here: it takes a second to load, and --help must not wait
+
     found = frame(values)
     inside = values[found.inside]
     largest = int(inside.max())
@@ -89,6 +90,8 @@ def edge_of(values: Values) -> Counts:
 
 def far_from(values: Values, *, framed: bool) -> int:
     """The largest grey value far from all pixels that are nearly as bright as the largest: no soft edge. 0 without."""
+    from scipy import ndimage  # here: it takes a second to load, and --help must not wait
+
     largest, reach = values.max(), int(EDGE * max(values.shape))
     far = (ndimage.distance_transform_edt(2 * values <= largest) > reach) & (values > EXTREME * largest)
     found = (values[reach:-reach, reach:-reach][far[reach:-reach, reach:-reach]]) if framed and reach else values[far]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 EIGHT = np.ones((3, 3))  # neighbours of a pixel
 
@@ -16,6 +15,8 @@ def regions_of(mask: NDArray[np.bool_], size: int) -> NDArray[np.int64]:
     that no other defect has, or else one pixel of a defect that has more. Where there is none, several defects lie in
     one pixel: they count as one. Raises ValueError for more defects than there are pixels.
     """
+    from scipy import ndimage  # here: it takes a second to load, and --help must not wait
+
     labels, count = ndimage.label(mask, structure=EIGHT)
     if count > size * size:
         raise ValueError(f"{count} separate defects, more than {size} × {size} pixels can show")
@@ -34,6 +35,8 @@ def nearest(side: int, size: int) -> NDArray[np.int64]:
 
 def _find_places(labels: NDArray[np.int32], reduced: NDArray[np.int32], areas: NDArray[np.int64]) -> None:
     """Give every label without a pixel some pixels of `reduced`. areas: pixels of each label, kept up to date."""
+    from scipy import ndimage  # here: it takes a second to load, and --help must not wait
+
     size = len(reduced)
     for label, box in enumerate(ndimage.find_objects(labels), start=1):
         if areas[label]:
