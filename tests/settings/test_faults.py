@@ -14,7 +14,8 @@ import lightning as L
 import pytest
 from omegaconf import OmegaConf
 
-from conf_cases import config_of, names
+from conf_cases import names
+from recipes import recipe as composed
 from renormal.data.depth import DEPTHS
 from renormal.functional.fills import FILLS
 from renormal.job.settings import SettingsError, check_settings
@@ -27,7 +28,7 @@ from renormal.settings.faults import faults_in, settings_of
 
 @cache
 def resolved(*overrides: str) -> Any:
-    return OmegaConf.to_container(config_of("folder=x", *overrides), resolve=True)
+    return OmegaConf.to_container(composed("folder=x", *overrides), resolve=True)
 
 
 def with_value(place: str, value: Any, *overrides: str) -> list[str]:
@@ -188,7 +189,7 @@ def test_a_setting_that_was_deleted_is_missed_where_no_class_has_a_default() -> 
 
 def lines_of(*overrides: str) -> list[str]:
     try:
-        check_settings(config_of("folder=x", *overrides))
+        check_settings(composed("folder=x", *overrides))
     except SettingsError as error:
         return error.lines
     return []
