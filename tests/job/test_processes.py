@@ -11,9 +11,9 @@ import pytest
 import torch
 from hydra.utils import instantiate
 
+from cutting import LONG, assert_equal, cut_at, lose_power, terminate, training_of
 from renormal.job import job, processes
 from renormal.job.job import run_job
-from renormal.lit.module import AutoencoderModule
 from renormal.report.costs import costs
 from renormal.report.record import Record, read_record
 from several import TWO, as_ranks, command, config_of, ended, folder_of, free_port
@@ -135,34 +135,25 @@ def test_under_torchrun_on_two_nodes_the_job_is_done_once(place: Path) -> None:
     assert json.loads((folder / "state.json").read_text())["state"] == "done"
 
 
-def halves_rank(rank: int, place: Path) -> None:
-    """An undisturbed training of two epochs, and one whose power goes in the second."""
-    several = [*TWO, "trainer.max_epochs=2"]
+def cut_rank(rank: int, place: Path) -> None:
+    """An undisturbed training, and one that is told to end, and later loses its power, each time within an epoch."""
+    several = [*TWO, *LONG, "data.epoch_images=40", "trainer.max_epochs=2"]  # five batches an epoch
     run_job(config_of(place, *several, f"folder={place / 'whole'}"))
-    step = AutoencoderModule.training_step
-
-    def killed(self: AutoencoderModule, batch: Any, batch_idx: int) -> Any:
-        if self.current_epoch == 1:
-            raise RuntimeError("the power went")
-        return step(self, batch, batch_idx)
-
-    AutoencoderModule.training_step = killed  # type: ignore[method-assign]
-    try:
-        run_job(config_of(place, *several, f"folder={place / 'halves'}"))
-    except RuntimeError as error:
-        (place / f"power-{rank}").write_text(str(error))
-    AutoencoderModule.training_step = step  # type: ignore[method-assign]
-    run_job(config_of(place, *several, f"folder={place / 'halves'}"))
+    cut = config_of(place, *several, f"folder={place / 'cut'}")
+    for batch, how, error in ((2, terminate, SystemExit), (8, lose_power, RuntimeError)):
+        with cut_at({batch}, how, save_at={6}) as seen, pytest.raises(error):
+            run_job(cut)
+        (place / f"{rank}-{batch}").write_text(str(seen))
+    run_job(cut)
 
 
-def test_an_interrupted_training_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
+def test_a_training_that_is_cut_twice_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
+    """Each rank goes on with its own noise, and with the sums of its own losses."""
     instantiate(config_of(tmp_path).data.source)  # draws the images
-    as_ranks(2, halves_rank, tmp_path)
-    whole, halves = (read_record(tmp_path / part / "record.json") for part in ("whole", "halves"))
-    assert (tmp_path / "power-0").read_text() == (tmp_path / "power-1").read_text() == "the power went"
-    assert numbers(halves) == numbers(whole)
-    assert halves.training["final_loss"] == whole.training["final_loss"]
-    assert halves.training["images"] == whole.training["images"] == 16
+    as_ranks(2, cut_rank, tmp_path)
+    for rank in "01":
+        assert [(tmp_path / f"{rank}-{batch}").read_text() for batch in (2, 8)] == ["[0, 1, 2]", "[3, 4, 5, 6, 7, 8]"]
+    assert_equal(training_of(tmp_path / "cut"), training_of(tmp_path / "whole"))
 
 
 def disagreeing_rank(rank: int, place: Path) -> None:

@@ -4,48 +4,88 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import pytest
 from tested import data_of, module_of
 
+from renormal.job.job import run_job
 from renormal.lit import progress
-from renormal.lit.progress import Progress
+from renormal.lit.progress import Progress, duration, pause
 
-LINE = re.compile(r"parts/0 train: (\d+) of 16 images, \S+ images/s, \d+ more minutes, until about \d\d:\d\d")
+LINE = re.compile(r"parts/0 train: (\d+) of 16 images, \S+ images/s, \d+ seconds more, until about \d\d:\d\d")
 
 
-def lines_of(caplog: pytest.LogCaptureFixture, tmp_path: Path, *, enabled: bool = True) -> list[int]:
-    """How many images each line counts, of a training of 2 epochs of 8 images in batches of 4."""
-    data = data_of(tmp_path, "bottle")
+class Asking(L.Callback):
+    """Asks for a line after each batch."""
+
+    def __init__(self, own: Progress) -> None:
+        self.own = own
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        self.own.say(time.perf_counter())
+
+
+def test_a_line_counts_images_and_names_speed_and_end(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    """Of a training of 2 epochs of 8 images in batches of 4."""
+    data, own = data_of(tmp_path, "bottle"), Progress("parts/0")
     trainer = L.Trainer(
         accelerator="cpu",
         max_epochs=2,
         logger=False,
-        callbacks=[Progress("parts/0", enabled=enabled)],
+        callbacks=[own, Asking(own)],
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
     )
     with caplog.at_level(logging.INFO, "renormal"):
         trainer.fit(module_of(data), datamodule=data)
-    return [int(match[1]) for record in caplog.records if (match := LINE.fullmatch(record.getMessage()))]
+    assert [int(match[1]) for line in caplog.messages if (match := LINE.fullmatch(line))] == [4, 8, 12, 16]
 
 
-def test_the_first_line_comes_early_and_the_others_at_their_distance(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+@pytest.mark.parametrize(
+    ("spent", "seconds"), [(0, 15), (100, 15), (180, 15), (600, 50), (3600, 300), (7200, 600), (86_400, 600)]
+)
+def test_lines_come_quickly_at_first_and_seldom_later(spent: float, seconds: float) -> None:
+    assert pause(spent) == pytest.approx(seconds)
+
+
+def test_an_hour_has_few_lines() -> None:
+    moments = [15.0]
+    while (following := moments[-1] + pause(moments[-1])) < 3600:
+        moments.append(following)
+    assert len(moments) == 50
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.4, "0 seconds"), (119, "119 seconds"), (150, "2 minutes")])
+def test_a_duration_has_the_unit_of_its_size(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def lines_of(caplog: pytest.LogCaptureFixture, config: Any, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """All lines of progress of a job that may say one every hundredth of a second."""
+    monkeypatch.setattr(progress, "SHORTEST", 0.0)
+    monkeypatch.setattr(progress, "SHARE", 0.0)
+    monkeypatch.setattr(progress, "EVERY", 0.01)
+    with caplog.at_level(logging.INFO, "renormal"):
+        run_job(config)
+    return [line for line in caplog.messages if line.startswith(f"{config.model.name}/bottle/0 ")]
+
+
+def test_every_stage_of_a_job_says_lines(
+    tiny: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(progress, "FIRST", 0.0)
-    assert lines_of(caplog, tmp_path) == [4]
-    caplog.clear()
-    monkeypatch.setattr(progress, "EACH", 0.0)
-    assert lines_of(caplog, tmp_path) == [4, 8, 12, 16]
+    said = lines_of(caplog, tiny("progress=true"), monkeypatch)
+    stages = dict.fromkeys(line.split(" ")[1] for line in said)
+    assert {*stages} >= {"data:", "train:", "test:"}
+    assert any("images/s" in line for line in said)
+    assert any("seconds so far" in line for line in said)
 
 
-def test_a_short_job_says_nothing_and_neither_does_a_silent_one(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+def test_a_job_without_progress_says_none(
+    tiny: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert lines_of(caplog, tmp_path) == []
-    monkeypatch.setattr(progress, "FIRST", 0.0)
-    assert lines_of(caplog, tmp_path, enabled=False) == []
+    assert lines_of(caplog, tiny(), monkeypatch) == []

@@ -78,6 +78,7 @@ class TrainingBatches:
     rank: int = 0
     world_size: int = 1
     epoch: int = field(default=0, init=False)
+    first: int = field(default=0, init=False)  # batch that the next iteration begins with, once
 
     @property
     def sampler(self) -> TrainingBatches:
@@ -93,7 +94,9 @@ class TrainingBatches:
         return max(1, self.length // (self.batch_size * self.world_size))
 
     def __iter__(self) -> Iterator[Images]:
-        return (self.batch(self.epoch, k) for k in range(len(self)))
+        first, self.first = self.first, 0
+        for k in range(first, len(self)):
+            yield self.batch(self.epoch, k)
 
     def batch(self, epoch: int, k: int) -> Images:
         """Batch k of an epoch, (B, C, size, size) in [0, 1]."""

@@ -9,17 +9,18 @@ import lightning as L
 import torch
 from hydra.utils import instantiate
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
-from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 
 from renormal.data import Source
 from renormal.functional.tiles import tiles
+from renormal.job.checkpoints import checkpoint_of
 from renormal.job.checks import check_sizes
 from renormal.job.environment import precision_of
 from renormal.job.rank import started_by_srun
 from renormal.lit.columns import Columns
 from renormal.lit.datamodule import Decoding, Sizes, SourceData
+from renormal.lit.last_checkpoint import LastCheckpoint
 from renormal.lit.module import AutoencoderModule
 from renormal.lit.stage import CHOOSE, TRAIN
 from renormal.lit.termination import EndAtOnce
@@ -70,8 +71,8 @@ def build_columns(config: DictConfig) -> Columns:
 
 
 def build_trainer(config: DictConfig, folder: Path, own: list[L.Callback], loggers: list[Logger]) -> L.Trainer:
-    """Lightning's trainer. It writes the last checkpoint after each epoch."""
-    last = ModelCheckpoint(folder / "checkpoints", filename="last", save_top_k=1, enable_version_counter=False)
+    """Lightning's trainer, with the callback that writes the checkpoint."""
+    last = LastCheckpoint(checkpoint_of(folder), minutes=config.checkpoint_minutes)
     plugins: list[Any] = [WholeFile()]
     if started_by_srun():
         plugins.append(SLURMEnvironment(auto_requeue=False))  # submitit requeues the job

@@ -14,7 +14,7 @@ from renormal.files import RECORD
 from renormal.job.checkpoint_file import check_weights, read_checkpoint
 from renormal.job.digests import same_weights, same_work
 from renormal.job.training_size import epochs_in, lack_of
-from renormal.lit.module import AutoencoderModule
+from renormal.lit.module import WITHIN, AutoencoderModule
 from renormal.lit.training_clock import TrainingClock
 from renormal.lit.weights import digest_of_weights
 from renormal.report.record import Record, read_record
@@ -27,21 +27,31 @@ def checkpoint_of(folder: Path) -> Path:
 
 
 def resume_from(config: DictConfig, folder: Path, fingerprint: str) -> Path | None:
-    """The checkpoint of an interrupted training with this fingerprint, None without one. Others are renamed."""
+    """The checkpoint of an interrupted training with this fingerprint, None without one. Others are renamed.
+
+    Before checkpoints kept what an epoch needs to go on, a training that trainer.max_time had stopped counted a part of
+    an epoch as a whole one. Nobody knows which images are missing there.
+    """
     path = checkpoint_of(folder)
     if config.rerun or not path.exists():
         return None
     content = read_checkpoint(path)
     found = content["hyper_parameters"]["fingerprint"]
-    whole = epochs_in(content, config) == content["epoch"] + 1  # else nobody knows which images are missing
-    if same_work(found, fingerprint) and whole:
-        log.info("going on after %d epochs of %s", content["epoch"] + 1, path)
+    epochs = epochs_in(content, config)
+    if same_work(found, fingerprint) and (WITHIN in content or epochs == content["epoch"] + 1):
+        log.info("going on after %.4g epochs of %s", epochs, path)
         return path
     aside = path.with_name(f"other-{found[:8]}.ckpt")
     path.replace(aside)
     why = "ends within an epoch" if same_work(found, fingerprint) else "belongs to another config"
     log.warning("the checkpoint there %s: kept as %s, training starts from the beginning", why, aside)
     return None
+
+
+def epochs_saved(config: DictConfig, folder: Path) -> float:
+    """Epochs that a training goes on after, should it end now."""
+    path = checkpoint_of(folder)
+    return epochs_in(read_checkpoint(path), config) if path.is_file() else 0
 
 
 def load(module: AutoencoderModule, clock: TrainingClock, config: DictConfig, folder: Path, training_hash: str) -> str:

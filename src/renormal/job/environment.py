@@ -99,4 +99,7 @@ def filter_messages() -> None:
     warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)  # Lightning 2.6 under torch 2.13
     warnings.filterwarnings("ignore", message=".*srun.*")  # a login node
     warnings.filterwarnings("ignore", message="The number of training batches .* is smaller")  # a short trial
-    warnings.filterwarnings("ignore", message="Checkpoint directory .* exists")  # of a resumed training
+    warnings.filterwarnings(
+        "ignore", message="You're resuming from a checkpoint that ended before"
+    )  # batches go on there
+    warnings.filterwarnings("ignore", message="Be aware that when using `ckpt_path`")  # of an older callback

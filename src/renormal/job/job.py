@@ -90,7 +90,7 @@ def run_job(
     make_sums_reproducible()
     L.seed_everything(config.seed, workers=True, verbose=False)
     bar = Progress(f"{config.model.name}/{config.data.category}/{config.seed}", line=line, enabled=config.progress)
-    with other_ranks(config), exact_float32():
+    with other_ranks(config), exact_float32(), bar.lines():
         return returned(config, perform(config, source, hashes, bar, [StateReport(report)] if report else []))
 
 
@@ -99,6 +99,7 @@ def perform(
 ) -> Record | None:
     """Build and check everything, then run the stages in their order. The first rank returns the record."""
     folder, seconds = Path(config.folder), dict[str, float]()
+    bar.begin("data")
     with timed(seconds, "data"):
         data = build_data(config, source)
         check_unchanged(source, hashes["data"])
@@ -119,6 +120,7 @@ def perform(
             hashes = hashes | {"training": load(module, watchers.clock, config, folder, hashes["training"])}
         work = Work(trainer, module, data, hashes["training"])
         for stage in stages:
+            bar.begin(stage.name)
             with timed(seconds, stage.name):
                 found |= stage.run(work, found)
         if not trainer.is_global_zero:

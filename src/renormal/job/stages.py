@@ -20,7 +20,7 @@ from renormal.contracts import CHOSEN, Autoencoder, Batch
 from renormal.data import Source
 from renormal.files import shown
 from renormal.functional.tiles import cut
-from renormal.job.checkpoints import checkpoint_of, load_others, resume_from
+from renormal.job.checkpoints import checkpoint_of, epochs_saved, load_others, resume_from
 from renormal.job.digests import in_full, same_weights
 from renormal.job.environment import precision_of
 from renormal.job.file_contents import contents
@@ -91,7 +91,8 @@ class Train(Stage):
             with continued(ckpt_path, trainer, module, self.clock):
                 trainer.fit(module, datamodule=data, ckpt_path=ckpt_path, weights_only=True)
         except SystemExit as end:  # after Ctrl-C or SIGTERM
-            log.warning("interrupted: the same command goes on after %d epochs", trainer.current_epoch)
+            saved = epochs_saved(self.config, Path(self.config.folder))
+            log.warning("interrupted: the same command goes on after %.4g epochs", saved)
             raise SystemExit(end.code or 128 + signal.SIGTERM) from end  # Lightning has no status for it
         if lack := self.clock.lack(trainer):
             raise ValueError(CUT_SHORT.format(lack, shown(checkpoint_of(Path(self.config.folder)))))

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import logging
 import math
+import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,16 +18,19 @@ from tqdm import tqdm
 from renormal.lit.datamodule import SourceData
 from renormal.lit.module import AutoencoderModule
 
-LINE = "%s: %d of %d %ss, %.3g %ss/s, %.0f more minutes, until about %s"
-FIRST, EACH = 60.0, 600.0  # seconds to the first line of the log, and between later ones; ours
+LINE = "%s: %d of %d %ss, %.3g %ss/s, %s more, until about %s"
+UNCOUNTED = "%s: %s so far"
+EVERY = 1.0  # second: how often the thread looks at the clock, ours
+IN_TERMINAL = 60.0  # seconds to the one line that goes with a bar, ours
+SHORTEST, LONGEST, SHARE = 15.0, 600.0, 1 / 12  # seconds between two lines; share of a stage's time so far, ours
 log = logging.getLogger("renormal")
 
 
 class Progress(L.Callback):
     """A bar with images done, images per second and the time left; without a terminal lines of the log instead.
 
-    With a bar there is one line, after a minute, for the log. name: of the job. line: of the screen; jobs that run at
-    the same time have one line each.
+    The lines come from a thread of their own: first every SHORTEST seconds, later less often. With a bar there is one,
+    for the log. name: of the job. line: of the screen; jobs that run at the same time have one line each.
     """
 
     def __init__(self, name: str, *, line: int = 0, enabled: bool = True) -> None:
@@ -32,10 +39,48 @@ class Progress(L.Callback):
         self.title = self.unit = ""
         self.start = self.due = 0.0
         self.total = self.done = self.initial = 0
+        self.terminal = sys.stderr.isatty()
+
+    def begin(self, stage: str) -> None:
+        """A stage begins, of which nothing is counted yet."""
+        self.title, self.total, self.start = f"{self.name} {stage}", 0, time.perf_counter()
+        self.due = self.start + (IN_TERMINAL if self.terminal else SHORTEST)
+
+    @contextmanager
+    def lines(self) -> Iterator[None]:
+        """During the block a thread writes the lines."""
+        over = threading.Event()
+        thread = threading.Thread(target=self._write_lines, args=(over,), daemon=True)
+        if self.enabled:
+            thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+
+    def _write_lines(self, over: threading.Event) -> None:
+        while not over.wait(EVERY):
+            now = time.perf_counter()
+            if now >= self.due:
+                self.say(now)
+                self.due = math.inf if self.terminal else now + pause(now - self.start)
+
+    def say(self, now: float) -> None:
+        """One line of the log: what the stage has done, the speed since it began, and its end at that speed."""
+        spent, done, total = now - self.start, self.done, self.total
+        if not total or done <= self.initial:
+            log.info(UNCOUNTED, self.title, duration(spent))
+            return
+        rate = (done - self.initial) / spent
+        left = (total - done) / rate
+        end = (datetime.now() + timedelta(seconds=left)).strftime("%H:%M")
+        log.info(LINE, self.title, done, total, self.unit, rate, self.unit, duration(left), end)
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         each = _images_a_batch(trainer)
+        loop = trainer.fit_loop
         done = trainer.current_epoch * int(trainer.num_training_batches)  # in batches; one batch may have several steps
+        done += loop.batch_idx + 1 if loop.restarted_mid_epoch else 0
         self._open("train", int(trainer.estimated_stepping_batches) * each, done * each, trainer)
 
     def on_train_batch_end(
@@ -44,8 +89,10 @@ class Progress(L.Callback):
         self._count(_images_a_batch(trainer))
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        nouns = pl_module.objectives if isinstance(pl_module, AutoencoderModule) else ()
-        losses = {noun: trainer.callback_metrics.get(f"train/{noun}") for noun in nouns}
+        if not isinstance(pl_module, AutoencoderModule):
+            return
+        means = pl_module.epoch_means()
+        losses = {noun: means.get(f"train/{noun}") for noun in pl_module.objectives}
         said = [f"{noun} {loss.item():.4g}" for noun, loss in losses.items() if loss is not None]
         if self.bar is not None and said:
             self.bar.set_postfix_str(", ".join(said))
@@ -64,27 +111,14 @@ class Progress(L.Callback):
             self.bar = None
 
     def _count(self, units: int) -> None:
-        if self.bar is None:
-            return
-        self.bar.update(units)
         self.done += units
-        now = time.perf_counter()
-        if now >= self.due:
-            self._say(now)
-            self.due = now + EACH if self.bar.disable else math.inf
-
-    def _say(self, now: float) -> None:
-        """One line of the log with the speed since the stage began, and its end at that speed."""
-        rate = (self.done - self.initial) / (now - self.start)
-        left = (self.total - self.done) / rate
-        end = (datetime.now() + timedelta(seconds=left)).strftime("%H:%M")
-        log.info(LINE, self.title, self.done, self.total, self.unit, rate, self.unit, left / 60, end)
+        if self.bar is not None:
+            self.bar.update(units)
 
     def _open(self, stage: str, total: int, done: int, trainer: L.Trainer, unit: str = "image") -> None:
         if self.enabled and trainer.is_global_zero:
-            self.title, self.unit, self.total, self.done, self.initial = f"{self.name} {stage}", unit, total, done, done
-            self.start = time.perf_counter()
-            self.due = self.start + FIRST
+            self.begin(stage)
+            self.unit, self.done, self.initial, self.total = unit, done, done, total
             self.bar = tqdm(
                 desc=self.title,
                 total=total,
@@ -95,6 +129,15 @@ class Progress(L.Callback):
                 disable=None,  # where stderr is no terminal
                 dynamic_ncols=True,
             )
+
+
+def pause(spent: float) -> float:
+    """Seconds to the next line, by the seconds that the stage has taken."""
+    return min(LONGEST, max(SHORTEST, SHARE * spent))
+
+
+def duration(seconds: float) -> str:
+    return f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
 
 
 def _images_a_batch(trainer: L.Trainer) -> int:

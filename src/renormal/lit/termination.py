@@ -9,7 +9,7 @@ import lightning as L
 
 
 class EndAtOnce(L.Callback):
-    """Ends this rank, and with it the job; the same command goes on after the last complete epoch.
+    """Ends this rank, and with it the job. The same command goes on from its last checkpoint.
 
     Lightning 2.6 ends a training with status 0. Of several ranks it informs the others by a collective inside its
     signal handler: they are in another collective at that time, and all ranks wait for ever. This callback restores

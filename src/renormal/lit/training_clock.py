@@ -8,10 +8,11 @@ from typing import Any
 import lightning as L
 
 from renormal.lit.datamodule import SourceData
+from renormal.lit.module import AutoencoderModule
 
 
 class TrainingClock(L.Callback):
-    """Adds up images and seconds of each epoch; a resumed training continues from the sums in its checkpoint."""
+    """Adds up images and seconds of each batch; a resumed training continues from the sums in its checkpoint."""
 
     def __init__(self) -> None:
         self.seconds, self.images = 0.0, 0
@@ -23,6 +24,7 @@ class TrainingClock(L.Callback):
         data = getattr(trainer, "datamodule", None)
         batch = data.batch_size if isinstance(data, SourceData) else 0
         self.epoch_images = int(trainer.num_training_batches) * batch * trainer.world_size
+        self.start = time.perf_counter()  # a training may go on within an epoch
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self.start = time.perf_counter()
@@ -31,11 +33,16 @@ class TrainingClock(L.Callback):
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         self.images += len(batch) * trainer.world_size
+        self._add_seconds()
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self.seconds += time.perf_counter() - self.start
-        metrics = trainer.callback_metrics.items()  # `|=`: the losses of some players end earlier
-        self.losses |= {name: value.item() for name, value in metrics if name.startswith("train/")}
+        self._add_seconds()
+        if isinstance(pl_module, AutoencoderModule):  # `|=`: the losses of some players end earlier
+            self.losses |= {name: mean.item() for name, mean in pl_module.epoch_means().items()}
+
+    def _add_seconds(self) -> None:
+        now = time.perf_counter()
+        self.seconds, self.start = self.seconds + now - self.start, now
 
     def state_dict(self) -> dict[str, Any]:
         sums = {"seconds": self.seconds, "images": self.images, "epoch_images": self.epoch_images}

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import os
-import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
 from renormal.files import whole_file
+from renormal.lit.held_signals import HeldSignals
 from renormal.lit.weights import DIGEST, digest_of_content
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)  # of people and clusters
 
 
 class WholeFile(TorchCheckpointIO):
@@ -42,21 +38,9 @@ class WholeFile(TorchCheckpointIO):
 def undisturbed() -> Iterator[None]:
     """Delay signals until the end of the block. A handler that raises inside torch.save ends in torch's own error about
     the file, and a preempted job would count as failed."""
-    if threading.current_thread() is not threading.main_thread():  # handlers run in the main thread
-        yield
-        return
-    came: list[int] = []
-
-    def later(number: int, frame: FrameType | None) -> None:
-        came.append(number)
-
-    before = {number: handler for number in SIGNALS if (handler := signal.getsignal(number)) is not None}
-    for number in before:
-        signal.signal(number, later)
+    signals = HeldSignals()
+    signals.hold()
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        for late in came:
-            signal.raise_signal(late)
+        signals.release()
