@@ -15,6 +15,7 @@ import torch
 
 from renormal.lit.last_checkpoint import LastCheckpoint
 from renormal.lit.module import AutoencoderModule
+from renormal.lit.weights import DIGEST
 
 LONG = ["data.epoch_images=20", "trainer.max_epochs=3", "stages=[train]"]  # 5 batches an epoch
 MEASURED = {"seconds"}
@@ -69,6 +70,7 @@ def cut_at(batches: set[int], how: Hook, *, save_at: Collection[int] = ()) -> It
 def training_of(folder: Path) -> dict[str, Any]:
     """All that a training leaves, without times: the whole checkpoint, and the curves of all calls together."""
     content: dict[str, Any] = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+    content.pop(DIGEST)  # of times, too
     content["callbacks"] = {
         name: {key: value for key, value in state.items() if key not in MEASURED}
         for name, state in content["callbacks"].items()

@@ -19,6 +19,7 @@ from renormal.lit import last_checkpoint
 from renormal.lit.held_signals import HeldSignals
 from renormal.lit.last_checkpoint import LastCheckpoint
 from renormal.lit.module import LOWEST, WITHIN
+from renormal.lit.weights import DIGEST
 
 BATCHES = 15  # of LONG
 NARROW = "model.net.width=16"
@@ -109,7 +110,7 @@ def without_what_came_later(folder: Path) -> dict[str, Any]:
     """The checkpoint as it was written before one could be resumed within an epoch."""
     path = folder / "checkpoints" / "last.ckpt"
     content: dict[str, Any] = torch.load(path, weights_only=True)
-    for key in (WITHIN, LOWEST):
+    for key in (WITHIN, LOWEST, DIGEST):
         content.pop(key, None)
     content["callbacks"]["ModelCheckpoint{'monitor': None, 'mode': 'min'}"] = {"best_model_path": str(path)}
     torch.save(content, path)

@@ -29,10 +29,6 @@ class WholeFile(TorchCheckpointIO):
         with undisturbed(), whole_file(Path(path)) as file:
             torch.save({**checkpoint, DIGEST: digest_of_content(checkpoint)}, file)
 
-    def remove_checkpoint(self, path: str | os.PathLike[str]) -> None:
-        """Nothing: a checkpoint is replaced by the next one. Lightning would delete what a checkpoint names as the one
-        before it."""
-
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
