@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import lightning as L
+from torch import Tensor
 from tqdm import tqdm
 
 from renormal.lit.datamodule import SourceData
@@ -39,6 +40,7 @@ class Progress(L.Callback):
         self.title = self.unit = ""
         self.start = self.due = 0.0
         self.total = self.done = self.initial = 0
+        self.losses: dict[str, Tensor] = {}  # of the last epoch that had them
         self.terminal = sys.stderr.isatty()
 
     def begin(self, stage: str) -> None:
@@ -91,8 +93,8 @@ class Progress(L.Callback):
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if not isinstance(pl_module, AutoencoderModule):
             return
-        means = pl_module.epoch_means()
-        losses = {noun: means.get(f"train/{noun}") for noun in pl_module.objectives}
+        self.losses |= pl_module.epoch_means()  # `|=`: the losses of some players end earlier
+        losses = {noun: self.losses.get(f"train/{noun}") for noun in pl_module.objectives}
         said = [f"{noun} {loss.item():.4g}" for noun, loss in losses.items() if loss is not None]
         if self.bar is not None and said:
             self.bar.set_postfix_str(", ".join(said))

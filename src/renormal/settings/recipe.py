@@ -133,6 +133,10 @@ class Recipe(Group):
     category: Annotated[Name, "Of data=mvtec and data=rehearsal; data=folder takes the folder's name."]
     seed: Annotated[Seed, "Of the weights, the batches and all noise."]
     stages: Annotated[list[Stage], Len(1), "What the job does."]
+    checkpoint_minutes: Annotated[
+        Annotated[float, Gt(0)] | None,
+        "Between two checkpoints within an epoch; one more after each epoch and at an interrupt. null: only these.",
+    ]
     checkpoint: Annotated[
         Path | list[Path] | None,
         "Weights to test; a list: their maps are averaged; null: those of the job's own folder.",
