@@ -40,6 +40,16 @@ def flipped(data: bytes, at: int) -> bytes:
     return data[:at] + bytes([data[at] ^ 0xFF]) + data[at + 1 :]
 
 
+def with_tag(tag: int, value: int) -> bytes:
+    """A TIFF in which a tag has another value."""
+    data = bytearray(encoded(PICTURE, "TIFF"))
+    (start,) = struct.unpack_from("<I", data, 4)
+    for entry in range(start + 2, start + 2 + 12 * struct.unpack_from("<H", data, start)[0], 12):
+        if struct.unpack_from("<H", data, entry) == (tag,):
+            struct.pack_into("<HII", data, entry + 2, 4, 1, value)
+    return bytes(data)
+
+
 def exif(entries: bytes) -> bytes:
     """A JPEG whose EXIF data hold these entries, which are not checked."""
     return encoded(COLOUR, "JPEG", **FINE, exif=b"Exif\0\0II*\0\x08\0\0\0" + entries)
@@ -77,6 +87,8 @@ REFUSED: dict[str, tuple[bytes, str]] = {  # the bytes of x.png; what the line s
     "EXIF data cut short": (exif(b"\xff\xff" + bytes(8)), "EXIF data or tags are damaged"),
     "two orientations": (exif(b"\1\0\x12\1\3\0\2\0\0\0\6\0\6\0\0\0\0\0"), "EXIF data or tags are damaged"),
     "tags beyond the end": (struct.pack("<2sHI", b"II", 42, 99_999), "EXIF data or tags are damaged"),
+    "more rows than it holds": (with_tag(257, 4000), "rows are missing"),
+    "strips of fewer rows": (with_tag(278, 1), "rows are missing"),
     "more tags than bytes": (struct.pack("<2sHIH", b"II", 42, 8, 65_535), "EXIF data or tags are damaged"),
 }
 

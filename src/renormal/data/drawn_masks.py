@@ -61,9 +61,18 @@ class Mask(NamedTuple):
 
 
 def look_at(pair: Pair, max_pixels: int) -> Mask:
-    """Decode a mask, and read the header of its photograph."""
+    """Decode a mask, and read the header of its photograph. Raises DataError for a size that no turn mends."""
+    photograph = header_of(pair.image, max_pixels)
+    found = header_of(pair.mask, max_pixels).size
+    if sorted(found) != sorted(photograph.size):  # before anything is counted: it may have 100 megapixels
+        raise _other_size(pair.mask, found, photograph.size)
     values, header, exact = decoded(pair.mask, max_pixels)
-    return Mask(pair, survey(pair.mask, values, exact=exact), header, header_of(pair.image, max_pixels))
+    return Mask(pair, survey(pair.mask, values, exact=exact), header, photograph)
+
+
+def _other_size(path: Path, mask: tuple[int, int], image: tuple[int, int]) -> DataError:
+    found, wanted = ("{} × {}".format(*size) for size in (mask, image))
+    return DataError(f"{path}: the mask is {found}, its image {wanted}; draw it on the image's own grid")
 
 
 def decoded(path: Path, max_pixels: int) -> tuple[Values, Header, bool]:
@@ -152,8 +161,7 @@ def read_defects(mask: Mask, reading: Reading, *, fit: Fit, max_pixels: int) -> 
         whole = Image.fromarray(values.astype(np.int32))
         values = np.asarray(turned(whole, reading.turns[path])).astype(np.int64)
     if values.shape[::-1] != mask.photograph.size:
-        found, wanted = ("{} × {}".format(*size) for size in (mask.header.size, mask.photograph.size))
-        raise DataError(f"{path}: the mask is {found}, its image {wanted}; draw it on the image's own grid")
+        raise _other_size(path, mask.header.size, mask.photograph.size)
     inside = np.s_[:, :] if reading.border is None else frame(values).inside
     defects = np.zeros(values.shape, np.bool_)
     defects[inside] = values[inside] > reading.level

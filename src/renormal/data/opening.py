@@ -20,6 +20,7 @@ FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "GIF", "WEBP")  # others would start pr
 BROKEN = (  # what Pillow raises for damaged files, and its warnings: see `strict_pillow`
     *(OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, AttributeError, AssertionError),
     *(ArithmeticError, MemoryError, RuntimeError, struct.error, zlib.error, UserWarning),
+    Image.DecompressionBombError,
 )
 SIGNATURES = {b"\x89PNG": "PNG", b"\xff\xd8": "JPEG", b"BM": "BMP", b"II": "TIFF", b"MM": "TIFF"}  # first bytes
 HARMLESS = (  # warnings of Pillow about pictures that it reads rightly
@@ -146,6 +147,10 @@ def _check_header(path: Path, image: ImageFile.ImageFile, max_pixels: int) -> No
         raise DataError(f"{path}: its palette is missing; copy it again or delete it")
     if image.format == "BMP":
         _check_bmp(path, image)
+    if image.format == "TIFF" and (height > max(tile.extents[3] for tile in image.tile if tile.extents)):
+        raise DataError(
+            f"{path}: truncated or damaged image (some of its rows are missing); copy it again or delete it"
+        )
     tags = getattr(image, "tag_v2", {})
     if tags.get(PHOTOMETRIC) == 0 and image.mode.startswith("I"):
         raise DataError(f"{path}: a 16 bit TIFF in which white is 0, which Pillow inverts; save it with black as 0")

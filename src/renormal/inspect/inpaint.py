@@ -15,6 +15,7 @@ from renormal.contracts import Images, Mask
 from renormal.data.depth import FULL
 from renormal.data.drawn_masks import Pair, read_hole
 from renormal.data.images import read_image
+from renormal.data.opening import strict_pillow
 from renormal.data.source import MAX_PIXELS, Fit
 from renormal.files import whole_file
 from renormal.inspect.load import FinishedJob, load
@@ -34,7 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if job.record.kind == "texture":
             raise ValueError("the job was trained on patches of a texture: a whole photograph is at another scale")
         fit = options.fit or job.record.data.get("fit", "squash")
-        x0, hole = read(options.image, options.mask, job, fit)
+        with strict_pillow():
+            x0, hole = read(options.image, options.mask, job, fit)
         descent = descent_of(job, blind=hole is None)
         with one_line(f"{options.run}: the job's projection cannot run"):
             result = project(job.model, x0, descent, omega=hole)
