@@ -28,11 +28,11 @@ FLOORS = {  # room → floor
     "metrics": 2,
     "data": 2,
     "functional": 1,
+    "program.py": 1,
     "schema.py": 1,
     "settings": 1,
     "contracts.py": 0,
     "files.py": 0,
-    "program.py": 0,
     "text.py": 0,
 }
 OUTSIDE = {  # room → packages outside of the standard library

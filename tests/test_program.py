@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from renormal.program import ENDING
+from renormal.program import ENDING, log_no_secrets
 
 BEGIN = "from renormal.program import begin; begin()\n"
 READY = "import time; print('ready', flush=True); time.sleep(60)"
@@ -94,3 +95,15 @@ def test_a_file_does_not_get_the_number_of_a_closed_output(tmp_path: Path) -> No
         pass
     assert process.returncode == 0
     assert (tmp_path / "file").read_text() == ""
+
+
+def test_no_message_of_a_logger_has_a_password(caplog: pytest.LogCaptureFixture) -> None:
+    before = logging.getLogRecordFactory()
+    log_no_secrets()
+    log_no_secrets()
+    try:
+        logging.getLogger("any").warning("%s: %d bytes", "https://me:hidden@host/a?token=hidden", 3)
+        logging.getLogger("any").warning({"no": "text"})
+    finally:
+        logging.setLogRecordFactory(before)
+    assert caplog.messages == ["https://…@host/a?token=…: 3 bytes", "{'no': 'text'}"]

@@ -12,6 +12,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
+
+from renormal.text import without_secrets
 
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
@@ -20,6 +23,22 @@ def begin() -> None:
     """Call it once, before anything is opened or printed."""
     open_streams()
     end_by_signals()
+    log_no_secrets()
+
+
+def log_no_secrets() -> None:
+    """From now on no message of any logger has a password or a token of a URL."""
+    make = logging.getLogRecordFactory()
+    if make is not logging.LogRecord:
+        return
+
+    def record(*arguments: Any, **named: Any) -> logging.LogRecord:
+        found = make(*arguments, **named)
+        if "://" in f"{found.msg} {found.args}":
+            found.msg, found.args = without_secrets(found.getMessage()), ()
+        return found
+
+    logging.setLogRecordFactory(record)
 
 
 def open_streams() -> None:

@@ -21,7 +21,7 @@ from renormal.job.errors import fault_of_machine, in_one_line
 from renormal.job.lock import BusyError
 from renormal.job.rank import is_rank_zero
 from renormal.job.state import forget, hold_folder
-from renormal.program import begin, end_by_signals
+from renormal.program import begin, end_by_signals, log_no_secrets
 from renormal.report.former_names import command_line
 from renormal.sweep.arguments import as_typed, without_hyphens
 from renormal.sweep.plan import planned_job
@@ -102,6 +102,7 @@ def job(config: DictConfig) -> float | None:
 def work(config: DictConfig, folder: Path) -> float | None:
     """Run the job. Rank 0 holds the folder's lock and records how the job ends; other ranks write nothing."""
     end_by_signals()  # in a worker, too
+    log_no_secrets()
     line = worker_number()  # before torch loads: with it comes the device
     with hold_folder(folder, config.trainer.max_epochs) if is_rank_zero() else nullcontext() as state:
         if is_rank_zero() and HydraConfig.get().mode == RunMode.RUN:

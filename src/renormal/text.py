@@ -8,9 +8,13 @@ import unicodedata
 JOINERS = "\u200c\u200d"  # without width: Persian and Hindi are written with them
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # first characters of a formula or a command
 HIDDEN = "…"  # in the place of a secret
-SECRET = r"[\w.-]*(?:token|passw(?:or)?d|pwd|secret|signature|credential|api_?key|access_?key)[\w.-]*|sig|key|auth"
-USER = re.compile(r"(?<=://)(?:[^\s/@]*:(?!\d+(?:/|$))\S*|[^/?#\s]*)@")  # of a URL: name and password
-QUERY = re.compile(rf"(?<=[?&;#])({SECRET})=[^&;#\s'\"]+", re.IGNORECASE)
+SECRET = (  # the bounds keep the time linear
+    r"[\w.-]{0,64}(?:token|passw(?:or)?d|pwd|secret|signature|credential|api_?key|access_?key)[\w.-]{0,64}|sig|key|auth"
+)
+USER = re.compile(
+    r"(?<=://)(?:[^\s/@:]{0,1000}:(?!\d+(?:/|$))\S{0,1000}|[^/?#\s]{0,1000})@"
+)  # name and password of a URL
+QUERY = re.compile(rf"(?<=[?&;#])({SECRET})=(?:(?!:\s)[^&;#\s'\"])+", re.IGNORECASE)
 KEY = re.compile(r"(?:.*_)?(?:token|password|passwd|secret|api_?key|access_?key|credentials?)", re.IGNORECASE)
 
 

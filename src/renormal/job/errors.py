@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from renormal.files import shown
+from renormal.text import printable, without_secrets
 
 ROOM = "make room; the same command goes on after the last complete epoch"
 PLACE = "choose another folder with name=, hydra.run.dir= or hydra.sweep.dir="
@@ -23,9 +24,11 @@ LESS = "too little memory or too many threads for this job ({}): a smaller batch
 
 
 def in_one_line(error: BaseException) -> str:
-    """The message without a traceback; with the name of its type if the message was not written for the user."""
+    """The message without a traceback, passwords and tokens; with the name of its type if it was not written for the
+    user."""
     error = first_cause(error)
     text = " ".join((fault_of_machine(error) or str(error)).split())
+    text = printable(without_secrets(text))
     return text if is_for_the_user(error) else f"{type(error).__name__}: {text}"
 
 

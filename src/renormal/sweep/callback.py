@@ -18,14 +18,17 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from renormal.files import check_no_link
 from renormal.job.errors import in_one_line, is_for_the_user
 from renormal.job.settings import SettingsError, check_settings
+from renormal.job.state import check_folder
 from renormal.sweep.jobs import Job, jobs_of, take_folder
 from renormal.sweep.optimize import check_optimizer, optimizes
 from renormal.sweep.overrides import folder_pattern, key_missing_in_folder, parsed_overrides, unused_category
-from renormal.sweep.plan import delete_old_state, unfinished, write_plan, write_planned
+from renormal.sweep.plan import PLANNED, delete_old_state, unfinished, write_plan, write_planned
 from renormal.sweep.refusals import exit_with, line_of
 from renormal.sweep.settings import launcher_of, wrong_settings
+from renormal.text import without_secrets
 
 log = logging.getLogger("renormal")
 
@@ -50,6 +53,7 @@ class CheckSweep(Callback):
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         exit_with(unused_category(config, parsed_overrides(config)) or wrong_settings(config))
         with one_line(status=1):
+            check_folder(Path(config.hydra.run.dir))
             job = deepcopy(config)
             take_folder(job, Path(config.hydra.run.dir))
             check_settings(job)
@@ -67,7 +71,10 @@ class CheckSweep(Callback):
         with one_line():
             self.jobs = jobs_of(config, overrides)
         with one_line():
+            for name in ("multirun.yaml", PLANNED):
+                check_no_link(Path(config.hydra.sweep.dir) / name)
             for job in self.jobs.values():
+                check_folder(job.folder)
                 if not job.has_record:
                     delete_old_state(job.folder)
             launcher = launcher_of(config.hydra.launcher)
@@ -82,7 +89,7 @@ class CheckSweep(Callback):
         log.error("%s", in_one_line(error))
         if not is_for_the_user(error):
             with (Path(config.hydra.runtime.output_dir) / "run.log").open("a", encoding="utf-8") as file:
-                traceback.print_exception(error, file=file)
+                file.write(without_secrets("".join(traceback.format_exception(error))))
         job_return.return_value, job_return.status = None, JobStatus.COMPLETED
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:

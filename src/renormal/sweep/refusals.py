@@ -14,6 +14,7 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 from renormal.job.errors import in_one_line
 from renormal.sweep.arguments import for_shell, parsed, quoted
 from renormal.sweep.settings import LAUNCHER, known_settings
+from renormal.text import printable, without_secrets
 
 AMBIGUOUS = "Ambiguous value for argument '"
 
@@ -35,7 +36,7 @@ def refuse_in_one_line() -> None:
 def exit_with(lines: list[str], status: int = 2) -> None:
     """Print the lines and exit; no lines, no exit. Hydra turns a callback's exceptions into warnings, but not this."""
     for line in lines:
-        print(f"renormal: {line}", file=sys.stderr)
+        print(f"renormal: {printable(without_secrets(line))}", file=sys.stderr)
     if lines:
         raise SystemExit(status)
 
