@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
 
+from mutations import changes
 from renormal.choose.choice import Choice, changed, read_choice, setting_of
 from renormal.projection import Descent, Never, Threshold
 
@@ -82,6 +85,20 @@ def test_a_file_that_cannot_be_taken_says_why(tmp_path: Path, content: str, mess
     path.write_text(content)
     with pytest.raises(ValueError, match=message):
         read_choice(path, ["eq8"], ["dssim"])
+
+
+@given(changes(WHOLE))
+def test_any_change_of_a_file_of_settings_is_read_or_one_line(tmp_path: Path, content: Any) -> None:
+    path = tmp_path / "choice.json"
+    path.write_text(json.dumps(content))
+    try:
+        choice, _ = read_choice(path, ["eq8"], ["dssim"])
+    except ValueError as error:
+        line = str(error)
+    else:
+        assert all(isinstance(value, float) for value in choice.settings.values())
+        return
+    assert re.fullmatch(f"{path}.+", line)
 
 
 def test_the_line_sets_the_same_on_the_command_line(tiny: Any) -> None:

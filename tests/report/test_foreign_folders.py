@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hostile import changes, full_record
+from hostile import full_record
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_up import made_up, strip, write_made_up
 from PIL import Image
 
+from mutations import changes
 from renormal.report.cli import main
 from renormal.report.record import read_record, read_records
 from renormal.report.render import progress
