@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from pathlib import Path
 from threading import Lock
 from typing import Any
 
 import torch
 
-FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}  # as Linux lists them for x86-64 and arm64
+from renormal.functional.processor import native_bfloat16
 
 
 @lru_cache(maxsize=8)
@@ -19,10 +18,7 @@ def has_bfloat16(device: torch.device) -> bool:
     """Whether bfloat16 is faster than float32 there: other processors emulate it and are slower."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    cpuinfo = Path("/proc/cpuinfo")
-    if device.type != "cpu" or not cpuinfo.is_file():
-        return False
-    return bool(FLAGS & set(cpuinfo.read_text().split()))
+    return device.type == "cpu" and native_bfloat16()
 
 
 @contextmanager
