@@ -75,6 +75,10 @@ PARTS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     ),
     "no schedulers": (put("lr_schedulers", DELETED), "lr_schedulers is missing"),
     "a further scheduler": (lambda c: c["lr_schedulers"].append({}), "lr_schedulers has 1 entries, and 0 are expected"),
+    "whole numbers as weights": (
+        lambda c: c["state_dict"].update({key: one.to(torch.int8) for key, one in c["state_dict"].items()}),
+        "is of torch.int8, in the network of torch.float32",
+    ),
     "a moment of nan": (
         lambda c: c["optimizer_states"][0]["state"][0]["exp_avg"].fill_(torch.nan),
         "optimizer_states is not finite",
@@ -122,6 +126,12 @@ def refused(tiny: Any, last: Path, line: str) -> None:
     with untouched(last.parent), pytest.raises(ValueError, match=line) as error:
         going_on(tiny)
     assert str(error.value).startswith(str(last))
+
+
+def test_a_link_that_leads_nowhere_is_no_reason_to_train_again(tiny: Any, last: Path) -> None:
+    last.unlink()
+    last.symlink_to("/nowhere/last.ckpt")
+    refused(tiny, last, "does not exist")
 
 
 def test_a_checkpoint_of_an_older_version_without_a_digest_goes_on(tiny: Any, last: Path) -> None:

@@ -165,13 +165,18 @@ def faults_of_weights(weights: Mapping[Any, Any]) -> Iterator[str]:
 
 def check_weights(found: Mapping[str, Tensor], network: nn.Module) -> None:
     """Raise ValueError for the first weight whose name, type or shape is not that of the network."""
+    if fault := next(faults_of_fit(found, network), None):
+        raise ValueError(fault)
+
+
+def faults_of_fit(found: Mapping[str, Tensor], network: nn.Module) -> Iterator[str]:
+    """Weights whose name, type or shape is not that of the network."""
     wanted: dict[str, Tensor] = network.state_dict()
-    if missing := sorted(wanted.keys() - found.keys()):
-        raise ValueError(f"{missing[0]} is missing")
-    if unknown := sorted(found.keys() - wanted.keys()):
-        raise ValueError(f"the network has no {shown(unknown[0])}")
-    for name, own in wanted.items():
-        if found[name].dtype != own.dtype:
-            raise ValueError(f"{name} is of {found[name].dtype}, in the network of {own.dtype}")
-        if found[name].shape != own.shape:
-            raise ValueError(f"{name} has the shape {list(found[name].shape)}, in the network {list(own.shape)}")
+    yield from (f"{name} is missing" for name in sorted(wanted.keys() - found.keys()))
+    yield from (f"the network has no {shown(name)}" for name in sorted(found.keys() - wanted.keys()))
+    for name in (name for name in wanted if name in found):  # in the network's order
+        one, own = found[name], wanted[name]
+        if one.dtype != own.dtype:
+            yield f"{name} is of {one.dtype}, in the network of {own.dtype}"
+        if one.shape != own.shape:
+            yield f"{name} has the shape {list(one.shape)}, in the network {list(own.shape)}"

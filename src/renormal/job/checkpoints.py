@@ -33,7 +33,7 @@ def resume_from(config: DictConfig, folder: Path, fingerprint: str) -> Path | No
     an epoch as a whole one. Nobody knows which images are missing there.
     """
     path = checkpoint_of(folder)
-    if config.rerun or not path.exists():
+    if config.rerun or not (path.exists() or path.is_symlink()):
         return None
     content = read_checkpoint(path)
     found = content["hyper_parameters"]["fingerprint"]

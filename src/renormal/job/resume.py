@@ -12,7 +12,7 @@ import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from torch import nn
 
-from renormal.job.checkpoint_file import MEND, is_number, read_checkpoint, reason, tensors_in
+from renormal.job.checkpoint_file import MEND, faults_of_fit, is_number, read_checkpoint, reason, tensors_in
 from renormal.lit.adversarial import AdversarialModule
 from renormal.lit.module import AutoencoderModule, OptimizerFactory
 from renormal.lit.training_clock import TrainingClock
@@ -44,6 +44,7 @@ def continued(path: Path | None, trainer: L.Trainer, module: AutoencoderModule, 
 
 def faults_of_training(content: Mapping[str, Any], trainer: L.Trainer, module: AutoencoderModule) -> Iterator[str]:
     """Parts that a training goes on from and that are missing or have another shape."""
+    yield from faults_of_fit(content["state_dict"], module)
     loop = content["loops"].get("fit_loop") if isinstance(content.get("loops"), dict) else None
     if not isinstance(loop, dict) or any(key not in loop for key in PROGRESS):
         yield "loops.fit_loop is missing"
