@@ -19,7 +19,14 @@ from recipes import recipe
 from small import DRAWN, SMALL
 from waiting import HANGING
 
-PAIR = [*DRAWN, *SMALL, "data.good=1", "model=vae", "test.curves=[eq8]"]  # a job that two processes share
+PAIR = [
+    *DRAWN,
+    *SMALL,
+    "data.good=1",
+    "model=vae",
+    "projection=[eq8]",
+    "test.curves=[eq8]",
+]  # a job that two processes share
 TWO = ["trainer=ddp", "trainer.devices=2"]
 
 

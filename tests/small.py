@@ -18,4 +18,4 @@ SMALL = [
     "descent.max_steps=3",
     "threads=1",
 ]
-SWEPT = [*DRAWN, *SMALL, "test.panels=0", "trainer.max_epochs=2", "name=s"]  # the jobs of a sweep
+SWEPT = [*DRAWN, *SMALL, "test.panels=0", "projection=[eq8]", "trainer.max_epochs=2", "name=s"]  # the jobs of a sweep

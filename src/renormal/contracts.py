@@ -63,31 +63,38 @@ class Autoencoder(Protocol):
 
 
 @runtime_checkable
-class Variational(Autoencoder, Protocol):
+class Encoder(Protocol):
+    """A model that has a z for each image, for a search in z that begins at f(x0)."""
+
+    def encode(self, x: Images) -> Latents: ...
+
+
+@runtime_checkable
+class Decoder(Protocol):
+    """A model that has an image for each z, for a search in z."""
+
+    def decode(self, z: Latents) -> Images: ...
+
+
+@runtime_checkable
+class Variational(Autoencoder, Encoder, Decoder, Protocol):
     """A model with a latent distribution, for KL scores and energies and for a search in z."""
 
     def kl(self, x: Images) -> PerSample: ...
-    def encode(self, x: Images) -> Latents: ...
-    def decode(self, z: Latents) -> Images: ...
 
 
 @runtime_checkable
-class Posterior(Protocol):
+class Generator(Decoder, Protocol):
+    """A model that decodes z, a vector of `latent` numbers."""
+
+    latent: int
+
+
+@runtime_checkable
+class Posterior(Generator, Protocol):
     """A model with mean and log variance of q(z | x), for the stage sample."""
 
-    latent: int
-
     def posterior(self, x: Images) -> tuple[Latents, Latents]: ...
-    def decode(self, z: Latents) -> Images: ...
-
-
-@runtime_checkable
-class Generator(Protocol):
-    """A model that decodes z, for a search in z."""
-
-    latent: int
-
-    def decode(self, z: Latents) -> Images: ...
 
 
 @runtime_checkable

@@ -31,7 +31,6 @@ from renormal.sweep.workers import worker_number
 log = logging.getLogger(__name__)
 
 SHOWN = {"--help", "-h", "--hydra-help", "--cfg", "-c", "--info", "-i", "--version"}  # options that print and end
-RERUN = "--experimental-rerun"  # of Hydra, which takes any beginning of it
 GROUPS = ("data", "model", "projection", "score", "choose", "trainer", "logger", "experiment", "sweep")
 
 OmegaConf.register_new_resolver("basename", lambda path: Path(path or "folder").resolve().name, replace=True)
@@ -67,8 +66,6 @@ def main() -> None:
     if "--version" in sys.argv[1:]:
         print(f"renormal {version('renormal')}")
         return
-    if any(len(flag) > 2 and RERUN.startswith(flag) for flag in (one.partition("=")[0] for one in sys.argv[1:])):
-        exit_with([f"{RERUN} reads a pickle, which can run anything: repeat the command that is meant"])
     sys.argv[1:], lines = command_line(sys.argv[1:])
     for line in lines if is_rank_zero() else []:
         print(f"renormal: {line}", file=sys.stderr)

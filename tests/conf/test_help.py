@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 import subprocess
 import sys
 import tomllib
@@ -47,27 +46,6 @@ def test_what_is_shown_may_be_cut_short(tmp_path: Path, option: str) -> None:
     end = subprocess.run([*RUN, option], stdout=writer, stderr=subprocess.PIPE, cwd=tmp_path, check=False, timeout=120)
     os.close(writer)
     assert not end.stderr
-
-
-class Touch:
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return Path.touch, (self.path,)
-
-
-@pytest.mark.parametrize("flag", ["--experimental-rerun", "--exp"])
-def test_a_pickle_is_not_run(tmp_path: Path, flag: str) -> None:
-    """Hydra's option takes the config.pickle of a run folder, which may be a stranger's."""
-    (tmp_path / "config.pickle").write_bytes(pickle.dumps(Touch(tmp_path / "trace")))
-    command = [*RUN, f"{flag}=config.pickle"]
-    end = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False, timeout=120)
-    assert end.stderr.splitlines() == [
-        "renormal: --experimental-rerun reads a pickle, which can run anything: repeat the command that is meant"
-    ]
-    assert end.returncode == 2
-    assert [path.name for path in tmp_path.iterdir()] == ["config.pickle"]
 
 
 def test_tab_completes_choices_and_keys(tmp_path: Path) -> None:

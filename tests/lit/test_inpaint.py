@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from skimage.metrics import peak_signal_noise_ratio
 from renormal.contracts import Reconstruction
 from renormal.functional.holes import square_holes
 from renormal.lit.classical import biharmonic
-from renormal.lit.inpaint import Inpaint, sheet
+from renormal.lit.inpaint import sheet
 from renormal.lit.repairs import Damaged, Repaired, by_descent, by_library, by_model, damage, quality
 from renormal.projection import Descent, Energy, Gradient, Threshold, error_mask, known_mask
 
@@ -91,16 +90,6 @@ def test_the_sheet_shows_the_best_and_the_worst(tmp_path: Path, damaged: Damaged
     assert len(entry["rows"]) == 6
     with Image.open(tmp_path / "panels" / "a.png") as picture:
         assert picture.size == (3 * 16, 6 * 16)
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [({"images": 0}, "inpaint.images"), ({"holes": {}}, "inpaint.holes")],
-)
-def test_settings_that_cannot_be_are_refused(settings: dict[str, Any], message: str) -> None:
-    given = {"holes": {"squares": partial(square_holes)}, **settings}
-    with pytest.raises(ValueError, match=message):
-        Inpaint({}, **given)
 
 
 def test_where_nothing_is_known_the_library_is_not_asked() -> None:

@@ -94,6 +94,8 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("choose.axes.step_size", [], "a list of numbers, at least one"),
     ("choose.axes.step_size", 0.5, "a list of numbers, at least one"),
     ("dashboard.every", 0, "a whole number ≥ 1"),
+    ("inpaint.images", 0, "a whole number ≥ 1"),
+    ("inpaint.holes", {}, "names, each with any value, at least 1 of them"),
     ("trainer.max_epochs", 0, "a whole number ≥ 1, or −1 with max_steps, or null (max_steps ends it)"),
     ("trainer.gradient_clip_val", -1, "a number ≥ 0, or null (no clipping)"),
     ("trainer.limit_train_batches", 0, "a whole number ≥ 1, or a share such as 0.5 up to 1.0, or null (all)"),

@@ -46,24 +46,20 @@ def written(folder: Path) -> dict[str, int]:
 
 @pytest.mark.parametrize("launcher", LAUNCHERS)
 def test_a_failing_job_is_one_line_at_the_end_and_the_others_go_on(tmp_path: Path, launcher: str) -> None:
-    """And the same command again does only what is left, a changed one everything that it changes."""
     first = run(
         tmp_path,
         f"hydra/launcher={launcher}",
-        "seed=0,1",
-        "data.seed=0",
-        "score.window=11,99",
+        "score.window=99,11,97",
         "hydra.sweep.subdir=${score.window}/${model.name}/${data.category}/${seed}",
     )
     assert first.returncode == 1, first.stderr
     assert states(tmp_path) == {
         "11/l2_ae/bottle/0": "done",
-        "11/l2_ae/bottle/1": "done",
+        "97/l2_ae/bottle/0": "failed",
         "99/l2_ae/bottle/0": "failed",
-        "99/l2_ae/bottle/1": "failed",
     }
     last = first.stderr.strip().splitlines()[-3:]
-    assert last[0] == "renormal: 2 of 4 jobs are not done"
+    assert last[0] == "renormal: 2 of 3 jobs are not done"
     assert last[1].startswith("renormal: 99/l2_ae/bottle/0 failed: ")
     assert last[1].endswith("(outputs/s/99/l2_ae/bottle/0/run.log)")
     assert "Traceback" not in first.stdout + first.stderr
@@ -84,11 +80,11 @@ def test_a_launcher_without_a_sweep_launches_the_one_job(tmp_path: Path, launche
 def test_seeds_land_in_folders_of_their_own_and_a_repeated_sweep_launches_only_what_is_left(
     tmp_path: Path, launcher: str
 ) -> None:
-    sweep = ("seed=0,1,2", f"hydra/launcher={launcher}")
+    sweep = ("seed=0,1", f"hydra/launcher={launcher}")
     assert run(tmp_path, *sweep).returncode == 0
     found = records(tmp_path)
-    assert list(found) == [f"l2_ae/bottle/{seed}" for seed in (0, 1, 2)]
-    assert len({json.dumps(record.metrics) for record in found.values()}) == 3, "each seed has its own numbers"
+    assert list(found) == [f"l2_ae/bottle/{seed}" for seed in (0, 1)]
+    assert len({json.dumps(record.metrics) for record in found.values()}) == 2, "each seed has its own numbers"
     plan = json.loads((tmp_path / "outputs" / "s" / "plan.json").read_text())
     assert plan["jobs"] == list(found)
     assert plan["launcher"] == launcher
@@ -96,7 +92,7 @@ def test_seeds_land_in_folders_of_their_own_and_a_repeated_sweep_launches_only_w
     (tmp_path / "outputs/s/l2_ae/bottle/1/record.json").write_text("{")  # no valid record
     again = run(tmp_path, *sweep)
     assert again.returncode == 0
-    assert "2 of 3 jobs already have the record" in again.stdout
+    assert "1 of 2 jobs already have the record" in again.stdout
     assert [path for path, when in written(tmp_path).items() if when != before[path]] == [
         str(tmp_path / "outputs/s/l2_ae/bottle/1/record.json")
     ]

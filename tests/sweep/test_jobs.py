@@ -23,7 +23,7 @@ from renormal.sweep.overrides import parsed_overrides
     ("overrides", "count", "compositions"),
     [
         (["model=l2_ae,vae", "category=grid,bottle", "seed=1,2"], 8, 2),
-        (["experiment=rehearsal", "sweep=[models,categories]"], 60, 4),
+        (["experiment=rehearsal", "sweep=[models,categories]", "category=bottle,grid,pill"], 12, 4),
         (["+score@scores.kl_gradient=kl_gradient", "projection=[eq8],[eq5]", "seed=1,2"], 4, 2),
         (["+data.extra=1", "~test.panels", "seed=1,2"], 2, 1),
         (["hydra.job.name=a", "descent={max_steps: 7}", "name='x,y',z"], 2, 1),

@@ -85,7 +85,7 @@ class Choose(Stage):
             reference = trials.reference(self.main)
             self.strategy(trials.best, list(self.projections), trials.moving)
             baseline = test.baseline()
-        chosen = max(trials.all, key=trials.value)  # the first of equals; the configured constants come first
+        chosen = max(trials.all, key=trials.value)  # the first of equal trials: that of the configured constants
         return {
             "metric": self.config.metric,
             "planted": {"defects": self.config.defects, "good": samples.defect.count("good"), "seed": self.config.seed},

@@ -1,6 +1,6 @@
-"""Batches of one size: the last bits of a convolution depend on the size of its batch.
+"""A network is called with batches of one size, because the last bits of a convolution depend on that size.
 
-On several devices each one has fewer images, and the numbers of a test must stay the same.
+The numbers of a test are then the same on several devices, each of which has fewer images.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def filled(images: Images, size: int) -> Images:
 
 
 def in_batches(function: Callable[..., Tensor], *inputs: Images, size: int) -> Tensor:
-    """`function` of all images of the inputs, called with exactly `size` at a time."""
+    """`function` of all images of the inputs, with `size` images a call: copies of the last one fill the last call."""
     parts = zip(*(torch.split(images, size) for images in inputs), strict=True)
     return torch.cat([function(*(filled(images, size) for images in part))[: len(part[0])] for part in parts])
 
@@ -45,7 +45,7 @@ def project_filled(
     observe: Observer | None = None,
     finished: Callable[[int], None] | None = None,
 ) -> Projection:
-    """`project` with all slots filled: if there are fewer images, copies of the last one are projected and dropped."""
+    """`project` with all slots filled. Copies of the last image fill free slots, and their results are dropped."""
     count = len(x0)
     if count >= descent.slots:
         return project(model, x0, descent, observe=observe, finished=finished)

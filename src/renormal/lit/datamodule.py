@@ -27,7 +27,7 @@ class Sizes(NamedTuple):
 
 
 class Decoding(NamedTuple):
-    """How files become pixels. None: as `channels_of`, `bits_of` and `read_masks` find it in the files."""
+    """How files become pixels. None: `channels_of`, `bits_of` and `reading_of` find it in the files."""
 
     channels: int | None = None  # 1 or 3
     bits: int | None = None  # in use in files of 16 bit
@@ -92,9 +92,9 @@ class SourceData(L.LightningDataModule):
         )
 
     def test_dataloader(self) -> DataLoader[Batch]:
-        """Each image once: the images are dealt to the ranks in turn, and no rank repeats one to fill its share.
+        """Each image once: rank r of n ranks has the images r, r + n, r + 2n, …
 
-        A rank without images gets one empty batch: without a batch Lightning would skip its part of the test's end.
+        A rank without images has one empty batch, since Lightning calls no end of the test where it has no batch.
         """
         rank, world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         own = list(range(rank, len(self.test.images), world))
@@ -115,7 +115,7 @@ class SourceData(L.LightningDataModule):
             yield part.float() / 255
 
     def on_after_batch_transfer(self, batch: Images | Batch, dataloader_idx: int) -> Images | Batch:
-        """Channels last: the convolutions run about twice as fast."""
+        """The images with channels last, which makes convolutions about twice as fast."""
         return batch.contiguous(memory_format=torch.channels_last) if isinstance(batch, Tensor) else batch
 
 

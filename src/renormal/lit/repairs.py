@@ -21,7 +21,7 @@ Answer = tuple[Images, Projection | None]  # the repaired images; what a descent
 
 
 class Damaged(NamedTuple):
-    """Images before the damage, their holes (1 = missing), and the images with noise in the holes."""
+    """truth: images without holes. holes: 1 = missing. image: the images with noise in the holes."""
 
     truth: Images
     holes: Mask
@@ -66,7 +66,7 @@ def by_descent(model: Any, descent: Descent, damaged: Damaged) -> Answer:
 
 
 def answer(descent: Descent, result: Projection, damaged: Damaged) -> Images:
-    """f(x_N), with `known_mask` inside the hole only. It is smoother than x_N, whose pixels move independently."""
+    """f(x_N); with `known_mask` the known pixels outside of the hole. f(x_N) is smoother than x_N."""
     image = result.terms.reconstructed
     image = torch.where(image.isfinite(), image, damaged.image)
     return inside(image, damaged) if descent.mask is known_mask else image
@@ -99,6 +99,6 @@ def quality(image: Images, damaged: Damaged) -> Iterator[tuple[str, float]]:
 
 
 def mean_of(values: Tensor, where: Mask) -> PerSample:
-    """Over the pixels where the mask is 1."""
+    """The mean over the pixels where the mask is 1."""
     weight = where[:, 0]
     return (values * weight).sum(dim=(1, 2)) / weight.sum(dim=(1, 2))

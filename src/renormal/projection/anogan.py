@@ -35,6 +35,6 @@ class AnoGANEnergy:
 
     def check(self, model: Any) -> None:
         check_decoder(model)
-        if not hasattr(model, "features"):
+        if not isinstance(model, Adversarial):
             raise ValueError(f"{type(model).__name__} has no features f_D: eq. 2 needs a discriminator, eq. 6 does not")
         self.start.check(model)

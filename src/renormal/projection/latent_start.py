@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from renormal.contracts import Adversarial, EnergyTerms, Images, Latents, Variational
+from renormal.contracts import Adversarial, Decoder, Encoder, EnergyTerms, Images, Latents, Variational
 
 GOLDEN = 0x9E3779B1  # odd: seeds that follow each other end far apart in the 32 bits that torch's generator takes
 
@@ -45,7 +45,7 @@ class Encoded:
         return model.encode(x0)  # type: ignore[no-any-return]
 
     def check(self, model: Any) -> None:
-        if not hasattr(model, "encode"):
+        if not isinstance(model, Encoder):
             raise ValueError(f"{_name(model)} has no encode: begin at a z of its prior, start=Drawn()")
 
 
@@ -76,7 +76,7 @@ def has_prior(model: Any) -> bool:
 
 def check_decoder(model: Any) -> None:
     """What every search in z needs."""
-    if not hasattr(model, "decode"):
+    if not isinstance(model, Decoder):
         raise ValueError(f"{_name(model)} has no decode: nothing can be searched in its latent space")
 
 
