@@ -331,6 +331,6 @@ class RecordFile(Closed):
     commit: Name = ""
     config: Config = Config()
     hashes: dict[Name, Name] = {}
-    curves: Annotated[dict[Name, Curve], Field(max_length=1000)] = {}
+    curves: Annotated[dict[Name, Curve], Field(max_length=64)] = {}  # a chart draws each
     choice: Annotated[Choice | None, BeforeValidator(_none_if_empty)] = None
     panels: Annotated[list[Panel], Field(max_length=MANY)] = []
