@@ -14,7 +14,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from renormal.text import printable, without_secrets
 
-LARGE = 1e18  # no number that a job measures is larger; sums and squares of such numbers are finite
+LARGE = 1e18  # of a score or a metric: sums and squares of such numbers are finite
+LARGEST = 1e300  # of a loss or an energy, which may have grown without end
 MANY = 100_000  # entries of a list or an object
 SHOWN = 60  # characters of a wrong value in a message
 TEXT = 100_000  # characters of a note or an error
@@ -55,9 +56,10 @@ Name = Annotated[str, Field(max_length=1000), AfterValidator(_one_line)]
 Text = Annotated[str, Field(max_length=TEXT)]
 Place = Annotated[Name, AfterValidator(_inside)]  # a path below the folder of its file
 Number = Annotated[float, Field(ge=-LARGE, le=LARGE, allow_inf_nan=False)]
+Grown = Annotated[float, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
 Seconds = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0, le=10**12)]
-Numbers = Annotated[list[Number], Field(max_length=MANY)]
+Numbers = Annotated[list[Grown], Field(max_length=MANY)]
 Named = Annotated[dict[Name, Number], Field(max_length=MANY)]
 Kind = TypeVar("Kind", bound="Schema")
 
@@ -197,7 +199,7 @@ class Repaired(Schema):
 class Curve(Schema):
     """Of a projection: numbers after each iteration, its film. Of a kind of hole: the picture of the repairs."""
 
-    __pydantic_extra__: dict[Name, Number | Numbers]
+    __pydantic_extra__: dict[Name, Grown | Numbers]
     path: Film | None = None
     iterations: list[Count] | None = None
     steps: list[Count] | None = None
@@ -322,15 +324,15 @@ class RecordFile(Closed):
     metrics: Named
     undefined: dict[Name, Text] = {}
     maps: dict[Name, Named] = {}
-    projections: dict[Name, dict[Name, Number | None]] = {}
+    projections: dict[Name, dict[Name, Grown | None]] = {}
     seconds: dict[Name, Seconds] = {}
-    training: dict[Name, Number | None] = {}
+    training: dict[Name, Grown | None] = {}
     data: Data = Data()
     device: Device = Device()
     versions: dict[Name, Name] = {}
     commit: Name = ""
     config: Config = Config()
     hashes: dict[Name, Name] = {}
-    curves: Annotated[dict[Name, Curve], Field(max_length=64)] = {}  # a chart draws each
+    curves: Annotated[dict[Name, Curve], Field(max_length=200)] = {}  # a chart draws each
     choice: Annotated[Choice | None, BeforeValidator(_none_if_empty)] = None
     panels: Annotated[list[Panel], Field(max_length=MANY)] = []
