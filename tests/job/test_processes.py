@@ -187,6 +187,7 @@ def test_how_many_take_part(tmp_path: Path, overrides: list[str], count: int) ->
     [
         (["trainer.devices=auto"], "trainer.devices=auto: must be a whole number"),
         (["trainer.devices=-1"], "trainer.devices=-1: must be a whole number"),
+        (["trainer.devices=99"], "trainer.devices=99 asks for more than this machine has: "),
         ([*TWO, "trainer.num_nodes=2"], "start it with srun"),
     ],
 )

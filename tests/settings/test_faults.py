@@ -102,6 +102,12 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("trainer.limit_train_batches", 1.5, "a whole number ≥ 1, or a share such as 0.5 up to 1.0, or null (all)"),
     ("trainer.devices", "auto", "a whole number ≥ 1 and ≤ 1024, or a list of GPUs"),
     ("trainer.devices", 0, "a whole number ≥ 1 and ≤ 1024, or a list of GPUs"),
+    ("trainer.overfit_batches", 1.5, "a whole number ≥ 0, or a share up to 1.0, or null (no)"),
+    (
+        "trainer.max_time",
+        "soon",
+        "days, hours, minutes and seconds such as 00:12:00:00, or {hours: 12}, or null (none)",
+    ),
     ("trainer.callbacks", [], "null: a job has its own; dashboard= and logger= change what is shown"),
     ("trainer.barebones", True, "false, null: a job needs its checkpoint and its callbacks"),
     ("logger.csv", 3, "a logger: choose with logger="),
@@ -202,6 +208,10 @@ def test_a_wrong_value_that_others_refer_to_is_one_line() -> None:
     assert lines_of("category=null") == ["category=null: must be printable text"]
     assert lines_of("data.train=${seed}") == ["data.train=0: must be a whole number ≥ 1 and ≤ 100000"]
     assert len(lines_of("seed=-1", "batch_size=0", "+trainer.max_epoch=2")) == 3
+
+
+def test_a_group_that_others_refer_to_is_named_where_it_is_gone() -> None:
+    assert lines_of("descent=null") == ["descent=null: must be a group of settings"]
 
 
 def test_a_key_of_ones_own_is_taken_where_the_recipe_refers_to_it() -> None:

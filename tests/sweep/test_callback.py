@@ -178,7 +178,7 @@ def test_two_identical_sweeps_at_once_share_the_work(tmp_path: Path) -> None:
         ),
         (["hydra/launcher=slurm", "hydra.launcher.timeout_min=4h"], "timeout_min=4h: must be a whole number"),
         (["batch_size=4,abc", "hydra.sweep.subdir=${batch_size}"], "renormal: batch_size=abc: must be a whole number"),
-        (["model=vae,vaee"], "Could not find 'model/vaee'"),
+        (["model=vae,vaee"], "renormal: model=vaee does not exist: did you mean vae?"),
         (
             ["+descent.max_step=3", "seed=0,1"],
             "descent.max_step does not exist: descent.max_steps was meant?",

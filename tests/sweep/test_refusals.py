@@ -34,6 +34,9 @@ def refusal(*overrides: str) -> str:
         (["foo"], "foo is not key=value: renormal --help shows the keys"),
         (["/tmp/x.json"], "/tmp/x.json is not key=value: renormal --help shows the keys"),
         (["modle=vae"], "modle does not exist: model was meant?"),
+        (["model=vea"], "model=vea does not exist: did you mean vae?"),
+        (["choose=gird"], "choose=gird does not exist: did you mean grid?"),
+        (["trainer=xyz"], "trainer=xyz does not exist: trainer has ddp, single"),
         (["trainer.max_epoch=3"], "trainer.max_epoch does not exist: trainer.max_epochs was meant?"),
         (
             ["descent.alpha=1"],
@@ -43,7 +46,7 @@ def refusal(*overrides: str) -> str:
             ["model.optimizer.betas=[0.9, 0.99]"],
             "model.optimizer.betas does not exist: model.optimizer has lr, fused; +model.optimizer.betas=… gives the",
         ),
-        (["model=vaee"], "In 'config': Could not find 'model/vaee' Available options in 'model': ae_ssim anogan "),
+        (["model=vaee"], "model=vaee does not exist: did you mean vae?"),
         (
             ["seed=0,1"],
             "seed=0,1 is several values: -m makes a job for each, [0,1] is a list, \"seed='0,1'\" is one",

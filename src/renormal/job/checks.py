@@ -9,6 +9,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from renormal.contracts import BASELINE, CHOSEN, Autoencoder, FittedScore
 from renormal.job.checkpoints import given
+from renormal.job.environment import device_of
+from renormal.job.processes import count_of
 from renormal.lit.columns import Columns
 from renormal.lit.datamodule import SourceData
 from renormal.lit.module import AutoencoderModule
@@ -16,6 +18,7 @@ from renormal.lit.stage import CHOOSE, INPAINT, SAMPLE, TEST, TRAIN
 from renormal.projection import Checked, Descent, LatentSearch, known_mask
 
 GIVEN = ("callbacks", "default_root_dir", "logger", "plugins")  # arguments of the trainer that a job gives itself
+FEW = 4  # processes that may share a core, ours
 VARIABLE = "PL_TRAINER_"  # Lightning takes arguments from variables with this name
 
 
@@ -28,6 +31,16 @@ def check_trainer(config: DictConfig) -> None:
     epochs, steps = config.trainer.get("max_epochs"), config.trainer.get("max_steps")
     if (epochs is None or epochs < 0) and steps in (None, -1):
         raise ValueError(f"trainer.max_epochs={epochs} has no end: give a number of epochs")
+
+
+def check_devices(config: DictConfig) -> None:
+    """This machine has the devices that a job asks for: a process more would wait for ever, or share a core."""
+    devices, kind = config.trainer.devices, device_of(config).type
+    there = torch.cuda.device_count() if kind == "cuda" else max(FEW, os.cpu_count() or 1)
+    asked = max(devices) + 1 if OmegaConf.is_list(devices) and kind == "cuda" else count_of(devices)
+    if asked > there:
+        what = "GPUs" if kind == "cuda" else "processes at most on a CPU"
+        raise ValueError(f"trainer.devices={devices} asks for more than this machine has: {there} {what}")
 
 
 def check_stages(config: DictConfig) -> None:

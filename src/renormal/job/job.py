@@ -21,7 +21,7 @@ from renormal.files import RECORD, shown
 from renormal.functional.precision import exact_float32
 from renormal.job.build import build_columns, build_data, build_module, build_trainer
 from renormal.job.checkpoints import load
-from renormal.job.checks import check_columns, check_stages, check_trainer
+from renormal.job.checks import check_columns, check_devices, check_stages, check_trainer
 from renormal.job.environment import (
     filter_messages,
     make_sums_reproducible,
@@ -78,6 +78,7 @@ def run_job(
     alone = process_count(config) == 1 or not started_elsewhere()  # otherwise the first rank decides, in `perform`
     if alone and finished(config, folder, hashes):
         return returned(config, read_record(folder / RECORD))
+    check_devices(config)
     for remark in (source.summary, *source.remarks):
         log.info("%s", remark)
     if report:

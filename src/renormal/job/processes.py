@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -36,7 +37,12 @@ NAME = "renormal: "  # begins the line in which a process says why it ended
 def process_count(config: DictConfig) -> int:
     """Processes of a training, on all nodes. Their number is part of its digest: it decides the batches."""
     devices, nodes = config.trainer.devices, OmegaConf.select(config, "trainer.num_nodes") or 1
-    return int(len(devices) if OmegaConf.is_list(devices) else devices) * int(nodes)
+    return count_of(devices) * int(nodes)
+
+
+def count_of(devices: Any) -> int:
+    """Of trainer.devices, a number or a list."""
+    return len(devices) if OmegaConf.is_list(devices) else int(devices)
 
 
 class OtherRank:

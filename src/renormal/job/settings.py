@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import InterpolationResolutionError
 
 from renormal.report.former_names import TO_TODAY
-from renormal.settings.faults import faults_in
+from renormal.settings.faults import faults_in, faults_in_raw
 
 
 class SettingsError(ValueError):
@@ -20,14 +21,19 @@ class SettingsError(ValueError):
 
 def check_settings(config: DictConfig, *, resolved: bool = False) -> None:
     """Raise SettingsError. resolved: the config has been checked before, when it still said what refers to what."""
-    values: Any = OmegaConf.to_container(config, resolve=True)
-    raw: Any = None if resolved else OmegaConf.to_container(config, resolve=False)
+    raw: Any = OmegaConf.to_container(config, resolve=False)
+    try:
+        values: Any = raw if resolved else OmegaConf.to_container(config, resolve=True)
+    except InterpolationResolutionError as error:
+        if lines := faults_in_raw(raw):
+            raise SettingsError(lines) from error
+        raise
     former = [
         f"{key} is now {today}: rename the key in your yaml"
         for key, today in TO_TODAY.keys.items()
         if _has(values, key)
     ]
-    if lines := former or faults_in(values, raw):
+    if lines := former or faults_in(values, None if resolved else raw):
         raise SettingsError(lines)
 
 

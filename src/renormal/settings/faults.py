@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
@@ -32,7 +32,17 @@ def faults_in(config: Mapping[str, Any], raw: Mapping[str, Any] | None = None) -
     own = {key: value for key, value in config.items() if key in named and key not in settings_of(Recipe)}
     lines = _faults(Recipe, {key: value for key, value in config.items() if key not in own})
     lines |= {place: f"{place}={value}: must be finite" for place, value in infinite(own)}
-    return [line for place, line in lines.items() if not set(_references(_at(raw, place))) & lines.keys()]
+    copied = [place for place in lines if any(_any_at_or_below(key, lines) for key in _references(_at(raw, place)))]
+    return [line for place, line in lines.items() if place not in copied]
+
+
+def faults_in_raw(raw: Mapping[str, Any]) -> list[str]:
+    """The same of a config that cannot be resolved, where it says what a setting is and not where to find it."""
+    return [line for place, line in _faults(Recipe, raw).items() if not any(_references(_at(raw, place)))]
+
+
+def _any_at_or_below(place: str, places: Iterable[str]) -> bool:
+    return any(one == place or one.startswith(f"{place}.") for one in places)
 
 
 def faults_in_sweep(hydra: Mapping[str, Any]) -> list[str]:
@@ -70,10 +80,11 @@ def _faults(schema: Any, values: Any, above: str = "") -> dict[str, str]:
         _adapter(schema).validate_python(values)
     except ValidationError as error:
         for one in error.errors(include_url=False, include_context=False):
-            if one["type"] != "missing" or "_target_" not in one["input"]:  # a class has defaults
-                place, line = _line(schema, values, one, above)
-                lines.setdefault(place, line)
-    return lines
+            place, line = _line(schema, values, one, above)
+            by_default = one["type"] == "missing" and "_target_" in one["input"]  # the class has one
+            if not by_default and not _any_at_or_below(place, lines):
+                lines[place] = line
+    return {place: printable(line) for place, line in lines.items()}
 
 
 def infinite(value: Any, place: str = "") -> Iterator[tuple[str, float]]:
@@ -92,6 +103,8 @@ def _line(schema: Any, values: Any, error: Any, above: str) -> tuple[str, str]:
     value: Any = values
     for part in parts:
         value = value.get(part) if isinstance(value, Mapping) else None
+    if error["type"] == "invalid_key" or parts[-1:] == ["[key]"]:
+        return place, f"{place.removesuffix('.[key]')} does not exist: the names of settings are text"
     if error["type"] == "extra_forbidden":
         close = get_close_matches(parts[-1], siblings, n=1)
         name = ".".join(filter(None, [above, *parts[:-1], *close]))
@@ -178,5 +191,5 @@ def shown(value: Any) -> str:
     elif isinstance(value, list):
         text = f"[{','.join(map(shown, value))}]"
     else:
-        text = SAID[value] if isinstance(value, bool | None) else printable(str(value))
+        text = SAID[value] if isinstance(value, bool | None) else str(value)
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"

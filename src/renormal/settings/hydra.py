@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Le
 from pydantic import ConfigDict
 
-from renormal.settings.kinds import Amount, Count, Name, Words
+from renormal.settings.kinds import Amount, Count, Name, Words, refusing
 from renormal.settings.objects import Group, Object, OneOf
 
-Jobs = Annotated[int, Ge(-1), Le(100_000), Words("a whole number ≥ 1, or −1")]
+Jobs = Annotated[int, Ge(-1), Le(100_000), refusing(bool), Words("a whole number ≥ 1, or −1")]
 
 
 class Joblib(Object):

@@ -29,7 +29,9 @@ class Words(str):
     __slots__ = ()
 
 
-def _refusing(holds: Callable[[Any], bool]) -> AfterValidator:
+def refusing(holds: Callable[[Any], object]) -> AfterValidator:
+    """Values of which `holds` is not true are refused."""
+
     def check(value: Any) -> Any:
         if not holds(value):
             raise ValueError("out of range")
@@ -55,31 +57,31 @@ Within = Annotated[float, Gt(0), Lt(1)]
 Beta = Annotated[float, Ge(0), Lt(1)]  # of a running mean
 Finite = Annotated[float, Words("a number")]
 Name = Annotated[
-    str | int | float, _refusing(lambda text: str(text).isprintable() and str(text) != ""), Words("printable text")
+    str | int | float, refusing(lambda text: str(text).isprintable() and str(text) != ""), Words("printable text")
 ]
-Path = Annotated[str, _refusing(lambda text: text != "" and "\0" not in text), Words("a path")]
-Odd = Annotated[int, Ge(3), Le(16_383), _refusing(lambda n: n % 2 == 1), Words("an odd whole number ≥ 3")]
-Box = Annotated[int, Ge(0), Le(16_383), _refusing(lambda n: n == 0 or n % 2 == 1), Words("0 or an odd whole number")]
+Path = Annotated[str, refusing(lambda text: text != "" and "\0" not in text), Words("a path")]
+Odd = Annotated[int, Ge(3), Le(16_383), refusing(lambda n: n % 2 == 1), Words("an odd whole number ≥ 3")]
+Box = Annotated[int, Ge(0), Le(16_383), refusing(lambda n: n == 0 or n % 2 == 1), Words("0 or an odd whole number")]
 Sigma = Annotated[float, Ge(0.01), Le(1000)]  # px
 OptionalSigma = Annotated[
-    float, Ge(0), Le(1000), _refusing(lambda n: n == 0 or n >= 0.01), Words("0 or a number ≥ 0.01 and ≤ 1000")
+    float, Ge(0), Le(1000), refusing(lambda n: n == 0 or n >= 0.01), Words("0 or a number ≥ 0.01 and ≤ 1000")
 ]
-HoldOut = Annotated[int, Ge(0), _refusing(lambda n: n != 1), Words("0 or a whole number ≥ 2")]
-Range = Annotated[list[float], Len(2, 2), _refusing(_rises), Words("two numbers that rise")]
+HoldOut = Annotated[int, Ge(0), refusing(lambda n: n != 1), Words("0 or a whole number ≥ 2")]
+Range = Annotated[list[float], Len(2, 2), refusing(_rises), Words("two numbers that rise")]
 Shares = Annotated[
     list[Annotated[float, Gt(0), Le(1)]],
     Len(2, 2),
-    _refusing(lambda pair: pair[0] <= pair[1]),
+    refusing(lambda pair: pair[0] <= pair[1]),
     Words("two numbers in (0, 1], the smaller one first"),
 ]
 Betas = Annotated[list[Beta], Len(2, 2), Words("two numbers ≥ 0 and < 1")]
-Channels = Annotated[int, _refusing(lambda n: n in (1, 3)), Words("1, 3")]
-Bits = Annotated[int, _refusing(lambda n: n in (8, 10, 12, 14, 16)), Words("8, 10, 12, 14, 16")]
-Epochs = Annotated[int, Ge(-1), Le(LARGEST), _refusing(bool), Words("a whole number ≥ 1, or −1 with max_steps")]
-Steps = Annotated[int, Ge(-1), Le(LARGEST), _refusing(bool), Words("a whole number ≥ 1, or −1")]
+Channels = Annotated[int, refusing(lambda n: n in (1, 3)), Words("1, 3")]
+Bits = Annotated[int, refusing(lambda n: n in (8, 10, 12, 14, 16)), Words("8, 10, 12, 14, 16")]
+Epochs = Annotated[int, Ge(-1), Le(LARGEST), refusing(bool), Words("a whole number ≥ 1, or −1 with max_steps")]
+Steps = Annotated[int, Ge(-1), Le(LARGEST), refusing(bool), Words("a whole number ≥ 1, or −1")]
 Batches = Annotated[
     int | float,
-    _refusing(lambda n: n >= 1 if type(n) is int else 0 < n <= 1),
+    refusing(lambda n: n >= 1 if type(n) is int else 0 < n <= 1),
     Words("a whole number ≥ 1, or a share such as 0.5 up to 1.0"),
 ]
 Devices = Annotated[
@@ -105,7 +107,7 @@ def words_of(annotation: Any) -> str:
         return f"a list, as [a,b], of {words_of(arguments[0])}"
     if origin is dict:
         return f"names, each with {words_of(arguments[1])}"
-    return NAMES.get(annotation, "settings") if annotation is not Any else "any value"
+    return NAMES.get(annotation, "a group of settings") if annotation is not Any else "any value"
 
 
 def words_of_range(arguments: tuple[Any, ...]) -> str:

@@ -5,9 +5,24 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Len
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
-from renormal.settings.kinds import Beta, Betas, Count, Name, Positive, Rate, Share, Shares, Side, Size, Weight, Within
+from renormal.settings.kinds import (
+    Beta,
+    Betas,
+    Count,
+    Name,
+    Positive,
+    Rate,
+    Share,
+    Shares,
+    Side,
+    Size,
+    Weight,
+    Within,
+    Words,
+    refusing,
+)
 from renormal.settings.objects import FUNCTION, Group, Object, OneOf, Other
 
 Latent = Annotated[Size, "Numbers in a code z."]
@@ -139,6 +154,15 @@ class OtherOptimizer(Other):
     lr: Annotated[Rate, "The learning rate."]
 
 
+class OtherScheduler(Other):
+    target: Annotated[
+        str,
+        refusing(lambda name: not name.startswith("torch.optim.lr_scheduler.")),
+        Words("a class that takes total_steps, as torch.optim.lr_scheduler.OneCycleLR does"),
+        "Its class.",
+    ] = Field(alias="_target_")
+
+
 class OneCycle(Object):
     targets = ("torch.optim.lr_scheduler.OneCycleLR",)
     max_lr: Annotated[Rate, "The largest learning rate."]
@@ -156,7 +180,7 @@ NETS = (Deterministic, VAE, GammaVAE, ResNetVAE, VAEAC, AnoGAN, FAnoGAN, AnoVAEG
 NET = OneOf("a network", NETS)
 OPTIMIZERS = (Adam, RMSprop, SGD)
 OPTIMIZER = OneOf("an optimizer", OPTIMIZERS, other=OtherOptimizer)
-SCHEDULER = OneOf("a scheduler", (OneCycle,))
+SCHEDULER = OneOf("a scheduler", (OneCycle,), other=OtherScheduler)
 
 
 class Model(Group):

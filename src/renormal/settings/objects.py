@@ -62,12 +62,15 @@ class OneOf:
 
     def tag(self, value: Any) -> str | None:
         """None for what is no object."""
-        node = value.get(self.below) if self.below and isinstance(value, Mapping) else value
-        if not isinstance(node, Mapping):
+        if not isinstance(value, Mapping):
             return None
+        node = value.get(self.below) if self.below else value
+        if self.below and not (isinstance(node, Mapping) and "_target_" in node):
+            return OTHER  # whose line names that key
+        assert isinstance(node, Mapping)
         target = node.get("_target_")
         if target is None:
-            return MANY if self.many and node and all(isinstance(one, Mapping) for one in node.values()) else None
+            return MANY if self.many and any(isinstance(one, Mapping) for one in node.values()) else None
         return next((tag for tag, model in self.tags.items() if target in model.targets), OTHER)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:

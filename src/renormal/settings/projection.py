@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Gt, Le
+from annotated_types import Ge, Gt, Le, Len
 
 from renormal.settings.kinds import (
     Amount,
@@ -160,7 +160,7 @@ PART = OneOf("a score: add it with '+score@score.parts.<name>=...' first", SIMPL
 
 class Combined(Object):
     targets = ("renormal.scores.Combined",)
-    parts: Annotated[dict[str, Annotated[Any, PART]], "Scores by name."]
+    parts: Annotated[dict[str, Annotated[Any, PART]], Len(1), "Scores by name."]
     by: Annotated[Any, FUNCTION, "How each part is scaled by its maps of good images."]
 
 

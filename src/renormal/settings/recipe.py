@@ -138,7 +138,7 @@ class Recipe(Group):
         "Between two checkpoints within an epoch; one more after each epoch and at an interrupt. null: only these.",
     ]
     checkpoint: Annotated[
-        Path | list[Path] | None,
+        Path | Annotated[list[Path], Len(1)] | None,
         "Weights to test; a list: their maps are averaged; null: those of the job's own folder.",
     ]
     objective: Annotated[Name | None, "What a job returns to an optimizer; null: a number without labels."]

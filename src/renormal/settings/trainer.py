@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le, Len
 from pydantic import ConfigDict
 
-from renormal.settings.kinds import Amount, Batches, Count, Devices, Epochs, Name, Steps, Words
+from renormal.settings.kinds import Amount, Batches, Count, Devices, Epochs, Name, Steps, Words, refusing
 from renormal.settings.objects import Object, OneOf
 
 Accelerator = Literal["auto", "cpu", "gpu", "cuda", "mps", "tpu", "hpu", "xpu"]
@@ -29,7 +30,11 @@ Precision = Literal[
     "transformer-engine",
     "transformer-engine-float16",
 ]
-Time = Annotated[str | dict[str, int], Words("a time such as 00:12:00:00, or {hours: 12}")]
+Unit = Literal["weeks", "days", "hours", "minutes", "seconds"]
+Time = Annotated[
+    Annotated[str, refusing(re.compile(r"\d+:\d\d:\d\d:\d\d").fullmatch)] | dict[Unit, Amount],
+    Words("days, hours, minutes and seconds such as 00:12:00:00, or {hours: 12}"),
+]
 
 
 class Trainer(Object):
@@ -55,7 +60,12 @@ class Trainer(Object):
     limit_val_batches: Annotated[Batches | None, "Not used: there is no validation."]
     limit_predict_batches: Annotated[Batches | None, "Not used: there is no prediction."]
     overfit_batches: Annotated[
-        Annotated[int | float, Ge(0), Words("0, a whole number, or a share up to 1.0")] | None,
+        Annotated[
+            int | float,
+            refusing(lambda n: n >= 0 if type(n) is int else 0 <= n <= 1),
+            Words("a whole number ≥ 0, or a share up to 1.0"),
+        ]
+        | None,
         "The same batches in each epoch; 0 or null: no.",
     ]
     accumulate_grad_batches: Annotated[Count | None, "Batches of one optimizer step."]

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from hydra._internal.hydra import Hydra
-from hydra.errors import HydraException, OverrideParseException
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
@@ -50,9 +50,20 @@ def line_of(error: Exception) -> str:
         return unknown(str(cause.full_key), cause.parent_node)
     if str(error).startswith(AMBIGUOUS):
         return several(str(error).removeprefix(AMBIGUOUS).split("'\n")[0])
+    if isinstance(cause, MissingConfigException) and cause.options and cause.missing_cfg_file:
+        return unknown_choice(*cause.missing_cfg_file.rpartition("/")[::2], list(cause.options))
     if isinstance(cause, HydraException):
         return " ".join(str(cause).split()).partition(" Config search path")[0]
     return in_one_line(cause)
+
+
+def unknown_choice(group: str, choice: str, choices: list[str]) -> str:
+    """A choice of a group that is not there, and those that are."""
+    close = get_close_matches(choice, choices, cutoff=0.5)
+    close.sort(key=lambda one: abs(len(one) - len(choice)))  # two letters in the wrong order are the usual mistake
+    return f"{group}={choice} does not exist: " + (
+        f"did you mean {close[0]}?" if close else f"{group} has {', '.join(choices)}"
+    )
 
 
 def unreadable(argument: str) -> str:
