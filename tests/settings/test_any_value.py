@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from conf_cases import config_of
+from recipes import recipe
 from renormal.job.build import build_columns
 from renormal.job.errors import in_one_line
 from renormal.job.job import run_job
@@ -35,8 +35,8 @@ Where = tuple[tuple[str, ...], tuple[str, ...]]  # recipe, key
 
 
 @cache
-def resolved(recipe: tuple[str, ...]) -> Any:
-    return OmegaConf.to_container(config_of("folder=x", *recipe), resolve=True)
+def resolved(overrides: tuple[str, ...]) -> Any:
+    return OmegaConf.to_container(recipe("folder=x", *overrides), resolve=True)
 
 
 def places(node: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -48,11 +48,11 @@ def places(node: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
             yield from places(value, (*above, key))
 
 
-PLACES = [(recipe, place) for recipe in RECIPES for place in places(resolved(recipe))]
+PLACES = [(given, place) for given in RECIPES for place in places(resolved(given))]
 
 
-def changed(recipe: tuple[str, ...], place: tuple[str, ...], value: Any) -> Any:
-    config = copy.deepcopy(resolved(recipe))
+def changed(overrides: tuple[str, ...], place: tuple[str, ...], value: Any) -> Any:
+    config = copy.deepcopy(resolved(overrides))
     node = config
     for part in place[:-1]:
         node = node[part]
@@ -69,8 +69,8 @@ def numbers(value: Any) -> Iterator[float]:
 
 @given(st.sampled_from(PLACES), VALUES)
 def test_any_value_is_taken_or_refused_in_lines_that_name_the_key(where: Where, value: Any) -> None:
-    recipe, place = where
-    lines = faults_in(changed(recipe, place, value))
+    overrides, place = where
+    lines = faults_in(changed(overrides, place, value))
     whole = place[-1].startswith("_") or place[:2] == ("choose", "axes")  # _target_ decides what an object may have
     named = place[:1] if whole else place
     assert all(line.startswith(".".join(named)) and len(line.splitlines()) == 1 for line in lines)
@@ -79,7 +79,7 @@ def test_any_value_is_taken_or_refused_in_lines_that_name_the_key(where: Where, 
 
 
 OBJECTS = [
-    (recipe, place) for recipe, place in PLACES if place[0] in ("projections", "score", "scores") and len(place) > 1
+    (given, place) for given, place in PLACES if place[0] in ("projections", "score", "scores") and len(place) > 1
 ]
 
 
