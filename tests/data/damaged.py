@@ -97,6 +97,7 @@ READ: dict[str, bytes] = {  # of x.png, with the pixels of COLOUR
     "progressive JPEG": encoded(COLOUR, "JPEG", progressive=True, **FINE),
     "WebP": encoded(COLOUR, "WEBP", lossless=True),
     "TIFF": TIFF,
+    "a TIFF that is turned": encoded(COLOUR.rotate(90, expand=True), "TIFF", tiffinfo={0x0112: 6}),
     "BMP": encoded(COLOUR, "BMP"),
     "bytes after the end": PNG + bytes(5000),
     "an animation of one picture": encoded(COLOUR, "PNG", save_all=True),

@@ -47,6 +47,11 @@ def test_an_odd_file_gives_the_pixels_of_its_picture(case: str, tmp_path: Path) 
     assert np.abs(read(tmp_path / "x.png") - expected).max() <= 6  # a JPEG is rounded
 
 
+def test_a_tiff_whose_rows_become_columns_has_all_its_rows(tmp_path: Path) -> None:
+    COLOUR.save(tmp_path / "x.tif", tiffinfo={0x0112: 6})
+    assert header_of(tmp_path / "x.tif", ANY) == ((48, 64), 6)
+
+
 def pipe(path: Path) -> None:
     os.mkfifo(path)
 

@@ -31,6 +31,7 @@ HARMLESS = (  # warnings of Pillow about pictures that it reads rightly
 )
 LFS = b"version https://git-lfs"  # a pointer in place of the file
 PIXEL_BYTES = 16  # ours: no format needs more for a pixel; with more the file is no image
+ROWS = 0x0101  # TIFF tag: stored rows, before the image is turned
 PHOTOMETRIC, SAMPLE_FORMAT, SIGNED = 0x0106, 0x0153, 2  # TIFF tags: 0 where white is 0; 2 for integers with a sign
 
 
@@ -147,11 +148,11 @@ def _check_header(path: Path, image: ImageFile.ImageFile, max_pixels: int) -> No
         raise DataError(f"{path}: its palette is missing; copy it again or delete it")
     if image.format == "BMP":
         _check_bmp(path, image)
-    if image.format == "TIFF" and (height > max(tile.extents[3] for tile in image.tile if tile.extents)):
+    tags = getattr(image, "tag_v2", {})
+    if image.format == "TIFF" and tags[ROWS] > max(tile.extents[3] for tile in image.tile if tile.extents):
         raise DataError(
             f"{path}: truncated or damaged image (some of its rows are missing); copy it again or delete it"
         )
-    tags = getattr(image, "tag_v2", {})
     if tags.get(PHOTOMETRIC) == 0 and image.mode.startswith("I"):
         raise DataError(f"{path}: a 16 bit TIFF in which white is 0, which Pillow inverts; save it with black as 0")
     if image.mode == "L" and SIGNED in tags.get(SAMPLE_FORMAT, ()):
