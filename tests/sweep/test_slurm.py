@@ -162,7 +162,7 @@ def test_failed_and_killed_jobs_are_named_and_take_no_other_along(tmp_path: Path
     where = "hydra.sweep.subdir=${model.optimizer.lr}/${model.name}/${data.category}/${seed}"
     lengths = "trainer.max_epochs=100"
     sweep = Sweep(
-        tmp_path, cluster, "model.optimizer.lr=1e30,1e-4,2e-4", where, lengths, "hydra.launcher.array_parallelism=2"
+        tmp_path, cluster, "model.optimizer.lr=100.0,1e-4,2e-4", where, lengths, "hydra.launcher.array_parallelism=2"
     )
     sweep.until(lambda: sweep.state("0.0001/l2_ae/bottle/0")["epoch"] > 0, "epoch")
     array = sweep.jobs("RUNNING")[0].split("_")[0]
@@ -172,8 +172,8 @@ def test_failed_and_killed_jobs_are_named_and_take_no_other_along(tmp_path: Path
     assert list(sweep.records()) == ["0.0002/l2_ae/bottle/0"]
     last = [line for line in output.splitlines() if line.startswith("renormal: ")]
     assert last[0] == "renormal: 2 of 3 jobs are not done"
-    assert last[1].startswith("renormal: 1e+30/l2_ae/bottle/0 failed: the training loss is not finite")
-    assert last[1].endswith("(outputs/s/1e+30/l2_ae/bottle/0/run.log)")
+    assert last[1].startswith("renormal: 100.0/l2_ae/bottle/0 failed: the training loss is not finite")
+    assert last[1].endswith("(outputs/s/100.0/l2_ae/bottle/0/run.log)")
     assert last[2].startswith(
         f"renormal: 0.0001/l2_ae/bottle/0 failed: SLURM job {array}_1 was killed or could not start: "
     )
