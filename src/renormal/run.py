@@ -25,8 +25,8 @@ from renormal.program import begin, end_by_signals, log_no_secrets
 from renormal.report.former_names import command_line
 from renormal.sweep.arguments import as_typed, without_hyphens
 from renormal.sweep.plan import planned_job
-from renormal.sweep.refusals import exit_with, refuse_in_one_line
-from renormal.sweep.workers import worker_number
+from renormal.sweep.refusals import check_text, exit_with, refuse_in_one_line
+from renormal.sweep.workers import ending_alone, worker_number
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +66,7 @@ def main() -> None:
     if "--version" in sys.argv[1:]:
         print(f"renormal {version('renormal')}")
         return
+    check_text(sys.argv[1:])
     sys.argv[1:], lines = command_line(sys.argv[1:])
     for line in lines if is_rank_zero() else []:
         print(f"renormal: {line}", file=sys.stderr)
@@ -101,7 +102,8 @@ def work(config: DictConfig, folder: Path) -> float | None:
     end_by_signals()  # in a worker, too
     log_no_secrets()
     line = worker_number()  # before torch loads: with it comes the device
-    with hold_folder(folder, config.trainer.max_epochs) if is_rank_zero() else nullcontext() as state:
+    holding = hold_folder(folder, config.trainer.max_epochs) if is_rank_zero() else nullcontext()
+    with ending_alone(), holding as state:
         if is_rank_zero() and HydraConfig.get().mode == RunMode.RUN:
             log.info("%s: starting", shown(folder))  # torch takes seconds to load, and more on a busy machine
         from renormal.job.job import run_job  # not at the top: --help must not wait for torch

@@ -37,11 +37,24 @@ def test_when_one_is_killed_all_end(tmp_path: Path, whom: int, number: signal.Si
     assert process.poll() is None, process.communicate()
     first = int((folder / LOCK).read_text().removeprefix("process "))
     other = int(Path(f"/proc/{first}/task/{first}/children").read_text().split()[0])
+    assert {place for process in (first, other) for place in listening(process)} <= LOOPBACK
+    assert listening(first), "where the ranks find one another"
     os.kill((first, other)[whom], number)
     returned, _, err = ended(process)
     assert returned == code
     assert err.strip().splitlines() == ([line] if line else [])
     wait_until(lambda: not lives(other), "end of rank 1")
+
+
+LOOPBACK = {"0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F"}
+
+
+def listening(process: int) -> list[str]:
+    """The addresses of the sockets on which a process accepts connections, as Linux writes them."""
+    files = [str(path.readlink()) for path in Path(f"/proc/{process}/fd").iterdir()]
+    tables = (Path(f"/proc/net/{kind}").read_text().splitlines()[1:] for kind in ("tcp", "tcp6"))
+    lines = [line.split() for table in tables for line in table]
+    return [line[1].partition(":")[0] for line in lines if line[3] == "0A" and f"socket:[{line[9]}]" in files]
 
 
 def test_the_others_end_with_rank_0_while_they_wait(tmp_path: Path) -> None:

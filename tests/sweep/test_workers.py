@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from renormal.sweep.workers import cores, how_many, worker_environment, worker_number
-from waiting import lives, wait_until
+from waiting import HANGING, lives, wait_until
 
 JOB = """
 import os
@@ -99,3 +100,28 @@ def test_a_job_ends_with_its_sweep(tmp_path: Path) -> None:
         assert len(children) == 1
         sweep.kill()
         wait_until(lambda: not lives(int(children[0])), "end of the job")
+
+
+@pytest.mark.parametrize("left", [True, False])
+def test_a_job_that_begins_after_the_end_of_its_sweep_ends(left: bool, tmp_path: Path) -> None:
+    """left: the folder of locks, which a killed sweep cannot delete."""
+    folder = tmp_path / "locks"
+    if left:
+        folder.mkdir()
+        for name in ("sweep", "0"):
+            (folder / name).touch()
+    code = JOB.replace("input()", "import time; time.sleep(600)")
+    with subprocess.Popen([sys.executable, "-c", code], env=os.environ | {"RENORMAL_WORKERS": str(folder)}) as process:
+        assert process.wait(HANGING) in (-signal.SIGTERM, 1)
+
+
+def test_a_signal_to_one_worker_ends_that_process_alone() -> None:
+    """joblib hands an exception of a job, and this one, too, to the sweep's process."""
+    code = (
+        "import os; from renormal.sweep.workers import ending_alone\n"
+        "try:\n  with ending_alone(): raise SystemExit(143)\n"
+        "except SystemExit: print('handed on')"
+    )
+    for workers, answer in ({"RENORMAL_WORKERS": "/locks"}, (143, "")), ({}, (0, "handed on\n")):
+        end = subprocess.run([sys.executable, "-c", code], env=os.environ | workers, capture_output=True, text=True)
+        assert (end.returncode, end.stdout) == answer

@@ -11,9 +11,10 @@ from renormal.text import printable, without_secrets
 
 ROOM = "make room; the same command goes on after the last complete epoch"
 PLACE = "choose another folder with name=, hydra.run.dir= or hydra.sweep.dir="
+ELSEWHERE = ("EROFS", "EACCES", "EPERM", "ENOTDIR", "EEXIST", "ENAMETOOLONG", "ELOOP")
 MENDS = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), ROOM),
-    **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP), PLACE),
+    **dict.fromkeys((getattr(errno, name) for name in ELSEWHERE), PLACE),
     errno.EFBIG: "the limit of a file's size is too low: see ulimit -f",
     errno.EMFILE: "the limit of open files is too low: see ulimit -n",
 }

@@ -20,7 +20,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -28,6 +28,10 @@ from renormal.files import write_whole
 from renormal.job.rank import LOCAL_RANK, started_elsewhere
 from renormal.report.record import portable
 
+if TYPE_CHECKING:
+    from torch.distributed import TCPStore  # type: ignore[attr-defined]
+
+HAS_STORE = "TORCHELASTIC_USE_AGENT_STORE"  # tells torch that the store is there: rank 0 does not open another one
 COMMAND = (sys.executable, "-P", "-m", "renormal.job.other_rank")  # P: no modules of the working directory
 NOTICE = 5.0  # seconds between the end of a connection and that of the process at its other end, ours
 PATIENCE = 30.0  # seconds that rank 0 has to end by itself once another has failed, ours: a GPU may wait for ever
@@ -103,9 +107,10 @@ def other_ranks(config: DictConfig) -> Iterator[None]:
     if (OmegaConf.select(config, "trainer.num_nodes") or 1) > 1:
         raise ValueError("trainer.num_nodes > 1 needs a process for each device: start it with srun or torchrun")
     folder, text = Path(config.folder), json.dumps(OmegaConf.to_container(config, resolve=True))
-    meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "NODE_RANK": "0"}
-    if sys.platform == "linux":
-        meeting["GLOO_SOCKET_IFNAME"] = "lo"  # else the network that the host's name belongs to
+    store = store_on_loopback(count)
+    meeting = {"MASTER_ADDR": store.host, "MASTER_PORT": str(store.port), "NODE_RANK": "0", HAS_STORE: "True"}
+    if sys.platform == "linux":  # else the network that the host's name belongs to
+        meeting |= {"GLOO_SOCKET_IFNAME": "lo", "NCCL_SOCKET_IFNAME": "lo"}
     with variables_set({**meeting, LOCAL_RANK: "0"}):
         others = [OtherRank(number, text, meeting) for number in range(1, count)]
         over = threading.Event()
@@ -172,8 +177,10 @@ def variables_set(names: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def free_port() -> int:
-    with socket.socket() as candidate:
-        candidate.bind(("127.0.0.1", 0))
-        port: int = candidate.getsockname()[1]
-        return port
+def store_on_loopback(count: int) -> TCPStore:
+    """Where the ranks find one another. torch's own listens on every network of the machine."""
+    from torch.distributed import TCPStore  # type: ignore[attr-defined]
+
+    server = socket.create_server(("127.0.0.1", 0))
+    host, port = server.getsockname()
+    return TCPStore(host, port, count, is_master=True, wait_for_workers=False, master_listen_fd=server.detach())

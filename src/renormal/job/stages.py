@@ -43,6 +43,10 @@ CUT_SHORT = (
     "the training ended after {}, which trainer.max_time may ask for: leave that out to train whole, "
     "or test these weights with stages=[test] checkpoint={}"
 )
+MAY_BE_CUT = (
+    "trainer.max_time=%s may end this training before its %s epochs: the job then ends without a test, "
+    "and its last line says how these weights are tested"
+)
 log = logging.getLogger("renormal")
 
 
@@ -87,6 +91,8 @@ class Train(Stage):
         module.check(trainer)
         find = partial(resume_from, self.config, Path(self.config.folder), fingerprint)
         ckpt_path = first_rank_decides(trainer, find)
+        if self.config.trainer.get("max_time"):
+            log.info(MAY_BE_CUT, self.config.trainer.max_time, self.config.trainer.max_epochs)
         try:
             with continued(ckpt_path, trainer, module, self.clock):
                 trainer.fit(module, datamodule=data, ckpt_path=ckpt_path, weights_only=True)

@@ -131,7 +131,7 @@ def read_state(folder: Path) -> State | None:
 
 def forget(folder: Path) -> None:
     """Delete the folder of a job that failed before it had results, and then its empty parents."""
-    if not {path.name for path in folder.iterdir()} <= TRACES:
+    if not folder.is_dir() or not {path.name for path in folder.iterdir()} <= TRACES:
         return
     shutil.rmtree(folder)
     for parent in folder.absolute().parents:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
@@ -20,8 +20,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from renormal.files import check_no_link
 from renormal.job.errors import in_one_line, is_for_the_user
+from renormal.job.rank import is_rank_zero
 from renormal.job.settings import SettingsError, check_settings
 from renormal.job.state import check_folder
+from renormal.sweep.folders import check_name, make_folder
 from renormal.sweep.jobs import Job, jobs_of, take_folder
 from renormal.sweep.optimize import check_optimizer, optimizes
 from renormal.sweep.overrides import folder_pattern, key_missing_in_folder, parsed_overrides, unused_category
@@ -40,7 +42,7 @@ def one_line(status: int = 2) -> Iterator[None]:
         yield
     except SettingsError as error:
         exit_with(error.lines, status)
-    except (InstantiationException, HydraException, OmegaConfBaseException, ValueError) as error:
+    except (InstantiationException, HydraException, OmegaConfBaseException, ValueError, OSError) as error:
         exit_with([line_of(error)], status)
 
 
@@ -49,6 +51,7 @@ class CheckSweep(Callback):
 
     def __init__(self) -> None:
         self.jobs: dict[tuple[str, ...], Job] = {}
+        self.withdraw: Callable[[], None] = lambda: None  # takes the jobs out of plan.json
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         exit_with(unused_category(config, parsed_overrides(config)) or wrong_settings(config))
@@ -57,6 +60,8 @@ class CheckSweep(Callback):
             job = deepcopy(config)
             take_folder(job, Path(config.hydra.run.dir))
             check_settings(job)
+            if is_rank_zero():
+                make_folder(Path(config.hydra.run.dir))
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         overrides = parsed_overrides(config)
@@ -70,16 +75,21 @@ class CheckSweep(Callback):
             exit_with([f"jobs that differ in {key} would overwrite each other: add {mend}"])
         with one_line():
             self.jobs = jobs_of(config, overrides)
-        with one_line():
-            for name in ("multirun.yaml", PLANNED):
-                check_no_link(Path(config.hydra.sweep.dir) / name)
-            for job in self.jobs.values():
-                check_folder(job.folder)
-                if not job.has_record:
-                    delete_old_state(job.folder)
-            launcher = launcher_of(config.hydra.launcher)
-            write_plan(Path(config.hydra.sweep.dir), (job.name for job in self.jobs.values()), launcher)
-            write_planned(config, self.jobs.values())
+            self.write(config)
+
+    def write(self, config: DictConfig) -> None:
+        """Write the plan of the sweep, and delete states of earlier ones."""
+        folder, jobs = Path(config.hydra.sweep.dir), self.jobs.values()
+        make_folder(folder)
+        for name in ("multirun.yaml", PLANNED):
+            check_no_link(folder / name)
+        for job in jobs:
+            check_name(job.folder)
+            check_folder(job.folder)
+            if not job.has_record:
+                delete_old_state(job.folder)
+        self.withdraw = write_plan(folder, (job.name for job in jobs), launcher_of(config.hydra.launcher))
+        write_planned(config, jobs)
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """In a sweep, log a job's error and let the other jobs go on. The traceback goes into the job's log alone."""
@@ -98,10 +108,15 @@ class CheckSweep(Callback):
             exit_with([f"{len(lines)} of {len(self.jobs)} jobs are not done", *lines], status=1)
 
 
+def check_of(launcher: Any) -> CheckSweep:
+    """The callback of the launcher's sweep."""
+    callbacks = launcher.hydra_context.callbacks.callbacks
+    return next(callback for callback in callbacks if isinstance(callback, CheckSweep))
+
+
 def jobs_for(launcher: Any, overrides: Sequence[Sequence[str]], first: int) -> dict[tuple[str, ...], Job]:
     """The jobs of these overrides: checked before the sweep, or asked for by an optimizer just now."""
-    callbacks = launcher.hydra_context.callbacks.callbacks
-    jobs = dict(next(callback.jobs for callback in callbacks if isinstance(callback, CheckSweep)))
+    jobs = dict(check_of(launcher).jobs)
     parser = OverridesParser.create(config_loader=launcher.hydra_context.config_loader)
     for number, given in enumerate(overrides, first):
         if tuple(given) not in jobs:

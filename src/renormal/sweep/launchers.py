@@ -16,9 +16,9 @@ from renormal.files import RECORD, shown
 from renormal.job.objective import number_of
 from renormal.job.state import read_state
 from renormal.report.record import read_record
-from renormal.sweep.callback import jobs_for
+from renormal.sweep.callback import check_of, jobs_for
 from renormal.sweep.jobs import Job
-from renormal.sweep.plan import why_unfinished
+from renormal.sweep.plan import note_interrupted, why_unfinished
 from renormal.sweep.slurm import array_executor, array_of, submit, wait_for_jobs
 from renormal.sweep.workers import worker_environment
 
@@ -44,6 +44,8 @@ def launch_in_workers(
                 break
             except TerminatedWorkerError:
                 log.warning("a worker was killed: unfinished jobs go on after their last epoch")
+            finally:
+                note_interrupted(jobs.values())
             left = [job for job in left if why_unfinished(jobs[tuple(job)])]
     return returned(jobs, overrides)
 
@@ -67,6 +69,7 @@ def launch_in_processes(launcher: Any, overrides: Overrides, first: int) -> Sequ
         finally:
             for job in running:
                 job.cancel()
+            note_interrupted(jobs.values())
     return returned(jobs, overrides)
 
 
@@ -76,7 +79,11 @@ def launch_on_slurm(launcher: Any, overrides: Overrides, first: int) -> Sequence
     left = without_record(jobs, overrides, first)
     if not left:
         return returned(jobs, overrides)
-    submitted = submit(array_executor(launcher.params), launcher, [arguments_of(*job) for job in left])
+    try:
+        submitted = submit(array_executor(launcher.params), launcher, [arguments_of(*job) for job in left])
+    except BaseException:
+        check_of(launcher).withdraw()
+        raise
     log.info("%d jobs submitted: SLURM job %s", len(submitted), array_of(submitted[0]))
     if launcher.params.get("wait", True):
         wait_for_jobs(dict(zip(submitted, (jobs[tuple(job)] for _, job in left), strict=True)))

@@ -9,7 +9,8 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,23 +20,44 @@ from omegaconf import DictConfig, open_dict, read_write
 from renormal.files import PLAN, STATE, read_json, shown, write_whole
 from renormal.job.digests import digest
 from renormal.job.lock import LOCK, BusyError, holder, locked
-from renormal.job.state import read_state
+from renormal.job.state import read_state, write_state
 from renormal.sweep.jobs import Job
 
 PLANNED = ".planned"  # folder in that of the sweep
 VARIABLE = "RENORMAL_PLAN"  # from a sweep to its jobs: the name of its file there
 PATIENCE = 10.0  # seconds for another sweep of the same name to write its plan, ours
+ENDING = 5.0  # seconds for a job to end after its sweep has ended it, ours
 log = logging.getLogger("renormal")
 
 
-def write_plan(folder: Path, jobs: Iterable[str], launcher: str) -> None:
-    """Add the jobs' names to plan.json: other sweeps may have planned jobs in the same folder."""
+def write_plan(folder: Path, jobs: Iterable[str], launcher: str) -> Callable[[], None]:
+    """Add the jobs' names to plan.json: other sweeps may have planned jobs in the same folder.
+
+    Returns what takes them out again, if no job could be submitted.
+    """
+    jobs = list(jobs)
+    before = _change(folder, lambda names: list(dict.fromkeys([*names, *jobs])), launcher)
+    mine = {*jobs}.difference(before)
+
+    def withdraw() -> None:
+        _change(folder, lambda names: [name for name in names if name not in mine], launcher)
+
+    return withdraw
+
+
+def _change(folder: Path, change: Callable[[list[str]], list[str]], launcher: str) -> list[str]:
+    """Change the names in plan.json, and return those before. A plan without names is deleted."""
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / LOCK, patience=PATIENCE):
         path = folder / PLAN
         before = planned_before(path)
-        plan = {"jobs": list(dict.fromkeys([*before, *jobs])), "launcher": launcher, "started": time.time()}
-        write_whole(path, json.dumps(plan, indent=1, ensure_ascii=False))
+        names = change(before)
+        plan = {"jobs": names, "launcher": launcher, "started": time.time()}
+        if names:
+            write_whole(path, json.dumps(plan, indent=1, ensure_ascii=False))
+        else:
+            path.unlink(missing_ok=True)
+    return before
 
 
 def planned_before(path: Path) -> list[str]:
@@ -109,3 +131,14 @@ def why_unfinished(job: Job) -> str | None:
     if name := holder(job.folder):
         return f"{job.name} is still being worked on by {name}"
     return f"{job.name} was killed or interrupted, the same command goes on after {state.epoch} epochs ({where})"
+
+
+def note_interrupted(jobs: Iterable[Job]) -> None:
+    """Write into state.json of each job that has begun and was killed that it is interrupted."""
+    for job in jobs:
+        state, end = read_state(job.folder), time.monotonic() + ENDING
+        while state is not None and state.state == "running" and holder(job.folder) and time.monotonic() < end:
+            time.sleep(0.1)  # its process is ending
+            state = read_state(job.folder)
+        if state is not None and state.state == "running" and not holder(job.folder):
+            write_state(job.folder, replace(state, state="interrupted"))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 from hydra._internal.hydra import Hydra
@@ -31,6 +33,31 @@ def refuse_in_one_line() -> None:
             raise
 
     Hydra.compose_config = composed  # type: ignore[assignment,method-assign]
+    Hydra.run, Hydra.multirun = in_a_line(Hydra.run), in_a_line(Hydra.multirun)  # type: ignore[method-assign]
+
+
+def in_a_line(start: Callable[..., Any]) -> Callable[..., Any]:
+    """What a config lacks, or a disk refuses to Hydra's own files of a job, ends the program in one line."""
+
+    def started(*arguments: Any, **named: Any) -> Any:
+        try:
+            return start(*arguments, **named)
+        except (OSError, MemoryError, HydraException, OmegaConfBaseException) as error:
+            exit_with([line_of(error)], status=1)
+            raise
+
+    return started
+
+
+def check_text(arguments: list[str]) -> None:
+    """End the program in one line if an argument or the working directory is no UTF-8: records could not name it."""
+    try:
+        given = [*arguments, str(Path.cwd())]
+    except FileNotFoundError:
+        exit_with(["the working directory was deleted: change to another one"])
+    for text in given:
+        if any("\ud800" <= sign <= "\udfff" for sign in text):
+            exit_with([f"{ascii(text)[1:-1][:200]} is not UTF-8: rename that file or folder, or link to it"])
 
 
 def exit_with(lines: list[str], status: int = 2) -> None:

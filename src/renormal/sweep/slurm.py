@@ -74,7 +74,7 @@ def wait_for_jobs(jobs: Mapping[Any, Job]) -> None:
                     log.info("%d of %d jobs have ended", len(jobs) - len(left), len(jobs))
             time.sleep(pause if left else 0)
             pause = min(pause * 1.1, LONGEST_PAUSE)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):
         ids = " ".join(sorted({array_of(job) for job in left}))
         log.warning("the jobs go on without this command: scancel %s ends them", ids)
         raise

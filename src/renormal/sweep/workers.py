@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -17,8 +17,9 @@ from renormal.job.lock import BusyError, locked
 
 WORKERS, DEVICES = "RENORMAL_WORKERS", "RENORMAL_DEVICES"  # from a sweep to its jobs: a folder of locks, GPUs
 SWEEP = "sweep"  # the lock in that folder that the sweep holds; the others are numbers
-GRACE = 5.0  # seconds between SIGTERM and the end of a job whose sweep has ended, ours
+GRACE = 20.0  # seconds between SIGTERM and the end of a job whose sweep has ended, ours
 _locks = ExitStack()  # that this process holds until it ends
+_sweeps: list[str] = []  # folders of locks of sweeps that this process has begun
 
 
 @contextmanager
@@ -32,6 +33,7 @@ def worker_environment(jobs: int | None) -> Iterator[int]:
     threads = str(max(1, cores() // count))
     with tempfile.TemporaryDirectory(prefix="renormal-") as folder:
         _locks.enter_context(locked(Path(folder) / SWEEP, patience=0.0))
+        _sweeps.append(folder)
         for number in range(count):
             (Path(folder) / str(number)).touch()
         before = dict(os.environ)
@@ -86,8 +88,11 @@ def worker_number() -> int:
 
 
 def _free_number(folder: Path) -> int:
-    """The lowest number whose lock is free. Waits for one: the process that had it may still be ending."""
-    while True:
+    """The lowest number whose lock is free. Waits for one: the process that had it may still be ending.
+
+    Without the folder the sweep has ended while this process began: it ends, too.
+    """
+    while (folder / SWEEP).exists():
         for path in sorted(folder.glob("[0-9]*"), key=lambda path: int(path.name)):
             try:
                 _locks.enter_context(locked(path, patience=0.0))
@@ -95,12 +100,24 @@ def _free_number(folder: Path) -> int:
                 continue
             return int(path.name)
         time.sleep(0.1)
+    os._exit(1)
 
 
 def _end_with_sweep(lock: Path) -> None:
     """End this process when the sweep has ended, even if it was killed: the kernel releases its lock then."""
-    with lock.open("a") as file:
+    with suppress(FileNotFoundError), lock.open() as file:  # without the file it has ended already
         fcntl.flock(file, fcntl.LOCK_SH)
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(GRACE)
     os._exit(1)
+
+
+@contextmanager
+def ending_alone() -> Iterator[None]:
+    """A signal to one worker ends that process at once: joblib would hand its SystemExit to the sweep, and end all."""
+    try:
+        yield
+    except SystemExit as end:
+        if os.environ.get(WORKERS, "") in ("", *_sweeps):
+            raise
+        os._exit(end.code if isinstance(end.code, int) else 1)
