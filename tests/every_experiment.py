@@ -22,7 +22,7 @@ from small import DRAWN, SMALL
 
 MAPS = ("map_tv", "map_tv_0_5")  # they have a cap of their own
 OWN = {  # what an experiment needs besides
-    **dict.fromkeys(("figure5", "latent_cpu", "table2_cpu"), ["checkpoint=null", "stages=[train,test]"]),
+    **{key: ["checkpoint=null", "stages=[train,test]"] for key in ("figure5", "latent_cpu", "table2_cpu")},
     "restoration": ["checkpoint=null", "stages=[train,test]", *(f"projections.{name}.max_steps=3" for name in MAPS)],
     "choose": ["choose.defects=4", "choose=as_configured"],
     "choose_cpu": ["choose.defects=4", "choose=as_configured"],
