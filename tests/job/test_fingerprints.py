@@ -66,6 +66,19 @@ def test_without_flips_the_fingerprint_is_that_from_before_there_were_any(tiny: 
     assert name_of(config) == name_of(older) != name_of(tiny("test.flips=true"))
 
 
+def test_draws_of_a_vae_are_part_of_the_test_and_not_of_the_training(tiny: Any) -> None:
+    plain, drawn = tiny("model=vae"), tiny("model=vae_draws")
+    assert digest(parts_of_training(plain)) == digest(parts_of_training(drawn))
+    assert digest(parts_of_test(plain)) != digest(parts_of_test(drawn))
+    older: Any = OmegaConf.to_container(plain)
+    del older["model"]["net"]["draws"]
+    assert both(OmegaConf.create(older)) == both(plain)
+
+
+def test_the_defects_planted_before_a_test_change_no_fingerprint(tiny: Any) -> None:
+    assert both(tiny("test.planted=0")) == both(tiny("test.planted=7"))
+
+
 def test_other_settings_of_0_count(tiny: Any) -> None:
     config = tiny()
     assert name_of(config) != name_of(without(config, "weight"))

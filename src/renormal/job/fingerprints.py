@@ -89,12 +89,16 @@ def parts_of_training(config: DictConfig) -> dict[str, Any]:
     strategy = config.trainer.get("strategy")
     if not (OmegaConf.is_dict(strategy) and strategy.keys() <= CONNECTION):
         keys.append("strategy")
-    return parts(config, [*TRAINING, *(f"trainer.{key}" for key in keys)])
+    found = parts(config, [*TRAINING, *(f"trainer.{key}" for key in keys)])
+    found["model.net"].pop("draws", None)  # of f(x), which a training does not use
+    return found
 
 
 def parts_of_test(config: DictConfig) -> dict[str, Any]:
     """What decides a test and the stages after a training."""
     keys = [*TEST, "scores"] if config.scores else [*TEST]  # without scores: the digest of older records
+    if OmegaConf.select(config, "model.net.draws"):
+        keys.append("model.net.draws")
     return parts(config, [*keys, *(stage for stage in ("inpaint", "sample") if stage in config.stages)])
 
 

@@ -37,6 +37,7 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {  # keys newer than the first record, wit
     "false_alarms": (0.01,),
     "aupro_limits": ([],),
     "smooth": (SMOOTHS_NOTHING,),
+    "model.net.draws": (0,),
     "model.net.sigma": (1.0,),  # what the VAE had before it was a setting
     "model.module": (None, PLAYERS),  # the players of an adversarial model need that one, others cannot have it
     "trainer._target_": ("lightning.Trainer",),

@@ -43,6 +43,7 @@ class Deterministic(Convolutional):
 class VAE(Convolutional):
     targets = ("renormal.models.VAE",)
     sigma: Annotated[float, Gt(0), Le(1000), "σ of the decoder, on images in [0, 1]."]
+    draws: Annotated[int, Ge(0), Le(64), "f(x) is the mean of so many decoded samples of q; 0: its mean, decoded."]
 
 
 class GammaVAE(Object):
