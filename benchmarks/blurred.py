@@ -1,6 +1,6 @@
 """`python -m benchmarks.blurred RUN …`: what a projection of a finished job changes first, and what its map then holds.
 
-RUN: a folder outputs/<name>/<model>/<category>/<seed> of an object. Writes outputs/blurred.png and prints a table: the
+RUN: a folder outputs/<name>/<model>/<category>/<seed> of an object. Writes outputs/blurred.jpg and prints a table: the
 pixel AUROC of stops and of both comparisons, x0 with x_N and x0 with f(x_N), on planted defects and on the test set.
 """
 
@@ -29,7 +29,7 @@ from renormal.metrics import AnomalyMetrics
 from renormal.projection import Descent, Never, Plateau, Settled, Threshold, reconstruction_losses, settle
 from renormal.scores import DSSIM
 
-PICTURE = Path("outputs/blurred.png")
+PICTURE = Path("outputs/blurred.jpg")
 METHOD = "eq8_adam"
 LONG = 100  # steps of the descents that do not stop at T
 SHOWN = (1, None, LONG)  # steps whose x is drawn; None: where T stops
@@ -116,7 +116,7 @@ def main() -> None:
         Console().print(measured(job, like, data))
         draw(job, like, data, list(axes[3 * at : 3 * at + 3]))
     PICTURE.parent.mkdir(exist_ok=True)
-    figure.savefig(PICTURE, dpi=110)
+    figure.savefig(PICTURE, dpi=90)
     print(PICTURE)
 
 

@@ -14,9 +14,9 @@ from renormal.metrics import AnomalyMetrics
 
 MARGIN = 0.05  # of the AUROC, ours: networks that project well differ by less, blurred ones by 0.09 to 0.45
 BLURRED = (
-    "%s finds planted defects worse than f(x0) does, pixel AUROC %.2f against %.2f, after %.0f steps to T: f is too far "
-    "from good images to project with. Train longer, or with model=vae take model=vae_draws, or compare x0 with f(x_N): "
-    "+score@scores.reconstructed=reconstructed test.crossed=true (docs/blurred.md)"
+    "%s finds planted defects worse than f(x0) does, pixel AUROC %.2f against %.2f, after %.0f steps to T: f is too "
+    "far from good images to project with. Train longer, or take model=vae_draws for model=vae, or compare x0 with "
+    "f(x_N): +score@scores.reconstructed=reconstructed test.crossed=true (docs/blurred.md)"
 )
 log = logging.getLogger("renormal")
 
