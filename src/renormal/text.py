@@ -7,6 +7,7 @@ import unicodedata
 
 JOINERS = "\u200c\u200d"  # without width: Persian and Hindi are written with them
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # first characters of a formula or a command
+INNER = re.compile(rf"(?<=;)(?=[{''.join(map(re.escape, FORMULA))}])")  # a cell may begin there
 HIDDEN = "…"  # in the place of a secret
 SECRET = (  # the bounds keep the time linear
     r"[\w.-]{0,64}(?:token|passw(?:or)?d|pwd|secret|signature|credential|api_?key|access_?key)[\w.-]{0,64}|sig|key|auth"
@@ -15,7 +16,11 @@ USER = re.compile(
     r"(?<=://)(?:[^\s/@:]{0,1000}:(?!\d+(?:/|$))\S{0,1000}|[^/?#\s]{0,1000})@"
 )  # name and password of a URL
 QUERY = re.compile(rf"(?<=[?&;#])({SECRET})=(?:(?!:\s)[^&;#\s'\"])+", re.IGNORECASE)
-KEY = re.compile(r"(?:.*_)?(?:token|password|passwd|secret|api_?key|access_?key|credentials?)", re.IGNORECASE)
+KEY = re.compile(
+    r".*(?:passw(?:or)?d|passphrase|secret|(?:api|access|private)[_-]?key|credentials?|authorization)"
+    r"|(?:.*[_-])?(?:(?:access|auth|api|refresh|bearer)?token|pwd|auth)",
+    re.IGNORECASE,
+)
 
 
 def printable(text: str) -> str:
@@ -33,8 +38,8 @@ def _escaped(sign: str) -> str:
 
 
 def cell(text: str) -> str:
-    """A cell of a CSV file that no spreadsheet takes for a formula: then it begins with an apostrophe."""
-    return f"'{text}" if text.startswith(FORMULA) else text
+    """A cell of a CSV file that no spreadsheet takes for a formula: an apostrophe goes before one."""
+    return INNER.sub("'", f"'{text}" if text.startswith(FORMULA) else text)
 
 
 def without_secrets(text: str) -> str:

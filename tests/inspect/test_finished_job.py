@@ -207,7 +207,7 @@ def test_a_record_that_does_not_fit_is_refused_in_a_line(
     assert not (tmp_path / "out.png").exists()
 
 
-@pytest.mark.parametrize("out", ["nowhere/x.png", "x", "x.txt"])
+@pytest.mark.parametrize("out", ["nowhere/x.png", "x", "x.txt", "x.psd", "x.mpg", "x.h5"])
 def test_a_name_that_cannot_be_written_is_refused_first(out: str, tmp_path: Path, capsys: Any) -> None:
     assert main([str(tmp_path), "photo.png", "--out", str(tmp_path / out)]) == 2
     assert "--out" in capsys.readouterr().err

@@ -219,6 +219,9 @@ NAMES += [
     "{{ 7 * 7 }}",
     "#010203",
     "a [/] b",
+    "![x](http://127.0.0.1:9/x.png)",
+    "a;=cmd|' /C calc'!A0",
+    "![x][y](z)",
 ]
 
 
@@ -234,6 +237,7 @@ def named(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "category": category,
             "metrics": {"baseline/pixel_auroc": 0.9, f"{column.replace('/', '.')}/pixel_auroc": 0.8},
             "curves": {column: {"pixel_auroc": [0.5, 0.6], "steps": [0, 3]}},
+            "undefined": {"aupimo": "\x1b[31m"},
             "data": {"note": f"{column}\n\x1b[2J"},
             "config": {"model": {"label": category}, "data": {"name": model}, "row": f"{column}\n\\input{{x}}"},
         }
@@ -273,8 +277,14 @@ def test_no_name_is_a_command_of_latex(named: Path) -> None:
 def test_no_cell_of_the_table_is_a_formula(named: Path) -> None:
     with (named / "table.csv").open(newline="") as file:
         rows = list(csv.reader(file))
-    assert not [cell for row in rows for cell in (*row[:5], row[-1]) if cell.startswith(("=", "+", "-", "@"))]
+    assert not [cell for row in rows for cell in (*row[:5], row[-1]) if re.search("(^|;)[=+@-]", cell)]
     assert any(row[10].startswith("-") for row in rows), "numbers stay numbers"
+
+
+def test_no_name_is_a_picture_or_a_link_of_markdown(named: Path) -> None:
+    text = (named / "table.md").read_text()
+    assert r"!\[x]\[y]\(z)" in text
+    assert not re.search(r"!\[|\]\(|\]\[", text)
 
 
 def test_no_name_is_an_element_of_the_page(named: Path) -> None:
@@ -283,6 +293,7 @@ def test_no_name_is_an_element_of_the_page(named: Path) -> None:
     assert "<img src=x" not in text
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
     assert "{{ 7 * 7 }}" in text
+    assert "\x1b" not in text
 
 
 def test_no_name_leads_out_of_the_folder(named: Path) -> None:

@@ -15,7 +15,7 @@ from renormal.contracts import Images, Mask
 from renormal.data.depth import FULL
 from renormal.data.drawn_masks import Pair, read_hole
 from renormal.data.images import read_image
-from renormal.data.opening import strict_pillow
+from renormal.data.opening import FORMATS, strict_pillow
 from renormal.data.source import MAX_PIXELS, Fit
 from renormal.files import whole_file
 from renormal.inspect.load import FinishedJob, load
@@ -66,8 +66,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def check_output(path: Path) -> None:
     """Raise ValueError, before any work, for a name that cannot be written."""
     Image.init()
-    if path.suffix.lower() not in Image.EXTENSION:
-        raise ValueError(f"--out {path}: end it in .png or another picture's suffix")
+    if Image.EXTENSION.get(path.suffix.lower()) not in FORMATS:
+        raise ValueError(f"--out {path}: end it in .png or the suffix of {', '.join(FORMATS[1:])}")
     if not path.parent.is_dir():
         raise ValueError(f"--out {path}: {path.parent} is no folder")
 

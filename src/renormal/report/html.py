@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -29,6 +30,7 @@ OPEN_UP_TO = 6  # jobs; with more, the numbers of each job are folded at first
 SLOPE = 128  # of a map's opacity below the threshold: a map is invisible two of 255 grey levels below it
 MARK = 0.2  # first position of the threshold slider where all maps have one scale: the threshold of figure 3
 SHARE = 0.4  # first position where each column has its own scale: as a share of it, ours
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # commands of a terminal, all but tab and line end
 
 
 class Results(NamedTuple):
@@ -89,7 +91,7 @@ def write_page(
         inferno=inferno(),
     )
     with whole_file(path) as file:
-        file.write(page.encode())
+        file.write(CONTROL.sub("\N{REPLACEMENT CHARACTER}", page).encode())
     return path
 
 

@@ -29,6 +29,7 @@ LATEX_SPECIAL = str.maketrans(
     | {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}"}
 )
 MARKDOWN_SPECIAL = str.maketrans({"|": "\\|", "<": "&lt;", "`": "\\`"})
+MARKDOWN_LINK = re.compile(r"(?<=!)\[|(?<=\])[(\[]")  # what makes brackets a picture or a link
 
 
 def terminal(table: Table, width: int) -> list[RichTable]:
@@ -100,7 +101,8 @@ def markdown(table: Table) -> str:
 
 
 def markdown_text(text: str) -> str:
-    return printable(text).translate(MARKDOWN_SPECIAL)
+    """Text in which Markdown finds no picture, link or tag, in one line."""
+    return MARKDOWN_LINK.sub(r"\\\g<0>", printable(text).translate(MARKDOWN_SPECIAL))
 
 
 def markdown_cell(cell: Cell) -> str:
