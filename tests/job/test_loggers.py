@@ -211,5 +211,5 @@ def test_a_server_that_takes_nothing_does_not_end_the_job(
 
 
 def test_an_unknown_mode_is_refused(tiny: Any) -> None:
-    with pytest.raises(ValueError, match=r"mode must be one of auto, online, offline, disabled, got 'onlin'"):
+    with pytest.raises(ValueError, match=r"logger.wandb.mode=onlin: must be auto, online, offline, disabled"):
         run_job(tiny("logger=wandb", "logger.wandb.mode=onlin"))
