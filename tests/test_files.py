@@ -10,13 +10,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import renormal.files
 from renormal.files import LARGEST, read_json, read_text, shown, whole_file, write_whole
 
 SIZE = 2_000_000
@@ -289,3 +291,10 @@ def test_a_path_is_shown_from_the_working_directory_where_it_lies_below(
     monkeypatch.chdir(tmp_path)
     assert shown(tmp_path / "outputs" / "a") == Path("outputs/a")
     assert shown(tmp_path.parent / "b") == tmp_path.parent / "b"
+
+
+def test_a_file_that_waits_for_its_content_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """/proc/kmsg is a regular file; where no message waits, a read without waiting returns None."""
+    monkeypatch.setattr(renormal.files, "regular_file", lambda *_: nullcontext(SimpleNamespace(read=lambda size: None)))
+    with pytest.raises(ValueError, match="nothing can be read from it now"):
+        read_text(tmp_path / "kmsg")

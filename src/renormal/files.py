@@ -166,6 +166,8 @@ def read_text(path: Path, largest: int = LARGEST) -> str:
     """A regular file in UTF-8. Raises FileNotFoundError, and ValueError with one line for any other fault."""
     with regular_file(path, largest) as file:
         content = file.read(largest + 1)
+    if content is None:  # of a file that waits for its content, as some of /proc do
+        raise ValueError(f"{path}: nothing can be read from it now")
     if len(content) > largest:  # a file of /proc has no size
         raise ValueError(f"{path}: more than {largest} bytes")
     try:

@@ -17,6 +17,7 @@ from renormal.text import printable, without_secrets
 LARGE = 1e18  # of a score or a metric: sums and squares of such numbers are finite
 LARGEST = 1e300  # of a loss or an energy, which may have grown without end
 MANY = 100_000  # entries of a list or an object
+COLUMNS = 500  # of a record, ours: a table has a column for each
 SHOWN = 60  # characters of a wrong value in a message
 TEXT = 100_000  # characters of a note or an error
 
@@ -44,6 +45,12 @@ def _share(text: str) -> str:
     if not 0 <= float(text) <= 1:
         raise ValueError("must be a number from 0 to 1")
     return text
+
+
+def _drawable(metrics: dict[str, float]) -> dict[str, float]:
+    if (columns := len({key.partition("/")[0] for key in metrics})) > COLUMNS:
+        raise ValueError(f"{columns} columns, more than {COLUMNS}")
+    return metrics
 
 
 def _none_if_empty(value: Any) -> Any:
@@ -321,7 +328,7 @@ class RecordFile(Closed):
     category: Name
     kind: Literal["texture", "object"]
     seed: Annotated[int, Field(ge=-(2**63), le=2**64)]
-    metrics: Named
+    metrics: Annotated[Named, AfterValidator(_drawable)]
     undefined: dict[Name, Text] = {}
     maps: dict[Name, Named] = {}
     projections: dict[Name, dict[Name, Grown | None]] = {}

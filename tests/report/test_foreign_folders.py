@@ -82,6 +82,7 @@ BROKEN_RECORDS: dict[str, Any] = {  # changes of a good record; its former file 
     "no thread": {"device": {"threads": 0}},
     "a huge integer": {"metrics": {"baseline/pixel_auroc": 10**400}},
     "a huge number": {"metrics": {"baseline/pixel_auroc": 1e300}},
+    "too many columns": {"metrics": {f"x{index}/pixel_auroc": 0.5 for index in range(501)}},
     "NaN": {"metrics": {"baseline/pixel_auroc": float("nan")}},
     "infinity": {"seconds": {"train": float("inf")}},
     "NaN in the config": {"config": {"a": {"b": [float("nan")]}}},
