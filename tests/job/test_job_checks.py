@@ -69,3 +69,15 @@ def test_the_chosen_column_may_be_drawn_and_traced_where_a_stage_chooses(tiny: A
 def test_a_former_key_of_a_users_own_yaml_is_not_ignored(tiny: Any) -> None:
     with pytest.raises(ValueError, match="calibrate is now choose: rename the key in your yaml"):
         run_job(tiny("+calibrate.holdout=5"))
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("model.optimizer._target_=torch.optim.LBFGS", "model.optimizer: LBFGS.* unexpected keyword argument"),
+        ("+trainer.limit_train_batches=0.0001", "trainer: .*limit_train_batches"),
+    ],
+)
+def test_what_a_library_refuses_about_its_own_settings_is_one_line(tiny: Any, override: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        run_job(tiny(override))

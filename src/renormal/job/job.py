@@ -12,6 +12,7 @@ from typing import Any
 
 import lightning as L
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig
 
 from renormal.boards.dashboard import Dashboard
@@ -122,7 +123,7 @@ def perform(
         work = Work(trainer, module, data, hashes["training"])
         for stage in stages:
             bar.begin(stage.name)
-            with timed(seconds, stage.name):
+            with timed(seconds, stage.name), settings_of_lightning():
                 found |= stage.run(work, found)
         if not trainer.is_global_zero:
             return None
@@ -151,3 +152,12 @@ def timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
     start = time.perf_counter()
     yield
     seconds[stage] = time.perf_counter() - start
+
+
+@contextmanager
+def settings_of_lightning() -> Iterator[None]:
+    """Raise ValueError, which is one line, for a setting of the trainer that Lightning refuses in the block."""
+    try:
+        yield
+    except MisconfigurationException as error:
+        raise ValueError(f"trainer: {error}") from error

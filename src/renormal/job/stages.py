@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig
+from torch import nn
 
 from renormal.boards.dashboard import Dashboard
 from renormal.choose.choice import SCHEMA
@@ -27,9 +29,11 @@ from renormal.job.file_contents import contents
 from renormal.job.fingerprints import chosen, fingerprints
 from renormal.job.resume import continued
 from renormal.lit.columns import Columns
+from renormal.lit.datamodule import SourceData
 from renormal.lit.drawing import Drawing
 from renormal.lit.gathering import first_rank_decides
 from renormal.lit.inpaint import Inpaint
+from renormal.lit.module import AutoencoderModule
 from renormal.lit.normal_maps import Counting
 from renormal.lit.progress import Progress
 from renormal.lit.projection_callback import ProjectionCallback
@@ -84,6 +88,15 @@ class Train(Stage):
 
     def __init__(self, config: DictConfig, clock: TrainingClock) -> None:
         self.config, self.clock = config, clock
+
+    def check(self, module: AutoencoderModule, data: SourceData) -> None:
+        """The optimizer of each player takes its settings."""
+        given = module.optimizer_factory
+        for make in given.values() if isinstance(given, Mapping) else (given,):
+            try:
+                make([nn.Parameter(torch.zeros(1))])
+            except TypeError as error:
+                raise ValueError(f"model.optimizer: {error}") from error
 
     def run(self, work: Work, found: Found) -> Found:
         """Fit. The first rank finds the checkpoint for all ranks."""
