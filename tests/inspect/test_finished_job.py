@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -97,6 +98,27 @@ def test_what_is_missing_is_one_line(job: tuple[Path, Record], tmp_path: Path, c
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 3
     assert "not trained here" in lines[-1]
+
+
+def test_the_mend_for_a_job_without_that_projection_is_a_command_that_keeps_its_weights(
+    tiny: Any, tmp_path: Path, capsys: Any
+) -> None:
+    settings = ["projection=[eq5]", "descent.max_steps=3", "test.panels=0"]
+    folder = Path(tiny().folder)
+    run_job(tiny(*settings))
+    weights = read_record(folder / "record.json").hashes["weights"]
+    for name in ("photo.png", "mask.png"):
+        Image.new("L", (32, 32), 255).convert("RGB").save(tmp_path / name)
+    photo, mask, out = (str(tmp_path / name) for name in ("photo.png", "mask.png", "out.png"))
+    assert main([str(folder), photo, "--mask", mask, "--out", out]) == 2
+    assert main([str(folder), photo, "--out", out]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    mends = {tuple(re.findall(r"'([^']+)'", line)) for line in lines}
+    assert mends == {("stages=[train,inpaint]", "projection=[inpaint,inpaint_blind]")}
+    run_job(tiny(*settings, *mends.pop()))
+    assert read_record(folder / "record.json").hashes["weights"] == weights
+    assert main([str(folder), photo, "--mask", mask, "--out", out]) == 0
+    assert main([str(folder), photo, "--out", out]) == 0
 
 
 def edited(folder: Path, change: Any) -> None:

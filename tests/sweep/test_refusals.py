@@ -47,6 +47,7 @@ def refusal(*overrides: str) -> str:
             "model.optimizer.betas does not exist: model.optimizer has lr, fused; +model.optimizer.betas=… gives the",
         ),
         (["model=vaee"], "model=vaee does not exist: did you mean vae?"),
+        (["model=l2ae"], "model=l2ae does not exist: did you mean l2_ae?"),
         (
             ["seed=0,1"],
             "seed=0,1 is several values: -m makes a job for each, [0,1] is a list, \"seed='0,1'\" is one",

@@ -23,6 +23,11 @@ from renormal.inspect.stored import one_line
 from renormal.program import begin
 from renormal.projection import Descent, error_mask, known_mask, project
 
+NO_SUCH_PROJECTION = (
+    "the job has no projection {}: repeat its command with 'stages=[train,inpaint]' "
+    "'projection=[inpaint,inpaint_blind]': it keeps its weights, and the record is replaced"
+)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the repaired image. On bad input print one line to stderr and return 2."""
@@ -78,8 +83,7 @@ def descent_of(job: FinishedJob, *, blind: bool) -> Descent:
     for descent in job.descents.values():
         if descent.mask is mask:
             return descent
-    wanted = "inpaint_blind" if blind else "inpaint"
-    raise ValueError(f"the job has no such projection: repeat it with 'projection=[{wanted}]'")
+    raise ValueError(NO_SUCH_PROJECTION.format("without --mask" if blind else "for --mask"))
 
 
 def read(image: Path, mask: Path | None, job: FinishedJob, fit: Fit) -> tuple[Images, Mask | None]:

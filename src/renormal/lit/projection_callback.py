@@ -194,9 +194,6 @@ class ProjectionCallback(L.Callback):
         for name, counter in self.counters.items():
             self.metrics.update({f"{name}/{metric}": value for metric, value in counter.compute().items()})
             self.undefined |= counter.undefined
-        for reason in dict.fromkeys(self.undefined.values()):
-            names = [name for name, own in self.undefined.items() if own == reason]
-            log.warning("%s not defined: %s", ", ".join(names), reason)
         for run in self.runs.values():
             run.gather(pl_module.device)
         if self.panels is not None:

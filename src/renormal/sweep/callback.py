@@ -23,6 +23,7 @@ from renormal.job.errors import in_one_line, is_for_the_user
 from renormal.job.rank import is_rank_zero
 from renormal.job.settings import SettingsError, check_settings
 from renormal.job.state import check_folder
+from renormal.sweep.ending import after_job, after_sweep
 from renormal.sweep.folders import check_name, make_folder
 from renormal.sweep.jobs import Job, jobs_of, take_folder
 from renormal.sweep.optimize import check_optimizer, optimizes
@@ -102,10 +103,21 @@ class CheckSweep(Callback):
                 file.write(without_secrets("".join(traceback.format_exception(error))))
         job_return.return_value, job_return.status = None, JobStatus.COMPLETED
 
+    def on_run_end(self, config: DictConfig, **kwargs: Any) -> None:
+        if is_rank_zero() and kwargs["job_return"].status == JobStatus.COMPLETED:
+            say(after_job(Path(config.hydra.run.dir), Path(config.hydra.sweep.dir)))
+
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        if config.hydra.launcher.get("wait", True):
+            say(after_sweep((job.folder for job in self.jobs.values()), Path(config.hydra.sweep.dir)))
         lines = unfinished(self.jobs.values())
         if lines and config.hydra.launcher.get("wait", True):
             exit_with([f"{len(lines)} of {len(self.jobs)} jobs are not done", *lines], status=1)
+
+
+def say(lines: Sequence[str]) -> None:
+    for line in lines:
+        log.info("%s", line)
 
 
 def check_of(launcher: Any) -> CheckSweep:

@@ -86,8 +86,8 @@ def line_of(error: Exception) -> str:
 
 def unknown_choice(group: str, choice: str, choices: list[str]) -> str:
     """A choice of a group that is not there, and those that are."""
-    close = get_close_matches(choice, choices, cutoff=0.5)
-    close.sort(key=lambda one: abs(len(one) - len(choice)))  # two letters in the wrong order are the usual mistake
+    close = get_close_matches(choice.lower(), choices, cutoff=0.5)
+    close.sort(key=lambda one: sorted(one) != sorted(choice))  # two letters in the wrong order are the usual mistake
     return f"{group}={choice} does not exist: " + (
         f"did you mean {close[0]}?" if close else f"{group} has {', '.join(choices)}"
     )

@@ -1,0 +1,66 @@
+"""The last lines of a command: once, however many jobs there were, with what to do next."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+from renormal.report.record import Record, write_record
+from renormal.sweep.ending import after_job, after_sweep
+
+
+def job(results: Path, category: str = "bottle", **fields: Any) -> Path:
+    folder = results / "l2_ae" / category / "0"
+    folder.mkdir(parents=True)
+    given = {"metrics": {"baseline/pixel_auroc": 0.5}} | fields
+    write_record(folder, Record(name="try", model="l2_ae", category=category, kind="object", seed=0, **given))
+    return folder
+
+
+def test_a_job_names_its_pictures_and_the_command_for_the_page_of_all_jobs(tmp_path: Path, monkeypatch: Any) -> None:
+    results = tmp_path / "outputs" / "my try"
+    folder = job(results)
+    (folder / "panels").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert after_job(folder, results) == ["table and page: renormal-report 'outputs/my try'"], "no pictures yet"
+    (folder / "panels" / "one.png").touch()
+    *_, pictures, page = after_job(folder, results)
+    assert pictures == "pictures: outputs/my try/l2_ae/bottle/0/panels"
+    assert Path(shlex.split(page)[-1]).is_dir(), "the command as it is printed names the folder"
+
+
+def test_a_job_in_a_folder_of_its_own_is_its_own_page(tmp_path: Path) -> None:
+    folder = job(tmp_path / "elsewhere")
+    assert after_job(folder, tmp_path / "outputs" / "try")[-1].endswith(str(folder))
+
+
+def test_without_a_record_there_is_no_next_command(tmp_path: Path) -> None:
+    assert after_job(tmp_path, tmp_path) == []
+    assert after_sweep([tmp_path / "a", tmp_path / "b"], tmp_path) == []
+
+
+def test_a_damaged_record_ends_no_command(tmp_path: Path) -> None:
+    folder = job(tmp_path)
+    (folder / "record.json").write_text("{")
+    assert after_job(folder, tmp_path) == []
+
+
+def test_a_metric_that_no_job_has_is_one_line_for_the_whole_sweep(tmp_path: Path) -> None:
+    categories = ("bottle", "grid", "pill")
+    lack = {"grid": {"aupimo": "24576 pixels"}, "pill": {"aupimo": "9000 pixels", "f1": "no T"}}
+    folders = [job(tmp_path, name, undefined=lack.get(name, {})) for name in categories]
+    lines = after_sweep(folders, tmp_path)
+    assert lines == [
+        "aupimo not defined in 2 of 3 jobs, in the first: 24576 pixels",
+        "f1 not defined in 1 of 3 jobs: no T",
+        f"table and page: renormal-report {tmp_path}",
+    ]
+
+
+def test_metrics_that_lack_for_one_reason_share_their_line(tmp_path: Path) -> None:
+    folder = job(tmp_path, undefined={"aupro": "no masks", "pixel_auroc": "no masks", "image_auroc": "only good"})
+    assert after_job(folder, tmp_path)[:2] == [
+        "aupro, pixel_auroc not defined: no masks",
+        "image_auroc not defined: only good",
+    ]
