@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -36,6 +37,8 @@ hypothesis.settings.load_profile("fixed")
 
 def pytest_configure(config: pytest.Config) -> None:
     """The process that hands out the tests loads no torch. The test processes are forks of one that has loaded it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it, and its children do
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # as nohup does
     if config.getoption("dist", "no") != "no":
         in_workers()
         return

@@ -30,7 +30,7 @@ def outline(path: Path, size: tuple[int, int] = (20, 20)) -> None:
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A tiny bottle: 3 training images, 2 good and 2 broken test images."""
-    home = tmp_path / "bottle"
+    home = tmp_path / "data" / "bottle"
     for k in range(3):
         picture(home / f"train/good/{k:03}.png", 90 + k)
     for k in range(2):
@@ -40,7 +40,7 @@ def root(tmp_path: Path) -> Path:
     (home / "readme.txt").write_text("notes are no images")
     (home / "test/good/Thumbs.db").write_bytes(b"left by a desktop")
     (home / "test/good/.hidden").write_bytes(b"")
-    return tmp_path
+    return home.parent
 
 
 def test_every_file_is_listed_with_its_defect_and_mask(root: Path) -> None:

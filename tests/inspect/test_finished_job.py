@@ -216,7 +216,7 @@ def no_blind_projection(record: dict[str, Any]) -> None:
         (other_latent, "does not fit the model of its record"),
         (a_texture, "patches of a texture"),
         (empty_config, "lacks model, projections, data"),
-        (no_blind_projection, "projection=[inpaint_blind]"),
+        (no_blind_projection, "'projection=[inpaint,inpaint_blind]'"),
     ],
 )
 def test_a_record_that_does_not_fit_is_refused_in_a_line(

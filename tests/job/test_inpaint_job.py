@@ -61,7 +61,7 @@ def test_the_job_is_not_repeated_and_its_figures_are_drawn(job: tuple[Path, Reco
     [
         (["category=grid", "stages=[train,inpaint]"], "seen in patches"),
         (["projection=[inpaint]", "stages=[train,test]"], "needs a known hole"),
-        (["inpaint.holes.squares.share=1.5", *HOLES], "inpaint.holes.squares draws nothing"),
+        (["inpaint.holes.squares.share=1.5", *HOLES], "inpaint.holes.squares.share=1.5: must be a number > 0"),
         (["model=anogan", "projection=[]", "stages=[train,inpaint]"], "has no f"),
     ],
 )

@@ -49,7 +49,7 @@ def frame(values: Values) -> Frame:
     sides = [band(turned, tolerance) for turned in (values, values[::-1], values.T, values.T[::-1])]
     top, bottom, left, right = (count for count, _ in sides)
     found = [value for count, value in sides if count]
-    whole = top == height
+    whole = top + bottom >= height or left + right >= width
     if not found or whole or max(found) - min(found) > tolerance:
         return Frame(None, (slice(0, height), slice(0, width)))
     return Frame(int(np.median(found)), (slice(top, height - bottom), slice(left, width - right)))
