@@ -7,7 +7,6 @@ import json
 import math
 import os
 import stat
-import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,7 +20,6 @@ LARGEST = 32 * 2**20  # bytes of a text file that is read, ours: the largest rec
 NAME = 240  # bytes of a file's name in the name of its draft: a file system takes 255
 DEPTH = 50  # of objects and lists in JSON, ours: a config has about 10
 DIGITS = 20  # of a whole number in JSON: one more than 2⁶³ has
-UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}  # categories of Unicode: control, no UTF-8, ends of lines and paragraphs
 
 
 class TargetError(ValueError):
@@ -241,8 +239,3 @@ def _is_whole(text: str) -> bool:
 def shown(path: Path) -> Path:
     """A path for messages: relative if it lies below the working directory."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-
-
-def legible(text: str) -> str:
-    """In one line that each terminal and file takes: line ends, control characters and bytes of no UTF-8 as escapes."""
-    return "".join(ascii(one)[1:-1] if unicodedata.category(one) in UNPRINTABLE else one for one in text)

@@ -327,3 +327,14 @@ def test_a_folder_or_a_pipe_in_the_place_of_a_file_is_named_before_the_work(tmp_
     os.mkfifo(tmp_path / name)
     with pytest.raises(ValueError, match=f"{name} is no regular file"):
         state.check_folder(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["checkpoints", "panels", "log", ".hydra"])
+def test_a_pipe_or_a_file_in_the_place_of_a_folder_is_named_before_the_work(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(ValueError, match=f"{name} is no folder: delete it"):
+        state.check_folder(tmp_path)
+    (tmp_path / name).unlink()
+    (tmp_path / name).write_text("")
+    with pytest.raises(ValueError, match=f"{name} is no folder: delete it"):
+        state.check_folder(tmp_path)

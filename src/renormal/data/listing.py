@@ -11,7 +11,7 @@ from pathlib import Path
 from renormal.data.names import Role, role
 from renormal.data.opening import check_file
 from renormal.data.source import DataError, Item
-from renormal.files import legible
+from renormal.text import printable
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
 COMPANIONS = frozenset(  # written by desktops and file systems on their own
@@ -30,7 +30,7 @@ def _entries(folder: Path) -> list[Path]:
     found = [path for path in entries if _visible(path.name)]
     if found:
         is_folder(found[0])  # raises where the folder may be listed and not entered
-    if fault := next((path for path in found if legible(path.name) != path.name), None):
+    if fault := next((path for path in found if printable(path.name) != path.name), None):
         raise DataError(f"{fault}: its name has a control character or bytes that are no UTF-8; rename it")
     return found
 
@@ -112,7 +112,7 @@ def unread(root: Path, items: Iterable[Item]) -> list[str]:
             kinds[_kind(path.relative_to(root))].append(path.relative_to(root))
     kinds |= {"folder that may not be read": closed} if closed else {}
     counts = (f"{len(paths)} × {kind} ({min(paths)})" for kind, paths in sorted(kinds.items()))
-    return [legible(f"{root}: not read: {', '.join(counts)}")] if kinds else []
+    return [printable(f"{root}: not read: {', '.join(counts)}")] if kinds else []
 
 
 def _kind(path: Path) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
-from renormal.files import legible
+from renormal.text import printable
 
 Kind: TypeAlias = Literal["texture", "object"]
 Fit: TypeAlias = Literal["squash", "crop", "face"]
@@ -22,7 +22,7 @@ class DataError(ValueError):
     """Bad input, in one line: which file, what is wrong with it, what to do."""
 
     def __init__(self, line: str) -> None:
-        super().__init__(legible(line))
+        super().__init__(printable(line))
 
 
 class Item(NamedTuple):

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
-from renormal.files import RECORD, STATE, check_no_link, check_target, read_json, write_whole
+from renormal.files import RECORD, STATE, TargetError, check_no_link, check_target, read_json, write_whole
 from renormal.job.errors import in_one_line
 from renormal.job.lock import LOCK, locked
 
@@ -96,6 +96,9 @@ def check_folder(folder: Path) -> None:
     """
     for name in (*FOLDERS, *OPENED):
         check_no_link(folder / name)
+    for name in FOLDERS:
+        if (folder / name).exists() and not (folder / name).is_dir():
+            raise TargetError(f"{folder / name} is no folder: delete it, the job writes files there")
     for name in (*OPENED, RECORD, STATE, "samples.csv", "choice.json", "planted.png"):
         check_target(folder / name)
 
