@@ -34,7 +34,10 @@ def everything() -> None:
 
 
 def state() -> tuple[str, list[str]]:
-    return torch.get_float32_matmul_precision(), shortcuts()
+    try:
+        return torch.get_float32_matmul_precision(), shortcuts()
+    except RuntimeError:  # old and new settings say different things
+        return "not readable", shortcuts()
 
 
 @pytest.fixture(autouse=True)

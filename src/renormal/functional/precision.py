@@ -46,7 +46,7 @@ def shortcuts() -> list[str]:
     return [part.fp32_precision for part in _parts()]
 
 
-_lock, _users, _found = Lock(), list[None](), list[tuple[str, bool | None, list[str]]]()
+_lock, _users, _found = Lock(), list[None](), list[tuple[str | None, bool | None, list[str]]]()
 
 
 def _parts() -> list[Any]:
@@ -57,9 +57,13 @@ def _parts() -> list[Any]:
     return [part for part in parts if hasattr(part, "fp32_precision")]
 
 
-def _forbid_shortcuts() -> tuple[str, bool | None, list[str]]:
+def _forbid_shortcuts() -> tuple[str | None, bool | None, list[str]]:
     """Set everything to float32 and return what was set before."""
-    matmul, parts = torch.get_float32_matmul_precision(), shortcuts()
+    parts = shortcuts()
+    try:
+        matmul: str | None = torch.get_float32_matmul_precision()
+    except RuntimeError:  # torch does not read it where the new kind of settings says something else
+        matmul = None
     try:
         cudnn: bool | None = torch.backends.cudnn.allow_tf32
         torch.backends.cudnn.allow_tf32 = False
@@ -72,8 +76,9 @@ def _forbid_shortcuts() -> tuple[str, bool | None, list[str]]:
     return matmul, cudnn, parts
 
 
-def _restore(matmul: str, cudnn: bool | None, parts: list[str]) -> None:
-    torch.set_float32_matmul_precision(matmul)
+def _restore(matmul: str | None, cudnn: bool | None, parts: list[str]) -> None:
+    if matmul is not None:
+        torch.set_float32_matmul_precision(matmul)
     if cudnn is not None:
         torch.backends.cudnn.allow_tf32 = cudnn
     for part, before in zip(_parts(), parts, strict=True):
