@@ -7,6 +7,7 @@ from statistics import fmean, stdev
 from typing import NamedTuple
 
 from renormal.contracts import BASELINE
+from renormal.report.chance import notes_on_chance
 from renormal.report.columns import Column, Paper, crossed, distinct, further_scores, paper_numbers, reference, searches
 from renormal.report.mixed import Cells, mixed_cells, notes_on_recipes
 from renormal.report.models import label, model_order, paper_names
@@ -118,9 +119,9 @@ def build_table(records: Sequence[Record], metric: str = PAPER_METRIC) -> Table:
     recipes = notes_on_recipes(mixed, records)
     notes += [*on_regions, *notes_on_rounding(records), *recipes, *partial_means(columns, rows)]
     notes += notes_on_data(records, metric, with_paper=bool(paper))
-    return Table(
-        metric, columns, rows, mean, rates(columns, rows, {BASELINE, *crossed(records)}), notes, recipes, mixed
-    )
+    own = rates(columns, rows, {BASELINE, *crossed(records)})
+    notes += notes_on_chance(records, metric, [rate.method for rate in own])
+    return Table(metric, columns, rows, mean, own, notes, recipes, mixed)
 
 
 def numbers_of(records: Sequence[Record], columns: Sequence[Column], metric: str) -> tuple[Numbers, Numbers]:
