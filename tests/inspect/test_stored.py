@@ -8,19 +8,21 @@ from typing import Any
 
 import pytest
 import torch
+from hydra.utils import get_class
 from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 from strangers import GETTER, MODULE, calls, is_network, write_evil, write_own
 
 from renormal.inspect.load import Undrawn
-from renormal.inspect.stored import ROOMS, build, known
+from renormal.inspect.stored import ROOMS, build, known, part_of
 from renormal.models import VAE
 from renormal.projection import Descent, Energy, error_mask, squared_error
 from renormal.run import CONF
+from renormal.settings.model import OPTIMIZERS, OneCycle
 
 NAMES = list(calls(Path("trace"), Path("evil.pt")))
-PARTS = ["model.net", "projections.one", "score"]
+PARTS = ["model.net", "model.optimizer", "model.scheduler", "model.module", "projections.one", "score"]
 
 
 @pytest.fixture
@@ -91,15 +93,67 @@ def named(node: Any) -> list[str]:
     return [name for value in node for name in named(value)] if isinstance(node, list) else []
 
 
-@pytest.mark.parametrize(("group", "part"), [("model", "model"), ("projection", "projections"), ("score", "score")])
+@pytest.mark.parametrize(("group", "part"), [("projection", "projections"), ("score", "score")])
 def test_every_name_in_our_yamls_may_be_stored(group: str, part: str) -> None:
-    names: list[str] = []
-    for path in (CONF / group).rglob("*.yaml"):
-        node = OmegaConf.to_container(OmegaConf.load(path))
-        assert isinstance(node, dict)
-        names += named(node.get("net", {}) if group == "model" else node)
+    names = [name for path in (CONF / group).rglob("*.yaml") for name in named(plain_yaml(path))]
     assert len(names) > 5
     assert [name for name in names if name not in known(part)] == []
+
+
+@pytest.mark.parametrize("key", ["net", "energy_loss", "module", "optimizer", "scheduler"])
+def test_every_name_of_a_model_may_be_stored_at_its_place(key: str) -> None:
+    files = [*CONF.glob("model/*.yaml"), *CONF.glob("experiment/*.yaml")]
+    models = [node if path.parent.name == "model" else node.get("model", {}) for path, node in yamls(files)]
+    names = {name for model in models for name in named(model.get(key) or {})}
+    assert names
+    assert names - known(part_of(f"model.{key}")).keys() == set()
+
+
+def test_the_optimizers_that_our_settings_know_may_be_stored() -> None:
+    for part, classes in (("model.optimizer", OPTIMIZERS), ("model.scheduler", (OneCycle,))):
+        assert {name for one in classes for name in one.targets} == known(part).keys()
+        for name, one in known(part).items():
+            assert get_class(name) is one
+
+
+def yamls(files: list[Path]) -> list[tuple[Path, Any]]:
+    return [(path, plain_yaml(path)) for path in files]
+
+
+def plain_yaml(path: Path) -> Any:
+    return OmegaConf.to_container(OmegaConf.load(path))
+
+
+def test_an_optimizer_and_a_scheduler_are_built_as_their_place_says() -> None:
+    weights = [torch.nn.Parameter(torch.zeros(1))]
+    adam = {"_target_": "torch.optim.Adam", "_partial_": True, "lr": 0.25, "betas": [0.5, 0.9]}
+    for place in ("model.optimizer", "model.optimizer.critic"):
+        built = build(adam, place)(weights)
+        assert isinstance(built, torch.optim.Adam)
+        assert (built.defaults["lr"], built.defaults["betas"]) == (0.25, (0.5, 0.9))
+    rate = {"_target_": "torch.optim.lr_scheduler.OneCycleLR", "_partial_": True, "max_lr": 0.5, "div_factor": 5.0}
+    assert build(rate, "model.scheduler")(built, total_steps=10).get_last_lr() == pytest.approx([0.1])
+
+
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [
+        ("model.optimizer", "torch.optim.lr_scheduler.OneCycleLR"),
+        ("model.optimizer", "torch.optim.Optimizer"),
+        ("model.optimizer", "torch.optim.adam.torch.load"),
+        ("model.optimizer", "torch.load"),
+        ("model.optimizer.critic", "renormal.models.VAE"),
+        ("model.scheduler", "torch.optim.Adam"),
+        ("model.scheduler", "torch.optim.lr_scheduler.LambdaLR"),
+        ("model.net", "torch.optim.Adam"),
+        ("model.net.optimizer", "torch.optim.Adam"),
+        ("model.optimizers", "torch.optim.Adam"),
+        ("score", "torch.optim.SGD"),
+    ],
+)
+def test_an_optimizer_is_named_nowhere_but_at_its_place(place: str, name: str) -> None:
+    with pytest.raises(ValueError, match=r"which is no part of renormal: it is not run$"):
+        build({"_target_": name, "_partial_": True}, place)
 
 
 def test_the_closed_set_is_what_the_rooms_export_and_no_module_of_it() -> None:

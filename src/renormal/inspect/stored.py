@@ -15,15 +15,24 @@ from importlib import import_module
 from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
+from torch import optim
+
 from renormal import models, projection, scores
 from renormal.functional.corruption import Corruption
+from renormal.lit.adversarial import AdversarialModule
 from renormal.text import printable
 
 ROOMS: dict[str, tuple[ModuleType, tuple[type, ...]]] = {  # part of the config → room whose public objects it may name
     "model": (models, (Corruption,)),  # and what yamls name in another room
+    "model.energy_loss": (projection, ()),
     "projections": (projection, ()),
     "score": (scores, ()),
     "scores": (scores, ()),
+}
+CLASSES: dict[str, tuple[str, tuple[type, ...]]] = {  # part of the config → where its classes are, and these alone
+    "model.module": ("renormal.lit.adversarial", (AdversarialModule,)),
+    "model.optimizer": ("torch.optim", (optim.Adam, optim.AdamW, optim.RMSprop, optim.SGD)),
+    "model.scheduler": ("torch.optim.lr_scheduler", (optim.lr_scheduler.OneCycleLR,)),
 }
 GETTERS = ("hydra.utils.get_method", "hydra.utils.get_class")  # they return the object with the name in `path`
 NEVER_TRUSTED = {"renormal", "hydra_plugins", "hydra", "omegaconf", "torch", "lightning", "numpy"}
@@ -127,13 +136,18 @@ def found(name: Any, place: str, trust: tuple[str, ...]) -> Any:
 
 
 def part_of(place: str) -> str:
-    """The first key of a place: model of model.net, scores of scores.dssim[0]."""
-    return place.partition(".")[0].partition("[")[0]
+    """The part of a place: model of model.net, model.optimizer of model.optimizer.critic, scores of scores.dssim[0]."""
+    keys = place.replace("[", ".").split(".")
+    longer = ".".join(keys[:2])
+    return longer if longer in ROOMS or longer in CLASSES else keys[0]
 
 
 @cache
 def known(part: str) -> dict[str, Any]:
     """Name → object, of everything that this part of a config may name: in its room, and where it is defined."""
+    if part in CLASSES:
+        module, classes = CLASSES[part]
+        return {f"{module}.{one.__name__}": one for one in classes}
     room, further = ROOMS[part]
     public = {f"{room.__name__}.{name}": getattr(room, name) for name in room.__all__}
     table = {name: one for name, one in public.items() if isinstance(one, type | FunctionType)}
