@@ -1,4 +1,7 @@
-"""What every command does first: its output never stops it, and a signal ends it with the status that shells expect."""
+"""What every command does first: its output never stops it, and a signal ends it with the status that shells expect.
+
+And what it says while it works long without a line.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -16,7 +20,9 @@ from typing import Any
 
 from renormal.text import without_secrets
 
+SILENCE = 3.0  # seconds that need no explanation, ours
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+log = logging.getLogger("renormal")
 
 
 def begin() -> None:
@@ -57,6 +63,18 @@ def open_streams() -> None:
         setattr(sys, name, _Output(file, encoding, "backslashreplace", line_buffering=number == 2 or file.isatty()))
     logging.raiseExceptions = False
     atexit.register(_flush)
+
+
+@contextmanager
+def said_if_slow(doing: str) -> Iterator[None]:
+    """Log what the block does, once, if it takes more than SILENCE seconds. The line ends in " …"."""
+    timer = threading.Timer(SILENCE, log.info, ("%s …", doing))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 class _Output(io.TextIOWrapper):

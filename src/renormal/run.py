@@ -21,7 +21,7 @@ from renormal.job.errors import fault_of_machine, in_one_line
 from renormal.job.lock import BusyError
 from renormal.job.rank import is_rank_zero
 from renormal.job.state import forget, hold_folder
-from renormal.program import begin, end_by_signals, log_no_secrets
+from renormal.program import begin, end_by_signals, log_no_secrets, said_if_slow
 from renormal.report.former_names import command_line
 from renormal.sweep.arguments import as_typed, without_hyphens
 from renormal.sweep.plan import planned_job
@@ -105,8 +105,9 @@ def work(config: DictConfig, folder: Path) -> float | None:
     holding = hold_folder(folder, config.trainer.max_epochs) if is_rank_zero() else nullcontext()
     with ending_alone(), holding as state:
         if is_rank_zero() and HydraConfig.get().mode == RunMode.RUN:
-            log.info("%s: starting", shown(folder))  # torch takes seconds to load, and more on a busy machine
-        from renormal.job.job import run_job  # not at the top: --help must not wait for torch
+            log.info("%s: starting", shown(folder))  # the libraries take seconds to load
+        with said_if_slow("loading PyTorch and Lightning") if is_rank_zero() else nullcontext():
+            from renormal.job.job import run_job  # not at the top: --help must not wait for torch
 
         return run_job(config, line=line, report=state.report if state else None, planned=planned_job())
 

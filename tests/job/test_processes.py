@@ -54,7 +54,8 @@ def test_two_processes_leave_one_of_everything(place: Path) -> None:
     folder = folder_of(place, NAME)
     record = read_record(folder / "record.json")
     files = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
-    log = (folder / "run.log").read_text()
+    lines = (folder / "run.log").read_text().splitlines(keepends=True)
+    log = "".join(line for line in lines if not line.endswith(" …\n"))  # those a slow machine adds
     texts = (": starting", "training images; test:", "posterior has collapsed", "aupimo not defined", "pixel AUROC")
     assert [log.count(text) for text in (*texts, "\n")] == [1, 1, 1, 1, 1, 7]
     assert sorted(name for name in files if not name.startswith(("panels/", "log/version_0/"))) == [
@@ -112,7 +113,7 @@ def test_under_slurm_each_task_is_a_rank(place: Path) -> None:
     assert numbers(read_record(folder / "record.json")) == numbers(read_record(folder_of(place, NAME) / "record.json"))
     assert len(list((folder / "checkpoints").glob("other-*.ckpt"))) == 1
     lines = (folder / "run.log").read_text().splitlines()
-    said = [line.split(" - ")[1] for line in lines]
+    said = [line.split(" - ")[1] for line in lines if not line.endswith(" …")]  # those a slow machine adds
     assert len(said) == len(set(said)) == 8, "each once"
     assert sum("is not defined" in line or "not defined" in line for line in said) == 1
     written = (folder / "record.json").stat().st_mtime_ns

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from renormal.program import said_if_slow
+
 if TYPE_CHECKING:
     from wandb.sdk.wandb_run import Run
 
@@ -54,7 +56,8 @@ def begin(folder: Path, *, mode: str = "auto", **run: Any) -> Run:
         mode = os.environ.get("WANDB_MODE") or ("online" if has_key() else "offline")
     reason = "as asked" if has_key() else "no key"
     if mode == "online":
-        reason = why_unreachable()
+        with said_if_slow("waiting for the server of wandb"):
+            reason = why_unreachable()
         try:
             opened = None if reason else open_run(folder, mode=mode, **run)
         except wandb.errors.Error as error:
@@ -75,7 +78,8 @@ def open_run(folder: Path, **run: Any) -> Run:
     import wandb
 
     settings = wandb.Settings(**PRIVATE, init_timeout=WAIT, finish_timeout=UPLOAD)
-    opened: Run = wandb.init(dir=str(folder), reinit="create_new", resume="allow", settings=settings, **run)
+    with said_if_slow("opening the run of wandb"):
+        opened: Run = wandb.init(dir=str(folder), reinit="create_new", resume="allow", settings=settings, **run)
     return opened
 
 

@@ -20,6 +20,7 @@ from renormal.data.images import is_grey, read_image, upright
 from renormal.data.opening import opened, strict_pillow
 from renormal.data.regions import regions_of
 from renormal.data.source import GOOD, DataError, Item, Source
+from renormal.program import said_if_slow
 
 UNKNOWN = -1  # regions of a defective image without a mask
 WORKERS = 8  # ours: Pillow decodes outside the interpreter's lock, more threads only hold more full-size images
@@ -39,8 +40,12 @@ class Labelled(NamedTuple):
 
 
 def _in_threads(work: Callable[[T], R], inputs: Sequence[T], title: str) -> list[R]:
-    """`work` over the inputs in order, with a progress bar; the first bad file ends it."""
-    with strict_pillow(), ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1)) as pool:
+    """`work` over the inputs in order, with a progress bar or a line; the first bad file ends it."""
+    with (
+        said_if_slow(f"{title}, {len(inputs)} files"),
+        strict_pillow(),
+        ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1)) as pool,
+    ):
         try:
             return list(tqdm(pool.map(work, inputs), title, len(inputs), leave=False, disable=None, unit="image"))
         except DataError:
@@ -55,7 +60,7 @@ def channels_of(source: Source) -> int:
         with opened(item.image, source.max_pixels) as image:
             return is_grey(image, item.image)
 
-    return 1 if all(_in_threads(grey, source.items, f"{source.name}: headers")) else 3
+    return 1 if all(_in_threads(grey, source.items, f"{source.name}: reading headers")) else 3
 
 
 def bits_of(source: Source) -> int:
@@ -68,7 +73,7 @@ def bits_of(source: Source) -> int:
         with opened(item.image, source.max_pixels) as image:
             return spread_of(upright(image, item.image), item.image) if is_deep(image) else None
 
-    found = _in_threads(spread, source.items, f"{source.name}: bit depth")
+    found = _in_threads(spread, source.items, f"{source.name}: reading bit depths")
     training, others = (
         [one for one in part if one] for part in (found[: len(source.train)], found[len(source.train) :])
     )
@@ -92,7 +97,7 @@ def _load_images(
         shape = {"size": size, "channels": count, "bits": depth}
         return read_image(item.image, **shape, fit=source.fit, max_pixels=source.max_pixels)
 
-    return torch.from_numpy(np.stack(_in_threads(read, items, f"{source.name}: {title}")))
+    return torch.from_numpy(np.stack(_in_threads(read, items, f"{source.name}: reading {title}")))
 
 
 def load_training(source: Source, *, size: int, channels: int | None, bits: int | None = None) -> Tensor:
@@ -139,8 +144,8 @@ def _load_regions(source: Source, size: int, level: float | None) -> list[NDArra
             raise DataError(f"{item.mask}: {error}; is it a mask?") from error
 
     pairs = [Pair(item.mask, item.image) for item in source.test if item.mask is not None]
-    masks = {mask.pair.mask: mask for mask in _in_threads(surveyed, pairs, f"{source.name}: values of masks")}
+    masks = {mask.pair.mask: mask for mask in _in_threads(surveyed, pairs, f"{source.name}: reading masks")}
     reading, lines = reading_of(list(masks.values()), level)
     for line in lines:
         log.info("%s: %s", source.name, line)
-    return _in_threads(read, source.test, f"{source.name}: masks")
+    return _in_threads(read, source.test, f"{source.name}: reducing masks")

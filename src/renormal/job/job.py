@@ -49,6 +49,7 @@ from renormal.lit.stage import TRAIN, Work
 from renormal.lit.state_report import StateReport
 from renormal.lit.training_clock import TrainingClock
 from renormal.lit.weights import digest_of_weights
+from renormal.program import said_if_slow
 from renormal.report.record import Record, read_record, write_record
 
 Report = Callable[[str, int | None], None]  # (stage, finished epochs); None: the number does not change
@@ -68,13 +69,16 @@ def run_job(
     check_trainer(config)
     check_stages(config)
     check_objective(config)
-    folder, source = Path(config.folder), source_of(config)
+    folder = Path(config.folder)
+    with said_if_slow("listing the images and their masks"):
+        source = source_of(config)
     if planned and (change := change_since(planned, config, source)):
         if not planned["done"]:
             raise ValueError(change)
         log.info("%s", change)
         return None
-    hashes = fingerprints(config, source, precision_of(config))
+    with said_if_slow(f"{source.name}: taking digests of {len(source.items)} images and their masks"):
+        hashes = fingerprints(config, source, precision_of(config))
     filter_messages()
     alone = process_count(config) == 1 or not started_elsewhere()  # otherwise the first rank decides, in `perform`
     if alone and finished(config, folder, hashes):
@@ -105,7 +109,8 @@ def perform(
     with timed(seconds, "data"):
         data = build_data(config, source)
         check_unchanged(source, hashes["data"])
-    module, columns = build_module(config, data, hashes["training"]), build_columns(config)
+    with said_if_slow("building the network"):
+        module, columns = build_module(config, data, hashes["training"]), build_columns(config)
     check_columns(config, columns, module, data)
     columns, found = chosen_before(config, columns)
     watchers = Watchers(TrainingClock(), bar, Dashboard(**config.dashboard))

@@ -23,6 +23,7 @@ from renormal.job.errors import in_one_line, is_for_the_user
 from renormal.job.rank import is_rank_zero
 from renormal.job.settings import SettingsError, check_settings
 from renormal.job.state import check_folder
+from renormal.program import said_if_slow
 from renormal.sweep.ending import after_job, after_sweep
 from renormal.sweep.folders import check_name, make_folder
 from renormal.sweep.jobs import Job, jobs_of, take_folder
@@ -74,7 +75,10 @@ class CheckSweep(Callback):
         if key := key_missing_in_folder(config, overrides):
             mend = f"'hydra.sweep.subdir=${{{key}}}/{folder_pattern(config)}'"
             exit_with([f"jobs that differ in {key} would overwrite each other: add {mend}"])
-        with one_line():
+        with (
+            one_line(),
+            said_if_slow("planning the sweep: the config of each job, and digests of its images"),
+        ):
             self.jobs = jobs_of(config, overrides)
             self.write(config)
 
