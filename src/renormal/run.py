@@ -17,6 +17,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from renormal.files import CONF, shown
+from renormal.job.budget import epochs_here
 from renormal.job.errors import fault_of_machine, in_one_line
 from renormal.job.lock import BusyError
 from renormal.job.rank import is_rank_zero
@@ -43,6 +44,7 @@ def multirun_unless(*names: str, _root_: DictConfig) -> str | None:
 
 
 OmegaConf.register_new_resolver("multirun_unless", multirun_unless, replace=True)
+OmegaConf.register_new_resolver("epochs_here", epochs_here, replace=True)
 OmegaConf.register_new_resolver("first_rank", lambda name: name if is_rank_zero() else None, replace=True)
 
 

@@ -49,3 +49,14 @@ def test_bfloat16_needs_the_flag_and_no_lower_limit(
 def test_a_system_without_such_a_list_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processor, "CPUINFO", tmp_path / "none")
     assert not processor.native_bfloat16()
+
+
+def test_a_gpu_is_what_the_driver_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a driver there is no list."""
+    gpus = tmp_path / "gpus"
+    monkeypatch.setattr(processor, "GPUS", gpus)
+    assert not processor.has_gpu()
+    gpus.mkdir()
+    assert not processor.has_gpu()
+    (gpus / "0000:01:00.0").mkdir()
+    assert processor.has_gpu()

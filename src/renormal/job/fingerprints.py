@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from renormal.data import GOOD, Item, Source, hold_out
 from renormal.files import RECORD
+from renormal.job.budget import PRECISIONS, on_other_kind
 from renormal.job.digests import digest_of, in_full, processes_of, same_weights, same_work
 from renormal.job.file_contents import all_contents, contents
 from renormal.job.former_sources import former_source
@@ -35,7 +36,6 @@ TRAINING = (
 )
 TESTING = ("limit_test_batches", "fast_dev_run", "deterministic", "benchmark", "barebones", "use_distributed_sampler")
 TEST = ("projections", "score", "test", *(f"trainer.{key}" for key in TESTING))
-PRECISIONS = ("bf16-mixed", "32-true")
 CHOICE = ("projections", "score", "test.stride", "test.average", "choose")
 # fields of a source: digested as files, or no number
 FILES = ("name", "root", "train", "test", "spare", "max_pixels", "remarks")
@@ -104,7 +104,7 @@ def parts_of_test(config: DictConfig) -> dict[str, Any]:
 
 def possible_precisions(config: DictConfig) -> tuple[str, ...]:
     """trainer.precision; for auto, every precision that a device may take."""
-    return PRECISIONS if config.trainer.precision == "auto" else (str(config.trainer.precision),)
+    return (*PRECISIONS.values(),) if config.trainer.precision == "auto" else (str(config.trainer.precision),)
 
 
 def chosen(config: DictConfig, source: Source) -> list[Any]:
@@ -131,12 +131,18 @@ def cut_short(record: Record, config: DictConfig) -> bool:
 
 
 def has_record(config: DictConfig, folder: Path, hashes: dict[str, str]) -> bool:
-    """Whether the folder holds the record of this config. False for a damaged record, and with rerun=true."""
+    """Whether the folder holds the record of this config. False for a damaged record, and with rerun=true.
+
+    Where the budget depends on the processor, a record from the other kind of processor answers, too.
+    """
     path = folder / RECORD
     if config.rerun or not path.is_file():
         return False
     try:
-        return answers(read_record(path), hashes, config)
+        record, other = read_record(path), on_other_kind(config)
+        if answers(record, hashes, config) or other is None:
+            return answers(record, hashes, config)
+        return answers(record, fingerprints(other, source_of(other), str(other.trainer.precision)), other)
     except ValueError as error:
         log.warning("%s: it will be replaced", error)
         return False

@@ -8,6 +8,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from renormal.data import Source
+from renormal.job.budget import two_answers
 from renormal.job.digests import digest_of
 from renormal.job.file_contents import contents
 from renormal.job.fingerprints import CHOICE, built, parts, parts_of_test, parts_of_training
@@ -23,6 +24,8 @@ def plan_of(config: DictConfig, source: Source) -> dict[str, Any]:
     settings |= parts(config, ["trainer.devices", "trainer.num_nodes", "choose.holdout", "choose.scores"])
     settings |= parts(config, CHOICE) if "choose" in config.stages else {}
     settings |= {f"data.source.{key}": value for key, value in built(config, source).items()}
+    if epochs := two_answers(config):
+        settings["trainer.max_epochs"] = epochs  # the job's own machine decides which
     weights = config.checkpoint if OmegaConf.is_list(config.checkpoint) else [config.checkpoint]
     files = {path: digest_of(path) for path in (*weights, config.choose.settings) if path}
     counts = {"training": len(source.train), "spare": len(source.spare), "test": len(source.test)}

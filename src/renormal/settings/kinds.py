@@ -88,6 +88,10 @@ Devices = Annotated[
     Annotated[int, Ge(1), Le(1024)] | Annotated[list[Amount], Len(1)],
     Words("a whole number ≥ 1 and ≤ 1024, or a list of GPUs"),
 ]
+Budget = Annotated[
+    Count | Annotated[dict[Literal["bfloat16", "float32"], Count], Len(2, 2)],
+    Words("a whole number ≥ 1, or {bfloat16: 64, float32: 32}"),
+]
 Values = Annotated[list[float], Len(1)]
 Axis = Annotated[Values | dict[str, Values], Words("a list of numbers, at least one")]
 

@@ -10,6 +10,7 @@ from renormal.settings.data import DATA
 from renormal.settings.kinds import (
     Amount,
     Axis,
+    Budget,
     Count,
     HoldOut,
     Name,
@@ -160,6 +161,9 @@ class Recipe(Group):
     dashboard: Annotated[Dashboard, "Pictures and curves of a dashboard."]
     trainer: Annotated[Any, TRAINER, "Of the network, by Lightning."]
     logger: Annotated[dict[str, Annotated[Any, LOGGER]], "Where numbers and pictures go, by name."]
-    budget: Annotated[dict[str, Count], "Epochs by model, for experiments."]
+    budget: Annotated[
+        dict[str, Budget],
+        "Epochs by model, for experiments; two numbers: of machines with bfloat16 or a GPU, and of others.",
+    ]
     rarity: Annotated[dict[str, Weight], "λ of −log p(z) by model, for experiments."]
     row: Annotated[Name | None, "Which of conf/ablation/*.yaml runs, in the folder of the results; null: none."]
