@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from renormal.job.checks import check_kinds, check_names, check_test
+from renormal.job.checks import check_kinds, check_names, check_share, check_test
 from renormal.job.job import run_job
 from renormal.lit.columns import Columns
 from renormal.projection import Descent
@@ -75,9 +76,28 @@ def test_a_former_key_of_a_users_own_yaml_is_not_ignored(tiny: Any) -> None:
     ("override", "message"),
     [
         ("model.optimizer._target_=torch.optim.LBFGS", "model.optimizer: LBFGS.* unexpected keyword argument"),
-        ("+trainer.limit_train_batches=0.0001", "trainer: .*limit_train_batches"),
     ],
 )
 def test_what_a_library_refuses_about_its_own_settings_is_one_line(tiny: Any, override: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         run_job(tiny(override))
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("+trainer.limit_train_batches=0.0001", "=0.0001 is no batch: an epoch has 2, give at least 0.5"),
+        ("+trainer.overfit_batches=0.1", "=0.1 is no batch: an epoch has 2, give at least 0.5"),
+        ("+trainer.limit_test_batches=0.0001", "trainer.limit_test_batches=0.0001 is no batch: the test has "),
+    ],
+)
+def test_a_share_of_the_batches_that_is_none_is_refused_before_the_work(tiny: Any, override: str, message: str) -> None:
+    config = tiny(override, "data.epoch_images=16", "batch_size=8", "test.samples=4")
+    with pytest.raises(ValueError, match=message):
+        run_job(config)
+    assert not (Path(config.folder) / "checkpoints").exists()
+
+
+def test_a_share_that_is_a_batch_is_taken(tiny: Any) -> None:
+    for share in (0.5, 1.0, 1, 0.25):
+        check_share(tiny(f"+trainer.limit_test_batches={share}"), "limit_test_batches", 4, "the test")

@@ -10,6 +10,7 @@ import torch
 
 from renormal.data.memory import load_spare
 from renormal.inspect.load import load
+from renormal.job import job
 from renormal.job.fingerprints import source_of
 from renormal.job.job import run_job
 from renormal.job.objective import number_of
@@ -58,11 +59,12 @@ def test_a_training_alone_has_a_number_too(tiny: Any) -> None:
     assert number > 0
 
 
-def test_a_job_without_the_number_returns_none_and_says_what_it_has(
+def test_a_record_without_the_number_returns_none_and_says_what_it_has(
     tiny: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert run_job(tiny("objective=dice", "projection=[]")) is None
-    assert "objective=dice: this job has no such number, only baseline/pixel_auroc, " in caplog.text
+    run_job(tiny("projection=[]"))
+    assert run_job(tiny("objective=baseline/recall/none", "projection=[]")) is None
+    assert "objective=baseline/recall/none: this job has no such number, only baseline/pixel_auroc, " in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -71,6 +73,10 @@ def test_a_job_without_the_number_returns_none_and_says_what_it_has(
         (["objective=planted"], "objective=planted is measured by the stage choose: add it to the stages"),
         (["objective=held_out"], "needs good images kept from training: add choose.holdout=10"),
         (["objective=pixel_auroc", "stages=[train]"], "is measured by a test: add test to the stages"),
+        (["objective=nope"], "no such number. It has planted, held_out, and of each column pixel_auroc, average_prec"),
+        (["objective=eq9/pixel_auroc"], "baseline/pixel_auroc names one column, pixel_auroc the best of them"),
+        (["objective=aupro_0.07"], "objective=aupro_0.07: this job has no such number"),
+        (["objective=chosen/aupro"], "objective=chosen/aupro: this job has no such number"),
     ],
 )
 def test_an_objective_that_a_job_cannot_have_ends_it_before_its_work(
@@ -89,3 +95,27 @@ def test_the_best_of_a_metrics_columns_counts() -> None:
     assert number_of(record, "baseline/pixel_auroc") == 0.8
     assert number_of(record, "held_out") is None
     assert number_of(record, "planted") is None
+
+
+MORE = ["test.aupro_limits=[0.05]", "+score@scores.error=squared_error", "test.crossed=true"]
+SAMPLING = ["model=vae", "projection=[]", "sample.epochs=1", "sample.net.width=16", "sample.batch_size=4"]
+REPAIRING = ["stages=[train,inpaint]", "projection=[inpaint,inpaint_blind]", "descent.max_steps=3"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "number"),
+    [
+        (["projection=[eq8]", *CHOOSING, *MORE], "chosen/aupro_0.05"),
+        (["stages=[train,sample]", *SAMPLING], "second_stage/frechet_z"),
+        (REPAIRING, "inpaint_blind_reconstructed/squares_psnr_hole"),
+    ],
+)
+def test_every_number_of_a_record_is_known_before_the_work(
+    tiny: Any, overrides: list[str], number: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known: list[str] = []
+    monkeypatch.setattr(job, "check_number", lambda _, numbers: known.extend(numbers))
+    run_job(tiny(*overrides))
+    found = record_of(tiny(*overrides)).metrics.keys()
+    assert number in found
+    assert found - set(known) == set()

@@ -248,3 +248,20 @@ def test_every_key_of_conf_has_a_setting(group: str) -> None:
 @pytest.mark.parametrize("name", names("experiment"))
 def test_every_experiment_passes(name: str) -> None:
     assert lines_of(f"experiment={name}") == []
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "overrides"),
+    [
+        ("trainer.min_epochs", "trainer.max_epochs", ()),
+        ("trainer.min_steps", "trainer.max_steps", ()),
+        ("model.scheduler.base_momentum", "model.scheduler.max_momentum", ("model=mean_image",)),
+    ],
+)
+def test_a_lower_limit_above_the_upper_one_is_one_line(lower: str, upper: str, overrides: tuple[str, ...]) -> None:
+    below, above = (0.5, 0.75) if "momentum" in lower else (2, 3)
+    lines = with_value(lower, above, *overrides, f"++{upper}={below}")
+    assert lines == [f"{lower}={above} is above {upper}={below}: lower the one, or raise the other"]
+    assert with_value(lower, below, *overrides, f"++{upper}={below}") == []
+    if "momentum" not in lower:
+        assert with_value(lower, above, "++trainer.max_steps=-1", "++trainer.max_epochs=9") == []

@@ -59,6 +59,13 @@ def check_sizes(config: DictConfig, kind: str) -> None:
         raise ValueError(f"textures need 0 < test.stride <= data.patch_size <= data.texture_size, got {sizes}")
 
 
+def check_share(config: DictConfig, key: str, batches: int, whole: str) -> None:
+    """A share of so many batches, such as trainer.limit_test_batches=0.1, is at least one batch."""
+    share = config.trainer.get(key)
+    if isinstance(share, float) and share > 0 and int(share * batches) == 0:
+        raise ValueError(f"trainer.{key}={share:g} is no batch: {whole} has {batches}, give at least {1 / batches:.1g}")
+
+
 def check_columns(config: DictConfig, columns: Columns, module: AutoencoderModule, data: SourceData) -> None:
     """Every column can be computed with this model and these images; keys name columns that exist."""
     check_kinds(columns)

@@ -33,7 +33,8 @@ from renormal.job.environment import (
 from renormal.job.file_contents import check_unchanged
 from renormal.job.fingerprints import fingerprints, has_record, source_of
 from renormal.job.loggers import log_objective, logging_to
-from renormal.job.objective import check_objective, number_of, objective_of, returned
+from renormal.job.memory import check_threads
+from renormal.job.objective import check_number, check_objective, number_of, objective_of, returned
 from renormal.job.planned import change_since
 from renormal.job.processes import other_ranks, process_count
 from renormal.job.rank import started_elsewhere
@@ -84,6 +85,7 @@ def run_job(
     if alone and finished(config, folder, hashes):
         return returned(config, read_record(folder / RECORD))
     check_devices(config)
+    check_threads(config)
     for remark in (source.summary, *source.remarks):
         log.info("%s", remark)
     if report:
@@ -117,6 +119,7 @@ def perform(
     stages = build_stages(config, source, columns, watchers)
     for stage in stages:
         stage.check(module, data)
+    check_number(config, [name for stage in stages for name in stage.numbers(module, data)])
     with logging_to(config, folder, hashes) as loggers:
         own = [*watchers, DamageSheet(folder / "panels", seed=config.seed), *callbacks]
         trainer = build_trainer(config, folder, own, loggers)

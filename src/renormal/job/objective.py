@@ -35,6 +35,23 @@ def check_objective(config: DictConfig) -> None:
         )
 
 
+def check_number(config: DictConfig, numbers: list[str]) -> None:
+    """Raise ValueError for an objective that is none of the numbers that the job's stages may find."""
+    name = config.objective
+    if name in (None, PLANTED, HELD_OUT) or any(number.endswith(ending_of(str(name))) for number in numbers):
+        return
+    nouns = ", ".join(dict.fromkeys(number.partition("/")[2] for number in numbers))
+    raise ValueError(
+        f"objective={name}: this job has no such number. It has {PLANTED}, {HELD_OUT}, and of each column {nouns}; "
+        f"{numbers[0]} names one column, {numbers[0].partition('/')[2]} the best of them"
+    )
+
+
+def ending_of(name: str) -> str:
+    """pixel_auroc → /pixel_auroc, with which the names of all columns end; a name with a column stays as it is."""
+    return name if "/" in name else f"/{name}"
+
+
 def number_of(record: Record, name: str | None) -> float | None:
     """The number of that name: planted, held_out, a metric of one column, or the best of all columns of a metric."""
     if name is None:
@@ -43,7 +60,7 @@ def number_of(record: Record, name: str | None) -> float | None:
         return float(record.choice["chosen"]["metrics"][record.choice["metric"]]) if record.choice else None
     if name == HELD_OUT:
         return record.training.get("held_out_loss")
-    ending = name if "/" in name else f"/{name}"
+    ending = ending_of(name)
     return max((value for key, value in record.metrics.items() if key.endswith(ending)), default=None)
 
 

@@ -20,13 +20,17 @@ from renormal.choose.choose import Choose, in_parts
 from renormal.choose.planted_set import planted_set
 from renormal.contracts import CHOSEN, Autoencoder, Batch
 from renormal.data import Source
+from renormal.data.source import GOOD
 from renormal.files import shown
 from renormal.functional.tiles import cut
 from renormal.job.checkpoints import checkpoint_of, epochs_saved, load_others, resume_from
+from renormal.job.checks import check_share
 from renormal.job.digests import in_full, same_weights
 from renormal.job.environment import precision_of
 from renormal.job.file_contents import contents
 from renormal.job.fingerprints import chosen, fingerprints
+from renormal.job.memory import check_step
+from renormal.job.processes import process_count
 from renormal.job.resume import continued
 from renormal.lit.columns import Columns
 from renormal.lit.datamodule import SourceData
@@ -41,6 +45,7 @@ from renormal.lit.sample import Sample
 from renormal.lit.scoring import Scoring
 from renormal.lit.stage import CHOOSE, INPAINT, SAMPLE, STAGES, TEST, TRAIN, Found, Stage, Work, callbacks_of
 from renormal.lit.training_clock import TrainingClock
+from renormal.metrics.column import ColumnMetrics
 
 COLLAPSED = 1.0  # nats: with less KL the posterior holds no information about its image, ours
 CUT_SHORT = (
@@ -90,13 +95,17 @@ class Train(Stage):
         self.config, self.clock = config, clock
 
     def check(self, module: AutoencoderModule, data: SourceData) -> None:
-        """The optimizer of each player takes its settings."""
+        """The optimizer of each player takes its settings, and every epoch has a batch, which fits into the memory."""
+        batches = int(self.config.data.epoch_images) // (int(self.config.batch_size) * process_count(self.config))
+        for key in ("limit_train_batches", "overfit_batches"):
+            check_share(self.config, key, max(1, batches), "an epoch")
         given = module.optimizer_factory
         for make in given.values() if isinstance(given, Mapping) else (given,):
             try:
                 make([nn.Parameter(torch.zeros(1))])
             except TypeError as error:
                 raise ValueError(f"model.optimizer: {error}") from error
+        check_step(self.config, module, data)
 
     def run(self, work: Work, found: Found) -> Found:
         """Fit. The first rank finds the checkpoint for all ranks."""
@@ -128,6 +137,19 @@ class Test(Stage):
 
     def __init__(self, config: DictConfig, columns: Columns, watchers: Watchers) -> None:
         self.config, self.columns, self.watchers = config, columns, watchers
+
+    def check(self, module: AutoencoderModule, data: SourceData) -> None:
+        """trainer.limit_test_batches leaves every rank a batch."""
+        processes = process_count(self.config)
+        own = len(data.source.test) // processes  # images of the rank that has the fewest
+        check_share(self.config, "limit_test_batches", max(1, -(-own // data.test_images)), "the test")
+
+    def numbers(self, module: AutoencoderModule, data: SourceData) -> list[str]:
+        columns = [*self.columns.ends(reconstructs=isinstance(module.model, Autoencoder))]
+        columns += [CHOSEN] * (CHOOSE in self.config.stages or bool(self.config.choose.settings))
+        defects = sorted({item.defect for item in data.source.test} - {GOOD})
+        nouns = ColumnMetrics.numbers(self.config.test.aupro_limits, defects)
+        return [f"{column}/{noun}" for noun in nouns for column in dict.fromkeys(columns)]
 
     def run(self, work: Work, found: Found) -> Found:
         """Test. The projection callback comes before the dashboard, which shows its results."""

@@ -19,6 +19,7 @@ from renormal.lit.datamodule import SourceData
 from renormal.lit.module import AutoencoderModule
 from renormal.lit.panels import grid, write_png
 from renormal.lit.repairs import (
+    QUALITIES,
     Answer,
     Classical,
     Damaged,
@@ -80,6 +81,10 @@ class Inpaint(Stage):
             hole = np.zeros((8, 8), dtype=bool)
             hole[2:4, 2:4] = True
             self.classical(np.zeros((8, 8, data.channels), dtype=np.float32), hole)
+
+    def numbers(self, module: AutoencoderModule, data: SourceData) -> list[str]:
+        ways = [*self.ways(module.model, {}), *self.projections, *(f"{name}{ANSWER}" for name in self.projections)]
+        return [f"{way}/{kind}_{noun}" for kind in self.holes for way in ways for noun in (*QUALITIES, "seconds")]
 
     @torch.no_grad()
     def run(self, work: Work, found: Found) -> Found:

@@ -81,6 +81,9 @@ def by_library(method: Classical, damaged: Damaged) -> Answer:
     return inside(result.clamp(0, 1), damaged), None
 
 
+QUALITIES = (*(f"{noun}_{place}" for place in ("hole", "rest") for noun in ("psnr", "ssim", "l1")), "auroc")
+
+
 def quality(image: Images, damaged: Damaged) -> Iterator[tuple[str, float]]:
     """PSNR in dB, SSIM and mean |error|, inside and outside the hole; AUROC of |change| with the hole as the defect."""
     truth, holes = damaged.truth, damaged.holes

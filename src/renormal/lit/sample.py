@@ -26,6 +26,8 @@ from renormal.lit.state_report import report_stage
 from renormal.models import SecondStageVAE
 
 ACROSS, DOWN = 12, 3  # images of the sheet, for each way of drawing
+PRIOR, SECOND, TRAINING = WAYS = ("prior", "second_stage", "training")  # where codes come from
+FRECHET = "frechet_z"
 
 
 class Sample(Stage):
@@ -55,6 +57,9 @@ class Sample(Stage):
         if not isinstance(module.model, Posterior):
             raise ValueError("the stage sample needs a variational autoencoder: model=resnet_vae, vae or gamma_vae")
 
+    def numbers(self, module: AutoencoderModule, data: SourceData) -> list[str]:
+        return [f"{way}/{FRECHET}" for way in WAYS]
+
     def run(self, work: Work, found: Found) -> Found:
         """On the first rank."""
         if not work.trainer.is_global_zero:
@@ -73,8 +78,8 @@ class Sample(Stage):
         generator = torch.Generator().manual_seed(self.seed)
         count = max(len(good), ACROSS * DOWN)
         drawn = {
-            "prior": torch.randn(count, model.latent, generator=generator).to(device),
-            "second_stage": second.drawn(count, generator=generator),
+            PRIOR: torch.randn(count, model.latent, generator=generator).to(device),
+            SECOND: second.drawn(count, generator=generator),
         }
         metrics = distances(drawn, codes, self.codes(model, data.test.images[good], device), generator)
         self.draw(model, drawn)
@@ -130,8 +135,8 @@ def distances(
         return {}
     truth = _drawn(held_out, generator)
     known = codes[torch.randperm(len(codes), generator=generator)[:count].to(codes.device)]
-    ways = {**drawn, "training": _drawn(known, generator)}
-    return {f"{name}/frechet_z": frechet_distance(z[:count], truth) for name, z in ways.items()}
+    ways = {**drawn, TRAINING: _drawn(known, generator)}
+    return {f"{name}/{FRECHET}": frechet_distance(z[:count], truth) for name, z in ways.items()}
 
 
 def _drawn(codes: Tensor, generator: torch.Generator) -> Tensor:

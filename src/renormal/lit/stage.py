@@ -75,6 +75,10 @@ class Stage(ABC):
     def check(self, module: AutoencoderModule, data: SourceData) -> None:  # noqa: B027 most have nothing of their own
         """Raise ValueError for what would fail in `run`. All stages are checked before the first one runs."""
 
+    def numbers(self, module: AutoencoderModule, data: SourceData) -> list[str]:
+        """The names of the metrics that `run` may return. Known before any work."""
+        return []
+
     @abstractmethod
     def run(self, work: Work, found: Found) -> Found:
         """Run on every rank. found: what the earlier stages returned."""

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import torch
 
-from renormal.contracts import Maps, Regions
-from renormal.metrics.anomaly import AnomalyMetrics
+from renormal.contracts import IMAGE_RECALL, RECALL, Maps, Regions
+from renormal.metrics.anomaly import METRICS, AnomalyMetrics
 from renormal.metrics.detection import Alarm, Detection
-from renormal.metrics.image_overlap import ImageOverlap
+from renormal.metrics.image_overlap import AUPIMO, ImageOverlap
 
 
 class ColumnMetrics:
@@ -25,6 +25,12 @@ class ColumnMetrics:
         self.overlap = ImageOverlap().to(device)
         self.undefined: dict[str, str] = {}  # metric → why `compute` left it out
         self.detection = None if alarm is None else Detection(alarm, defects).to(device)
+
+    @staticmethod
+    def numbers(limits: Sequence[float], defects: Sequence[str]) -> list[str]:
+        """The names of all metrics, with those that need an alarm."""
+        recalls = [f"{prefix}{name}" for prefix in (RECALL, IMAGE_RECALL) for name in defects]
+        return [*METRICS, *(f"aupro_{limit:g}" for limit in limits), AUPIMO, "f1", "image_f1", *recalls]
 
     def update(self, maps: Maps, regions: Regions, defects: Sequence[str]) -> None:
         """Count one batch."""

@@ -11,6 +11,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
+from renormal.settings.contradictions import contradictions_in
 from renormal.settings.hydra import Hydra
 from renormal.settings.kinds import SAID, words_of
 from renormal.settings.objects import Group, OneOf
@@ -32,6 +33,7 @@ def faults_in(config: Mapping[str, Any], raw: Mapping[str, Any] | None = None) -
     own = {key: value for key, value in config.items() if key in named and key not in settings_of(Recipe)}
     lines = _faults(Recipe, {key: value for key, value in config.items() if key not in own})
     lines |= {place: f"{place}={value}: must be finite" for place, value in infinite(own)}
+    lines = dict(contradictions_in(config)) | lines
     copied = [place for place in lines if any(_any_at_or_below(key, lines) for key in _references(_at(raw, place)))]
     return [line for place, line in lines.items() if place not in copied]
 
