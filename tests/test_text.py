@@ -23,6 +23,12 @@ from renormal.text import cell, is_secret, printable, without_secrets
         ("half \udc80", "half \\udc80"),
         ("\x9b31m", "\\x9b31m"),
         ("می\u200cخواهم", "می\u200cخواهم"),
+        ("क्\u200dष", "क्\u200dष"),
+        ("👨🏽\u200d👩\u200d👧 ❤\ufe0f\u200d🔥", "👨🏽\u200d👩\u200d👧 ❤\ufe0f\u200d🔥"),
+        ("good\u200d", "good\\u200d"),
+        ("\u200c", "\\u200c"),
+        ("می\u200c\u200cخ", "می\u200c\\u200cخ"),
+        ("1\u200d2 \u200d", "1\\u200d2 \\u200d"),
     ],
 )
 def test_commands_of_a_terminal_are_shown_as_escapes(text: str, shown: str) -> None:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from renormal.text import printable, without_secrets
+from renormal.text import is_printable, printable, without_secrets
 
 LARGE = 1e18  # of a score or a metric: sums and squares of such numbers are finite
 LARGEST = 1e300  # of a loss or an energy, which may have grown without end
@@ -23,7 +23,7 @@ TEXT = 100_000  # characters of a note or an error
 
 
 def _one_line(text: str) -> str:
-    if printable(text) != text:
+    if not is_printable(text):
         raise ValueError("holds a control character")
     return text
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-JOINERS = "\u200c\u200d"  # without width: Persian and Hindi are written with them
+JOINERS = "\u200c\u200d"  # without width: Persian, Hindi and some emoji are written with them
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # first characters of a formula or a command
 INNER = re.compile(rf"(?<=;)(?=[{''.join(map(re.escape, FORMULA))}])")  # a cell may begin there
 HIDDEN = "…"  # in the place of a secret
@@ -25,12 +25,20 @@ KEY = re.compile(
 
 def printable(text: str) -> str:
     """The text in one line. Line ends, lone surrogates and commands of a terminal become escapes, as in \\x1b."""
-    return "".join(_escaped(sign) if _is_control(sign) else sign for sign in text)
+    pairs = zip(f" {text}", text, strict=False)
+    return "".join(_escaped(sign) if _is_control(sign, before) else sign for before, sign in pairs)
 
 
-def _is_control(sign: str) -> bool:
+def is_printable(text: str) -> bool:
+    """Whether `printable` leaves the text as it is. str.isprintable refuses Persian words and families of emoji."""
+    return printable(text) == text
+
+
+def _is_control(sign: str, before: str) -> bool:
+    if sign in JOINERS:  # after a letter of such a script, an emoji, or what belongs to it; elsewhere it hides
+        return before.isascii() or unicodedata.category(before)[0] not in "LMS"
     category = unicodedata.category(sign)
-    return category in ("Zl", "Zp") or (category[0] == "C" and sign not in JOINERS)
+    return category in ("Zl", "Zp") or category[0] == "C"
 
 
 def _escaped(sign: str) -> str:

@@ -16,7 +16,7 @@ from renormal.data.memory import load_test
 from renormal.text import printable
 
 TAKEN = [
-    *("x" * 246, "-rf", "--help", "😀👨‍👩‍👧", "שלום", "a\u00a0b", "e\u0301"),
+    *("x" * 246, "-rf", "--help", "😀👨‍👩‍👧", "می\u200cخواهم", "שלום", "a\u00a0b", "e\u0301"),
     *(
         "a\"'b`",
         "a*b?[c]",
@@ -48,6 +48,8 @@ ESCAPED = [
         "K\udce4se",
         "a\u202egnp",
         "a\u200bb",
+        "good\u200d",
+        "\u200ca",
         "\ufeffb",
         "a\u00adb",
         "\ue000",

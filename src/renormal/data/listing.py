@@ -11,7 +11,7 @@ from pathlib import Path
 from renormal.data.names import Role, role
 from renormal.data.opening import check_file
 from renormal.data.source import DataError, Item
-from renormal.text import printable
+from renormal.text import is_printable, printable
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
 COMPANIONS = frozenset(  # written by desktops and file systems on their own
@@ -30,7 +30,7 @@ def _entries(folder: Path) -> list[Path]:
     found = [path for path in entries if _visible(path.name)]
     if found:
         is_folder(found[0])  # raises where the folder may be listed and not entered
-    if fault := next((path for path in found if printable(path.name) != path.name), None):
+    if fault := next((path for path in found if not is_printable(path.name)), None):
         raise DataError(f"{fault}: its name has a control character or bytes that are no UTF-8; rename it")
     return found
 

@@ -17,6 +17,7 @@ from typing import IO, Any, cast
 from tqdm import tqdm
 
 from renormal.data.source import DataError
+from renormal.text import is_printable
 
 CHUNK = 1 << 20  # bytes copied at a time, ours
 MAX_MEMBERS = 10_000  # files and folders in the archive; MVTec AD has about 6 800, ours
@@ -129,7 +130,7 @@ def fault_of(member: tarfile.TarInfo) -> str:
     path, shown = PurePosixPath(member.name), ascii(member.name)[:100]
     if path.is_absolute() or ".." in path.parts or not (member.isfile() or member.isdir()) or member.issparse():
         return f"{shown} is a link, a device or sparse, or leaves the folder"
-    if not member.name.isprintable() or member.size < 0 or (member.isfile() and not path.parts):
+    if not is_printable(member.name) or member.size < 0 or (member.isfile() and not path.parts):
         return f"{shown} has a name or a size that no file has"
     longest = max((len(part.encode()) for part in path.parts), default=0)
     if longest > LONGEST[0] or len(member.name.encode()) > LONGEST[1]:

@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from annotated_types import Ge, Gt, Le, Len, Lt
 from pydantic import AfterValidator
 
+from renormal.text import is_printable
+
 LARGEST = 2**31 - 1  # of a count, ours
 NAMES = {
     NoneType: "null",
@@ -57,7 +59,7 @@ Within = Annotated[float, Gt(0), Lt(1)]
 Beta = Annotated[float, Ge(0), Lt(1)]  # of a running mean
 Finite = Annotated[float, Words("a number")]
 Name = Annotated[
-    str | int | float, refusing(lambda text: str(text).isprintable() and str(text) != ""), Words("printable text")
+    str | int | float, refusing(lambda text: is_printable(str(text)) and str(text) != ""), Words("printable text")
 ]
 Path = Annotated[str, refusing(lambda text: text != "" and "\0" not in text), Words("a path")]
 Odd = Annotated[int, Ge(3), Le(16_383), refusing(lambda n: n % 2 == 1), Words("an odd whole number ≥ 3")]

@@ -8,6 +8,7 @@ from pathlib import Path
 from renormal.job.errors import in_one_line
 from renormal.job.lock import LOCK
 from renormal.job.state import RUN_LOG
+from renormal.text import is_printable
 
 LONGEST = 255, 3900  # bytes of a name and of a path: Linux takes no longer ones, and files follow; ours
 MEND = "choose another one with name=, hydra.run.dir= or hydra.sweep.dir="
@@ -31,7 +32,7 @@ def make_folder(folder: Path) -> None:
 def check_name(folder: Path) -> None:
     """Raise ValueError for a folder whose name cannot be stored, or not be shown in one line."""
     name, path = str(folder), os.fsencode(folder.absolute())
-    if not name.isprintable():
+    if not is_printable(name):
         raise ValueError(f"the folder {ascii(name)[:200]} has a sign that cannot be printed or is no UTF-8: {MEND}")
     if len(path) > LONGEST[1] or max(map(len, path.split(b"/"))) > LONGEST[0]:
         raise ValueError(f"the folder {name[:60]}… has a name that is too long: {MEND}")
