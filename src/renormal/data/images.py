@@ -51,7 +51,12 @@ def converted(image: Image.Image, mode: str, path: Path) -> Image.Image:
 def header_of(path: Path, max_pixels: int) -> Header:
     """Size and orientation of an image, without its pixels."""
     with opened(path, max_pixels) as image:
-        orientation, (width, height) = orientation_of(image, path), image.size
+        return header(image, path)
+
+
+def header(image: Image.Image, path: Path) -> Header:
+    """As `header_of`, of an image that is open and was not decoded yet."""
+    orientation, (width, height) = orientation_of(image, path), image.size
     quarter_turn = orientation >= 5 and image.format != "TIFF"  # Pillow gives the upright size of a TIFF
     return Header((height, width) if quarter_turn else (width, height), orientation)
 

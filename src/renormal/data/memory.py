@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple, TypeVar
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
 
 from renormal.data.depth import Spread, depth_line, depth_of, is_deep, spread_of
 from renormal.data.drawn_masks import Mask, Pair, look_at, read_defects, reading_of
 from renormal.data.images import is_grey, read_image, upright
-from renormal.data.opening import opened, strict_pillow
+from renormal.data.opening import opened
 from renormal.data.regions import regions_of
 from renormal.data.source import GOOD, DataError, Item, Source
-from renormal.program import said_if_slow
+from renormal.data.threads import in_threads
 
 UNKNOWN = -1  # regions of a defective image without a mask
-WORKERS = 8  # ours: Pillow decodes outside the interpreter's lock, more threads only hold more full-size images
 log = logging.getLogger("renormal")
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 class Labelled(NamedTuple):
@@ -39,20 +32,6 @@ class Labelled(NamedTuple):
     paths: list[str]  # relative to source.root
 
 
-def _in_threads(work: Callable[[T], R], inputs: Sequence[T], title: str) -> list[R]:
-    """`work` over the inputs in order, with a progress bar or a line; the first bad file ends it."""
-    with (
-        said_if_slow(f"{title}, {len(inputs)} files"),
-        strict_pillow(),
-        ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1)) as pool,
-    ):
-        try:
-            return list(tqdm(pool.map(work, inputs), title, len(inputs), leave=False, disable=None, unit="image"))
-        except DataError:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
 def channels_of(source: Source) -> int:
     """1 where every image of the category has a single channel, else 3."""
 
@@ -60,7 +39,7 @@ def channels_of(source: Source) -> int:
         with opened(item.image, source.max_pixels) as image:
             return is_grey(image, item.image)
 
-    return 1 if all(_in_threads(grey, source.items, f"{source.name}: reading headers")) else 3
+    return 1 if all(in_threads(grey, source.items, f"{source.name}: reading headers")) else 3
 
 
 def bits_of(source: Source) -> int:
@@ -73,7 +52,7 @@ def bits_of(source: Source) -> int:
         with opened(item.image, source.max_pixels) as image:
             return spread_of(upright(image, item.image), item.image) if is_deep(image) else None
 
-    found = _in_threads(spread, source.items, f"{source.name}: reading bit depths")
+    found = in_threads(spread, source.items, f"{source.name}: reading bit depths")
     training, others = (
         [one for one in part if one] for part in (found[: len(source.train)], found[len(source.train) :])
     )
@@ -97,7 +76,7 @@ def _load_images(
         shape = {"size": size, "channels": count, "bits": depth}
         return read_image(item.image, **shape, fit=source.fit, max_pixels=source.max_pixels)
 
-    return torch.from_numpy(np.stack(_in_threads(read, items, f"{source.name}: reading {title}")))
+    return torch.from_numpy(np.stack(in_threads(read, items, f"{source.name}: reading {title}")))
 
 
 def load_training(source: Source, *, size: int, channels: int | None, bits: int | None = None) -> Tensor:
@@ -144,8 +123,8 @@ def _load_regions(source: Source, size: int, level: float | None) -> list[NDArra
             raise DataError(f"{item.mask}: {error}; is it a mask?") from error
 
     pairs = [Pair(item.mask, item.image) for item in source.test if item.mask is not None]
-    masks = {mask.pair.mask: mask for mask in _in_threads(surveyed, pairs, f"{source.name}: reading masks")}
+    masks = {mask.pair.mask: mask for mask in in_threads(surveyed, pairs, f"{source.name}: reading masks")}
     reading, lines = reading_of(list(masks.values()), level)
     for line in lines:
         log.info("%s: %s", source.name, line)
-    return _in_threads(read, source.test, f"{source.name}: reducing masks")
+    return in_threads(read, source.test, f"{source.name}: reducing masks")
