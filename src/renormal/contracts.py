@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import IntEnum
-from typing import Annotated, NamedTuple, Protocol, TypeAlias, runtime_checkable
+from typing import Annotated, Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from torch import Tensor
 
@@ -119,11 +119,16 @@ class Score(Protocol):
 
 @runtime_checkable
 class FittedScore(Score, Protocol):
-    """A score that must be fitted to pairs (x0, f(x0)) of good images before its first use."""
+    """A score that must be fitted to pairs (x0, f(x0)) of good images before its first use.
+
+    state: what `fitted` has found, as lists and dicts of numbers that JSON holds. `restored` takes it.
+    """
 
     parts: Mapping[str, Score]
 
     def fitted(self, model: Autoencoder, pairs: Iterable[tuple[Images, Images]]) -> Score: ...
+    def state(self) -> Mapping[str, Any]: ...
+    def restored(self, state: Mapping[str, Any]) -> Score: ...
 
 
 class EnergyTerms(NamedTuple):

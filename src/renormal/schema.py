@@ -319,6 +319,38 @@ class Config(Schema):
     logger: Loggers = Loggers()
 
 
+class SettledDescent(Closed):
+    """Of one projection: what the device and normal images decided."""
+
+    slots: Annotated[int, Field(ge=1, le=10**6)]
+    check_every: Annotated[int, Field(ge=1, le=10**6)]
+    precision: Literal["float32", "bfloat16"]
+    threshold: Grown | None = None
+
+
+class InspectedNetwork(Closed):
+    """Of one autoencoder: its descents by name, the state of its fitted scores by column."""
+
+    descents: dict[Name, SettledDescent]
+    scores: dict[Name, dict[Name, Any]]
+
+
+class InspectedView(Closed):
+    """Of one view of each image: whether it is mirrored, and its quarter turns."""
+
+    mirror: bool
+    turns: Annotated[int, Field(ge=0, le=3)]
+
+
+class Inspection(Closed):
+    """What a new photograph is inspected with."""
+
+    networks: Annotated[list[InspectedNetwork], Field(min_length=1, max_length=100)]
+    views: Annotated[list[InspectedView], Field(min_length=1, max_length=8)]
+    tiles: Annotated[int, Field(ge=1, le=10**6)]
+    good: dict[Name, Numbers]
+
+
 class RecordFile(Closed):
     """record.json, under today's names."""
 
@@ -342,4 +374,5 @@ class RecordFile(Closed):
     hashes: dict[Name, Name] = {}
     curves: Annotated[dict[Name, Curve], Field(max_length=200)] = {}  # a chart draws each
     choice: Annotated[Choice | None, BeforeValidator(_none_if_empty)] = None
+    inspection: Annotated[Inspection | None, BeforeValidator(_none_if_empty)] = None
     panels: Annotated[list[Panel], Field(max_length=MANY)] = []

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 from strangers import GETTER, MODULE, calls, is_network, write_evil, write_own
 
-from renormal.inspect.load import Undrawn
+from renormal.inspect.finished import Undrawn
 from renormal.inspect.stored import ROOMS, build, known, part_of
 from renormal.models import VAE
 from renormal.projection import Descent, Energy, error_mask, squared_error

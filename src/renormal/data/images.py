@@ -117,9 +117,12 @@ def read_image(path: Path, *, size: int, channels: int, fit: Fit, max_pixels: in
     with opened(path, max_pixels) as image:
         deep = is_deep(image)
         plain = upright(image, path)
-        if deep:
-            plain = to_8_bit(plain, path, bits)
-        plain = converted(flattened(plain, "white", path), "L" if channels == 1 else "RGB", path)
-        small = plain.crop(square(plain.size, fit)).resize((size, size), Image.Resampling.LANCZOS)
+        return reduced(to_8_bit(plain, path, bits) if deep else plain, path, size=size, channels=channels, fit=fit)
+
+
+def reduced(image: Image.Image, path: Path, *, size: int, channels: int, fit: Fit) -> NDArray[np.uint8]:
+    """(C, size, size) of an upright image of 8 bit. path: for messages."""
+    plain = converted(flattened(image, "white", path), "L" if channels == 1 else "RGB", path)
+    small = plain.crop(square(plain.size, fit)).resize((size, size), Image.Resampling.LANCZOS)
     pixels = np.array(small, dtype=np.uint8)
     return pixels[None] if channels == 1 else np.ascontiguousarray(pixels.transpose(2, 0, 1))

@@ -28,6 +28,7 @@ ROOMS: dict[str, tuple[ModuleType, tuple[type, ...]]] = {  # part of the config 
     "projections": (projection, ()),
     "score": (scores, ()),
     "scores": (scores, ()),
+    "choose": (scores, ()),
 }
 CLASSES: dict[str, tuple[str, tuple[type, ...]]] = {  # part of the config → where its classes are, and these alone
     "model.module": ("renormal.lit.adversarial", (AdversarialModule,)),

@@ -45,6 +45,7 @@ def record_of(
         hashes=hashes,
         curves=dict(found.curves),
         choice=dict(found.choice),
+        inspection=dict(found.inspection),
         panels=list(found.panels),
     )
 

@@ -5,28 +5,27 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from functools import partial
-from itertools import product
 from typing import Any
 
 import lightning as L
 import torch
 from torch import nn
 
-from renormal.contracts import BASELINE, Autoencoder, Batch
+from renormal.contracts import Autoencoder, Batch
 from renormal.data.source import GOOD
-from renormal.functional.tiles import cut, tiles
-from renormal.functional.views import View
-from renormal.lit.batches import channels_last, in_batches
+from renormal.functional.tiles import tiles
+from renormal.lit.answers import Answers
 from renormal.lit.blurred import planted_auroc
 from renormal.lit.columns import Columns
 from renormal.lit.datamodule import SourceData
 from renormal.lit.drawing import Drawing, Panels
-from renormal.lit.ensemble import Answer, Prepared, averaged, prepared, views_of
+from renormal.lit.ensemble import Answer, prepared, views_of
 from renormal.lit.film import Filming, first_anomalous
 from renormal.lit.gathering import gathered
+from renormal.lit.inspection import stored
 from renormal.lit.normal_maps import UNFITTED, Counting, NormalMaps, normal_batches
 from renormal.lit.progress import Progress
-from renormal.lit.projection_run import ProjectionRun, Tiles
+from renormal.lit.projection_run import ProjectionRun
 from renormal.lit.samples import Row, add_scores, open_rows
 from renormal.lit.scoring import Scoring
 from renormal.lit.stage import Found, work_of
@@ -87,25 +86,26 @@ class ProjectionCallback(L.Callback):
         scores = {name: score for name, (_, score) in self.ends.items()}
         every = (model, *self.others)
         self.networks = prepared(every, self.columns.projections, scores, trainer, data, samples=samples)
-        self.views = views_of(data.source, flips=self.flips)
+        views = views_of(data.source, flips=self.flips)
+        self.answers = Answers(self.networks, views, self.scoring, self.ends, data.patch_size)
         self.normal = self._normal_maps(trainer, data)
-        self.planted = self._planted(data)
+        self.planted = self._planted()
         self.counters = {name: self._counter(name, pl_module.device, data) for name in self.ends}
         self.runs, self.rows = self._runs(data), []
         limits = {name: self.normal[name].limit if self.normal else UNFITTED for name in self.ends}
         self.panels = Panels(self.drawing, list(self.runs), data.test, limits) if self.drawing else None
         if self.progress:
             images = len(range(trainer.global_rank, len(data.test.images), trainer.world_size))
-            passes = len(self.networks) * len(self.views) * len(self.runs)
+            passes = len(self.networks) * len(views) * len(self.runs)
             self.progress.begin_test(trainer, images * each * passes)
 
     @torch.no_grad()
     def _normal_maps(self, trainer: L.Trainer, data: SourceData) -> dict[str, NormalMaps]:
         """Score normal images as the test images will be: every column, autoencoder and view."""
         found = {name: NormalMaps() for name in self.ends} if self.counting.normal_images else {}
-        runs = self._unwatched()
+        runs = self.answers.unwatched()
         for batch in normal_batches(data, self.counting.normal_images, trainer.global_rank, trainer.world_size):
-            whole = self._answer(data, batch, open_rows(batch.path, batch.defect), runs)
+            whole = self.answers(batch, open_rows(batch.path, batch.defect), runs)
             for name, (_, maps) in whole.items():
                 found[name].add(maps)
         for counts in found.values():
@@ -113,14 +113,11 @@ class ProjectionCallback(L.Callback):
         return found
 
     @torch.no_grad()
-    def _planted(self, data: SourceData) -> dict[str, dict[str, float]]:
+    def _planted(self) -> dict[str, dict[str, float]]:
         def answer(batch: Batch, runs: Mapping[str, ProjectionRun]) -> Answer:
-            return self._answer(data, batch, open_rows(batch.path, batch.defect), runs)
+            return self.answers(batch, open_rows(batch.path, batch.defect), runs)
 
-        return planted_auroc(self.counting.planted, answer, self._unwatched())
-
-    def _unwatched(self) -> dict[str, ProjectionRun]:
-        return {name: ProjectionRun(name, descent) for name, descent in self.networks[0].descents.items()}
+        return planted_auroc(self.counting.planted, answer, self.answers.unwatched())
 
     def _counter(self, name: str, device: torch.device, data: SourceData) -> ColumnMetrics:
         alarm = self.normal[name].alarm(self.counting.false_alarms) if self.normal else None
@@ -149,43 +146,14 @@ class ProjectionCallback(L.Callback):
         """Call each projection once for all tiles of the batch, for each autoencoder and each view."""
         if not batch.path:  # more ranks than images
             return
-        data = work_of(trainer, pl_module).data
         rows = open_rows(batch.path, batch.defect)
-        whole = self._answer(data, batch, rows, self.runs)
+        whole = self.answers(batch, rows, self.runs)
         for name, (_, maps) in whole.items():
             self.counters[name].update(maps, batch.regions, batch.defect)
             add_scores(rows, name, highest(maps))
         self.rows += rows
         if self.panels is not None:
             self.panels.draw(batch, whole)
-
-    def _answer(self, data: SourceData, batch: Batch, rows: list[Row], runs: Mapping[str, ProjectionRun]) -> Answer:
-        """Images of each column, and maps averaged over all autoencoders and views."""
-        passes = product(self.networks, self.views)
-        return averaged(self._pass(network, view, data, batch, rows, runs) for network, view in passes)
-
-    def _pass(
-        self,
-        network: Prepared,
-        view: View,
-        data: SourceData,
-        batch: Batch,
-        rows: list[Row],
-        runs: Mapping[str, ProjectionRun],
-    ) -> Answer:
-        """Images and maps of one autoencoder on one view, turned back."""
-        model, image = network.model, view(batch.image)
-        tiled = partial(cut, size=data.patch_size, stride=self.scoring.stride)
-        x0, regions = channels_last(tiled(image), network.device), tiled(view(batch.regions))
-        ends = {}
-        if isinstance(model, Autoencoder):
-            ends[BASELINE] = in_batches(lambda x: network.model.reconstruct(x).image, x0, size=self.scoring.size)
-        watched = (network, view) == (self.networks[0], self.views[0])
-        given = Tiles(x0, regions, ends.get(BASELINE, x0))
-        ends |= {name: run.project(network, given, batch, rows, watched=watched) for name, run in runs.items()}
-        scored = partial(self.scoring, model=model, x0=x0, image=image)
-        found = {name: scored(network.scores[name], end=ends.get(whose, x0)) for name, (whose, _) in self.ends.items()}
-        return {name: (view.back(end), view.back(maps)) for name, (end, maps) in found.items()}
 
     def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Gather the numbers of all ranks: each rank calls this once, after its own images."""
@@ -217,6 +185,7 @@ class ProjectionCallback(L.Callback):
             maps={name: self._of_maps(name) for name in self.normal.keys() | self.planted.keys()},
             projections={name: run.report.values() for name, run in self.runs.items()},
             curves={name: run.by_iteration() for name, run in self.runs.items()},
+            inspection=stored(self.answers, {name: maps.highest for name, maps in self.normal.items()}),
             panels=self.panels.entries if self.panels is not None else (),
             rows=self.rows,
         )

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from renormal.contracts import Batch, Images, Regions
+from renormal.contracts import Batch, Images, Maps, Regions
 from renormal.lit.batches import in_batches, project_filled, without_diverged
 from renormal.lit.curves import Curve
 from renormal.lit.descent_report import DescentReport
@@ -54,7 +54,7 @@ class ProjectionRun:
         descent, model, (x0, regions, baseline) = network.descents[self.name], network.model, tiles
         curve = self.curve if watched else None
         film = self.filming.film(batch.path, x0) if watched and self.filming else None
-        score = partial(in_batches, partial(network.scores[self.name], model), size=descent.slots)
+        score = partial(in_batches, self._scored(network), size=descent.slots)
         watch = None if curve is None else curve.observer(score, x0, regions)
         start = time.perf_counter()
         observe = together(watch, None if film is None else film.observe)
@@ -69,6 +69,9 @@ class ProjectionRun:
             film.hold(result)
             self.details["path"] = self.filming.write(film, self.name, batch.image)
         return result.x
+
+    def _scored(self, network: Prepared) -> Callable[[Images, Images], Maps]:
+        return lambda x0, x: network.scores[self.name](network.model, x0, x)
 
     def gather(self, device: torch.device) -> None:
         """The results of all ranks, on every rank. device: of this rank."""

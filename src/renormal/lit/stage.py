@@ -46,6 +46,7 @@ class Found:
     projections: Mapping[str, dict[str, float | None]] = field(default_factory=dict)
     curves: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     choice: Mapping[str, Any] = field(default_factory=dict)
+    inspection: Mapping[str, Any] = field(default_factory=dict)
     panels: Sequence[dict[str, str]] = ()
     rows: Sequence[Row] = ()
     chosen: Column | None = None
@@ -60,6 +61,7 @@ class Found:
             projections={name: self.projections.get(name, {}) | later.projections.get(name, {}) for name in names},
             curves={**self.curves, **later.curves},
             choice=later.choice or self.choice,
+            inspection=later.inspection or self.inspection,
             panels=[*self.panels, *later.panels],
             rows=[*self.rows, *later.rows],
             chosen=later.chosen or self.chosen,

@@ -44,6 +44,8 @@ class Record:
     # by projection: the metrics after each iteration, the number of samples by steps
     curves: dict[str, dict[str, Any]] = field(default_factory=dict)
     choice: dict[str, Any] = field(default_factory=dict)  # settings chosen on planted defects, and every trial
+    # what a new photograph is inspected with: thresholds, scales of scores, scores of good images; without a test empty
+    inspection: dict[str, Any] = field(default_factory=dict)
     panels: list[dict[str, str]] = field(default_factory=list)  # file (in the record's folder), tiles, path, defect, …
     schema: int = SCHEMA
     folder: Path | None = field(default=None, compare=False)  # that it was read from; not written

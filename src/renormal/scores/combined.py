@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 
@@ -11,6 +12,7 @@ from renormal.contracts import Autoencoder, Images, Maps, Score
 from renormal.functional.bins import FINITE, coarse_bins, lower_ends
 
 Scale = Callable[[Maps], Maps]
+Pairs = list[list[int]]
 
 
 class Tally:
@@ -21,6 +23,22 @@ class Tally:
 
     def add(self, maps: Maps) -> None:
         self.counts += torch.bincount(coarse_bins(maps).flatten().cpu(), minlength=FINITE)
+
+    @property
+    def pairs(self) -> Pairs:
+        """[bin, count] of each bin that holds a value."""
+        filled = self.counts.nonzero().flatten()
+        return torch.stack([filled, self.counts[filled]], dim=1).tolist()
+
+    @classmethod
+    def of(cls, pairs: Pairs) -> Tally:
+        """Raises ValueError for bins and counts that no map has."""
+        tally = cls()
+        for index, count in pairs:
+            if not (0 <= index < FINITE and 0 < count < 2**48):
+                raise ValueError(f"no map of good images has {count} values in bin {index}")
+            tally.counts[index] = count
+        return tally
 
     @property
     def highest(self) -> float:
@@ -52,12 +70,13 @@ def by_rank(good: Tally) -> Scale:
 class Combined:
     """Mean over the parts of scale(s), where `by` makes each part's scale from its maps of good images.
 
-    parts: name → score. `fitted` makes the scales from good images, once; then each map depends on its image alone.
+    parts: name → score. `fitted` counts values on good images, once; then each map depends on its image alone.
+    `state` holds these counts, and `restored` takes them: a finished job scores new photographs without good images.
     """
 
     parts: Mapping[str, Score]
     by: Callable[[Tally], Scale] = by_mean
-    scales: tuple[Scale, ...] = ()
+    tallies: tuple[Tally, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.parts:
@@ -72,13 +91,31 @@ class Combined:
                 if not bool(maps.isfinite().all()):
                     raise ValueError(f"score.parts.{name} is not finite on good images: take it out")
                 tallies[name].add(maps)
+        return self._with(tallies)
+
+    def state(self) -> dict[str, Pairs]:
+        """Part → [bin, count] of its values on good images."""
+        return {name: tally.pairs for name, tally in zip(self.parts, self.tallies, strict=True)}
+
+    def restored(self, state: Mapping[str, Pairs]) -> Combined:
+        """The score that has this state. Raises ValueError for the state of other parts."""
+        if state.keys() != self.parts.keys():
+            raise ValueError(f"the score has the parts {', '.join(self.parts)}, its state has {', '.join(state)}")
+        return self._with({name: Tally.of(state[name]) for name in self.parts})
+
+    def _with(self, tallies: Mapping[str, Tally]) -> Combined:
         for name, tally in tallies.items():
             if not int(tally.counts[1:].sum()):
                 raise ValueError(f"score.parts.{name} is 0 on every good image, nothing to measure by: take it out")
-        return replace(self, scales=tuple(self.by(tally) for tally in tallies.values()))
+        return replace(self, tallies=tuple(tallies.values()))
+
+    @cached_property
+    def scales(self) -> tuple[Scale, ...]:
+        """One for each part."""
+        return tuple(self.by(tally) for tally in self.tallies)
 
     def __call__(self, model: Autoencoder, x0: Images, projected: Images) -> Maps:
-        if not self.scales:
+        if not self.tallies:
             raise ValueError("a combined score needs good images first: call .fitted(model, pairs)")
         maps = [scale(part(model, x0, projected)) for scale, part in zip(self.scales, self.parts.values(), strict=True)]
         return torch.stack(maps).mean(dim=0)

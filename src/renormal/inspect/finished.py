@@ -1,0 +1,135 @@
+"""A finished job read back, your own or a stranger's: record, network and descents. It needs no data set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, get_args
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from renormal.data.depth import FULL
+from renormal.data.source import Fit
+from renormal.files import RECORD
+from renormal.inspect.stored import build, one_line
+from renormal.job.checkpoint_file import check_weights, read_checkpoint
+from renormal.job.checkpoints import check_recorded, checkpoint_of
+from renormal.job.digests import same_weights
+from renormal.projection import Descent, Threshold
+from renormal.report.record import Record
+
+SIDE = 8192  # px, ours: of the largest image that a stored run may ask for
+
+
+class Undrawn(TorchFunctionMode):
+    """Inside, no weight is drawn. On the device meta, which has no memory, torch would load 800 modules to do so."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name, kwargs = getattr(func, "__name__", ""), kwargs or {}
+        first = args[0] if args else kwargs.get("tensor")
+        in_place = name.endswith("_") and not name.startswith("_") and isinstance(first, torch.Tensor)
+        return first if in_place else func(*args, **kwargs)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A record, its network in eval mode on the CPU, and its descents by name, each with its T.
+
+    folder: of the record. trust: names of the user's own packages that its config may use.
+    """
+
+    record: Record
+    model: Any
+    descents: dict[str, Descent]
+    folder: Path
+    trust: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Side length in pixels of the network's input: of a photograph, or of a patch of a texture."""
+        return int(side_of(self.record))
+
+    @property
+    def channels(self) -> int:
+        """1 for grey images, 3 for colour."""
+        return int(self.record.data["channels"])
+
+
+def check_record(record: Record) -> None:
+    """Raise ValueError if the record lacks a part that is needed, or has it of another kind."""
+    missing = [key for key in ("model", "projections", "data") if key not in record.config]
+    missing += [key for key in ("channels", "size") if key not in record.data]
+    if record.kind == "texture" and "patch_size" not in record.config.get("data", {}):
+        missing.append("data.patch_size")
+    if missing:
+        raise ValueError(f"the job's record lacks {', '.join(missing)}: repeat the job")
+    data, wrong = record.data, list[str]()
+    wrong += [] if data["channels"] in (1, 3) else ["data.channels"]
+    wrong += [] if is_whole(data["size"], 1, SIDE) and is_whole(side_of(record), 1, SIDE) else ["data.size"]
+    wrong += [] if data.get("fit", "squash") in get_args(Fit) else ["data.fit"]
+    wrong += [] if is_whole(data.get("bits", FULL), 0, FULL) else ["data.bits"]
+    if wrong:
+        raise ValueError(f"the job's record has a value in {wrong[0]} that no job writes: repeat the job")
+
+
+def is_whole(value: Any, least: int, most: int) -> bool:
+    return type(value) is int and least <= value <= most
+
+
+def side_of(record: Record) -> Any:
+    """Side length in pixels of the network's input; the size in a record of a texture is that of the whole image."""
+    return record.config["data"]["patch_size"] if record.kind == "texture" else record.data["size"]
+
+
+def trained_model(folder: Path, record: Record, trust: Sequence[str] = (), other: Path | None = None) -> Any:
+    """The network of the record's config in eval mode, with the weights of the last checkpoint, or of another one.
+
+    It is first built without memory: its sizes are a stranger's, and must be those of the weights.
+    """
+    path = other or weights_of(folder, record)
+    if not path.exists():
+        raise ValueError(f"{path} does not exist: the job was not trained here")
+    content = read_checkpoint(path)
+    if not other and not same_weights(content["hyper_parameters"]["fingerprint"], record.hashes.get("training", "")):
+        raise ValueError(f"{path} was trained with another config than that of {folder / RECORD}: repeat the job")
+    check_recorded(content, path, record)
+    weights = {name.removeprefix("model."): value for name, value in content["state_dict"].items()}
+    if not trust:
+        with torch.device("meta"), Undrawn(), one_line(f"{path} does not fit the model of its record"):
+            check_weights(weights, network(record))
+    model = network(record, trust)
+    with one_line(f"{path} does not fit the model of its record"):
+        check_weights(weights, model)
+        model.load_state_dict(weights)
+    return model.eval()
+
+
+def weights_of(folder: Path, record: Record) -> Path:
+    """The last checkpoint of the job, or the first one that its test was given."""
+    given = record.config.get("checkpoint") or []
+    first = given if isinstance(given, str) else next(iter(given), None)
+    return Path(first) if first and not checkpoint_of(folder).exists() else checkpoint_of(folder)
+
+
+def network(record: Record, trust: Sequence[str] = ()) -> Any:
+    """The network of the record's config, without its weights."""
+    size, channels = side_of(record), record.data["channels"]
+    model = build(record.config["model"].get("net"), "model.net", trust, channels=channels, size=size)
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"model.net of the record's config is no network but a {type(model).__name__}")
+    return model
+
+
+def fitted_descents(record: Record, trust: Sequence[str] = ()) -> dict[str, Descent]:
+    """The projections of the record's config by name. Each stops at the T that the job measured, if there is one."""
+    descents: dict[str, Descent] = {}
+    for name, node in record.config["projections"].items():
+        descent = build(node, f"projections.{name}", trust)
+        if not isinstance(descent, Descent):
+            raise ValueError(f"projections.{name} of the record's config is no descent")
+        threshold = record.projections.get(name, {}).get("threshold")
+        descents[name] = descent if threshold is None else replace(descent, stop=Threshold(value=threshold))
+    return descents
