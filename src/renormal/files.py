@@ -16,6 +16,7 @@ RECORD, STATE = "record.json", "state.json"  # of a job, in its folder
 PACKAGE = Path(__file__).parent
 CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parents[1] / "conf"  # a wheel carries its own
 PLAN = "plan.json"  # of a sweep, in its folder
+CAPTION = "caption_pixels"  # text of a PNG: the height of the bar with captions, below its pictures
 LARGEST = 32 * 2**20  # bytes of a text file that is read, ours: the largest record so far has 0.07 · 2²⁰
 NAME = 240  # bytes of a file's name in the name of its draft: a file system takes 255
 DEPTH = 50  # of objects and lists in JSON, ours: a config has about 10

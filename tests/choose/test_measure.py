@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from renormal.choose.measure import PlantedTest, ends
 from renormal.choose.planted_set import planted_set, write_sheet
@@ -30,6 +29,7 @@ from renormal.projection import (
     reconstruction_losses,
     settle,
 )
+from renormal.report.strips import read_picture
 from renormal.scores import DSSIM, SquaredError
 
 
@@ -157,7 +157,7 @@ def test_without_spare_images_training_images_are_taken(rehearsal: Path) -> None
 
 def test_a_sheet_shows_the_defects(rehearsal: Path, tmp_path: Path) -> None:
     samples = planted_set(data_of(rehearsal, "bottle"), defects=6, seed=0)
-    picture = np.array(Image.open(write_sheet(tmp_path / "planted.png", samples, across=4)))
+    picture = np.array(read_picture(write_sheet(tmp_path / "planted.png", samples, across=4), "RGB"))
     assert picture.shape == (2 * 32, 4 * 2 * 32, 3)
     red = (picture == (255, 0, 0)).all(-1)
     assert red[:32, 32:64].any()

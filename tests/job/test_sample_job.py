@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from renormal.job.job import run_job
 from renormal.lit.sample import ACROSS, DOWN
 from renormal.models import SecondStageVAE
 from renormal.report.record import read_record
+from renormal.report.strips import read_picture
 
 SMALL = ["stages=[train,sample]", "model=vae", "sample.epochs=3", "sample.net.width=16", "sample.batch_size=4"]
 
@@ -32,7 +32,7 @@ def test_a_job_leaves_its_second_stage_and_a_sheet(tiny: Any, caplog: pytest.Log
     assert max(record.seconds.values()) < sum(record.seconds.values()) < elapsed, "three parts of the whole"
     second = SecondStageVAE(latent=100, width=16)
     second.load_state_dict(torch.load(folder / "checkpoints" / "second_stage.pt", weights_only=True))
-    sheet = np.asarray(Image.open(folder / "panels" / "samples.png"))
+    sheet = np.asarray(read_picture(folder / "panels" / "samples.png", "RGB"))
     assert sheet.shape[:2] == (2 * DOWN * 32 + 4, ACROSS * 32)
 
     written = (folder / "record.json").stat().st_mtime_ns

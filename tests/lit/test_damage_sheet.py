@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from PIL import Image
 
 from renormal.functional.corruption import Corruption
 from renormal.lit.damage_sheet import COUNT, FILE, ROWS, DamageSheet
+from renormal.report.strips import read_picture
 
 
 class Data:
@@ -25,8 +25,8 @@ def test_the_sheet_has_a_row_of_good_images_and_the_same_numbers_each_time(tmp_p
     assert first.name == FILE
     assert first.read_bytes() == again.read_bytes()
     assert torch.equal(torch.get_rng_state(), state)  # the training sees what it would have seen
-    with Image.open(first) as picture:
-        assert picture.size == (COUNT * 16, (1 + 2 * ROWS) * 16)
-        top = picture.crop((0, 0, COUNT * 16, 16))
-        assert top.getcolors() == [(COUNT * 16 * 16, (128, 128, 128))]
-        assert len(picture.getcolors(100_000)) > 10
+    picture = read_picture(first, "RGB")
+    assert picture.size == (COUNT * 16, (1 + 2 * ROWS) * 16)
+    top = picture.crop((0, 0, COUNT * 16, 16))
+    assert top.getcolors() == [(COUNT * 16 * 16, (128, 128, 128))]
+    assert len(picture.getcolors(100_000)) > 10

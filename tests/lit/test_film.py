@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from renormal.functional.tiles import cut
 from renormal.lit.film import Film, Filming, first_anomalous, together
 from renormal.models import L2AE
 from renormal.projection import Descent, Plateau, Threshold, project
+from renormal.report.strips import read_picture
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_the_strip_shows_the_whole_image_above_its_reconstruction(tmp_path: Path
     film = Film([0, 7], torch.cat([torch.zeros(3, 1, 32, 32), tiles]), 3, len(tiles))
     entry = Filming("test/a.png", [0, 7], tmp_path / "panels", stride=16).write(film, "eq8", image)
     assert entry == {"file": "panels/eq8-path.png", "iterations": [0, 7], "path": "test/a.png"}
-    strip = np.asarray(Image.open(tmp_path / "panels" / "eq8-path.png"))
+    strip = np.asarray(read_picture(tmp_path / "panels" / "eq8-path.png", "RGB"))
     assert strip.shape == (96, 96, 3)
     assert np.abs(strip[:48, :48, 0] - 255 * image[0, 0].numpy()).max() <= 0.5 + 1e-3
 

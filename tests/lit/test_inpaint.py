@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
 
 from renormal.contracts import Reconstruction
@@ -17,6 +16,7 @@ from renormal.lit.classical import biharmonic
 from renormal.lit.inpaint import sheet
 from renormal.lit.repairs import Damaged, Repaired, by_descent, by_library, by_model, damage, quality
 from renormal.projection import Descent, Energy, Gradient, Threshold, error_mask, known_mask
+from renormal.report.strips import read_picture
 
 
 class Grey:
@@ -88,8 +88,7 @@ def test_the_sheet_shows_the_best_and_the_worst(tmp_path: Path, damaged: Damaged
     assert entry["columns"] == ["x0", "way", "truth"]
     assert entry["rows"][-1]["path"] == "c"
     assert len(entry["rows"]) == 6
-    with Image.open(tmp_path / "panels" / "a.png") as picture:
-        assert picture.size == (3 * 16, 6 * 16)
+    assert read_picture(tmp_path / "panels" / "a.png", "RGB").size == (3 * 16, 6 * 16)
 
 
 def test_where_nothing_is_known_the_library_is_not_asked() -> None:

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 from matplotlib import colormaps
-from PIL import Image
 
 from renormal.lit.panels import DEFECT, RED, TILES, UNKNOWN, distinct, heat, plain, write_panel
+from renormal.report.strips import read_picture
 
 
 def sample(channels: int, size: int) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def test_tiles_stand_in_their_order(tmp_path: Path, channels: int, size: int, dt
     files = {"file": "panels/test-bent-000.png", "maps": "panels/test-bent-000-maps.png"}
     limits = {"baseline_limit": "0.4", "limit": "0.4"}
     assert entry == {**files, "tiles": " | ".join(TILES), **limits, "auroc": "0.500000"}  # a constant map
-    strip = np.asarray(Image.open(tmp_path / entry["file"]))
+    strip = np.asarray(read_picture(tmp_path / entry["file"], "RGB"))
     assert strip.shape == (size, 6 * size, 3)
     corners = [strip[0, index * size].tolist() for index in range(6)]
     assert np.abs(np.array(corners)[[0, 1, 2, 5], 0] - 255 * np.array([0.2, 0.4, 0.6, 0.2])).max() < 1
@@ -47,7 +47,7 @@ def test_the_maps_alone_hold_every_value_in_255_parts_of_the_limit(tmp_path: Pat
     tensors["projected"] = (tensors["x0"], torch.linspace(0, 0.5, 32).expand(32, -1))  # beyond the limit of 0.4 too
     tensors["regions"][0, 0] = -1
     entry = write_panel(tmp_path / "panels", "test/bent/000.png", **tensors)
-    greys = np.asarray(Image.open(tmp_path / entry["maps"]))
+    greys = np.asarray(read_picture(tmp_path / entry["maps"], "L"))
     assert greys.shape == (32, 3 * 32)
     assert (greys[:, :32] == round(255 * 0.1 / 0.4)).all()
     restored = greys[0, 32:64] / 255 * 0.4
@@ -62,17 +62,18 @@ def test_the_contour_is_red_outside_of_the_defect_and_follows_the_size(tmp_path:
     for size, width in ((128, 1), (512, 4)):
         tensors = sample(3, size)
         entry = write_panel(tmp_path, "a.png", **tensors)
-        truth = np.asarray(Image.open(tmp_path / Path(entry["file"]).name))[:, 5 * size :]
+        truth = np.asarray(read_picture(tmp_path / Path(entry["file"]).name, "RGB"))[:, 5 * size :]
         red = (truth == RED).all(axis=-1)
         assert red.sum() == (size // 4 + 2 * width) ** 2 - (size // 4) ** 2
         assert not red[tensors["regions"].numpy() > 0].any()
 
 
-def test_an_unknown_region_has_no_contour(tmp_path: Path) -> None:
-    tensors = sample(3, 32) | {"regions": torch.full((32, 32), -1)}
-    assert "auroc" not in write_panel(tmp_path, "a.png", **tensors)
-    strip = np.asarray(Image.open(tmp_path / "a.png"))
-    assert (strip[:, :32] == strip[:, 160:]).all()
+@pytest.mark.parametrize("region", [-1, 0])
+def test_without_a_marked_defect_there_is_no_truth(tmp_path: Path, region: int) -> None:
+    entry = write_panel(tmp_path, "a.png", **sample(3, 32) | {"regions": torch.full((32, 32), region)})
+    assert "auroc" not in entry
+    assert entry["tiles"] == " | ".join([*TILES[:5], ""])
+    assert (np.asarray(read_picture(tmp_path / "a.png", "RGB"))[:, 160:] == 255).all()
 
 
 def test_values_above_the_limit_are_brightest() -> None:

@@ -14,6 +14,7 @@ from renormal.functional.tiles import blend, cut
 from renormal.lit.drawing import Drawing
 from renormal.metrics import AnomalyMetrics
 from renormal.projection import Descent, Plateau, Threshold, project, reconstruction_losses
+from renormal.report.strips import read_picture
 from renormal.scores import DSSIM, GradientScore, SquaredError, kl_term
 
 SCORES = {
@@ -127,7 +128,7 @@ def test_the_filmed_image_ends_where_its_panel_does(rehearsal: Path, tmp_path: P
     panel = next(panel for panel in callback.found.panels if panel["path"] == film["path"])
     assert panel["defect"] != "good"
     frames = np.split(np.asarray(Image.open(tmp_path / film["file"])), 2, axis=1)
-    tiles = np.split(np.asarray(Image.open(tmp_path / panel["file"])), 6, axis=1)
+    tiles = np.split(np.asarray(read_picture(tmp_path / panel["file"], "RGB")), 6, axis=1)
     side = data.size
     assert (frames[0][:side] == tiles[0]).all()  # x0
     assert np.abs(frames[1][:side].astype(int) - tiles[2]).max() <= 1  # x_N

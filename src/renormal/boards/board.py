@@ -13,8 +13,8 @@ import numpy as np
 from lightning.pytorch.loggers import TensorBoardLogger
 from numpy.typing import NDArray
 
+from renormal.lit.captions import Pixels
 from renormal.lit.panels import RED as TRUTH
-from renormal.lit.panels import Pixels
 from renormal.lit.samples import Row, columns_of, written
 
 Best = Literal["max", "min", "last"]

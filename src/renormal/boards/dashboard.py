@@ -11,9 +11,10 @@ from torch import Tensor
 from renormal.boards.board import Best, Board
 from renormal.boards.results import Panel, aurocs, numbers, overlays, pictures, traces
 from renormal.functional.bins import fine_bins
+from renormal.lit.captions import Pixels
 from renormal.lit.datamodule import SourceData
 from renormal.lit.module import AutoencoderModule
-from renormal.lit.panels import Pixels, grid
+from renormal.lit.panels import grid
 from renormal.lit.projection_callback import ProjectionCallback
 from renormal.lit.stage import callbacks_of, work_of
 

@@ -17,9 +17,10 @@ from renormal.contracts import Images
 from renormal.functional.bins import BINS
 from renormal.functional.tiles import cut
 from renormal.lit.batches import channels_last
+from renormal.lit.captions import Pixels
 from renormal.lit.datamodule import SourceData
 from renormal.lit.module import AutoencoderModule
-from renormal.lit.panels import Pixels, first_of_each_defect
+from renormal.lit.panels import first_of_each_defect
 from renormal.lit.projection_callback import ProjectionCallback
 from renormal.lit.samples import tile_with_most_defect
 from renormal.metrics import best_bin

@@ -14,7 +14,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from renormal.boards import wandb_run
 from renormal.boards.board import Best, Board, Overlay, in_parts
-from renormal.lit.panels import Pixels
+from renormal.lit.captions import Pixels
 from renormal.lit.samples import Row, columns_of
 
 EXIT_CODES = {"finished": 0, "failed": 1, "aborted": 130}  # not "success": Lightning sends it after each stage

@@ -9,8 +9,11 @@ from torch import Tensor
 
 from renormal.contracts import Batch, Regions
 from renormal.data.planted import plant
+from renormal.lit.captions import write_png
 from renormal.lit.datamodule import SourceData
-from renormal.lit.panels import pixels, write_png
+from renormal.lit.panels import pixels
+
+CAPTION = "defects planted on good images, each without and with its outline"
 
 
 def planted_set(data: SourceData, *, defects: int, seed: int) -> Batch:
@@ -40,7 +43,7 @@ def write_sheet(path: Path, samples: Batch, *, count: int = 24, across: int = 4)
     pairs = torch.cat([images, torch.where(edge, red, images)], dim=-1)  # (B, 3, H, W) → (B, 3, H, 2 W)
     rows = [torch.cat(list(part), dim=-1) for part in torch.split(pairs, across)]
     whole = torch.cat([torch.nn.functional.pad(row, (0, rows[0].shape[-1] - row.shape[-1])) for row in rows], dim=-2)
-    write_png(path, pixels(whole))
+    write_png(path, pixels(whole), [CAPTION])
     return path
 
 

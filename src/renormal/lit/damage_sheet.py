@@ -8,10 +8,12 @@ import lightning as L
 import torch
 
 from renormal.functional.corruption import Corruption
+from renormal.lit.captions import write_png
 from renormal.lit.datamodule import SourceData
-from renormal.lit.panels import grid, write_png
+from renormal.lit.panels import grid
 
 FILE = "damage.png"
+CAPTION = "first row: good images; below, in pairs: the damaged image and its damaged pixels"
 COUNT, ROWS = 8, 3  # images in a row; damages of each image
 
 
@@ -35,5 +37,5 @@ class DamageSheet(L.Callback):
         for _ in range(ROWS):
             seen, _, cover = corruption(images, generator=generator)
             rows += [seen, cover.expand_as(images)]
-        write_png(self.folder / FILE, grid(rows))
+        write_png(self.folder / FILE, grid(rows), [CAPTION])
         return self.folder / FILE

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from renormal.contracts import EnergyTerms, Images, Projection
 from renormal.functional.tiles import blend
-from renormal.lit.panels import grid, write_png
+from renormal.lit.captions import write_png
+from renormal.lit.panels import grid
 from renormal.projection import Observer
 
 
@@ -59,7 +60,8 @@ class Filming(NamedTuple):
         """
         (height, width), file = image.shape[-2:], self.folder / f"{name}-path.png"
         rows = zip(*film.frames.values(), strict=True)  # all x_t, all f(x_t)
-        write_png(file, grid([[blend(part, height, width, self.stride)[0] for part in row] for row in rows]))
+        pictures = grid([[blend(part, height, width, self.stride)[0] for part in row] for row in rows])
+        write_png(file, pictures, [f"x_{t} above f(x_{t})" for t in film.frames])
         return {"file": f"{file.parent.name}/{file.name}", "iterations": list(film.frames), "path": self.path}
 
 

@@ -15,9 +15,10 @@ import torch
 from renormal.contracts import REPAIRED, Inpainter, Stopped
 from renormal.functional.holes import Holes, psnr
 from renormal.lit.batches import channels_last
+from renormal.lit.captions import write_png
 from renormal.lit.datamodule import SourceData
 from renormal.lit.module import AutoencoderModule
-from renormal.lit.panels import grid, write_png
+from renormal.lit.panels import grid
 from renormal.lit.repairs import (
     QUALITIES,
     Answer,
@@ -166,7 +167,7 @@ def sheet(path: Path, paths: list[str], damaged: Damaged, found: Mapping[str, Re
     rows = [*order[:count], *order[len(order) - min(count, len(order) - count) :]]
     repaired = {name: one.image for name, one in found.items()}
     columns = {"x0": damaged.image, **repaired, "truth": damaged.truth}
-    write_png(path, grid([[images[row] for images in columns.values()] for row in rows]))
+    write_png(path, grid([[images[row] for images in columns.values()] for row in rows]), list(columns))
     shown = [{"path": paths[row], "psnr": round(float(values[row]), 2)} for row in rows]
     mean = fmean(values.tolist())
     return {"file": f"{path.parent.name}/{path.name}", "columns": list(columns), "rows": shown, "mean_psnr": mean}

@@ -1,4 +1,7 @@
-"""One test sample as two strips: x0 | f(x0) | x_N | map of f(x0) | map of x_N | truth, and the maps alone in grey."""
+"""One test sample as two strips: x0 | f(x0) | x_N | map of f(x0) | map of x_N | truth, and the maps alone in grey.
+
+Below each picture stands what it is.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from matplotlib import colormaps
-from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from renormal.contracts import BASELINE, Batch, Images, Maps
-from renormal.files import whole_file
+from renormal.lit.captions import Pixels, write_png
 from renormal.metrics import image_pixel_auroc
 
 TILES = ("x0", "f(x0)", "x_N", "map of f(x0)", "map of x_N", "truth")
@@ -26,13 +27,6 @@ DEFECT, UNKNOWN = 255, 128  # greys of the truth in the strip of maps; normal pi
 
 Picture = Annotated[Tensor, "(C, H, W), C = 1 or 3, values in [0, 1]"]
 Map = Annotated[Tensor, "(H, W), values >= 0"]
-Pixels = NDArray[np.uint8]
-
-
-def write_png(path: Path, image: Pixels) -> None:
-    """Write (H, W, 3) or (H, W) bytes as PNG, whole or not at all."""
-    with whole_file(path) as file:
-        Image.fromarray(image).save(file, "PNG", optimize=True)
 
 
 def write_panel(
@@ -49,23 +43,35 @@ def write_panel(
 
     baseline, projected: f(x0) and x_N, each with its map. limits: the tops of the scales of both maps, from 0: in
     colours in the first file, as 8-bit grey in the second, which shows map of f(x0) | map of x_N | truth. A model
-    without f(x0) leaves its tiles black. The entry has the pixel AUROC of the map of x_N if the truth has normal and
-    defective pixels.
+    without f(x0) leaves its tiles black, an image without a marked defect leaves the truth of the first file white. The
+    entry has the pixel AUROC of the map of x_N if the truth has normal and defective pixels.
     """
-    names = TILES if baseline is not None else tuple("" if "f(x0)" in name else name for name in TILES)
     end, end_map = projected
     before, before_map = baseline or (torch.zeros_like(x0), torch.zeros_like(end_map))
     tiles = [pixels(x0), pixels(before), pixels(end), *map(heat, (before_map, end_map), limits)]
-    strip = np.concatenate([*tiles, outlined(pixels(x0), regions)], axis=1)
+    tiles += [outlined(pixels(x0), regions) if (regions > 0).any() else np.full_like(tiles[0], 255)]
+    lacking = [name for name in TILES[:5] if baseline is None and "f(x0)" in name]
+    lacking += [] if (regions > 0).any() else ["truth"]
+    captions = captions_of(limits, regions, has_baseline=baseline is not None)
     file = folder / f"{plain(name)}.png"
-    write_png(file, strip)
+    write_png(file, np.concatenate(tiles, axis=1), captions)
     greys = np.concatenate([*map(grey, (before_map, end_map), limits), truth(regions)], axis=1)
     maps = folder / f"{plain(name)}-maps.png"
-    write_png(maps, greys)
+    write_png(maps, greys, captions[3:])
     entry = {"file": f"{folder.name}/{file.name}", "maps": f"{folder.name}/{maps.name}"}
-    entry |= {"tiles": " | ".join(names), "baseline_limit": f"{limits[0]:g}", "limit": f"{limits[1]:g}"}
+    entry["tiles"] = " | ".join("" if name in lacking else name for name in TILES)
+    entry |= {"baseline_limit": f"{limits[0]:g}", "limit": f"{limits[1]:g}"}
     auroc = image_pixel_auroc(end_map, regions)
     return entry if auroc is None else entry | {"auroc": f"{auroc:.6f}"}
+
+
+def captions_of(limits: tuple[float, float], regions: Tensor, *, has_baseline: bool) -> list[str]:
+    """What stands below each of TILES. limits: tops of the scales of both maps."""
+    unknown = "no mask" if (regions < 0).all() else "no defect"
+    ends = [f"map of {name}, 0 to {limit:.2g}" for name, limit in zip(("f(x0)", "x_N"), limits, strict=True)]
+    found = ["x0, the photograph", "f(x0), reconstructed", "x_N, projected", *ends]
+    found = [text if has_baseline or "f(x0)" not in text else "no f(x0)" for text in found]
+    return [*found, "truth: the defect" if (regions > 0).any() else unknown]
 
 
 def draw(

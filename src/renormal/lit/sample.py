@@ -18,13 +18,15 @@ from renormal.contracts import Posterior
 from renormal.files import whole_file
 from renormal.functional.gaussian import frechet_distance, sampled
 from renormal.lit.batches import AT_A_TIME, channels_last, in_batches
+from renormal.lit.captions import write_png
 from renormal.lit.datamodule import SourceData
 from renormal.lit.module import AutoencoderModule, OptimizerFactory
-from renormal.lit.panels import grid, write_png
+from renormal.lit.panels import grid
 from renormal.lit.stage import SAMPLE, Found, Stage, Work, frozen
 from renormal.lit.state_report import report_stage
 from renormal.models import SecondStageVAE
 
+CAPTION = "new images from z ~ N(0, I), and below the line from the second stage"
 ACROSS, DOWN = 12, 3  # images of the sheet, for each way of drawing
 PRIOR, SECOND, TRAINING = WAYS = ("prior", "second_stage", "training")  # where codes come from
 FRECHET = "frechet_z"
@@ -123,7 +125,7 @@ class Sample(Stage):
             images = in_batches(model.decode, z[: ACROSS * DOWN], size=ACROSS * DOWN)
             blocks.append(grid(torch.split(images, ACROSS)))
         gap = np.full((4, *blocks[0].shape[1:]), 255, dtype=np.uint8)
-        write_png(self.sheet, np.concatenate([blocks[0], gap, blocks[1]], axis=0))
+        write_png(self.sheet, np.concatenate([blocks[0], gap, blocks[1]], axis=0), [CAPTION])
 
 
 def distances(

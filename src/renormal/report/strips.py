@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from PIL import Image, UnidentifiedImageError
 
-from renormal.files import regular_file
+from renormal.files import CAPTION, regular_file
 from renormal.report.record import Record
 from renormal.text import printable
 
@@ -100,7 +100,10 @@ def picture_path(record: Record, file: str) -> Path:
 
 
 def read_picture(path: Path, mode: str) -> Image.Image:
-    """The picture in a mode of Pillow, as RGB. Raises ValueError for a file that is no picture or too large."""
+    """The picture in a mode of Pillow, as RGB, without its captions.
+
+    Raises ValueError for a file that is no picture or too large.
+    """
     try:
         with regular_file(path, LARGEST) as file:
             return _decoded(file, path, mode)
@@ -115,11 +118,19 @@ def _decoded(file: BinaryIO, path: Path, mode: str) -> Image.Image:
             with Image.open(file, formats=FORMATS) as picture:
                 if picture.width * picture.height > PIXELS:
                     raise ValueError(f"{picture.width} × {picture.height} pixels, more than {PIXELS}")
-                return picture.convert(mode)
+                return without_caption(picture).convert(mode)
     except UnidentifiedImageError as error:
         raise ValueError(f"{path}: no picture in {' or '.join(FORMATS)}, or damaged") from error
     except (*BROKEN, Image.DecompressionBombError) as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def without_caption(picture: Image.Image) -> Image.Image:
+    """The pictures without the bar below them, of which the report has its own text. Older files have none."""
+    bar = int(picture.info.get(CAPTION, 0))
+    if not 0 <= bar < picture.height:
+        raise ValueError(f"{CAPTION} is {bar} of {picture.height} pixels")
+    return picture.crop((0, 0, picture.width, picture.height - bar))
 
 
 def cut(path: Path, names: Sequence[str], mode: str = "RGB") -> dict[str, Image.Image]:

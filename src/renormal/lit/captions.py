@@ -1,0 +1,77 @@
+"""Captions inside a picture, below it: a file of several pictures says what each of them is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
+
+from renormal.files import CAPTION, whole_file
+
+SIZES = (7, 11, 22)  # px of the letters: in pictures of few pixels, usually at least, at most; ours
+SHARE = 1 / 22  # of a picture's width
+MARGIN = 3  # px around a caption
+
+Pixels = NDArray[np.uint8]
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+
+def write_png(path: Path, image: Pixels, captions: Sequence[str]) -> None:
+    """Write (H, W, 3) or (H, W) bytes as PNG, whole or not at all, with the captions in a bar below.
+
+    captions: of parts of equal width. Who reads the file finds the height of the bar in its text CAPTION.
+    """
+    whole, bar = captioned(image, captions)
+    info = PngInfo()
+    info.add_text(CAPTION, str(bar))
+    with whole_file(path) as file:
+        Image.fromarray(whole).save(file, "PNG", optimize=True, pnginfo=info)
+
+
+def captioned(image: Pixels, captions: Sequence[str]) -> tuple[Pixels, int]:
+    """The picture above a white bar, and the height of the bar in pixels.
+
+    image: (H, W) or (H, W, 3). captions: of parts of equal width, from left to right; each is broken into lines.
+    """
+    height, width = image.shape[:2]
+    room = max(1, width // len(captions) - 2 * MARGIN)
+    font = font_for(captions, room)
+    texts = [broken(caption, room, font) for caption in captions]
+    bar = max(round(measured(text, font)[1]) for text in texts) + 2 * MARGIN
+    mode = "L" if image.ndim == 2 else "RGB"
+    whole = Image.new(mode, (width, height + bar), "white")
+    whole.paste(Image.fromarray(image), (0, 0))
+    for index, text in enumerate(texts):
+        part = Image.new(mode, (room, bar), "white")  # of its own: no text runs into the next
+        ImageDraw.Draw(part).multiline_text((0, MARGIN), text, fill="black", font=font)
+        whole.paste(part, (index * width // len(texts) + MARGIN, height))
+    return np.asarray(whole), bar
+
+
+def font_for(captions: Sequence[str], room: int) -> Font:
+    """The letters whose size suits the width, smaller where the longest word would not fit."""
+    least, usual, largest = SIZES
+    size = min(largest, max(usual, round(room * SHARE)))
+    words = [word for caption in captions for word in caption.split()]
+    while size > least and any(measured(word, ImageFont.load_default(size))[0] > room for word in words):
+        size -= 1
+    return ImageFont.load_default(size)
+
+
+def broken(text: str, room: int, font: Font) -> str:
+    """The text in lines that are at most as wide as the room, if their words are."""
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        lines[-1:] = [longer] if measured(longer, font)[0] <= room else [*lines[-1:], word]
+    return "\n".join(lines)
+
+
+def measured(text: str, font: Font) -> tuple[float, float]:
+    """Width and height in pixels of the text, from its upper left corner."""
+    _, _, right, bottom = ImageDraw.Draw(Image.new("L", (1, 1))).multiline_textbbox((0, 0), text, font=font)
+    return right, bottom
