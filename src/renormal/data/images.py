@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from renormal.data.depth import is_deep, to_8_bit
+from renormal.data.jpeg import damage_in
 from renormal.data.opening import opened, reading
 from renormal.data.source import DataError, Fit
 
@@ -73,6 +74,8 @@ def orientation_of(image: Image.Image, path: Path) -> int:
 def upright(image: Image.Image, path: Path) -> Image.Image:
     """The decoded image, turned as its EXIF tag says. Integers of 16 bit come in the machine's byte order."""
     load(image, path)
+    if image.format in ("JPEG", "MPO") and (damage := damage_in(path.read_bytes(), cmyk=image.mode == "CMYK")):
+        raise DataError(f"{path}: damaged image ({damage}); copy it again, or save it as PNG if nothing is wrong in it")
     plain = Image.fromarray(np.asarray(image).astype(np.uint16)) if image.mode.startswith("I;16") else image
     return plain if image.format == "TIFF" else turned(plain, orientation_of(image, path))  # Pillow has turned a TIFF
 
