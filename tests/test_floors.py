@@ -49,7 +49,7 @@ OUTSIDE = {  # room → packages outside of the standard library
     "models": {"torch"},
     "scores": {"torch"},
     "metrics": {"torch", "torchmetrics"},
-    "data": {"torch", "kornia", "PIL", "numpy", "scipy", "tqdm"},
+    "data": {"torch", "kornia", "PIL", "numpy", "scipy", "simplejpeg", "tqdm"},
     "functional": {"torch", "kornia"},
     "schema.py": {"pydantic"},
     "settings": {"pydantic", "pydantic_core", "annotated_types", "omegaconf"},

@@ -35,7 +35,8 @@ def undigested(path: Path, edit: Callable[[dict[str, Any]], object]) -> None:
     """The same without a digest, as an older version has written it."""
 
     def both(content: dict[str, Any]) -> None:
-        content.pop("digest", None)
+        for key in ("digest", "lowest_loss"):
+            content.pop(key, None)
         edit(content)
 
     change(path, both)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from renormal.files import check_regular
 from renormal.job.digests import LIMIT
 from renormal.job.training_size import CLOCK
+from renormal.lit.module import LOWEST
 from renormal.lit.weights import DIGEST, digest_of_content
 from renormal.text import printable
 
@@ -97,6 +98,8 @@ def faults(content: Any, size: int) -> Iterator[str]:
         yield strange
         return
     yield from faults_of_weights(content["state_dict"])
+    if LOWEST in content and DIGEST not in content:  # no version writes the one without the other
+        yield "it was written again without its digest"
     if DIGEST in content and content[DIGEST] != digest_of_content(content):
         yield "its content has changed since it was written"
 

@@ -16,7 +16,7 @@ from renormal.job.digests import same_weights, same_work
 from renormal.job.training_size import epochs_in, lack_of
 from renormal.lit.module import WITHIN, AutoencoderModule
 from renormal.lit.training_clock import TrainingClock
-from renormal.lit.weights import digest_of_weights
+from renormal.lit.weights import DIGEST, digest_of_weights
 from renormal.report.record import Record, read_record
 
 log = logging.getLogger("renormal")
@@ -39,6 +39,8 @@ def resume_from(config: DictConfig, folder: Path, fingerprint: str) -> Path | No
     found = content["hyper_parameters"]["fingerprint"]
     epochs = epochs_in(content, config)
     if same_work(found, fingerprint) and (WITHIN in content or epochs == content["epoch"] + 1):
+        if DIGEST not in content:
+            log.warning("%s is of an older version and has no digest: nobody can see whether it was changed", path)
         log.info("going on after %.4g epochs of %s", epochs, path)
         return path
     aside = path.with_name(f"other-{found[:8]}.ckpt")
