@@ -370,6 +370,7 @@ class RecordFile(Closed):
     device: Device = Device()
     versions: dict[Name, Name] = {}
     commit: Name = ""
+    command: dict[Name, Text] = {}
     config: Config = Config()
     hashes: dict[Name, Name] = {}
     curves: Annotated[dict[Name, Curve], Field(max_length=200)] = {}  # a chart draws each

@@ -306,3 +306,66 @@ def test_a_gain_is_of_the_seeds_that_have_both() -> None:
     ]
     found = cell(build_table(records), "grid", "l2_ae", "chosen")
     assert (found.value, found.gain) == (pytest.approx(0.86), pytest.approx(0.02 / 0.9))
+
+
+def with_seeds(model: str, *values: float, category: str = "grid") -> list[Record]:
+    return [made_up(model, category, seed, **aurocs(baseline=0.5, eq8=value)) for seed, value in enumerate(values)]
+
+
+def test_a_cell_of_fewer_seeds_says_so_in_every_output() -> None:
+    table = build_table([*with_seeds("vae", 0.6, 0.7, 0.8), *with_seeds("dsae", 0.6, 0.8), *with_seeds("l2_ae", 0.6)])
+    found = {model: cell(table, "grid", model, "eq8").main for model in ("vae", "dsae", "l2_ae")}
+    assert found == {"vae": "0.700 ± 0.100 ⇑", "dsae": "0.700 ± 0.141 (n = 2) ⇑", "l2_ae": "0.600 (n = 1) ⇑"}
+    assert legend(table).endswith("±: standard deviation over seeds. n: seeds of a cell that has fewer than others.")
+    console = Console(width=200, record=True, file=io.StringIO())
+    for block in terminal(table, 200):
+        console.print(block)
+    for text in (console.export_text(), markdown(table)):
+        assert text.count("(n = 2)") == text.count("(n = 1)") == 2, "f(x0) and eq8"
+    assert r"$\pm$ 0.141 (n = 2) $\Uparrow$" in latex(table)
+    assert {row["seeds"] for row in csv.DictReader(io.StringIO(comma_separated(table)))} == {"1", "2", "3"}
+
+
+def test_one_seed_has_neither_a_deviation_nor_a_count() -> None:
+    table = build_table([*with_seeds("vae", 0.6), *with_seeds("dsae", 0.7)])
+    assert "±" not in markdown(table)
+    assert "n =" not in markdown(table)
+
+
+def test_the_deviation_of_a_mean_is_that_of_the_means_of_each_seed() -> None:
+    """Categories vary together here: 0.5 and 0.7 for both seeds' means."""
+    grid, bottle = with_seeds("vae", 0.4, 0.8), with_seeds("vae", 0.6, 0.6, category="bottle")
+    found = cell(build_table([*grid, *bottle]), "mean", "vae", "eq8")
+    assert (found.value, found.std) == pytest.approx((0.6, 0.2 / 2**0.5))
+    assert cell(build_table([*grid, *bottle[:1]]), "mean", "vae", "eq8").std is None, "other seeds in each category"
+
+
+def test_cells_as_good_as_the_papers_are_counted_as_they_are_printed() -> None:
+    """Grid of the paper: L² AE 0.960 → 0.981, VAE 0.888 → 0.961."""
+    near = [
+        made_up("l2_ae", **aurocs(baseline=0.9496, eq8=0.9806)),
+        made_up("vae", **aurocs(baseline=0.8774, eq8=0.96)),
+    ]
+    assert build_table(near).levels == [
+        "baseline is at most 0.01 below the paper's, or above it, in 1 of 2 cells",
+        "eq8 is at the paper's, or above it, in 1 of 2 cells",
+    ]
+    assert build_table(as_published()).levels[1] == "grad is at the paper's, or above it, in 60 of 60 cells"
+    assert build_table(near, "aupro").levels == []
+    assert build_table([made_up("own", "hinge")]).levels == []
+    assert build_table([made_up(config={"data": {"name": "rehearsal"}})]).levels == []
+
+
+def test_a_model_stands_at_the_place_of_the_one_that_it_is_compared_with() -> None:
+    config = {"model": {"label": "VAE, σ = 1", "paper": "vae"}}
+    models = [made_up(name) for name in ("l2_ae", "gamma_vae", "mean_image")] + [made_up("vae_unit", config=config)]
+    labels = dict.fromkeys(column.label for column in build_table(models).columns)
+    assert list(labels) == ["L² AE", "VAE, σ = 1", "γ-VAE", "mean image"]
+
+
+def test_a_cell_that_is_not_there_is_a_dash_above_the_papers_number() -> None:
+    table = build_table([made_up("l2_ae", "grid"), made_up("l2_ae", "bottle"), made_up("vae", "grid")])
+    assert cell(table, "bottle", "vae", "baseline").main == "–"
+    assert "–<br>0.902" in markdown(table)
+    assert "VAE: the mean is over 1 of 2 categories" in table.notes
+    assert (table.rates[0].cells, table.levels[0].partition(" in ")[2]) == (3, "0 of 3 cells")

@@ -6,6 +6,7 @@ from typing import Any
 
 import lightning as L
 import torch
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from renormal.contracts import REPAIRED
@@ -13,6 +14,7 @@ from renormal.job.environment import commit, device_name, precision_of, versions
 from renormal.lit.datamodule import SourceData
 from renormal.lit.stage import Found, Work
 from renormal.report.record import REGIONS, SCORES, Record
+from renormal.report.typed import typed
 
 
 def record_of(
@@ -41,6 +43,7 @@ def record_of(
         device=_device(config, work.trainer),
         versions=versions(),
         commit=commit(),
+        command=typed(HydraConfig.get().overrides.task) if HydraConfig.initialized() else {},
         config=resolved,
         hashes=hashes,
         curves=dict(found.curves),

@@ -7,6 +7,7 @@ import logging
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,12 +26,25 @@ USUAL = ("pixel_auroc", "image_auroc", "squares_psnr_hole")  # the default metri
 WRITTEN = ("table.md", "table.csv", "table.tex", "report.html")
 
 
+class FurtherError(ValueError):
+    """A folder of --with that has no record for the table."""
+
+
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="renormal-report", description="Table, page and figures from finished runs.")
     parser.add_argument("folder", type=Path, help="outputs/<name> or results/<name>")
     parser.add_argument(
         "--metric",
         help="pixel_auroc (the default with masks), aupro, aupimo, f1, recall/<defect>, …",
+    )
+    parser.add_argument(
+        "--with",
+        type=Path,
+        action="append",
+        default=[],
+        dest="beside",
+        metavar="FOLDER",
+        help="columns of further records in the table, of the same categories: --with results/trivial_cpu",
     )
     parser.add_argument("--figures", action="store_true", help="also write the paper's figures as PNG and PDF")
     parser.add_argument("--publish", type=Path, help="copy the records to this folder, without pictures and paths")
@@ -73,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         write(options, records, status, problems)
     except OSError as error:
         return fail(f"{error.filename or options.out or options.folder}: {error.strerror}")
-    except TargetError as error:
+    except (TargetError, FurtherError) as error:
         return fail(str(error))
     return int(bool(problems or status.of("failed")))
 
@@ -115,7 +129,7 @@ def write(options: argparse.Namespace, records: list[Record], status: Status, pr
     out: Path = options.out or options.folder
     for name in WRITTEN:
         check_target(out / name)
-    table = build_table(records, options.metric)
+    table = build_table([*records, *further(options.beside, records)], options.metric)
     records, _ = comparable(records, options.metric)  # the table has the note
     found = chosen.gains(records, options.metric)
     table = chosen.with_gains(table, found)
@@ -141,6 +155,22 @@ def write(options: argparse.Namespace, records: list[Record], status: Status, pr
     print(printable(str(page)))
 
 
+def further(folders: Sequence[Path], records: Sequence[Record]) -> list[Record]:
+    """Records of other folders, of categories that these records have. Raises FurtherError where there is none."""
+    from renormal.report.record import read_records
+
+    categories = {record.category for record in records}
+    found = []
+    for folder in folders:
+        own, problems = read_records(folder)
+        same = [record for record in own if record.category in categories]
+        if problems or not same:
+            reason = problems[0] if problems else f"no record of {', '.join(sorted(categories))}"
+            raise FurtherError(f"--with {folder}: {reason}")
+        found += same
+    return found
+
+
 def print_table(table: Table, records: list[Record], status: Status) -> None:
     """Print the table with its notes, then the progress of an unfinished sweep."""
     from rich.console import Console
@@ -148,11 +178,14 @@ def print_table(table: Table, records: list[Record], status: Status) -> None:
     from renormal.report import render
 
     console = Console()
+    say = partial(console.print, highlight=False, markup=False, soft_wrap=True)
+    for line in render.above(table):
+        say(printable(line))
     for block in render.terminal(table, console.width) if records else []:
         console.print(block)
     legend = [render.legend(table)] if records else []
-    for line in (*legend, *table.rates, *table.notes, *(render.progress(status) if status.unfinished else [])):
-        console.print(printable(str(line)), highlight=False, markup=False, soft_wrap=True)
+    for line in (*legend, *render.under(table), *(render.progress(status) if status.unfinished else [])):
+        say(printable(line))
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ LABELS = {  # of models, in records written before a config had model.label
     "dsae": "DSAE",
     "vae": "VAE",
     "gamma_vae": "γ-VAE",
+    "mean_image": "mean image",
 }
 CHOSEN = ("chosen", "calibrated")  # columns of the stage `choose`; a record keeps the one that it was written with
 

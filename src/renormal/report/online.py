@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from renormal.boards import wandb_run
+from renormal.report.cells import Row
 from renormal.report.columns import Column
 from renormal.report.record import Record
-from renormal.report.table import Row, Table, readable
+from renormal.report.render import above, under
+from renormal.report.table import Table, readable
 
 PROJECT = "renormal"
 
@@ -27,7 +29,8 @@ def log_table(folder: Path, records: Sequence[Record], table: Table) -> None:
     code = 1
     try:
         run.config.update(
-            {"name": name, "metric": table.metric, "jobs": len(records), "notes": table.notes}, allow_val_change=True
+            {"name": name, "metric": table.metric, "jobs": len(records), "notes": [*above(table), *under(table)]},
+            allow_val_change=True,
         )
         for key in (summary := numbers(table)):
             run.define_metric(key, summary="last")

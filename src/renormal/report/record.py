@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from renormal.files import RECORD, check_no_link, read_json, write_whole
 from renormal.report.former_names import renewed
+from renormal.report.typed import without_paths
 from renormal.text import HIDDEN, is_secret, without_secrets
 
 SCHEMA = 1
@@ -39,6 +40,7 @@ class Record:
     device: dict[str, Any] = field(default_factory=dict)  # name, threads, precision
     versions: dict[str, str] = field(default_factory=dict)
     commit: str = ""
+    command: dict[str, str] = field(default_factory=dict)  # overrides as they were typed, by key; older records lack it
     config: dict[str, Any] = field(default_factory=dict)  # resolved
     hashes: dict[str, str] = field(default_factory=dict)  # of training, test, data and weights
     # by projection: the metrics after each iteration, the number of samples by steps
@@ -98,7 +100,8 @@ def publish(folder: Path, record: Record, source: Path) -> Path:
     inside = record.folder.relative_to(source)
     for part in (inside, *inside.parents):
         check_no_link(folder / part)
-    return write_record(folder / inside, replace(record, config=pathless(record.config), panels=[]))
+    command = without_paths(record.command)
+    return write_record(folder / inside, replace(record, config=pathless(record.config), command=command, panels=[]))
 
 
 def pathless(value: Any) -> Any:

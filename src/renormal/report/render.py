@@ -14,8 +14,10 @@ from rich.table import Table as RichTable
 from rich.text import Text
 from tabulate import tabulate
 
+from renormal.report.cells import Cell, Row
+from renormal.report.origin import Origin
 from renormal.report.status import STATES, Status
-from renormal.report.table import LEGEND, Cell, Row, Table, readable
+from renormal.report.table import FEW, LEGEND, SPREAD, Table, readable
 from renormal.text import cell as cell_of
 from renormal.text import printable
 
@@ -95,9 +97,26 @@ def markdown(table: Table) -> str:
         body += [[markdown_text(row.label), *(markdown_cell(cell) for cell in row.cells)] for row in rows]
     align = ("left", *("right" for _ in table.columns))
     lines = tabulate(body, headers, tablefmt="pipe", colalign=align, disable_numparse=True)
-    remarks = "\n".join(f"- {markdown_text(str(remark))}" for remark in (*table.rates, *table.notes))
+    remarks = "\n".join(f"- {markdown_text(remark)}" for remark in under(table))
     title = f"### {markdown_text(readable(table.metric))}"
-    return "\n\n".join(part for part in (title, lines, legend(table), remarks) if part) + "\n"
+    parts = (title, markdown_origin(table.origin), lines, legend(table), remarks)
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def markdown_origin(origin: Origin) -> str:
+    """The line above the table, with its commands as code."""
+    commands = [f"`{line.replace('`', '')}`" for line in origin.commands]
+    return " · ".join([markdown_text(origin.text), *commands]) if origin.text else ""
+
+
+def above(table: Table) -> list[str]:
+    """Lines above the table: training images, seeds, machines; then each command."""
+    return [line for line in (table.origin.text, *table.origin.commands) if line]
+
+
+def under(table: Table) -> list[str]:
+    """Lines under the table: rates, how many cells are as good as the paper's, notes."""
+    return [*map(str, table.rates), *table.levels, *table.notes]
 
 
 def markdown_text(text: str) -> str:
@@ -111,9 +130,11 @@ def markdown_cell(cell: Cell) -> str:
 
 
 def legend(table: Table) -> str:
-    """How to read a cell; without the sentence on the paper where no cell has a number of the paper."""
-    paper = any(cell.paper is not None for row in table.rows for cell in row.cells)
-    return LEGEND if paper else LEGEND.split(". ", 1)[1]
+    """How to read a cell, without sentences on what no cell has: a number of the paper, several seeds, fewer seeds."""
+    cells = [cell for row in table.rows for cell in row.cells]
+    parts = LEGEND if any(cell.paper is not None for cell in cells) else LEGEND[1:]
+    spread = [SPREAD] if any(cell.std is not None for cell in cells) else []
+    return " ".join([*parts, *spread, *([FEW] if any(cell.few for cell in cells) else [])])
 
 
 def comma_separated(table: Table) -> str:
@@ -121,15 +142,19 @@ def comma_separated(table: Table) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(
-        ["group", "category", "model", "method", "metric", "value", "std", "seeds", "paper", "delta", "gain", "differs"]
+        [
+            *("group", "category", "model", "method", "metric", "value", "std", "seeds", "paper", "delta", "gain"),
+            *("differs", "training", "command"),
+        ]
     )
+    origin = [cell_of(table.origin.text), cell_of("; ".join(table.origin.commands))]
     for row in table.rows:
         for column, cell in zip(table.columns, row.cells, strict=True):
             numbers = (cell.value, cell.std, cell.seeds, cell.paper, cell.delta, cell.gain)
             cells = ["" if number is None else f"{number:.6g}" for number in numbers]
             differs = table.mixed.get((column.model, row.label), "")  # in what its seeds do
             names = map(cell_of, (row.group, row.label, column.model, column.method, table.metric))
-            writer.writerow([*names, *cells, cell_of(differs)])
+            writer.writerow([*names, *cells, cell_of(differs), *origin])
     return text.getvalue()
 
 
@@ -138,9 +163,11 @@ def latex(table: Table) -> str:
     spans = [(label, len(list(columns))) for label, columns in groupby(table.columns, key=lambda column: column.label)]
     models = " & ".join(rf"\multicolumn{{{width}}}{{c}}{{{latex_label(label)}}}" for label, width in spans)
     methods = " & ".join(latex_text(column.method) for column in table.columns)
+    whole = rf"\multicolumn{{{len(table.columns) + 2}}}{{p{{\linewidth}}}}"
     lines = [
         r"% needs \usepackage{booktabs}",
         rf"\begin{{tabular}}{{ll{'r' * len(table.columns)}}}",
+        *(rf"{whole}{{\footnotesize {latex_label(line)}}} \\" for line in above(table)),
         r"\toprule",
         rf"& & {models} \\",
         rf"& Category & {methods} \\",
@@ -149,7 +176,6 @@ def latex(table: Table) -> str:
         lines.append(r"\midrule")
         lines += [latex_row("" if index else group, row) for index, row in enumerate(rows)]
     lines += [r"\midrule", latex_row("", table.mean), r"\bottomrule"]
-    whole = rf"\multicolumn{{{len(table.columns) + 2}}}{{p{{\linewidth}}}}"
     lines += [rf"{whole}{{\footnotesize {latex_label(note)}}} \\" for note in table.recipes]
     lines.append(r"\end{tabular}")
     return "\n".join(lines) + "\n"
@@ -181,7 +207,7 @@ def latex_row(group: str, row: Row) -> str:
 def latex_cell(cell: Cell) -> str:
     if cell.value is None:
         return "--"
-    spread = "" if cell.std is None else rf" $\pm$ {cell.std:.3f}"
+    spread = ("" if cell.std is None else rf" $\pm$ {cell.std:.3f}") + cell.of_seeds
     number = rf"\textbf{{{cell.value:.3f}}}" if cell.best else f"{cell.value:.3f}"
     paper = "" if cell.paper is None else rf" {{\scriptsize {cell.paper:.3f}}}"
     return f"{number}{spread}{LATEX_ARROWS[cell.arrow]}{paper}"

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from statistics import fmean, stdev
 from typing import NamedTuple
 
 from renormal.contracts import BASELINE
+from renormal.report.cells import Cell, Row, counted, marked
 from renormal.report.chance import notes_on_chance
 from renormal.report.columns import Column, Paper, crossed, distinct, further_scores, paper_numbers, reference, searches
 from renormal.report.mixed import Cells, mixed_cells, notes_on_recipes
 from renormal.report.models import label, model_order, paper_names
+from renormal.report.origin import Origin, origin_of
 from renormal.report.paper import published
+from renormal.report.rates import Rate, levels, rates
 from renormal.report.record import Record
 from renormal.report.regions import comparable
 from renormal.report.rounding import notes_on_rounding
@@ -20,78 +23,25 @@ from renormal.report.unscored import missing, unscored
 PAPER_METRIC = "pixel_auroc"  # the only one in Tables 1 and 2
 DRAWN = "drawn under MVTec AD's names, the paper's numbers are those of the real images"
 TINY = 1e-9  # a smaller number is no basis of a relative change, ours
-LARGE = 0.1  # a relative change beyond this gets the double arrow, Table 1
 GROUPS = {"texture": "Textures", "object": "Objects"}
-LEGEND = "Second line: the paper's number and our difference from it. ↑ ↓ change over f(x₀), ⇑ ⇓ more than 10 %."
-
-
-class Cell(NamedTuple):
-    """Our number, the paper's, and the change over f(x0) of the same model."""
-
-    value: float | None = None  # mean over seeds
-    std: float | None = None  # over seeds, from two on
-    seeds: int = 0
-    paper: float | None = None
-    gain: float | None = None  # (value − baseline) / baseline
-    best: bool = False
-
-    @property
-    def delta(self) -> float | None:
-        return None if self.value is None or self.paper is None else self.value - self.paper
-
-    @property
-    def arrow(self) -> str:
-        if self.gain is None or abs(self.gain) < 5e-4:  # less than the printed digits show
-            return ""
-        if self.gain > 0:
-            return "⇑" if self.gain > LARGE else "↑"
-        return "⇓" if self.gain < -LARGE else "↓"
-
-    @property
-    def main(self) -> str:
-        if self.value is None:
-            return "–"
-        spread = "" if self.std is None else f" ± {self.std:.3f}"
-        return f"{self.value:.3f}{spread} {self.arrow}".rstrip()
-
-    @property
-    def comparison(self) -> str:
-        if self.paper is None:
-            return ""
-        return f"{self.paper:.3f}" + ("" if self.delta is None else f" {self.delta:+.3f}".replace("-", "−"))
-
-
-class Row(NamedTuple):
-    """One category, or the mean."""
-
-    label: str
-    group: str
-    cells: list[Cell]
-
-
-class Rate(NamedTuple):
-    """One projection over all cells that have a baseline."""
-
-    method: str
-    improved: int
-    cells: int
-    rate: float  # mean of (projection − baseline) / baseline
-    paper: float | None  # the same, from the paper's numbers for the same cells
-
-    def __str__(self) -> str:
-        paper = "" if self.paper is None else f" (paper, same cells: {self.paper:+.2%})"
-        count = f"{self.method} improves {self.improved} of {self.cells} cells"
-        return f"{count}, mean improvement rate {self.rate:+.2%}{paper}".replace("-", "−")
+LEGEND = (
+    "Second line: the paper's number and our difference from it.",
+    "↑ ↓ change over f(x₀), ⇑ ⇓ more than 10 %.",
+)
+SPREAD = "±: standard deviation over seeds."
+FEW = "n: seeds of a cell that has fewer than others."
 
 
 class Table(NamedTuple):
     """What every output format prints."""
 
     metric: str
+    origin: Origin  # above the table
     columns: list[Column]
     rows: list[Row]
     mean: Row
     rates: list[Rate]
+    levels: list[str]  # how many cells are as good as the paper's
     notes: list[str]  # what a reader must know before comparing
     recipes: list[str]  # those of the notes that say which numbers are not of one recipe
     mixed: Cells
@@ -110,18 +60,21 @@ def build_table(records: Sequence[Record], metric: str = PAPER_METRIC) -> Table:
     paper = paper_numbers(shown, paper_names(records), scores) if metric == PAPER_METRIC else {}
     numbers, bases = numbers_of(records, columns, metric)
     kinds = {record.category: record.kind for record in records}
-    rows = [
-        Row(category, GROUPS.get(kinds[category], kinds[category]), cells(category, columns, numbers, bases, paper))
-        for category in ordered_categories(kinds)
-    ]
-    mean = Row("mean", "", mean_cells(rows, len(columns)))
+    rows = counted(
+        [
+            Row(category, GROUPS.get(kinds[category], kinds[category]), cells(category, columns, numbers, bases, paper))
+            for category in ordered_categories(kinds)
+        ]
+    )
+    mean = Row("mean", "", mean_cells(rows, columns, numbers))
     mixed = mixed_cells(records)
     recipes = notes_on_recipes(mixed, records)
     notes += [*on_regions, *notes_on_rounding(records), *recipes, *partial_means(columns, rows)]
     notes += notes_on_data(records, metric, with_paper=bool(paper))
     own = rates(columns, rows, {BASELINE, *crossed(records)})
     notes += notes_on_chance(records, metric, [rate.method for rate in own])
-    return Table(metric, columns, rows, mean, own, notes, recipes, mixed)
+    reached = [] if drawn(records) else [*levels(columns, rows, [BASELINE, *(rate.method for rate in own)])]
+    return Table(metric, origin_of(records), columns, rows, mean, own, reached, notes, recipes, mixed)
 
 
 def numbers_of(records: Sequence[Record], columns: Sequence[Column], metric: str) -> tuple[Numbers, Numbers]:
@@ -141,22 +94,27 @@ def numbers_of(records: Sequence[Record], columns: Sequence[Column], metric: str
 
 def notes_on_data(records: Sequence[Record], metric: str, *, with_paper: bool) -> list[str]:
     """What the test images are, where that is not what a reader expects."""
-    drawn = {r.category: r.kind for r in records if r.config.get("data", {}).get("name") == "rehearsal"}
-    notes = [f"{', '.join(ordered_categories(drawn))}: {DRAWN}"] if drawn and with_paper else []
+    unreal = drawn(records)
+    notes = [f"{', '.join(ordered_categories(unreal))}: {DRAWN}"] if unreal and with_paper else []
     notes += sorted({f"{r.category}: {unscored(r)}" for r in records if not r.metrics})
     notes += sorted({note for r in records if r.metrics for note in missing(r, metric, readable(metric))})
     return notes + sorted({f"{r.category}: {r.data['note']}" for r in records if r.data.get("note")})
 
 
+def drawn(records: Sequence[Record]) -> dict[str, str]:
+    """{category: kind} of the images that a program has drawn."""
+    return {r.category: r.kind for r in records if r.config.get("data", {}).get("name") == "rehearsal"}
+
+
 def ordered_columns(records: Sequence[Record], metric: str) -> list[Column]:
     """By model, the paper's first. Of each model the baseline first, then the methods as the records list them."""
-    labels = {record.model: label(record) for record in records}
+    labels, names = {record.model: label(record) for record in records}, paper_names(records)
     held = dict.fromkeys((record.model, key) for record in records for key in record.metrics)
     found = dict.fromkeys(key.split("/")[0] for _, key in held if key.endswith(f"/{metric}"))
     methods = sorted(found, key=lambda method: method != BASELINE)  # stable
     return [
         Column(model, method, labels[model])
-        for model in sorted(labels, key=model_order)
+        for model in sorted(labels, key=lambda model: (model_order(names[model]), model))
         for method in methods
         if (model, f"{method}/{metric}") in held
     ]
@@ -195,21 +153,18 @@ def cells(category: str, columns: list[Column], numbers: Numbers, bases: Numbers
     return marked(row)
 
 
-def marked(row: list[Cell]) -> list[Cell]:
-    """The row with its best cell marked, and every cell that equals it in the printed digits."""
-    best = max((round(cell.value, 3) for cell in row if cell.value is not None), default=None)
-    return [cell._replace(best=cell.value is not None and round(cell.value, 3) == best) for cell in row]
-
-
-def mean_cells(rows: list[Row], width: int) -> list[Cell]:
+def mean_cells(rows: list[Row], columns: Sequence[Column], numbers: Numbers) -> list[Cell]:
     """The mean of each column. The paper's stands there only where it has a number for every one of the same cells."""
     means, covered = [], set()
-    for index in range(width):
-        covered.add(tuple(row.label for row in rows if row.cells[index].value is not None))
-        present = [row.cells[index] for row in rows if row.cells[index].value is not None]
-        ours = [cell.value for cell in present if cell.value is not None]
-        paper = [cell.paper for cell in present if cell.paper is not None]
-        means.append(Cell(fmean(ours), paper=fmean(paper) if len(paper) == len(ours) else None))
+    for index, column in enumerate(columns):
+        held = [row for row in rows if row.cells[index].value is not None]
+        covered.add(tuple(row.label for row in held))
+        by_seed = [numbers[row.label, column] for row in held]
+        ours = [fmean(own.values()) for own in by_seed]
+        paper = [cell.paper for row in held if (cell := row.cells[index]).paper is not None]
+        seeds = by_seed[0].keys() if by_seed and all(own.keys() == by_seed[0].keys() for own in by_seed) else ()
+        spread = stdev(fmean(own[seed] for own in by_seed) for seed in seeds) if len(seeds) > 1 else None
+        means.append(Cell(fmean(ours), spread, paper=fmean(paper) if len(paper) == len(ours) else None))
     return marked(means) if len(covered) == 1 else means  # no best among means over different categories
 
 
@@ -220,23 +175,3 @@ def partial_means(columns: list[Column], rows: list[Row]) -> list[str]:
     return [
         f"{label}: the mean is over {count} of {len(rows)} categories" for label, count in models if count < len(rows)
     ]
-
-
-def rates(columns: list[Column], rows: list[Row], left_out: Collection[str]) -> list[Rate]:
-    """The mean improvement rate of each projection. The paper's is 9.52 % over its 60 cells."""
-    result = []
-    for method in dict.fromkeys(column.method for column in columns if column.method not in left_out):
-        gains, published = [], []
-        for row in rows:
-            held = dict(zip(columns, row.cells, strict=True))
-            for column, cell in held.items():
-                if column.method != method or cell.gain is None:
-                    continue
-                gains.append(cell.gain)
-                base = held[Column(column.model, BASELINE)].paper
-                if cell.paper is not None and base:
-                    published.append((cell.paper - base) / base)
-        if gains:
-            paper = fmean(published) if published else None
-            result.append(Rate(method, sum(gain > 0 for gain in gains), len(gains), fmean(gains), paper))
-    return result

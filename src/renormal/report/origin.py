@@ -1,0 +1,93 @@
+"""What stands above a table: training images, seeds, machines and the command that made it, from the records."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from renormal.report.record import Record
+from renormal.report.settings import grouped, names_of
+from renormal.report.typed import without_paths
+from renormal.text import printable
+
+PRECISIONS = {"bf16-mixed": "bfloat16", "bf16-true": "bfloat16", "32-true": "float32"}
+ASIDE = ("sweep", "progress", "logger", "rerun")  # keys that make no other job
+SHOWN = 3  # commands, ours
+
+
+class Origin(NamedTuple):
+    """The line above a table."""
+
+    text: str
+    commands: list[str]  # empty where no record holds what was typed
+
+
+def origin_of(records: Sequence[Record]) -> Origin:
+    """Numbers that differ between the jobs stand with the names of their jobs. The records are in any order."""
+    seeds = sorted({record.seed for record in records})
+    parts = [
+        f"training images: {by_job([images(record) for record in records], records)}",
+        f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}",
+        f"machine: {by_job([machine(record) for record in records], records)}",
+    ]
+    lines = commands([record.command for record in records if record.command])
+    without = [record for record in records if not record.command]
+    if lines and without:
+        parts.append(f"command not recorded: {names_of(without, records)}")
+    if len(lines) > SHOWN:
+        parts.append(f"{len(lines)} commands, the first {SHOWN} are shown")
+    return Origin("; ".join(parts) if records else "", lines[:SHOWN])
+
+
+def by_job(values: Sequence[str], records: Sequence[Record]) -> str:
+    """The value of all records, or each value with the names of its jobs."""
+    found = grouped("", values, records)
+    return ", ".join(f"{value} ({jobs})" for value, jobs in found[0].values) if found else "".join(values[:1])
+
+
+def images(record: Record) -> str:
+    """160 000: how many a training has seen, one counted as often as it was seen."""
+    count = record.training.get("images")
+    return "not recorded" if count is None else f"{count:,.0f}".replace(",", " ")
+
+
+def machine(record: Record) -> str:
+    """The processor or GPU, how many threads or devices the job held, and the precision of the training."""
+    device = record.device
+    count = int(device.get("count", 1))
+    gpu = str(device.get("type", "cpu")) != "cpu"
+    threads = int(device.get("threads", 1))
+    precision = str(device.get("precision", ""))
+    trainer = record.config.get("trainer")
+    auto = isinstance(trainer, dict) and trainer.get("precision") == "auto"
+    slow = " (it has no bfloat16)" if auto and precision == "32-true" else ""
+    parts = [
+        f"{count} × " * (count > 1) + (str(device.get("name", "")) or "not recorded"),
+        "" if gpu else f"{threads} thread{'s' * (threads > 1)}",
+        PRECISIONS.get(precision, precision) + slow,
+    ]
+    return printable(", ".join(filter(None, parts)))
+
+
+def commands(all_typed: Iterable[dict[str, str]]) -> list[str]:
+    """One command for all jobs that were typed with the same keys, with every value that a key had."""
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for given in all_typed:
+        own = {key: value for key, value in without_paths(given).items() if key not in ASIDE}
+        groups.setdefault(tuple(own), []).append(own)
+    return [command(jobs) for jobs in groups.values()]
+
+
+def command(jobs: Sequence[dict[str, str]]) -> str:
+    """`renormal -m experiment=table1_cpu model=l2_ae,vae data.root=…`: -m where a key has several values."""
+    values = {key: list(dict.fromkeys(job[key] for job in jobs)) for key in jobs[0]}
+    overrides = [f"{key}={','.join(own)}" if own != [""] else key for key, own in values.items()]
+    sweep = ["-m"] if any(len(own) > 1 for own in values.values()) else []
+    return printable(" ".join(["renormal", *sweep, *map(quoted, overrides)]))
+
+
+def quoted(override: str) -> str:
+    """Quoted for a shell; … stands for what the reader fills in."""
+    return override if re.fullmatch(r"[\w.,=+/…-]+", override) else shlex.quote(override)

@@ -1,0 +1,155 @@
+"""The line above a table says how many images, which seeds, which machine and which command made it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made_up import made_up, write_made_up
+
+from renormal.report.cli import main
+from renormal.report.origin import origin_of
+from renormal.report.record import read_record
+from renormal.report.render import above, comma_separated, latex, markdown
+from renormal.report.table import build_table
+from renormal.report.typed import typed
+
+EPYC = {"name": "AMD EPYC", "type": "cpu", "threads": 1, "precision": "bf16-mixed", "count": 1}
+OLD = EPYC | {"name": "AMD Ryzen 5", "threads": 2, "precision": "32-true"}
+AUTO = {"trainer": {"precision": "auto"}}
+
+
+def job(model: str = "vae", category: str = "grid", seed: int = 0, **changes: Any) -> Any:
+    return made_up(model, category, seed, **{"training": {"images": 159_744}, "device": EPYC} | changes)
+
+
+def test_one_recipe_is_one_line() -> None:
+    text = "training images: 159 744; seed 0; machine: AMD EPYC, 1 thread, bfloat16"
+    assert origin_of([job(), job("dsae"), job(category="bottle")]) == (text, [])
+
+
+def test_what_differs_stands_with_the_jobs_that_have_it() -> None:
+    jobs = [job(seed=seed) for seed in (0, 1)] + [job("dsae", training={"images": 99_840})]
+    assert "training images: 159 744 (VAE), 99 840 (DSAE); seeds 0, 1;" in origin_of(jobs).text
+    text = origin_of([job(), job("dsae", device=OLD, config=AUTO)]).text
+    machines = "AMD EPYC, 1 thread, bfloat16 (VAE), AMD Ryzen 5, 2 threads, float32 (it has no bfloat16) (DSAE)"
+    assert text.endswith(machines)
+
+
+def test_float32_that_was_asked_for_says_nothing_about_the_processor() -> None:
+    for config in ({"trainer": {"precision": "32-true"}}, {"trainer": 3}, {}):
+        assert origin_of([job(device=OLD, config=config)]).text.endswith("AMD Ryzen 5, 2 threads, float32")
+
+
+def test_a_gpu_has_no_threads_and_several_are_counted() -> None:
+    gpus = {"name": "NVIDIA H100", "type": "cuda", "threads": 8, "precision": "bf16-mixed", "count": 2}
+    assert origin_of([job(device=gpus)]).text.endswith("machine: 2 × NVIDIA H100, bfloat16")
+
+
+def test_what_a_record_does_not_hold_is_not_made_up() -> None:
+    assert (
+        origin_of([made_up(training={})]).text
+        == "training images: not recorded; seed 0; machine: not recorded, 1 thread"
+    )
+
+
+def given(model: str, category: str, *more: str) -> dict[str, str]:
+    return typed(["experiment=table1_cpu", f"model={model}", f"category={category}", *more])
+
+
+def test_the_commands_of_the_jobs_are_one_with_every_value() -> None:
+    pairs = [(model, category) for model in ("vae", "dsae") for category in ("grid", "bottle")]
+    jobs = [job(*pair, command=given(*pair, "data.root=/home/ada/mvtec", "logger=wandb")) for pair in pairs]
+    whole = "renormal -m experiment=table1_cpu model=vae,dsae category=grid,bottle data.root=…"
+    assert origin_of(jobs).commands == [whole]
+    assert origin_of(jobs[:1]).commands == ["renormal experiment=table1_cpu model=vae category=grid data.root=…"]
+
+
+def test_other_keys_are_another_command_and_a_record_without_one_is_named() -> None:
+    longer = given("dsae", "grid", "projection=[eq8,latent]", "~projections.eq8")
+    origin = origin_of([job(command=given("vae", "grid")), job("dsae", command=longer), job("l2_ae")])
+    assert origin.commands == [
+        "renormal experiment=table1_cpu model=vae category=grid",
+        "renormal experiment=table1_cpu model=dsae category=grid 'projection=[eq8,latent]' '~projections.eq8'",
+    ]
+    assert origin.text.endswith("command not recorded: L² AE")
+
+
+def test_of_many_commands_the_first_are_shown() -> None:
+    jobs = [job(category=name, command={f"+{name}": "1"}) for name in "abcde"]
+    assert origin_of(jobs).commands == [f"renormal +{name}=1" for name in "abc"]
+    assert origin_of(jobs).text.endswith("5 commands, the first 3 are shown")
+
+
+@pytest.mark.parametrize(
+    ("override", "value"),
+    [
+        ("logger.wandb.api_key=abc", "…"),
+        ("++logger.token=abc", "…"),
+        ("+logger.mine={_target_: a.B, api_key: abc}", "…"),
+        ("data.url=https://ada:abc@example.org/x", "https://…@example.org/x"),
+        ("+model.net.width_at={8: 64}", "{8: 64}"),
+        ("model=vae", "vae"),
+    ],
+)
+def test_no_password_is_kept(override: str, value: str) -> None:
+    assert list(typed([override]).values()) == [value]
+
+
+def test_every_output_has_the_line() -> None:
+    table = build_table([job(command=given("vae", "grid"))])
+    text, command = above(table)
+    assert f"\n\n{text} · `{command}`\n\n|" in markdown(table)
+    before = latex(table).partition(r"\toprule")[0]
+    assert text in before
+    assert r"renormal experiment=table1\_cpu" in before
+    (row, *_) = csv.DictReader(io.StringIO(comma_separated(table)))
+    assert (row["training"], row["command"]) == (text, command)
+
+
+def test_the_terminal_and_the_page_have_the_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_made_up(tmp_path, job(command=given("vae", "grid")))
+    assert main([str(tmp_path)]) == 0
+    text, command = above(build_table([job(command=given("vae", "grid"))]))
+    assert capsys.readouterr().out.startswith(f"{text}\n{command}\n")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert page.index(text) < page.index(f"<code>{command}</code>") < page.index("<table class=")
+
+
+def test_a_published_record_has_the_command_without_paths(tmp_path: Path) -> None:
+    run = write_made_up(tmp_path / "run", job(command=given("vae", "grid", "data.root=/home/ada/mvtec")))
+    assert main([str(tmp_path / "run"), "--publish", str(tmp_path / "results")]) == 0
+    published = read_record(tmp_path / "results" / run.relative_to(tmp_path / "run"))
+    assert published.command == given("vae", "grid") | {"data.root": "…"}
+
+
+def test_a_table_may_have_columns_of_another_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of the same categories alone. The page shows the jobs of its own folder."""
+    write_made_up(tmp_path / "run", job("dsae"))
+    for category in ("grid", "bottle"):
+        metrics = {"baseline/pixel_auroc": 0.587}
+        write_made_up(tmp_path / "mean", job("mean_image", category, metrics=metrics, training={"images": 9_984}))
+    assert main([str(tmp_path / "run"), "--with", str(tmp_path / "mean")]) == 0
+    table = (tmp_path / "run" / "table.md").read_text(encoding="utf-8")
+    assert "training images: 159 744 (DSAE), 9 984 (mean image)" in table
+    assert "mean image<br>baseline" in table
+    assert "bottle" not in table
+    assert "eq8_adam improves 1 of 1 cells" in table
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize("folder", ["nowhere", "empty", "other"])
+def test_a_folder_without_such_records_is_one_line(
+    tmp_path: Path, folder: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_made_up(tmp_path / "run", job("dsae"))
+    (tmp_path / "empty").mkdir()
+    write_made_up(tmp_path / "other", job("mean_image", "bottle"))
+    assert main([str(tmp_path / "run"), "--with", str(tmp_path / folder)]) == 2
+    line = capsys.readouterr().err
+    assert line.startswith(f"renormal-report: --with {tmp_path / folder}: ")
+    assert line.count("\n") == 1
+    assert not (tmp_path / "run" / "table.md").exists()
