@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import f1_score, roc_auc_score
 
 from renormal.contracts import EnergyTerms, Projection, Stopped
 from renormal.job.job import run_job
@@ -35,6 +35,9 @@ def test_the_rows_of_a_job_add_up_to_its_record(tiny: Any, category: str) -> Non
     for method in ("baseline", "eq8_adam", "eq8"):
         scores = [float(row[f"{method}/score"]) for row in rows]
         assert roc_auc_score(labels, scores) == pytest.approx(record.metrics[f"{method}/image_auroc"], abs=1e-9)
+    for method in ("baseline", "eq8_adam", "eq8"):
+        above = [row[f"{method}/above_image_threshold"] == "yes" for row in rows]
+        assert f1_score(labels, above) == pytest.approx(record.metrics[f"{method}/image_f1"])
     report = record.projections["eq8"]
     steps, seconds, ends, stopped = (
         [row[f"eq8/{column}"] for row in rows] for column in ("steps", "seconds", "energy_end", "stopped")
@@ -58,6 +61,15 @@ def test_the_tiles_of_a_texture_are_one_photograph(tmp_path: Path) -> None:
         "a.png,good,0.5,0.125,2,yes,4,3,3",  # (2 + 4) of 20 evaluations
         "b.png,cut,0.25,1,6,no,9,7,7",
     ]
+
+
+def test_a_score_at_the_image_threshold_is_not_above_it(tmp_path: Path) -> None:
+    """The threshold is the score of a normal image."""
+    rows = open_rows(["a.png", "b.png"], ["good", "cut"])
+    add_scores(rows, "baseline", torch.tensor([0.1, 0.2]), threshold=float(torch.tensor(0.1)))
+    lines = write_samples(tmp_path, rows).read_text().splitlines()
+    assert lines[0] == "path,defect,baseline/score,baseline/above_image_threshold"
+    assert lines[1:] == ["a.png,good,0.1,no", "b.png,cut,0.2,yes"]
 
 
 def test_rows_are_written_in_the_order_of_their_paths_and_over_older_ones(tmp_path: Path) -> None:

@@ -149,8 +149,9 @@ class ProjectionCallback(L.Callback):
         rows = open_rows(batch.path, batch.defect)
         whole = self.answers(batch, rows, self.runs)
         for name, (_, maps) in whole.items():
-            self.counters[name].update(maps, batch.regions, batch.defect)
-            add_scores(rows, name, highest(maps))
+            counter = self.counters[name]
+            counter.update(maps, batch.regions, batch.defect)
+            add_scores(rows, name, highest(maps), counter.detection.alarm.image if counter.detection else None)
         self.rows += rows
         if self.panels is not None:
             self.panels.draw(batch, whole)

@@ -14,7 +14,8 @@ from renormal.files import write_whole
 from renormal.text import cell
 
 FILE = "samples.csv"
-COLUMNS = ("score", "steps", "stopped", "energy_start", "energy_end", "seconds")  # of each method that has them
+ABOVE = "above_image_threshold"
+COLUMNS = ("score", ABOVE, "steps", "stopped", "energy_start", "energy_end", "seconds")  # of each method that has them
 Row = dict[str, str | float | bool]  # "path", "defect", "baseline/score", "<projection>/steps", …
 
 
@@ -22,10 +23,15 @@ def open_rows(paths: Sequence[str], defects: Sequence[str]) -> list[Row]:
     return [{"path": path, "defect": defect} for path, defect in zip(paths, defects, strict=True)]
 
 
-def add_scores(rows: Sequence[Row], method: str, scores: PerSample) -> None:
-    """Add the image scores, which the image AUROC ranks."""
+def add_scores(rows: Sequence[Row], method: str, scores: PerSample, threshold: float | None = None) -> None:
+    """Add the image scores, which the image AUROC ranks, and whether each is above the image threshold.
+
+    threshold: of normal images, as the image F1 and the recall of images use it; None: there is none, and no column.
+    """
     for row, score in zip(rows, scores.tolist(), strict=True):
         row[f"{method}/score"] = score
+        if threshold is not None:
+            row[f"{method}/{ABOVE}"] = score > threshold
 
 
 def add_descent(rows: Sequence[Row], method: str, result: Projection, seconds: float) -> None:
