@@ -32,7 +32,7 @@ from renormal.sweep.workers import ending_alone, worker_number
 log = logging.getLogger(__name__)
 
 SHOWN = {"--help", "-h", "--hydra-help", "--cfg", "-c", "--info", "-i", "--version"}  # options that print and end
-GROUPS = ("data", "model", "projection", "score", "choose", "trainer", "logger", "experiment", "sweep")
+GROUPS = ("data", "model", "projection", "score", "choose", "trainer", "logger", "budget", "experiment", "sweep")
 
 OmegaConf.register_new_resolver("basename", lambda path: Path(path or "folder").resolve().name, replace=True)
 
@@ -104,7 +104,8 @@ def work(config: DictConfig, folder: Path) -> float | None:
     end_by_signals()  # in a worker, too
     log_no_secrets()
     line = worker_number()  # before torch loads: with it comes the device
-    holding = hold_folder(folder, config.trainer.max_epochs) if is_rank_zero() else nullcontext()
+    epochs = config.trainer.max_epochs if config.minutes is None else -1  # not known yet
+    holding = hold_folder(folder, epochs) if is_rank_zero() else nullcontext()
     with ending_alone(), holding as state:
         if is_rank_zero() and HydraConfig.get().mode == RunMode.RUN:
             log.info("%s: starting", shown(folder))  # the libraries take seconds to load

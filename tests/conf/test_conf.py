@@ -18,7 +18,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
-from renormal.run import CONF
+from renormal.run import CONF, GROUPS
 from renormal.sweep.overrides import key_missing_in_folder, parsed_overrides, swept_values
 
 
@@ -43,7 +43,7 @@ HEADED = [path for group in ("experiment", "sweep") for path in sorted((CONF / g
 
 @pytest.mark.parametrize(
     "group",
-    ["model", "data", "projection", "score", "choose", "trainer", "logger", "hydra/launcher", "experiment", "sweep"],
+    [*GROUPS, "hydra/launcher"],
 )
 def test_every_file_of_a_group_composes(group: str) -> None:
     assert names(group)

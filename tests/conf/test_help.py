@@ -29,7 +29,7 @@ def test_help_is_one_screen_of_the_commands_and_groups_that_exist(tmp_path: Path
     assert max(map(len, lines)) <= 100
     project = tomllib.loads((CONF.parent / "pyproject.toml").read_text(encoding="utf-8"))
     assert set(project["project"]["scripts"]) <= set(text.split())
-    for group in ("data", "model", "projection", "score", "choose", "experiment", "sweep", "hydra/launcher"):
+    for group in ("data", "model", "projection", "score", "choose", "budget", "experiment", "sweep", "hydra/launcher"):
         assert {path.stem for path in (CONF / group).glob("*.yaml")} <= set(text.replace(",", " ").split()), group
     assert "--cfg job" in text
     assert 'eval "$(renormal -sc install=bash)"' in text

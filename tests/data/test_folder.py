@@ -114,6 +114,7 @@ BAD: dict[str, tuple[Callable[[Path], object], dict[str, object], str]] = {
     "nothing there": (lambda root: None, {}, "no training images; put photographs of good parts into"),
     "only defects": (lambda root: photographs(root, "bad/1.png"), {}, "no training images"),
     "nothing to test": (lambda root: photographs(root, "good/1.png", "good/2.png"), {"holdout": 0}, "nothing to test"),
+    "one photograph": (lambda root: photographs(root, "1.png"), {}, "one good photograph, and none to test on: add"),
     "holdout of all": (lambda root: photographs(root, "good/1.png"), {"holdout": 1}, "data.holdout must be 0"),
     "good under another name": (
         lambda root: photographs(root, "good/1.png", "OK/2.png"),

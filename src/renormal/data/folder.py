@@ -31,7 +31,7 @@ def folder(
     root: str | Path | None,
     *,
     name: str | None = None,  # of the category; null: the folder's own
-    kind: Kind = "object",
+    kind: Kind | None = "object",  # null: guessed
     augmentation: Augmentation | None = None,  # null: none, since only the owner can say how a part may lie
     masks: Masks = "optional",
     holdout: int = 10,  # ours: every 10th good image
@@ -48,13 +48,15 @@ def folder(
     train, held = _split(layout.training.images, 0 if good_tests else holdout)
     test = (*good_items([*good_tests, *held]), *_defective(place, home, layout, masks, max_pixels))
     if not test:
+        if holdout:
+            raise DataError(f"{place}: one good photograph, and none to test on: add photographs of good parts")
         where = f"{layout.test}/<name>/" if layout.test else "defective/ or test/<name>/"
         raise DataError(f"{place}: nothing to test; add {where}, or set data.holdout=10")
     check_files(train_items := good_items(train), test, max_pixels)
     lines = [*_called_good(layout, home), *_counted_as_defects(layout, home, len(good_tests), len(held))]
     lines += left_out(place) + unread(place, (*train_items, *test))
     label, moves = name or place.resolve().name, augmentation or Augmentation()
-    return Source(label, place, kind, moves, train_items, test, fit, max_pixels, remarks=tuple(lines))
+    return Source(label, place, kind or "object", moves, train_items, test, fit, max_pixels, remarks=tuple(lines))
 
 
 def _existing(root: str | Path | None) -> Path:

@@ -114,6 +114,9 @@ def hold_out(source: Source, every: int) -> Source:
     if not every:
         return source
     if len(source.train) < 2:
-        raise DataError(f"{source.root}: {source.name} has one training image, none to spare: set choose.holdout=0")
+        raise DataError(
+            f"{source.root}: {source.name} has one training image, none to spare: add photographs of good parts, "
+            "or set choose.holdout=0"
+        )
     spare = source.train[every - 1 :: every] or source.train[-1:]
     return replace(source, train=tuple(item for item in source.train if item not in spare), spare=spare)

@@ -31,6 +31,11 @@ def check_trainer(config: DictConfig) -> None:
     epochs, steps = config.trainer.get("max_epochs"), config.trainer.get("max_steps")
     if (epochs is None or epochs < 0) and steps in (None, -1):
         raise ValueError(f"trainer.max_epochs={epochs} has no end: give a number of epochs")
+    if limit := next((key for key in ("minutes", "patience") if config[key] is not None), None):
+        if steps not in (None, -1) or epochs is None or epochs < 0:
+            raise ValueError(f"{limit}= ends a training of whole epochs: give trainer.max_epochs, and no max_steps")
+        if trainer_time := config.trainer.get("max_time"):
+            raise ValueError(f"{limit}= and trainer.max_time={trainer_time} both end the training: give one of them")
 
 
 def check_devices(config: DictConfig) -> None:

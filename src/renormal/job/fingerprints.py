@@ -33,6 +33,8 @@ TRAINING = (
     "trainer.gradient_clip_val",
     "batch_size",
     "seed",
+    "minutes",
+    "patience",
 )
 TESTING = ("limit_test_batches", "fast_dev_run", "deterministic", "benchmark", "barebones", "use_distributed_sampler")
 TEST = ("projections", "score", "test", *(f"trainer.{key}" for key in TESTING))
@@ -125,7 +127,12 @@ def answers(record: Record, wanted: dict[str, str], config: DictConfig) -> bool:
 
 
 def cut_short(record: Record, config: DictConfig) -> bool:
-    """Whether a training saw fewer images than its config asks for. A given checkpoint is taken as it is."""
+    """Whether a training saw fewer images than its config asks for. A given checkpoint is taken as it is.
+
+    A training that ended by its minutes or its patience was whole: its plan decides, not the config.
+    """
+    if config.get("minutes") is not None or config.get("patience") is not None:  # older records have neither
+        return False
     seen, asked = record.training.get("images"), images_asked(config, processes=processes_of(record.hashes["training"]))
     return not config.checkpoint and seen is not None and asked is not None and seen < asked
 

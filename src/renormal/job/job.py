@@ -49,6 +49,7 @@ from renormal.lit.samples import write_samples
 from renormal.lit.stage import TRAIN, Work
 from renormal.lit.state_report import StateReport
 from renormal.lit.training_clock import TrainingClock
+from renormal.lit.training_length import TrainingLength
 from renormal.lit.weights import digest_of_weights
 from renormal.program import said_if_slow
 from renormal.report.record import Record, read_record, write_record
@@ -115,7 +116,8 @@ def perform(
         module, columns = build_module(config, data, hashes["training"]), build_columns(config)
     check_columns(config, columns, module, data)
     columns, found = chosen_before(config, columns)
-    watchers = Watchers(TrainingClock(), bar, Dashboard(**config.dashboard))
+    length = TrainingLength(minutes=config.minutes, patience=config.patience)
+    watchers = Watchers(length, TrainingClock(), bar, Dashboard(**config.dashboard))
     stages = build_stages(config, source, columns, watchers)
     for stage in stages:
         stage.check(module, data)
@@ -136,7 +138,8 @@ def perform(
         if not trainer.is_global_zero:
             return None
         hashes = hashes | {"weights": digest_of_weights(module.state_dict())}
-        record = record_of(config, work, found, watchers.clock.report() | held_out_loss(work), seconds, hashes)
+        training = length.report() | watchers.clock.report() | held_out_loss(work)
+        record = record_of(config, work, found, training, seconds, hashes)
         if any(stage.recorded for stage in stages):
             write_samples(folder, found.rows)
             write_record(folder, record)

@@ -13,9 +13,11 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from torch import nn
 
 from renormal.job.checkpoint_file import MEND, faults_of_fit, is_number, read_checkpoint, reason, tensors_in
+from renormal.job.training_size import LENGTH
 from renormal.lit.adversarial import AdversarialModule
 from renormal.lit.module import AutoencoderModule, OptimizerFactory
 from renormal.lit.training_clock import TrainingClock
+from renormal.lit.training_length import TrainingLength, fault_of_length
 
 PROGRESS = ("epoch_progress", "epoch_loop.batch_progress")  # of Lightning's loop over epochs
 UNKNOWN = {"a weight": "that the network does not have"}  # no state is like it
@@ -23,14 +25,20 @@ LIGHTNING = (LookupError, TypeError, AttributeError, RuntimeError, ValueError, A
 
 
 @contextmanager
-def continued(path: Path | None, trainer: L.Trainer, module: AutoencoderModule, clock: TrainingClock) -> Iterator[None]:
-    """Raise ValueError for a checkpoint with which the block, a training, cannot begin. Nothing without a path."""
+def continued(
+    path: Path | None, trainer: L.Trainer, module: AutoencoderModule, length: TrainingLength, clock: TrainingClock
+) -> Iterator[None]:
+    """Raise ValueError for a checkpoint with which the block, a training, cannot begin. Nothing without a path.
+
+    The length of the training is taken from the checkpoint: Lightning asks for it before it reads the checkpoint.
+    """
     if path is None:
         yield
         return
     content = read_checkpoint(path)
     if fault := next(faults_of_training(content, trainer, module), None):
         raise ValueError(f"{path} cannot be continued: {fault}: {MEND}")
+    length.load_state_dict(content["callbacks"].get(LENGTH) or {})
     images = content["callbacks"].get(clock.state_key, {}).get("images", 0)
     try:
         yield
@@ -52,6 +60,8 @@ def faults_of_training(content: Mapping[str, Any], trainer: L.Trainer, module: A
     for key, fresh in trainer.fit_loop.state_dict().items():
         if key in loop and unlike(loop[key], fresh):
             yield f"loops.fit_loop.{key} has another shape"
+    if LENGTH in content["callbacks"] and (fault := fault_of_length(content["callbacks"][LENGTH])):
+        yield f"callbacks.{LENGTH}.{fault}"
     for key, states in fresh_states(module).items():
         found = content.get(key)
         if not isinstance(found, list):

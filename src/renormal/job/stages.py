@@ -45,6 +45,7 @@ from renormal.lit.sample import Sample
 from renormal.lit.scoring import Scoring
 from renormal.lit.stage import CHOOSE, INPAINT, SAMPLE, STAGES, TEST, TRAIN, Found, Stage, Work, callbacks_of
 from renormal.lit.training_clock import TrainingClock
+from renormal.lit.training_length import TrainingLength
 from renormal.metrics.column import ColumnMetrics
 
 COLLAPSED = 1.0  # nats: with less KL the posterior holds no information about its image, ours
@@ -60,8 +61,9 @@ log = logging.getLogger("renormal")
 
 
 class Watchers(NamedTuple):
-    """Callbacks of the whole job: clock, progress bar and dashboard."""
+    """Callbacks of the whole job: length of the training, clock, progress bar and dashboard."""
 
+    length: TrainingLength
     clock: TrainingClock
     bar: Progress
     dashboard: Dashboard
@@ -71,7 +73,7 @@ def build_stages(config: DictConfig, source: Source, columns: Columns, watchers:
     """The stages of the config, in their order."""
     folder = Path(config.folder)
     builders: dict[str, Callable[[], Stage]] = {
-        TRAIN: lambda: Train(config, watchers.clock),
+        TRAIN: lambda: Train(config, watchers.length, watchers.clock),
         CHOOSE: lambda: Choose(config, columns, partial(facts_of, config, source)),
         TEST: lambda: Test(config, columns, watchers),
         INPAINT: lambda: Inpaint(
@@ -91,14 +93,16 @@ class Train(Stage):
 
     name, recorded = TRAIN, False
 
-    def __init__(self, config: DictConfig, clock: TrainingClock) -> None:
-        self.config, self.clock = config, clock
+    def __init__(self, config: DictConfig, length: TrainingLength, clock: TrainingClock) -> None:
+        self.config, self.length, self.clock = config, length, clock
 
     def check(self, module: AutoencoderModule, data: SourceData) -> None:
         """The optimizer of each player takes its settings, and every epoch has a batch, which fits into the memory."""
         batches = int(self.config.data.epoch_images) // (int(self.config.batch_size) * process_count(self.config))
         for key in ("limit_train_batches", "overfit_batches"):
             check_share(self.config, key, max(1, batches), "an epoch")
+        if self.length.limits and not module.automatic_optimization:
+            raise ValueError("minutes= and patience= are for a network with one loss: give trainer.max_epochs alone")
         given = module.optimizer_factory
         for make in given.values() if isinstance(given, Mapping) else (given,):
             try:
@@ -116,7 +120,7 @@ class Train(Stage):
         if self.config.trainer.get("max_time"):
             log.info(MAY_BE_CUT, self.config.trainer.max_time, self.config.trainer.max_epochs)
         try:
-            with continued(ckpt_path, trainer, module, self.clock):
+            with continued(ckpt_path, trainer, module, self.length, self.clock):
                 trainer.fit(module, datamodule=data, ckpt_path=ckpt_path, weights_only=True)
         except SystemExit as end:  # after Ctrl-C or SIGTERM
             saved = epochs_saved(self.config, Path(self.config.folder))

@@ -10,7 +10,7 @@ from renormal.job.processes import process_count
 from renormal.report.neutral import is_neutral
 
 CUTS = ("limit_train_batches", "overfit_batches", "fast_dev_run", "max_steps")  # each asks for other batches
-CLOCK = "TrainingClock"  # name of its state in a checkpoint
+CLOCK, LENGTH = "TrainingClock", "TrainingLength"  # names of their states in a checkpoint
 
 
 def images_asked(config: DictConfig, *, epochs: int | None = None, processes: int | None = None) -> int | None:
@@ -35,7 +35,8 @@ def epochs_in(content: dict[str, Any], config: DictConfig) -> float:
 
 def lack_of(content: dict[str, Any], config: DictConfig) -> str:
     """A clause for messages if a checkpoint has fewer epochs than its config asks for; else empty."""
-    steps, wanted = config.trainer.get("max_steps", -1), config.trainer.max_epochs or 0
+    steps, planned = config.trainer.get("max_steps", -1), content["callbacks"].get(LENGTH) or {}
+    wanted = planned.get("epochs", config.trainer.max_epochs or 0)
     epochs = epochs_in(content, config)
     if epochs >= wanted or 0 <= steps <= content["global_step"]:
         return ""

@@ -91,6 +91,10 @@ class Progress(L.Callback):
         self._count(_images_a_batch(trainer))
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if self.total:  # a training may be shortened
+            self.total = int(trainer.estimated_stepping_batches) * _images_a_batch(trainer)
+        if self.bar is not None:
+            self.bar.total = self.total
         if not isinstance(pl_module, AutoencoderModule):
             return
         self.losses |= pl_module.epoch_means()  # `|=`: the losses of some players end earlier

@@ -34,6 +34,8 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {  # keys newer than the first record, wit
     "bits": (None,),
     "mask_level": (None,),
     "normal_images": (32,),
+    "minutes": (None,),
+    "patience": (None,),
     "false_alarms": (0.01,),
     "aupro_limits": ([],),
     "smooth": (SMOOTHS_NOTHING,),

@@ -50,7 +50,10 @@ class CelebaFiles(Group):
 
 
 class FolderFiles(Group):
-    kind: Annotated[Literal["object", "texture"], "object: an image shows one part; texture: any crop shows the same."]
+    kind: Annotated[
+        Literal["object", "texture"] | None,
+        "object: an image shows one part; texture: any crop shows the same; null: guessed from the images.",
+    ]
     masks: Annotated[Literal["optional", "required"], "required: a defective image without a mask is an error."]
     holdout: Annotated[HoldOut, "Every so-many-th good image is tested and not trained on; 0: none."]
     fit: Annotated[Literal["squash", "crop"], "Images that are not square: squash keeps all of it, crop the centre."]

@@ -134,6 +134,14 @@ class Recipe(Group):
     category: Annotated[Name, "Of data=mvtec and data=rehearsal; data=folder takes the folder's name."]
     seed: Annotated[Seed, "Of the weights, the batches and all noise."]
     stages: Annotated[list[Stage], Len(1), "What the job does."]
+    minutes: Annotated[
+        Annotated[float, Gt(0), Le(1e6)] | None,
+        "Of training at most: as many epochs as this machine has time for; null: trainer.max_epochs.",
+    ]
+    patience: Annotated[
+        Within | None,
+        "Share of the epochs without a lower loss of held-out good images, after which a training ends; null: never.",
+    ]
     checkpoint_minutes: Annotated[
         Annotated[float, Gt(0)] | None,
         "Between two checkpoints within an epoch; one more after each epoch and at an interrupt. null: only these.",

@@ -16,6 +16,7 @@ from renormal.settings.recipe import Recipe
 
 PLACES = {  # folder of conf/ → where its files stand in the config
     ".": "",
+    "budget": "",
     **{name: name for name in ("data", "model", "score", "choose", "trainer", "logger")},
     "projection": "projections.any",
     "projection/shared": "projections.any",
@@ -67,7 +68,7 @@ def files_of(conf: Path) -> Iterator[dict[str, Any]]:
         for path in sorted((conf / folder).glob("*.yaml")):
             node: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
             if not place:
-                node.pop("hydra")
+                node.pop("hydra", None)
             for part in reversed(place.split(".") if place else []):
                 node = {part: node}
             yield node
