@@ -47,17 +47,17 @@ def test_a_line_counts_images_and_names_speed_and_end(caplog: pytest.LogCaptureF
 
 
 @pytest.mark.parametrize(
-    ("spent", "seconds"), [(0, 15), (100, 15), (180, 15), (600, 50), (3600, 300), (7200, 600), (86_400, 600)]
+    ("spent", "seconds"), [(0, 10), (100, 10), (180, 15), (600, 50), (3600, 300), (7200, 600), (86_400, 600)]
 )
 def test_lines_come_quickly_at_first_and_seldom_later(spent: float, seconds: float) -> None:
     assert pause(spent) == pytest.approx(seconds)
 
 
 def test_an_hour_has_few_lines() -> None:
-    moments = [15.0]
+    moments = [10.0]
     while (following := moments[-1] + pause(moments[-1])) < 3600:
         moments.append(following)
-    assert len(moments) == 49, "12 in three minutes, then each 13/12 of the time before: 37 = ln 20 / ln (13/12)"
+    assert len(moments) == 54, "12 in two minutes, then each 13/12 of the time before: 42 = ln 30 / ln (13/12)"
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0.4, "0 seconds"), (119, "119 seconds"), (150, "2 minutes")])

@@ -57,7 +57,7 @@ def test_the_page_is_self_contained_and_says_what_is_missing(folder: Path, capsy
     assert main([str(folder)]) == 0
     text = (folder / "report.html").read_text(encoding="utf-8")
     page = Page(text)
-    assert len(page.pictures) == 4  # of the good panel: f(x0) and x_N with their maps
+    assert len(page.pictures) == 7  # of the good panel: f(x0) and x_N with their maps; x0, x_N and map above the table
     assert all(source.startswith("data:image/webp;base64,") for source in page.pictures)
     assert not re.search(r"<(link|iframe)|src=\"http|url\((?!#|data:)|@import", text)
     assert "test/bent/good.png · bent" in text

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import shlex
 from pathlib import Path
 from typing import Any
 
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.types import RunMode
+from omegaconf import OmegaConf
+
 from renormal.report.record import Record, write_record
+from renormal.sweep.callback import CheckSweep
 from renormal.sweep.ending import after_job, after_sweep
 
 
@@ -64,3 +70,15 @@ def test_metrics_that_lack_for_one_reason_share_their_line(tmp_path: Path) -> No
         "aupro, pixel_auroc not defined: no masks",
         "image_auroc not defined: only good",
     ]
+
+
+def test_a_sweep_names_the_pictures_of_its_first_job_as_soon_as_it_has_them(tmp_path: Path, caplog: Any) -> None:
+    (tmp_path / "panels").mkdir()
+    (tmp_path / "panels" / "one.png").touch()
+    done = JobReturn(status=JobStatus.COMPLETED)
+    for number in (1, 0):
+        hydra = {"mode": RunMode.MULTIRUN, "job": {"num": number}, "runtime": {"output_dir": str(tmp_path)}}
+        with caplog.at_level(logging.INFO, "renormal"):
+            CheckSweep().on_job_end(OmegaConf.create({"hydra": hydra}), done)
+        assert len(caplog.messages) == (number == 0)
+    assert caplog.messages[0].endswith("/panels")

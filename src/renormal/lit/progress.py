@@ -23,7 +23,7 @@ LINE = "%s: %d of %d %ss, %.3g %ss/s, %s more, until about %s"
 UNCOUNTED = "%s: %s so far"
 EVERY = 1.0  # second: how often the thread looks at the clock, ours
 IN_TERMINAL = 60.0  # seconds to the one line that goes with a bar, ours
-SHORTEST, LONGEST, SHARE = 15.0, 600.0, 1 / 12  # seconds between two lines; share of a stage's time so far, ours
+SHORTEST, LONGEST, SHARE = 10.0, 600.0, 1 / 12  # seconds between two lines; share of a stage's time so far, ours
 log = logging.getLogger("renormal")
 
 

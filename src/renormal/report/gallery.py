@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -27,6 +27,7 @@ BUDGET = 12_000_000  # bytes of embedded pictures, ours: a page of 60 jobs stays
 DEFECT, UNKNOWN = 255, 128  # grey levels of a defect and of no mask in the truth, as lit/panels.py writes them
 PICTURES = ("x0", "x_N")  # tiles of the colour strip that the page needs; it also shows f(x0), if there is one
 MAPS = ("map of f(x0)", "map of x_N", "truth")  # tiles of the grey strip
+Shown = TypeVar("Shown")  # what is kept of a sample
 OLD = "panels of an older version, without grey maps; stages=[test] rerun=true draws new ones"
 
 
@@ -130,7 +131,7 @@ def by_sample(records: Sequence[Record], problems: list[str]) -> dict[tuple[str,
     return alternating(samples)
 
 
-def alternating(samples: dict[tuple[str, str], list[Panel]]) -> dict[tuple[str, str], list[Panel]]:
+def alternating(samples: Mapping[tuple[str, str], Shown]) -> dict[tuple[str, str], Shown]:
     """The first sample of each defect, then the second of each: a small budget still shows every defect."""
     counts: Counter[str] = Counter()
     turns = {}

@@ -16,6 +16,7 @@ from renormal.contracts import BASELINE, IMAGE_RECALL, RECALL
 from renormal.files import whole_file
 from renormal.report import chosen
 from renormal.report.charts import curve_chart, steps_chart
+from renormal.report.clearest import clearest
 from renormal.report.costs import costs
 from renormal.report.gallery import Gallery, galleries
 from renormal.report.models import label, model_order
@@ -84,6 +85,7 @@ def write_page(
         differences=differences(records),
         chosen=chosen.gains(records, table.metric),
         chosen_headers=chosen.HEADERS,
+        clearest=clearest(grouped(records)),
         categories=by_category(records, table.metric),
         baseline=BASELINE,
         unfold=len(records) <= OPEN_UP_TO,
@@ -123,11 +125,16 @@ def inferno() -> dict[str, str]:
     }
 
 
-def by_category(records: Sequence[Record], metric: str) -> list[Category]:
-    """One entry per category, in the order of the table's rows; its jobs in the order of the columns."""
+def grouped(records: Sequence[Record]) -> dict[str, list[Record]]:
+    """Category → its jobs, in the order of the table's rows and columns."""
     order = ordered_categories({record.category: record.kind for record in records})
     jobs = sorted(records, key=lambda item: (order.index(item.category), model_order(item.model), item.seed))
-    split = {name: list(same) for name, same in groupby(jobs, key=lambda record: record.category)}
+    return {name: list(same) for name, same in groupby(jobs, key=lambda record: record.category)}
+
+
+def by_category(records: Sequence[Record], metric: str) -> list[Category]:
+    """One entry per category, in the order of the table's rows; its jobs in the order of the columns."""
+    split = grouped(records)
     pictures = galleries(split)
     return [
         Category(

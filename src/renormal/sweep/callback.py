@@ -24,7 +24,7 @@ from renormal.job.rank import is_rank_zero
 from renormal.job.settings import SettingsError, check_settings
 from renormal.job.state import check_folder
 from renormal.program import said_if_slow
-from renormal.sweep.ending import after_job, after_sweep
+from renormal.sweep.ending import after_job, after_sweep, pictures
 from renormal.sweep.folders import check_name, make_folder
 from renormal.sweep.jobs import Job, jobs_of, take_folder
 from renormal.sweep.optimize import check_optimizer, optimizes
@@ -97,8 +97,14 @@ class CheckSweep(Callback):
         write_planned(config, jobs)
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
-        """In a sweep, log a job's error and let the other jobs go on. The traceback goes into the job's log alone."""
-        if config.hydra.mode != RunMode.MULTIRUN or job_return.status != JobStatus.FAILED:
+        """In a sweep, name the pictures of the first job; log a job's error and let the other jobs go on.
+
+        The traceback goes into the job's log alone.
+        """
+        if config.hydra.mode != RunMode.MULTIRUN:
+            return
+        if job_return.status != JobStatus.FAILED:
+            say(pictures(Path(config.hydra.runtime.output_dir)) if config.hydra.job.num == 0 else [])
             return
         error = job_return._return_value
         log.error("%s", in_one_line(error))

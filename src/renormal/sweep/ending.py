@@ -18,16 +18,20 @@ def after_job(folder: Path, results: Path) -> list[str]:
     records = read([folder])
     if not records:
         return []
-    panels = folder / PANELS
-    pictures = [f"pictures: {shown(panels)}"] if panels.is_dir() and any(panels.iterdir()) else []
     page = results if folder.is_relative_to(results) else folder
-    return [*undefined(records), *pictures, next_command(page)]
+    return [*undefined(records), *pictures(folder), next_command(page)]
 
 
 def after_sweep(folders: Iterable[Path], results: Path) -> list[str]:
     """Lines after a sweep. Without a record: none."""
     records = read(folders)
     return [*undefined(records), next_command(results)] if records else []
+
+
+def pictures(folder: Path) -> list[str]:
+    """A line that names the folder of a job's pictures, if there are some."""
+    panels = folder / PANELS
+    return [f"pictures: {shown(panels)}"] if panels.is_dir() and any(panels.iterdir()) else []
 
 
 def read(folders: Iterable[Path]) -> list[Record]:
