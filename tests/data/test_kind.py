@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from renormal.data import folder
 from renormal.data.kind import guess_kind
 from renormal.data.rehearsal.categories import TABLE
 from renormal.data.rehearsal.write import render_pair
@@ -66,3 +67,30 @@ def test_uneven_light_does_not_make_an_object_of_a_texture(tmp_path: Path) -> No
 def test_three_photographs_are_too_few_and_taken_as_an_object(tmp_path: Path) -> None:
     guess = guess_kind(read(drawn(tmp_path, "carpet", 3)))
     assert guess == ("object", False, "3 photographs are too few, 4 are needed")
+
+
+@pytest.mark.parametrize(
+    ("category", "kind", "other"), [("carpet", "texture", "object"), ("bottle", "object", "texture")]
+)
+def test_a_folder_whose_kind_is_not_given_says_what_it_is_taken_as(
+    category: str, kind: str, other: str, tmp_path: Path
+) -> None:
+    source = folder(drawn(tmp_path, category, 8), kind=None)
+    assert source.kind == kind
+    (line,) = source.remarks
+    assert line.startswith(f"{tmp_path}: taken as a{'n' * (kind == 'object')} {kind}: ")
+    assert line.endswith(f"; data.kind={other} if it is none")
+    assert not folder(tmp_path, kind="object").remarks
+
+
+def test_photographs_of_few_bits_are_guessed_as_they_will_be_read(tmp_path: Path) -> None:
+    """In files of 16 bit their 8 highest bits hold nothing: all places would look alike."""
+    for path in drawn(tmp_path, "bottle", 8).iterdir():
+        grey = np.asarray(Image.open(path).convert("L")).astype(np.uint16)
+        Image.fromarray(grey).save(path)
+    assert folder(tmp_path, kind=None).kind == "object"
+
+
+def test_too_few_photographs_are_named_as_a_doubt(tmp_path: Path) -> None:
+    (line,) = folder(drawn(tmp_path, "carpet", 3), kind=None).remarks
+    assert "taken as an object, which is not sure: 2 photographs are too few" in line

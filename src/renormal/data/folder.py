@@ -16,6 +16,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from renormal.data.kind import kind_of
 from renormal.data.layout import Layout, defect_of, layout_of
 from renormal.data.listing import check_files, is_folder, unread
 from renormal.data.mask_folders import masks_apart
@@ -55,8 +56,11 @@ def folder(
     check_files(train_items := good_items(train), test, max_pixels)
     lines = [*_called_good(layout, home), *_counted_as_defects(layout, home, len(good_tests), len(held))]
     lines += left_out(place) + unread(place, (*train_items, *test))
+    if kind is None:
+        kind, line = kind_of(train_items, fit=fit, max_pixels=max_pixels)
+        lines.insert(0, f"{place}: {line}")
     label, moves = name or place.resolve().name, augmentation or Augmentation()
-    return Source(label, place, kind or "object", moves, train_items, test, fit, max_pixels, remarks=tuple(lines))
+    return Source(label, place, kind, moves, train_items, test, fit, max_pixels, remarks=tuple(lines))
 
 
 def _existing(root: str | Path | None) -> Path:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from renormal.data.depth import is_deep, to_8_bit
+from renormal.data.depth import Spread, is_deep, spread_of, to_8_bit
 from renormal.data.jpeg import damage_in
 from renormal.data.opening import opened, reading
 from renormal.data.source import DataError, Fit
@@ -69,6 +69,12 @@ def orientation_of(image: Image.Image, path: Path) -> int:
     with reading(path):
         orientation = image.getexif().get(ORIENTATION, 1)
     return orientation if orientation in TURNS else 1
+
+
+def spread_in(path: Path, max_pixels: int) -> Spread | None:
+    """How bright an image of 16 bit is; None for other images, which are not decoded."""
+    with opened(path, max_pixels) as image:
+        return spread_of(upright(image, path), path) if is_deep(image) else None
 
 
 def upright(image: Image.Image, path: Path) -> Image.Image:

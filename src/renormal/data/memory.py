@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from renormal.data.depth import Spread, depth_line, depth_of, is_deep, spread_of
+from renormal.data.depth import depth_line, depth_of
 from renormal.data.drawn_masks import Mask, Pair, look_at, read_defects, reading_of
-from renormal.data.images import is_grey, read_image, upright
+from renormal.data.images import is_grey, read_image, spread_in
 from renormal.data.opening import opened
 from renormal.data.regions import regions_of
 from renormal.data.source import GOOD, DataError, Item, Source
@@ -47,12 +47,8 @@ def bits_of(source: Source) -> int:
 
     It is one number for the data set: see `depth_of`. A line in the log says it where it is not 16.
     """
-
-    def spread(item: Item) -> Spread | None:
-        with opened(item.image, source.max_pixels) as image:
-            return spread_of(upright(image, item.image), item.image) if is_deep(image) else None
-
-    found = in_threads(spread, source.items, f"{source.name}: reading bit depths")
+    title = f"{source.name}: reading bit depths"
+    found = in_threads(lambda item: spread_in(item.image, source.max_pixels), source.items, title)
     training, others = (
         [one for one in part if one] for part in (found[: len(source.train)], found[len(source.train) :])
     )
