@@ -44,7 +44,7 @@ OUTSIDE = {  # room → packages outside of the standard library
     "report": {"matplotlib", "PIL", "numpy", "jinja2", "rich", "tabulate", "wandb"},
     "boards": {"torch", "lightning", "wandb", "PIL", "numpy"},
     "choose": {"torch", "lightning", "hydra", "omegaconf", "optuna", "PIL"},
-    "lit": {"torch", "lightning", "matplotlib", "PIL", "numpy", "tqdm", "skimage"},
+    "lit": {"torch", "lightning", "matplotlib", "PIL", "numpy", "scipy", "tqdm", "skimage"},
     "projection": {"torch"},
     "models": {"torch"},
     "scores": {"torch"},

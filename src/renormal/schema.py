@@ -144,6 +144,7 @@ class Images(Closed):
 
     training: Count
     spare: Count
+    apart: Count = 0
     test: Count
 
 
@@ -349,6 +350,7 @@ class Inspection(Closed):
     views: Annotated[list[InspectedView], Field(min_length=1, max_length=8)]
     tiles: Annotated[int, Field(ge=1, le=10**6)]
     good: dict[Name, Numbers]
+    area: Annotated[int, Field(ge=1, le=10**9)] = 1
 
 
 class RecordFile(Closed):

@@ -35,6 +35,7 @@ CASES = {
         "projection=[eq8]",
         "category=cable",
     ],
+    "images set apart": ["category=bottle", "projection=[eq8]", "test.holdout=3"],
     "crossed scores": ["projection=[eq8]", "+score@scores.squared_error=squared_error", "test.crossed=true"],
 }
 
@@ -72,11 +73,23 @@ def test_each_column_has_the_scores_of_the_test(tested: tuple[Any, Path]) -> Non
 def test_the_scores_of_good_images_are_equal_to_the_last_digit(tested: tuple[Any, Path]) -> None:
     config, folder = tested
     job, source = load(folder), source_of(config)
-    good = [item.image for item in source.spare or source.train]
+    good = [item.image for item in source.apart or source.spare or source.train]
     for column in columns(job):
         kept = job.record.inspection["good"][column]
         assert set(kept) <= set(scores_of(job, column, good)), column
         assert len(kept) == min(3, len(good))
+
+
+def test_a_defect_has_the_area_that_the_test_counts(small: Any, tmp_path: Path) -> None:
+    config = small("category=bottle", "projection=[eq8]", "test.area=9", "test.holdout=2", f"folder={tmp_path}")
+    run_job(config)
+    job, source = load(tmp_path), source_of(config)
+    inspector = Inspector(job, column="baseline")
+    answers = list(inspector.inspect_all([item.image for item in source.test]))
+    assert all(one.score < one.map.max() for one in answers)
+    assert len(source.apart) == len(job.record.inspection["good"]["baseline"]) == 3
+    assert inspector.decision.threshold == max(job.record.inspection["good"]["baseline"])
+    assert not {item.image for item in source.apart} & {item.image for item in source.train}
 
 
 @pytest.fixture(scope="module")

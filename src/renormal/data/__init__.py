@@ -3,7 +3,7 @@
 from renormal.data.celeba import celeba
 from renormal.data.folder import folder
 from renormal.data.mvtec import CATEGORIES, mvtec
-from renormal.data.source import GOOD, Augmentation, DataError, Fit, Item, Kind, Source, hold_out
+from renormal.data.source import GOOD, Augmentation, DataError, Fit, Item, Kind, Source, hold_out, set_apart
 from renormal.data.stand_in import stand_in
 
 __all__ = [
@@ -19,5 +19,6 @@ __all__ = [
     "folder",
     "hold_out",
     "mvtec",
+    "set_apart",
     "stand_in",
 ]

@@ -88,6 +88,11 @@ def load_spare(source: Source, *, size: int, channels: int | None, bits: int | N
     return _load_images(source, source.spare, size=size, channels=channels, bits=bits, title="spare images")
 
 
+def load_apart(source: Source, *, size: int, channels: int | None, bits: int | None = None) -> Tensor:
+    """The same of the good images that thresholds are measured on."""
+    return _load_images(source, source.apart, size=size, channels=channels, bits=bits, title="images set apart")
+
+
 def load_test(
     source: Source, *, size: int, channels: int | None, bits: int | None = None, mask_level: float | None = None
 ) -> Labelled:

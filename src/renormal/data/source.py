@@ -67,6 +67,7 @@ class Source:
     fit: Fit = "squash"  # how an image becomes square: all of it, its centre, or the face of an aligned one
     max_pixels: int = MAX_PIXELS  # a larger image is refused before it is decoded
     spare: tuple[Item, ...] = ()  # good images that are neither trained on nor tested: settings are chosen on them
+    apart: tuple[Item, ...] = ()  # further ones, of which nothing is chosen: thresholds of images are measured on them
     remarks: tuple[str, ...] = ()  # what its owner should know before work begins, a line each
 
     def __post_init__(self) -> None:
@@ -84,12 +85,13 @@ class Source:
     @property
     def items(self) -> tuple[Item, ...]:
         """Everything that will be read."""
-        return self.train + self.spare + self.test
+        return self.train + self.spare + self.apart + self.test
 
     @property
     def summary(self) -> str:
         """How many images train and test, and how many of them have a mask, in one line."""
         spare = f" and {len(self.spare)} to choose settings on" if self.spare else ""
+        spare += f" and {len(self.apart)} to measure thresholds on" if self.apart else ""
         defects = Counter(item.defect for item in self.test if item.defect != GOOD)
         good, bad = len(self.test) - defects.total(), defects.total()
         masks = sum(item.mask is not None for item in self.test)
@@ -120,3 +122,15 @@ def hold_out(source: Source, every: int) -> Source:
         )
     spare = source.train[every - 1 :: every] or source.train[-1:]
     return replace(source, train=tuple(item for item in source.train if item not in spare), spare=spare)
+
+
+def set_apart(source: Source, every: int) -> Source:
+    """Every so many-th training image is set apart, by name, and at least the last; 0 keeps them all."""
+    if every < 0 or every == 1:
+        raise DataError(f"test.holdout must be 0 (none) or at least 2, got {every}")
+    if not every:
+        return source
+    if len(source.train) < 2:
+        raise DataError(f"{source.root}: {source.name} has one training image, none to set apart: set test.holdout=0")
+    apart = source.train[every - 1 :: every] or source.train[-1:]
+    return replace(source, train=tuple(item for item in source.train if item not in apart), apart=apart)

@@ -27,11 +27,11 @@ from renormal.inspect.finished import Finished, trained_model
 from renormal.inspect.photographs import Frame, Photo, Photograph, photograph
 from renormal.inspect.stored import build
 from renormal.lit.answers import Answers
+from renormal.lit.areas import scores_from
 from renormal.lit.columns import Columns
 from renormal.lit.inspection import prepared_again
 from renormal.lit.samples import open_rows
 from renormal.lit.scoring import Scoring
-from renormal.metrics import highest
 
 UNTESTED = "the job's record keeps nothing to inspect with: repeat its command with stages=[test] rerun=true"
 PLANTED = "planted_auroc"  # of a column in record.maps: without labels
@@ -41,7 +41,8 @@ PLANTED = "planted_auroc"  # of a column in record.maps: without labels
 class Inspection:
     """The answer on one photograph.
 
-    score: the highest value of the map, as in the test. threshold: a score above it is called defective. map: (H, W) on
+    score: the highest value of the map, as in the test, or the highest level that a part of `test.area` pixels reaches.
+    threshold: a score above it is called defective. map: (H, W) on
     the photograph's own pixels, >= 0, high = anomalous. mask: (H, W), where the map is above the threshold. projected:
     (S, S) or (S, S, 3) uint8, x_N or f(x0), in the network's pixels.
     """
@@ -113,7 +114,10 @@ class Inspector:
     def answer(self, read: Sequence[Photograph]) -> list[Inspection]:
         """The answers on photographs that were read."""
         ends, maps = self.maps(torch.cat([one.image for one in read]))
-        scores, pixels = highest(maps).tolist(), (ends.cpu() * 255).round().byte().permute(0, 2, 3, 1).numpy()
+        scores, pixels = (
+            scores_from(maps, self.kept["area"]).tolist(),
+            (ends.cpu() * 255).round().byte().permute(0, 2, 3, 1).numpy(),
+        )
         return [
             Inspection(
                 name=one.name,

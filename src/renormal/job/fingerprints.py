@@ -11,7 +11,7 @@ from typing import Any
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from renormal.data import GOOD, Item, Source, hold_out
+from renormal.data import GOOD, Item, Source, hold_out, set_apart
 from renormal.files import RECORD
 from renormal.job.budget import PRECISIONS, on_other_kind
 from renormal.job.digests import digest_of, in_full, processes_of, same_weights, same_work
@@ -40,14 +40,14 @@ TESTING = ("limit_test_batches", "fast_dev_run", "deterministic", "benchmark", "
 TEST = ("projections", "score", "test", *(f"trainer.{key}" for key in TESTING))
 CHOICE = ("projections", "score", "test.stride", "test.average", "choose")
 # fields of a source: digested as files, or no number
-FILES = ("name", "root", "train", "test", "spare", "max_pixels", "remarks")
+FILES = ("name", "root", "train", "test", "spare", "apart", "max_pixels", "remarks")
 log = logging.getLogger("renormal")
 
 
 def source_of(config: DictConfig) -> Source:
-    """The files of this config's data. `spare` holds the images that are kept for the stage choose."""
+    """The files of this config's data. `spare` is kept for the stage choose, `apart` for the thresholds of the test."""
     source: Source = instantiate(config.data.source, _convert_="all")
-    return hold_out(source, config.choose.holdout)
+    return set_apart(hold_out(source, config.choose.holdout), config.test.get("holdout", 0))  # older records have none
 
 
 def fingerprints(config: DictConfig, source: Source, precision: str) -> dict[str, str]:
@@ -62,8 +62,10 @@ def fingerprints(config: DictConfig, source: Source, precision: str) -> dict[str
     given = config.checkpoint
     weights = [digest_of(path) for path in given] if OmegaConf.is_list(given) else digest_of(given)
     test = [as_digested(config, parts_of_test(config)), listing(source, source.test), weights, *extra]
+    test += [listing(source, source.apart)] if source.apart else []
     test += chosen(config, source)  # empty without a choice: the digest is that of older records
     tested = source.test + (source.spare if {"choose", "test"} & set(config.stages) else ())
+    tested += source.apart if "test" in config.stages else ()
     count = process_count(config) if "train" in config.stages else 1
     return {
         "training": in_full(training, contents(source, source.train), count),

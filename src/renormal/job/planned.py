@@ -21,14 +21,17 @@ MEND = "undo the change, or start the sweep again"
 def plan_of(config: DictConfig, source: Source) -> dict[str, Any]:
     """Everything that decides the numbers of a job: settings by key, its data set, and other files that it reads."""
     settings = parts_of_training(config) | parts_of_test(config) | parts(config, ["stages", "trainer.precision"])
-    settings |= parts(config, ["trainer.devices", "trainer.num_nodes", "choose.holdout", "choose.scores"])
+    settings |= parts(
+        config, ["trainer.devices", "trainer.num_nodes", "choose.holdout", "test.holdout", "choose.scores"]
+    )
     settings |= parts(config, CHOICE) if "choose" in config.stages else {}
     settings |= {f"data.source.{key}": value for key, value in built(config, source).items()}
     if epochs := two_answers(config):
         settings["trainer.max_epochs"] = epochs  # the job's own machine decides which
     weights = config.checkpoint if OmegaConf.is_list(config.checkpoint) else [config.checkpoint]
     files = {path: digest_of(path) for path in (*weights, config.choose.settings) if path}
-    counts = {"training": len(source.train), "spare": len(source.spare), "test": len(source.test)}
+    parts_of = {"training": source.train, "spare": source.spare, "apart": source.apart, "test": source.test}
+    counts = {name: len(items) for name, items in parts_of.items()}
     return {"settings": flat(settings), "images": counts, "contents": contents(source, source.items), "files": files}
 
 
@@ -53,9 +56,9 @@ def change_since(planned: Mapping[str, Any], config: DictConfig, source: Source)
 def difference(planned: Mapping[str, Any], now: Mapping[str, Any], source: Source) -> str:
     """Numbers of images where they differ, else the file that was written last."""
     counts = [
-        f"{count} {part} images are there, {planned['images'][part]} were planned"
+        f"{count} {part} images are there, {planned['images'].get(part, 0)} were planned"
         for part, count in now["images"].items()
-        if planned["images"][part] != count
+        if planned["images"].get(part, 0) != count
     ]
     files = [path for item in source.items for path in (item.image, item.mask) if path is not None]
     newest = max(files, key=lambda path: path.stat().st_ctime_ns)

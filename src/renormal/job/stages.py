@@ -178,6 +178,7 @@ class Test(Stage):
             counting=Counting(
                 normal_images=settings.normal_images,
                 false_alarms=settings.false_alarms,
+                area=settings.area,
                 aupro_limits=list(settings.aupro_limits),
                 planted=self._planted(work),
             ),

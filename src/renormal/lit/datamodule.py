@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from renormal.contracts import Batch, Images
 from renormal.data import Source
-from renormal.data.memory import Labelled, bits_of, channels_of, load_spare, load_test, load_training
+from renormal.data.memory import Labelled, bits_of, channels_of, load_apart, load_spare, load_test, load_training
 from renormal.data.transforms import TrainingBatches
 from renormal.functional.tiles import cut
 
@@ -69,6 +69,11 @@ class SourceData(L.LightningDataModule):
     def spare(self) -> Tensor:
         """(N, C, H, W) uint8 of the good images that were kept from training; N may be 0."""
         return load_spare(self.source, size=self.size, channels=self.channels, bits=self.bits)
+
+    @cached_property
+    def apart(self) -> Tensor:
+        """(N, C, H, W) uint8 of the good images of which nothing is chosen; N may be 0."""
+        return load_apart(self.source, size=self.size, channels=self.channels, bits=self.bits)
 
     @cached_property
     def test(self) -> Labelled:

@@ -15,8 +15,9 @@ from renormal.projection import AnyOf, Descent, Settled, Threshold
 from renormal.projection.stop import StopCriterion
 
 
-def stored(answers: Answers, good: Mapping[str, Sequence[float]]) -> dict[str, Any]:
-    """For the record. good: column → scores of normal images, which the decision on a new image compares with.
+def stored(answers: Answers, good: Mapping[str, Sequence[float]], area: int) -> dict[str, Any]:
+    """For the record. good: column → scores of normal images, which the decision on a new image compares with;
+    area: pixels of the smallest defect that these scores count.
 
     networks: in the order of the checkpoints, the descents by name and the fitted scores by column.
     tiles: scored in one call.
@@ -32,6 +33,7 @@ def stored(answers: Answers, good: Mapping[str, Sequence[float]]) -> dict[str, A
         "views": [asdict(view) for view in answers.views],
         "tiles": answers.scoring.size,
         "good": {name: list(scores) for name, scores in good.items()},
+        "area": area,
     }
 
 

@@ -10,6 +10,7 @@ import torch
 from renormal.contracts import Batch, Maps
 from renormal.data.source import GOOD
 from renormal.functional.bins import BINS, fine_bins, fine_edge
+from renormal.lit.areas import scores_from
 from renormal.lit.datamodule import SourceData
 from renormal.lit.gathering import gathered, summed
 from renormal.metrics import Alarm, exceeded_bin, highest
@@ -24,33 +25,40 @@ class Counting:
     """Settings of the metrics.
 
     normal_images: how many normal images are scored before the test; 0: none, and no metric of a threshold.
-    false_alarms: at most this share of their pixels, and of the images, is above the threshold. aupro_limits: further
-    limits of the FPR for AUPRO. planted: good images, some with planted defects, which all columns search before the
-    test; none where it is empty.
+    false_alarms: at most this share of their pixels, and of the images, is above the threshold. area: pixels of the
+    smallest defect that a decision on a new image counts. aupro_limits: further limits of the FPR for AUPRO. planted:
+    good images, some with planted defects, which all columns search before the test; none where it is empty.
     """
 
     normal_images: int = 32
     false_alarms: float = 0.01
+    area: int = 1
     aupro_limits: Sequence[float] = ()
     planted: Sequence[Batch] = ()
 
 
 class NormalMaps:
-    """Counts of the maps of normal images under one column, on this rank; after `gather` on all ranks."""
+    """Counts of the maps of normal images under one column, on this rank; after `gather` on all ranks.
 
-    def __init__(self) -> None:
-        self.counts = torch.zeros(BINS, dtype=torch.int64)
+    area: pixels of the smallest defect; `scores` of images are those of such defects, `highest` those of one pixel.
+    """
+
+    def __init__(self, area: int = 1) -> None:
+        self.counts, self.area = torch.zeros(BINS, dtype=torch.int64), area
         self.highest: list[float] = []
+        self.scores: list[float] = []
 
     def add(self, maps: Maps) -> None:
         """Count one batch."""
         self.counts += torch.bincount(fine_bins(maps).flatten().cpu(), minlength=BINS)
         self.highest += highest(maps).tolist()
+        self.scores += scores_from(maps, self.area).tolist()
 
     def gather(self, device: torch.device) -> None:
         """Sum over all ranks. device: of this rank."""
         self.counts = summed(self.counts, device)
         self.highest = sorted(value for part in gathered(self.highest) for value in part)
+        self.scores = sorted(value for part in gathered(self.scores) for value in part)
 
     def alarm(self, share: float) -> Alarm:
         """The lowest thresholds that at most `share` of the pixels reach, and of the images exceed."""
@@ -73,10 +81,11 @@ class NormalMaps:
 
 
 def normal_batches(data: SourceData, count: int, rank: int, ranks: int) -> Iterator[Batch]:
-    """At most `count` normal images at equal distances, dealt to the ranks in turn: held out of the training where some
-    are, else of the training."""
-    images = data.spare if data.source.spare else data.training
-    items = data.source.spare or data.source.train
+    """At most `count` normal images at equal distances, dealt to the ranks in turn: those set apart for thresholds,
+    else those held out of the training, else those of the training."""
+    source = data.source
+    images = data.apart if source.apart else data.spare if source.spare else data.training
+    items = source.apart or source.spare or source.train
     chosen = torch.linspace(0, len(images) - 1, min(count, len(images))).long().tolist()[rank::ranks]
     for own in _parts(chosen, data.test_images):
         regions = torch.zeros(len(own), data.size, data.size, dtype=torch.int16)

@@ -102,7 +102,7 @@ class ProjectionCallback(L.Callback):
     @torch.no_grad()
     def _normal_maps(self, trainer: L.Trainer, data: SourceData) -> dict[str, NormalMaps]:
         """Score normal images as the test images will be: every column, autoencoder and view."""
-        found = {name: NormalMaps() for name in self.ends} if self.counting.normal_images else {}
+        found = {name: NormalMaps(self.counting.area) for name in self.ends} if self.counting.normal_images else {}
         runs = self.answers.unwatched()
         for batch in normal_batches(data, self.counting.normal_images, trainer.global_rank, trainer.world_size):
             whole = self.answers(batch, open_rows(batch.path, batch.defect), runs)
@@ -186,7 +186,9 @@ class ProjectionCallback(L.Callback):
             maps={name: self._of_maps(name) for name in self.normal.keys() | self.planted.keys()},
             projections={name: run.report.values() for name, run in self.runs.items()},
             curves={name: run.by_iteration() for name, run in self.runs.items()},
-            inspection=stored(self.answers, {name: maps.highest for name, maps in self.normal.items()}),
+            inspection=stored(
+                self.answers, {name: maps.scores for name, maps in self.normal.items()}, self.counting.area
+            ),
             panels=self.panels.entries if self.panels is not None else (),
             rows=self.rows,
         )

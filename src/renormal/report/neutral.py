@@ -36,6 +36,8 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {  # keys newer than the first record, wit
     "normal_images": (32,),
     "minutes": (None,),
     "patience": (None,),
+    "test.holdout": (0,),
+    "test.area": (1,),
     "false_alarms": (0.01,),
     "aupro_limits": ([],),
     "smooth": (SMOOTHS_NOTHING,),

@@ -54,12 +54,16 @@ class Test(Group):
     limit: Annotated[
         Annotated[float, Gt(0)] | None, "Top of the colour scale of all maps; null: each column has its own."
     ]
+    holdout: Annotated[
+        HoldOut, "Every so-many-th good image is neither trained nor chosen on: thresholds are measured on it; 0: none."
+    ]
     normal_images: Annotated[Amount, "Scored before the test, for colour scales and thresholds; 0: none."]
     planted: Annotated[
         Annotated[int, Ge(0), Le(10_000)],
         "Defects planted on normal images and searched before the test: a line says where f(x0) finds more; 0: none.",
     ]
     false_alarms: Annotated[Within, "At most this share of them is above the threshold of f1 and recall."]
+    area: Annotated[int, Ge(1), Le(10**9), "Pixels of the smallest defect that renormal-predict counts."]
     aupro_limits: Annotated[list[Within], "Further limits of AUPRO's FPR besides 0.3."]
 
 
