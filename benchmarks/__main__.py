@@ -218,7 +218,7 @@ def sections_of(options: argparse.Namespace, fast: str) -> dict[str, Callable[[]
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--scaling", action="store_true", help="measure by slots, sides and tiles instead")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=3, help="times that all is measured (default: 3)")
     parser.add_argument("--only", nargs="+", help="sections: projection, slots, steps, algorithm, training, start-up")
     parser.add_argument("--small", action="store_true", help="seconds instead of minutes: numbers mean nothing")
     options = parser.parse_args()

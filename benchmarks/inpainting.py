@@ -31,9 +31,9 @@ BLIND = {Adam(): (0.125, 0.5, 2.0), Gradient(): (0.5, 2.0)}
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("run", type=Path)
+    parser.add_argument("run", type=Path, help="folder of a finished job of experiment=inpaint")
     parser.add_argument("--root", help="data.root, if the folder has moved since the run")
-    parser.add_argument("--images", type=int, default=64)
+    parser.add_argument("--images", type=int, default=64, help="training images that are repaired (default: 64)")
     options = parser.parse_args()
     torch.set_num_threads(1)
     job = load(options.run)

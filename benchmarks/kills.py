@@ -29,9 +29,9 @@ SHORTEST, LONGEST = 2.0, 14.0  # seconds between two kills, uniform: a job takes
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--kills", type=int, default=20, help="processes that are killed (default: 20)")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="of the times and the killed processes")
-    parser.add_argument("--launcher", choices=["joblib", "local"], default="local")
+    parser.add_argument("--launcher", choices=["joblib", "local"], default="local", help="of the sweep")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         result = contest(Path(folder), options)

@@ -13,6 +13,7 @@ Where no test folder is good, every `holdout`-th good image is kept from trainin
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -55,7 +56,7 @@ def folder(
         raise DataError(f"{place}: nothing to test; add {where}, or set data.holdout=10")
     check_files(train_items := good_items(train), test, max_pixels)
     lines = [*_called_good(layout, home), *_counted_as_defects(layout, home, len(good_tests), len(held))]
-    lines += left_out(place) + unread(place, (*train_items, *test))
+    lines += left_out(place) + unread(place, (*train_items, *test)) + _without_masks(test, home)
     if kind is None:
         kind, line = kind_of(train_items, fit=fit, max_pixels=max_pixels)
         lines.insert(0, f"{place}: {line}")
@@ -92,6 +93,20 @@ def _defective(place: Path, home: Path, layout: Layout, masks: Masks, max_pixels
         if masks == "required" and item.mask is None:
             raise DataError(f"{item.image}: a defective image without mask; outline it, or set data.masks=optional")
     return items
+
+
+def _without_masks(test: Sequence[Item], home: Path) -> list[str]:
+    """One line that says what the lack of masks leaves unmeasured, and where the first one would belong."""
+    bad = [item for item in test if item.defect != GOOD]
+    lacking = [item for item in bad if item.mask is None]
+    if not lacking:
+        return []
+    first, like = lacking[0], next((item for item in bad if item.mask), None)
+    own = home / "ground_truth" / first.defect / f"{first.image.stem}_mask.png"
+    place = f"as {like.mask} does for {like.image}" if like else f"for {first.image} in {own}"
+    effect = "pixel metrics leave them out" if like else "the image AUROC is measured, and no metric of pixels"
+    mend = f"draw defects white on black, {place}"
+    return [f"{len(lacking)} of {len(bad)} defective images have no mask: {effect}; {mend}"]
 
 
 def _called_good(layout: Layout, home: Path) -> list[str]:

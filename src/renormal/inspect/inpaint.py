@@ -58,13 +58,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="renormal-inpaint", description="Fill the hole of a photograph.")
     parser.add_argument("run", type=Path, help="outputs/inpaint/<model>/<category>/<seed> of a finished job")
-    parser.add_argument("image", type=Path)
+    parser.add_argument("image", type=Path, help="the photograph, in any format that training reads")
     parser.add_argument("--mask", type=Path, help="white where the image is to be filled; without one: blind, eq. 8")
-    parser.add_argument("--out", type=Path, default=Path("repaired.png"))
     parser.add_argument(
-        "--trust", action="append", default=[], metavar="PACKAGE", help="of your own, that the job's config names"
+        "--out", type=Path, default=Path("repaired.png"), help="the repaired picture (default: repaired.png)"
     )
-    parser.add_argument("--fit", choices=["squash", "crop", "face"], help="how it becomes square; as in the job")
+    trust = "a package of your own that the job's config names; may be repeated"
+    parser.add_argument("--trust", action="append", default=[], metavar="PACKAGE", help=trust)
+    fit = "how the photograph becomes square (default: as in the job)"
+    parser.add_argument("--fit", choices=["squash", "crop", "face"], help=fit)
     return parser.parse_args(arguments)
 
 
