@@ -85,8 +85,6 @@ def job(config: DictConfig) -> float | None:
     """One job = one (model, category, seed). Returns its objective to the sweeper."""
     folder = Path(config.folder)
     try:
-        OmegaConf.resolve(config)
-        OmegaConf.set_readonly(config, True)
         return work(config, folder)
     except (ValueError, InstantiationException, OSError, MemoryError, RuntimeError) as error:
         if HydraConfig.get().mode == RunMode.MULTIRUN:
@@ -104,6 +102,14 @@ def work(config: DictConfig, folder: Path) -> float | None:
     end_by_signals()  # in a worker, too
     log_no_secrets()
     line = worker_number()  # before torch loads: with it comes the device
+    if config["continue"] is not None:
+        from renormal.inspect.network_settings import network_settings
+        from renormal.job.continued import continued_config
+
+        typed = HydraConfig.get().overrides.task
+        config = continued_config(config, network_settings(Path(config["continue"])), typed)
+    OmegaConf.resolve(config)
+    OmegaConf.set_readonly(config, True)
     epochs = config.trainer.max_epochs if config.minutes is None else -1  # not known yet
     holding = hold_folder(folder, epochs) if is_rank_zero() else nullcontext()
     with ending_alone(), holding as state:

@@ -78,6 +78,14 @@ def load(module: AutoencoderModule, clock: TrainingClock, config: DictConfig, fo
     return found
 
 
+def begin_from(module: AutoencoderModule, config: DictConfig) -> None:
+    """Load the weights of the finished job that continue= names."""
+    path = checkpoint_of(Path(config["continue"]))
+    content = read_checkpoint(path)
+    check_recorded(content, path, read_record(Path(config["continue"]) / RECORD))
+    _fill(module, content, path, config)
+
+
 def load_others(module: AutoencoderModule, config: DictConfig) -> list[nn.Module]:
     """A copy of the model for each further path of checkpoint=, with the weights of that checkpoint."""
     others: list[nn.Module] = []

@@ -58,6 +58,8 @@ def fingerprints(config: DictConfig, source: Source, precision: str) -> dict[str
     """
     one = {"trainer.devices": 1}  # part of the digest since the first record
     extra = [found] if (found := built(config, source)) else []  # empty for published records
+    if before := weights_before(config):
+        extra.append({"continue": before})
     training = [as_digested(config, parts_of_training(config)) | one, precision, listing(source, source.train), *extra]
     given = config.checkpoint
     weights = [digest_of(path) for path in given] if OmegaConf.is_list(given) else digest_of(given)
@@ -72,6 +74,17 @@ def fingerprints(config: DictConfig, source: Source, precision: str) -> dict[str
         "test": in_full(test, contents(source, tested)),
         "data": all_contents(source),
     }
+
+
+def weights_before(config: DictConfig) -> str | None:
+    """The digest of the weights of the job that continue= names; None without it."""
+    job = config.get("continue")
+    if job is None:
+        return None
+    digest = read_record(Path(job) / RECORD).hashes.get("weights")
+    if digest is None:
+        raise ValueError(f"continue={job}: its record is older than the digests of weights: repeat that job")
+    return digest
 
 
 def built(config: DictConfig, source: Source) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from renormal.job.environment import (
     warn_of_emulation,
 )
 from renormal.job.file_contents import check_unchanged
-from renormal.job.fingerprints import fingerprints, has_record, source_of
+from renormal.job.fingerprints import fingerprints, has_record, source_of, weights_before
 from renormal.job.loggers import log_objective, logging_to
 from renormal.job.memory import check_threads
 from renormal.job.objective import check_number, check_objective, number_of, objective_of, returned
@@ -137,7 +137,8 @@ def perform(
                 found |= stage.run(work, found)
         if not trainer.is_global_zero:
             return None
-        hashes = hashes | {"weights": digest_of_weights(module.state_dict())}
+        before = weights_before(config)
+        hashes = hashes | {"weights": digest_of_weights(module.state_dict())} | ({"continue": before} if before else {})
         training = length.report() | watchers.clock.report() | held_out_loss(work)
         record = record_of(config, work, found, training, seconds, hashes)
         if any(stage.recorded for stage in stages):

@@ -23,7 +23,7 @@ from renormal.data import Source
 from renormal.data.source import GOOD
 from renormal.files import shown
 from renormal.functional.tiles import cut
-from renormal.job.checkpoints import checkpoint_of, epochs_saved, load_others, resume_from
+from renormal.job.checkpoints import begin_from, checkpoint_of, epochs_saved, load_others, resume_from
 from renormal.job.checks import check_share
 from renormal.job.digests import in_full, same_weights
 from renormal.job.environment import precision_of
@@ -117,6 +117,8 @@ class Train(Stage):
         module.check(trainer)
         find = partial(resume_from, self.config, Path(self.config.folder), fingerprint)
         ckpt_path = first_rank_decides(trainer, find)
+        if ckpt_path is None and self.config["continue"] is not None:
+            begin_from(module, self.config)
         if self.config.trainer.get("max_time"):
             log.info(MAY_BE_CUT, self.config.trainer.max_time, self.config.trainer.max_epochs)
         try:

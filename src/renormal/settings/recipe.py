@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Len
+from pydantic import Field
 
 from renormal.settings.data import DATA
 from renormal.settings.kinds import (
@@ -146,6 +147,9 @@ class Recipe(Group):
         Within | None,
         "Share of the epochs without a lower loss of held-out good images, after which a training ends; null: never.",
     ]
+    continue_: Annotated[
+        Path | None, "The folder of a finished job, whose network is trained further; null: a new network."
+    ] = Field(alias="continue")
     checkpoint_minutes: Annotated[
         Annotated[float, Gt(0)] | None,
         "Between two checkpoints within an epoch; one more after each epoch and at an interrupt. null: only these.",

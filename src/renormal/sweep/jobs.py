@@ -44,6 +44,8 @@ def jobs_of(config: DictConfig, overrides: Iterable[Override], first: int = 0) -
         launcher = job.hydra.launcher
         name, folder = folder_of(job)
         check_settings(job)
+        if job["continue"] is not None:
+            raise ValueError("continue= is for one job: give a command for each, without -m and without a launcher")
         if fault := wrong_launcher(job, launcher, launcher_of(config.hydra.launcher)):
             raise ValueError(fault)
         OmegaConf.resolve(job)
