@@ -124,13 +124,17 @@ def hold_out(source: Source, every: int) -> Source:
     return replace(source, train=tuple(item for item in source.train if item not in spare), spare=spare)
 
 
-def set_apart(source: Source, every: int) -> Source:
-    """Every so many-th training image is set apart, by name, and at least the last; 0 keeps them all."""
+def set_apart(source: Source, every: int, fold: int = 0) -> Source:
+    """Every so many-th training image is set apart, by name, and at least the last; 0 keeps them all.
+
+    fold: by how many images to begin earlier, modulo `every`: jobs with the folds 0 … every − 1 set each image apart
+    once.
+    """
     if every < 0 or every == 1:
         raise DataError(f"test.holdout must be 0 (none) or at least 2, got {every}")
     if not every:
         return source
     if len(source.train) < 2:
         raise DataError(f"{source.root}: {source.name} has one training image, none to set apart: set test.holdout=0")
-    apart = source.train[every - 1 :: every] or source.train[-1:]
+    apart = source.train[every - 1 - fold % every :: every] or source.train[-1:]
     return replace(source, train=tuple(item for item in source.train if item not in apart), apart=apart)

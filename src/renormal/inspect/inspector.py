@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,37 @@ class Inspection:
         return self.map > self.threshold
 
 
-class Inspector:
+class Answering(ABC):
+    """Reads photographs and answers on them, as many at a time as fill one call of the network."""
+
+    @property
+    @abstractmethod
+    def frame(self) -> Frame:
+        """How photographs become the network's input."""
+
+    @property
+    @abstractmethod
+    def at_a_time(self) -> int:
+        """Photographs that fill one call of the network; with fewer, the call takes as long."""
+
+    @abstractmethod
+    def answer(self, read: Sequence[Photograph]) -> list[Inspection]:
+        """The answers on photographs that were read."""
+
+    def inspect(self, photo: Photo) -> Inspection:
+        """The answer on one photograph: a path, a PIL image, an array or a tensor."""
+        return next(self.inspect_all([photo]))
+
+    def inspect_all(self, photos: Iterable[Photo]) -> Iterator[Inspection]:
+        """The answers in the order of the photographs. As many as fill one call are in memory at a time."""
+        every = iter(photos)
+        while part := list(islice(every, self.at_a_time)):
+            with strict_pillow():
+                read = [photograph(photo, self.frame) for photo in part]
+            yield from self.answer(read)
+
+
+class Inspector(Answering):
     """Answers on photographs.
 
     column: of the job's table; None: the chosen one, or the one that found planted defects best. rate: of false alarms.
@@ -85,34 +115,19 @@ class Inspector:
         self.device = torch.device(device)
         self.answers = self._answers(columns.projections)
 
-    @cached_property
+    @property
     def frame(self) -> Frame:
-        """How photographs become the network's input."""
         data = self.job.record.data
         return Frame(data["size"], data["channels"], data.get("fit", "squash"), data.get("bits", FULL))
 
     @property
     def at_a_time(self) -> int:
-        """Photographs that fill one call of the network; with fewer, the call takes as long."""
         whose, _ = self.ends[self.column]
         stored = self.kept["networks"][0]["descents"]
         slots = int(stored[whose]["slots"] if whose in stored else self.kept["tiles"])
         return max(1, slots // tiles(self.frame.size, self.job.size, self.answers.scoring.stride))
 
-    def inspect(self, photo: Photo) -> Inspection:
-        """The answer on one photograph: a path, a PIL image, an array or a tensor."""
-        return next(self.inspect_all([photo]))
-
-    def inspect_all(self, photos: Iterable[Photo]) -> Iterator[Inspection]:
-        """The answers in the order of the photographs. As many as fill one call are in memory at a time."""
-        every = iter(photos)
-        while part := list(islice(every, self.at_a_time)):
-            with strict_pillow():
-                read = [photograph(photo, self.frame) for photo in part]
-            yield from self.answer(read)
-
     def answer(self, read: Sequence[Photograph]) -> list[Inspection]:
-        """The answers on photographs that were read."""
         ends, maps = self.maps(torch.cat([one.image for one in read]))
         scores, pixels = (
             scores_from(maps, self.kept["area"]).tolist(),

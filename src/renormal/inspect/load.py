@@ -7,8 +7,10 @@ from functools import cached_property
 from pathlib import Path
 
 from renormal.files import RECORD
+from renormal.inspect.decide import RATE
 from renormal.inspect.finished import Finished, check_record, fitted_descents, trained_model
-from renormal.inspect.inspector import Inspection, Inspector
+from renormal.inspect.folds import Folds
+from renormal.inspect.inspector import Answering, Inspection, Inspector
 from renormal.inspect.photographs import Photo
 from renormal.report.record import read_record
 
@@ -39,3 +41,21 @@ def load(folder: Path | str, trust: Sequence[str] = ()) -> FinishedJob:
     check_record(record)
     descents = fitted_descents(record, trust)
     return FinishedJob(record, trained_model(folder, record, trust), descents, folder, tuple(trust))
+
+
+def inspector_of(
+    folder: Path | str,
+    trust: Sequence[str] = (),
+    *,
+    column: str | None = None,
+    rate: float = RATE,
+    device: str = "cpu",
+) -> Answering:
+    """What answers on photographs: one job, or all jobs in the folder of a category, as folds of its good images."""
+    folder = Path(folder)
+    if (folder / RECORD).exists():
+        return Inspector(load(folder, trust), column=column, rate=rate, device=device)
+    folds = sorted(path.parent for path in folder.glob(f"*/{RECORD}"))
+    if len(folds) < 2:
+        raise ValueError(f"{folder}: neither the folder of a job nor of several: it has no {RECORD}")
+    return Folds([load(fold, trust) for fold in folds], column=column, rate=rate, device=device)

@@ -47,7 +47,8 @@ log = logging.getLogger("renormal")
 def source_of(config: DictConfig) -> Source:
     """The files of this config's data. `spare` is kept for the stage choose, `apart` for the thresholds of the test."""
     source: Source = instantiate(config.data.source, _convert_="all")
-    return set_apart(hold_out(source, config.choose.holdout), config.test.get("holdout", 0))  # older records have none
+    every, fold = config.test.get("holdout", 0), config.test.get("fold", 0)  # older records have none
+    return set_apart(hold_out(source, config.choose.holdout), every, fold)
 
 
 def fingerprints(config: DictConfig, source: Source, precision: str) -> dict[str, str]:

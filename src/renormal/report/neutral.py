@@ -37,6 +37,7 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {  # keys newer than the first record, wit
     "minutes": (None,),
     "patience": (None,),
     "test.holdout": (0,),
+    "test.fold": (0,),
     "test.area": (1,),
     "false_alarms": (0.01,),
     "aupro_limits": ([],),

@@ -58,6 +58,7 @@ class Test(Group):
     holdout: Annotated[
         HoldOut, "Every so-many-th good image is neither trained nor chosen on: thresholds are measured on it; 0: none."
     ]
+    fold: Annotated[Seed, "By how many images test.holdout begins earlier: other folds set other images apart."]
     normal_images: Annotated[Amount, "Scored before the test, for colour scales and thresholds; 0: none."]
     planted: Annotated[
         Annotated[int, Ge(0), Le(10_000)],

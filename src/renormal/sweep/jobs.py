@@ -49,7 +49,7 @@ def jobs_of(config: DictConfig, overrides: Iterable[Override], first: int = 0) -
         if fault := wrong_launcher(job, launcher, launcher_of(config.hydra.launcher)):
             raise ValueError(fault)
         OmegaConf.resolve(job)
-        data = f"{OmegaConf.to_yaml(job.data.source)}{job.choose.holdout} {job.test.holdout}"
+        data = f"{OmegaConf.to_yaml(job.data.source)}{job.choose.holdout} {job.test.holdout} {job.test.fold}"
         if data not in sources:
             sources[data] = source_of(job)
         hashes = (fingerprints(job, sources[data], precision) for precision in possible_precisions(job))
