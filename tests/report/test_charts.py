@@ -6,7 +6,8 @@ import re
 
 from made_up import made_up
 
-from renormal.report.charts import COLOURS, GRID, INK, curve_chart, steps_chart
+from renormal.report.charts import COLOURS, GRID, INK, MOST, curve_chart, steps_chart
+from renormal.report.figures import iteration_figure
 from renormal.report.record import Record
 
 
@@ -47,3 +48,17 @@ def test_without_curves_there_is_no_chart() -> None:
     assert curve_chart([made_up()], "pixel_auroc") is None
     assert curve_chart([job(0, [1])], "aupro") is None
     assert steps_chart([made_up()]) is None
+
+
+def test_of_many_projections_the_first_are_drawn_and_the_chart_says_so() -> None:
+    names = [f"projection_{number:03}" for number in range(200)]
+    record = made_up(curves={name: {"pixel_auroc": [0.5, 0.6], "steps": [0, 2, 1]} for name in names})
+    for chart in (curve_chart([record], "pixel_auroc"), steps_chart([record])):
+        assert chart is not None
+        assert f"the first {MOST} of 200 projections" in chart
+        assert [name for name in names if name in chart] == names[:MOST]
+    axes = iteration_figure(record).gca()
+    assert len(axes.lines) == MOST
+    assert axes.get_title("left").endswith(f", the first {MOST} of 200 projections")
+    few = made_up(curves={name: {"pixel_auroc": [0.5, 0.6]} for name in names[:MOST]})
+    assert "the first" not in (curve_chart([few], "pixel_auroc") or "")

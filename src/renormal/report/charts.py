@@ -26,6 +26,7 @@ PAGE_COLOURS = {
     **{colour: f"var(--chart-{index})" for index, colour in enumerate(COLOURS)},
 }
 STYLES = ("-", "--", ":", "-.")
+MOST = 24  # projections in a chart, ours: with more nobody tells them apart, and the layout takes minutes
 BINS = 50  # of a histogram, at most
 ROW = 0.34  # height of a histogram in inches
 STYLE: Any = {  # rcParams
@@ -46,7 +47,7 @@ STYLE: Any = {  # rcParams
 
 def curve_chart(records: Sequence[Record], metric: str) -> str | None:
     """The metric on the test set after each iteration: one line per job and projection. None without any curve."""
-    lines = [line for line in curves(records) if values_of(line[2], metric)]
+    lines, remark = drawn([line for line in curves(records) if values_of(line[2], metric)])
     if not lines:
         return None
     with rc_context(STYLE):
@@ -56,7 +57,7 @@ def curve_chart(records: Sequence[Record], metric: str) -> str | None:
             values = curve[metric]
             places = curve.get("iterations") or range(1, len(values) + 1)
             axes.plot(places, values, **line_style(records, lines, record, method))
-        figure.legend(loc="outside lower center", ncols=2, fontsize=8, handlelength=2.4)
+        figure.legend(loc="outside lower center", ncols=2, fontsize=8, handlelength=2.4, title=remark)
         title = f"{readable(metric)} after each iteration, {records[0].category}"
         return inline(figure, title)
 
@@ -68,7 +69,7 @@ def steps_chart(records: Sequence[Record]) -> str | None:
     """
     labels = {record.model: label(record) for record in records}
     counts: dict[tuple[str, str], NDArray[np.float64]] = {}
-    lines = [line for line in curves(records) if line[2].get("steps")]
+    lines, remark = drawn([line for line in curves(records) if line[2].get("steps")])
     if not lines:
         return None
     top = max(len(curve["steps"]) for *_, curve in lines)
@@ -85,7 +86,7 @@ def steps_chart(records: Sequence[Record]) -> str | None:
             axes.set(yticks=[], ylim=(0, 1.08), xlim=(-0.5, top - 0.5))
             axes.set_ylabel(plain(f"{labels[model]} {method}"), rotation=0, ha="right", va="center", fontsize=8)
             axes.tick_params(bottom=axes is rows[-1])
-        rows[-1].set_xlabel("updates")
+        rows[-1].set_xlabel(f"updates; {remark}" if remark else "updates")
         return inline(figure, f"Samples by number of updates, {records[0].category}")
 
 
@@ -108,6 +109,14 @@ def curves(records: Sequence[Record]) -> Iterator[Line]:
     for record in sorted(records, key=lambda record: (model_order(record.model), record.seed)):
         for method, curve in record.curves.items():
             yield record, method, curve
+
+
+def drawn(lines: Sequence[Line]) -> tuple[list[Line], str | None]:
+    """The lines of the first MOST projections, and a remark where there are more of them."""
+    pairs = list(dict.fromkeys((record.model, method) for record, method, _ in lines))
+    kept = {*pairs[:MOST]}
+    remark = f"the first {MOST} of {len(pairs)} projections" if len(pairs) > MOST else None
+    return [line for line in lines if (line[0].model, line[1]) in kept], remark
 
 
 def line_style(records: Sequence[Record], lines: Sequence[Line], record: Record, method: str) -> dict[str, Any]:

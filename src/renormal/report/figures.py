@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
-from itertools import chain
+from itertools import chain, cycle
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from renormal.contracts import BASELINE
 from renormal.files import check_no_link, whole_file
-from renormal.report.charts import plain, values_of
+from renormal.report.charts import curves, drawn, plain, values_of
 from renormal.report.columns import Column, further_scores, paper_numbers, searches
 from renormal.report.extremes import extreme_figures
 from renormal.report.film import title_of, write_animation
@@ -47,14 +47,14 @@ def iteration_figure(record: Record, metric: str = "pixel_auroc") -> Figure:
     """
     figure = Figure(figsize=SIZE, layout="constrained")
     axes = figure.add_subplot()
-    for colour, (method, curve) in zip(COLOURS * 9, record.curves.items(), strict=False):
-        if values := values_of(curve, metric):
-            iterations = curve.get("iterations") or range(1, len(values) + 1)
-            axes.plot(iterations, values, color=colour, label=plain(with_step_size(record, method)))
+    lines, remark = drawn([line for line in curves([record]) if values_of(line[2], metric)])
+    for colour, (_, method, curve) in zip(cycle(COLOURS), lines, strict=False):
+        iterations = curve.get("iterations") or range(1, len(curve[metric]) + 1)
+        axes.plot(iterations, curve[metric], color=colour, label=plain(with_step_size(record, method)))
     baseline = record.metrics.get(f"baseline/{metric}")
     if baseline is not None:
         axes.axhline(baseline, color="#888888", linestyle=":", linewidth=1, label="baseline f(x0)")
-    title = f"{label(record)}, {record.category}"
+    title = ", ".join(filter(None, [label(record), record.category, remark]))
     style_axes(figure, x="iteration", y=readable(metric), title=title)
     return figure
 
