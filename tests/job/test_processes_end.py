@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from preloaded import python
 from renormal.job import processes
 from renormal.job.lock import LOCK
-from several import TWO, command, config_of, ended, folder_of
+from several import TWO, command, config_of, ended, folder_of, free_port
 from waiting import HANGING, lives, wait_until
 
 
@@ -44,6 +45,33 @@ def test_when_one_is_killed_all_end(tmp_path: Path, whom: int, number: signal.Si
     assert returned == code
     assert err.strip().splitlines() == ([line] if line else [])
     wait_until(lambda: not lives(other), "end of rank 1")
+
+
+def test_what_srun_starts_on_one_node_meets_on_loopback(tmp_path: Path) -> None:
+    job = {"SLURM_JOB_ID": "1", "SLURM_JOB_NAME": "renormal", "SLURM_NODEID": "0", "SLURM_NNODES": "1"}
+    job |= {"SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "2", "MASTER_PORT": str(free_port())}
+    job["SLURM_NODELIST"] = socket.gethostname()
+    start = partial(command, tmp_path, "name=long", "trainer.max_epochs=100000", executable=sys.executable)
+    tasks = [start(SLURM_PROCID=task, SLURM_LOCALID=task, **job) for task in "01"]
+    checkpoint = folder_of(tmp_path, "long") / "checkpoints" / "last.ckpt"
+    wait_until(lambda: checkpoint.is_file() or any(task.poll() is not None for task in tasks), "checkpoint")
+    places = [listening(task.pid) for task in tasks if task.poll() is None]
+    for task in tasks:
+        task.terminate()
+    ends = [ended(task) for task in tasks]
+    assert len(places) == 2, ends
+    assert {place for found in places for place in found} <= LOOPBACK
+    assert places[0], "where the ranks find one another"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the interface of loopback has another name")
+def test_an_address_that_somebody_has_set_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MASTER_ADDR", "node7")
+    monkeypatch.setenv("GLOO_SOCKET_IFNAME", "ib0")
+    monkeypatch.setattr(processes, "started_by_srun", lambda: True)
+    with processes.met_on_loopback(2):
+        found = {name: os.environ.get(name) for name in ("MASTER_ADDR", "GLOO_SOCKET_IFNAME", processes.HAS_STORE)}
+    assert found == {"MASTER_ADDR": "node7", "GLOO_SOCKET_IFNAME": "ib0", processes.HAS_STORE: None}
 
 
 LOOPBACK = {"0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F"}

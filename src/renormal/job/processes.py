@@ -18,14 +18,14 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from renormal.files import write_whole
-from renormal.job.rank import LOCAL_RANK, started_elsewhere
+from renormal.job.rank import LOCAL_RANK, is_rank_zero, started_by_srun, started_elsewhere
 from renormal.report.record import portable
 
 if TYPE_CHECKING:
@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 
 HAS_STORE = "TORCHELASTIC_USE_AGENT_STORE"  # tells torch that the store is there: rank 0 does not open another one
 COMMAND = (sys.executable, "-P", "-m", "renormal.job.other_rank")  # P: no modules of the working directory
+HOST = "127.0.0.1"
+ON_LOOPBACK = (  # elsewhere the network that the host's name belongs to
+    {"GLOO_SOCKET_IFNAME": "lo", "NCCL_SOCKET_IFNAME": "lo"} if sys.platform == "linux" else {}
+)
 NOTICE = 5.0  # seconds between the end of a connection and that of the process at its other end, ours
 PATIENCE = 30.0  # seconds that rank 0 has to end by itself once another has failed, ours: a GPU may wait for ever
 NAME = "renormal: "  # begins the line in which a process says why it ended
@@ -100,17 +104,17 @@ def other_ranks(config: DictConfig) -> Iterator[None]:
 
     Where one of them fails the job ends: ValueError says in one line which, and why.
     """
-    count = process_count(config)
+    count, nodes = process_count(config), int(OmegaConf.select(config, "trainer.num_nodes") or 1)
     if count == 1 or started_elsewhere():
-        yield
+        with met_on_loopback(count) if count > 1 == nodes else nullcontext():
+            yield
         return
-    if (OmegaConf.select(config, "trainer.num_nodes") or 1) > 1:
+    if nodes > 1:
         raise ValueError("trainer.num_nodes > 1 needs a process for each device: start it with srun or torchrun")
     folder, text = Path(config.folder), json.dumps(OmegaConf.to_container(config, resolve=True))
     store = store_on_loopback(count)
     meeting = {"MASTER_ADDR": store.host, "MASTER_PORT": str(store.port), "NODE_RANK": "0", HAS_STORE: "True"}
-    if sys.platform == "linux":  # else the network that the host's name belongs to
-        meeting |= {"GLOO_SOCKET_IFNAME": "lo", "NCCL_SOCKET_IFNAME": "lo"}
+    meeting |= ON_LOOPBACK
     with variables_set({**meeting, LOCAL_RANK: "0"}):
         others = [OtherRank(number, text, meeting) for number in range(1, count)]
         over = threading.Event()
@@ -177,10 +181,29 @@ def variables_set(names: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def store_on_loopback(count: int) -> TCPStore:
+@contextmanager
+def met_on_loopback(count: int) -> Iterator[None]:
+    """During the block the ranks that srun or torchrun has started, all on this node, meet on 127.0.0.1.
+
+    What the environment says about that stays. torchrun has its own place to meet, which listens on every network.
+    """
+    meeting = {name: value for name, value in ON_LOOPBACK.items() if name not in os.environ}
+    store = None
+    if started_by_srun() and os.environ.get("MASTER_ADDR") in (None, HOST):
+        from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+
+        port = SLURMEnvironment().main_port  # the same in each rank
+        meeting |= {"MASTER_ADDR": HOST, HAS_STORE: "True"}
+        store = store_on_loopback(count, port) if is_rank_zero() else None
+    with variables_set(meeting):
+        yield
+    del store  # not before the block has ended
+
+
+def store_on_loopback(count: int, port: int = 0) -> TCPStore:
     """Where the ranks find one another. torch's own listens on every network of the machine."""
     from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
-    server = socket.create_server(("127.0.0.1", 0))
+    server = socket.create_server((HOST, port))
     host, port = server.getsockname()
     return TCPStore(host, port, count, is_master=True, wait_for_workers=False, master_listen_fd=server.detach())
