@@ -24,7 +24,7 @@ from renormal.job.rank import is_rank_zero
 from renormal.job.state import forget, hold_folder
 from renormal.program import begin, end_by_signals, log_no_secrets, said_if_slow
 from renormal.report.former_names import command_line
-from renormal.sweep.arguments import as_typed, without_hyphens
+from renormal.sweep.arguments import as_typed, options_first, without_hyphens
 from renormal.sweep.plan import planned_job
 from renormal.sweep.refusals import check_text, exit_with, refuse_in_one_line
 from renormal.sweep.workers import ending_alone, worker_number
@@ -73,7 +73,7 @@ def main() -> None:
     for line in lines if is_rank_zero() else []:
         print(f"renormal: {line}", file=sys.stderr)
     try:
-        sys.argv[1:] = [as_typed(without_hyphens(argument)) for argument in sys.argv[1:]]
+        sys.argv[1:] = options_first([as_typed(without_hyphens(argument)) for argument in sys.argv[1:]])
     except ValueError as error:
         exit_with([str(error)])
     refuse_in_one_line()

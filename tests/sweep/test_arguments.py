@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import yaml
 from hydra import compose, initialize_config_dir
+from hydra._internal.utils import get_args_parser
 from omegaconf import OmegaConf
 
 from renormal.run import CONF
-from renormal.sweep.arguments import as_typed, for_shell, without_hyphens
+from renormal.sweep.arguments import as_typed, for_shell, options_first, without_hyphens
 
 ROOT = Path(__file__).parents[2]
 NAMES = [
@@ -117,3 +118,30 @@ def test_what_wandb_agent_makes_of_the_documented_sweep_composes(hyphens: str) -
     assert (config.model.optimizer.lr, config.batch_size) == (1.25e-05, 64)
     assert config.hydra.run.dir == "outputs/try/1.25e-05/64/l2_ae/parts/0"
     assert SWEEP["metric"]["name"] == "objective"
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("data=rehearsal -m seed=0,1 category=grid", "-m data=rehearsal seed=0,1 category=grid"),
+        ("a=1 --multirun b=2 -m", "--multirun -m a=1 b=2"),
+        ("a=1 --cfg job b=2 --resolve", "--cfg job --resolve a=1 b=2"),
+        ("a=1 --cfg=job b=2", "--cfg=job a=1 b=2"),
+        ("a=1 --info defaults b=2", "a=1 b=2 --info defaults"),
+        ("-i a=1", "a=1 -i"),
+        ("a=1 --config-dir conf --multi", "--config-dir conf --multi a=1"),
+        ("a=1 ~b +c=-1", "a=1 ~b +c=-1"),
+        ("a=1 --cfg", "--cfg a=1"),
+        ("", ""),
+    ],
+)
+def test_options_may_stand_between_overrides(typed: str, read: str) -> None:
+    assert options_first(typed.split()) == read.split()
+    if typed != "a=1 --cfg":
+        given = get_args_parser().parse_args(read.split())
+        assert given.overrides == [one for one in read.split() if ("=" in one and one[0] != "-") or one[0] == "~"]
+
+
+def test_an_option_that_there_is_not_is_one_line() -> None:
+    with pytest.raises(ValueError, match="there is no option --nope: renormal --help shows the options"):
+        options_first(["a=1", "--nope=3"])

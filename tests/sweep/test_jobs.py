@@ -25,6 +25,7 @@ from renormal.sweep.overrides import parsed_overrides
         (["model=l2_ae,vae", "category=grid,bottle", "seed=1,2"], 8, 2),
         (["experiment=rehearsal", "sweep=[models,categories]", "category=bottle,grid,pill"], 12, 4),
         (["+score@scores.kl_gradient=kl_gradient", "projection=[eq8],[eq5]", "seed=1,2"], 4, 2),
+        (["name=run_${model.name}", "model=l2_ae,vae"], 2, 2),
         (["+data.extra=1", "~test.panels", "seed=1,2"], 2, 1),
         (["hydra.job.name=a", "descent={max_steps: 7}", "name='x,y',z"], 2, 1),
         (["hydra/launcher=slurm", "hydra.launcher.mem_gb=2", "seed=1,2"], 2, 1),

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 
+from preloaded import python
 from renormal.run import CONF
 from renormal.sweep.refusals import line_of
 from renormal.sweep.settings import wrong_settings
+from waiting import HANGING
 
 BASIC = "settings belong to a launcher, add hydra/launcher=slurm, local or joblib"
 LOCAL = "hydra/launcher=local has n_jobs, submitit_folder, timeout_min"
@@ -95,3 +99,12 @@ def test_the_quotes_that_a_refusal_names_work_on_the_shell(value: str) -> None:
     (argument,) = shlex.split(said.partition(" As text it is ")[2])
     with initialize_config_dir(str(CONF), version_base="1.3"):
         assert compose("config", [argument]).model.label == value
+
+
+@pytest.mark.parametrize("arguments", [["name=${x}"], ["-m", "name=${x}", "seed=0,1"], ["seed=0,1", "-m", "name=${x}"]])
+def test_a_reference_to_no_setting_is_one_line_of_a_command(arguments: list[str], tmp_path: Path) -> None:
+    whole = [python(), "-m", "renormal.run", *arguments]
+    end = subprocess.run(whole, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=HANGING)
+    assert (end.returncode != 0, end.stdout) == (True, "")
+    assert re.fullmatch(r"renormal: \$\{x\} in hydra\.\w+\.dir names no setting: renormal --cfg job .*\n", end.stderr)
+    assert list(tmp_path.iterdir()) == []

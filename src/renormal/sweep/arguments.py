@@ -40,6 +40,28 @@ def without_hyphens(argument: str) -> str:
     return argument if match is None or match[1] in HYDRA else match[1] + match[2]
 
 
+def options_first(arguments: list[str]) -> list[str]:
+    """Options before overrides: argparse takes overrides only from one place, and -m is often typed between them.
+
+    An option whose value may be left out comes last. Raises ValueError for an option that there is not.
+    """
+    known = get_args_parser()._option_string_actions
+    first, overrides, last, left = list[str](), list[str](), list[str](), list(arguments)
+    while left:
+        argument = left.pop(0)
+        name, action = argument.partition("=")[0], known.get(argument)
+        if action is None and not argument.startswith("-"):
+            overrides.append(argument)
+            continue
+        if name.startswith("--") and not any(option.startswith(name) for option in known):
+            raise ValueError(f"there is no option {name}: renormal --help shows the options")
+        place = last if action is not None and action.nargs == "?" else first
+        place.append(argument)
+        if action is not None and left and (action.nargs is None or left[0] in (action.choices or ())):
+            place.append(left.pop(0))
+    return [*first, *overrides, *last]
+
+
 def as_typed(argument: str) -> str:
     """The argument with its path or name in quotes, where Hydra would read something else or nothing.
 

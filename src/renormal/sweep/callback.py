@@ -56,8 +56,8 @@ class CheckSweep(Callback):
         self.withdraw: Callable[[], None] = lambda: None  # takes the jobs out of plan.json
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        exit_with(unused_category(config, parsed_overrides(config)) or wrong_settings(config))
         with one_line(status=1):
+            exit_with(unused_category(config, parsed_overrides(config)) or wrong_settings(config))
             check_folder(Path(config.hydra.run.dir))
             job = deepcopy(config)
             take_folder(job, Path(config.hydra.run.dir))
@@ -67,14 +67,14 @@ class CheckSweep(Callback):
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         overrides = parsed_overrides(config)
-        exit_with(unused_category(config, overrides) or wrong_settings(config))
-        if optimizes(config):  # the jobs are not known yet
-            with one_line():
+        with one_line():
+            exit_with(unused_category(config, overrides) or wrong_settings(config))
+            if optimizes(config):  # the jobs are not known yet
                 check_optimizer(config, overrides)
-            return
-        if key := key_missing_in_folder(config, overrides):
-            mend = f"'hydra.sweep.subdir=${{{key}}}/{folder_pattern(config)}'"
-            exit_with([f"jobs that differ in {key} would overwrite each other: add {mend}"])
+                return
+            if key := key_missing_in_folder(config, overrides):
+                mend = f"'hydra.sweep.subdir=${{{key}}}/{folder_pattern(config)}'"
+                exit_with([f"jobs that differ in {key} would overwrite each other: add {mend}"])
         with (
             one_line(),
             said_if_slow("planning the sweep: the config of each job, and digests of its images"),

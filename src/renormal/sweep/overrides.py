@@ -22,7 +22,9 @@ def parsed_overrides(config: DictConfig) -> list[Override]:
     """One for each key, of the sweep's yaml and of the command line; the last one counts. config: with hydra."""
     params = [f"{name}={value}" for name, value in (config.hydra.sweeper.get("params") or {}).items()]
     parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
-    overrides = parser.parse_overrides([*params, *config.hydra.overrides.task])
+    typed = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)  # each job resolves its own ${…}
+    assert isinstance(typed, list)
+    overrides = parser.parse_overrides([*params, *typed])
     return list({override.get_key_element(): override for override in overrides}.values())
 
 

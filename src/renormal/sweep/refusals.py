@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from difflib import get_close_matches
@@ -11,13 +12,14 @@ from typing import Any
 from hydra._internal.hydra import Hydra
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig
-from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, InterpolationKeyError, OmegaConfBaseException
 
 from renormal.job.errors import in_one_line
 from renormal.sweep.arguments import for_shell, parsed, quoted
 from renormal.sweep.settings import LAUNCHER, known_settings
 from renormal.text import printable, without_secrets
 
+NOT_FOUND = re.compile(r"Interpolation key '(.*?)' not found")  # OmegaConf's words, which alone name the key
 AMBIGUOUS = "Ambiguous value for argument '"
 
 
@@ -75,6 +77,9 @@ def line_of(error: Exception) -> str:
         return unreadable(error.override)
     if isinstance(cause, ConfigKeyError | ConfigAttributeError) and cause.full_key:
         return unknown(str(cause.full_key), cause.parent_node)
+    if isinstance(cause, InterpolationKeyError) and (found := NOT_FOUND.search(str(cause))):
+        place = f" in {cause.full_key}" if cause.full_key else ""
+        return f"${{{found[1]}}}{place} names no setting: renormal --cfg job shows all of them"
     if str(error).startswith(AMBIGUOUS):
         return several(str(error).removeprefix(AMBIGUOUS).split("'\n")[0])
     if isinstance(cause, MissingConfigException) and cause.options and cause.missing_cfg_file:
