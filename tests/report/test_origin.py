@@ -79,9 +79,32 @@ def test_other_keys_are_another_command_and_a_record_without_one_is_named() -> N
 
 
 def test_of_many_commands_the_first_are_shown() -> None:
-    jobs = [job(category=name, command={f"+{name}": "1"}) for name in "abcde"]
-    assert origin_of(jobs).commands == [f"renormal +{name}=1" for name in "abc"]
-    assert origin_of(jobs).text.endswith("5 commands, the first 3 are shown")
+    jobs = [job(category=name, command={f"+{name}": "1"}) for name in "abcdefgh"]
+    assert origin_of(jobs).commands == [f"renormal +{name}=1" for name in "abcdef"]
+    assert origin_of(jobs).text.endswith("8 commands, the first 6 are shown")
+
+
+def test_a_command_asks_for_no_job_that_is_not_there() -> None:
+    pairs = [("vae", "grid"), ("vae", "bottle"), ("dsae", "grid")]
+    jobs = [job(*pair, command=given(*pair)) for pair in pairs]
+    assert origin_of(jobs).commands == [
+        "renormal -m experiment=table1_cpu model=vae category=grid,bottle",
+        "renormal experiment=table1_cpu model=dsae category=grid",
+    ]
+
+
+def test_the_budgets_of_one_job_stand_without_its_name_and_given_weights_have_none() -> None:
+    jobs = [job(training={"images": images}) for images in (10_000, 40_000)]
+    assert origin_of(jobs).text.startswith("training images: 10 000, 40 000;")
+    tested = job(training={}, config={"stages": ["test"]})
+    assert origin_of([tested]).text.startswith("training images: weights trained before;")
+
+
+def test_jobs_stand_in_the_order_of_the_table() -> None:
+    pairs = [("vae", "bottle"), ("vae", "grid"), ("l2_ae", "bottle"), ("l2_ae", "grid")]
+    kinds = {"grid": "texture", "bottle": "object"}
+    table = build_table([job(*pair, kind=kinds[pair[1]], command=given(*pair)) for pair in pairs])
+    assert table.origin.commands == ["renormal -m experiment=table1_cpu model=l2_ae,vae category=grid,bottle"]
 
 
 @pytest.mark.parametrize(

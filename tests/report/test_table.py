@@ -347,10 +347,10 @@ def test_cells_as_good_as_the_papers_are_counted_as_they_are_printed() -> None:
         made_up("vae", **aurocs(baseline=0.8774, eq8=0.96)),
     ]
     assert build_table(near).levels == [
-        "baseline is at most 0.01 below the paper's, or above it, in 1 of 2 cells",
-        "eq8 is at the paper's, or above it, in 1 of 2 cells",
+        "baseline: 1 of 2 cells are above the paper's or at most 0.01 below",
+        "eq8: 1 of 2 cells are at the paper's or above",
     ]
-    assert build_table(as_published()).levels[1] == "grad is at the paper's, or above it, in 60 of 60 cells"
+    assert build_table(as_published()).levels[1] == "grad: 60 of 60 cells are at the paper's or above"
     assert build_table(near, "aupro").levels == []
     assert build_table([made_up("own", "hinge")]).levels == []
     assert build_table([made_up(config={"data": {"name": "rehearsal"}})]).levels == []
@@ -368,4 +368,4 @@ def test_a_cell_that_is_not_there_is_a_dash_above_the_papers_number() -> None:
     assert cell(table, "bottle", "vae", "baseline").main == "–"
     assert "–<br>0.902" in markdown(table)
     assert "VAE: the mean is over 1 of 2 categories" in table.notes
-    assert (table.rates[0].cells, table.levels[0].partition(" in ")[2]) == (3, "0 of 3 cells")
+    assert (table.rates[0].cells, table.levels[0].partition(" cells ")[0]) == (3, "baseline: 0 of 3")

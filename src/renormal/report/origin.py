@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from math import prod
+from typing import NamedTuple
 
 from renormal.report.record import Record
 from renormal.report.settings import grouped, names_of
@@ -14,7 +15,7 @@ from renormal.text import printable
 
 PRECISIONS = {"bf16-mixed": "bfloat16", "bf16-true": "bfloat16", "32-true": "float32"}
 ASIDE = ("sweep", "progress", "logger", "rerun")  # keys that make no other job
-SHOWN = 3  # commands, ours
+SHOWN = 6  # commands, ours
 
 
 class Origin(NamedTuple):
@@ -25,7 +26,7 @@ class Origin(NamedTuple):
 
 
 def origin_of(records: Sequence[Record]) -> Origin:
-    """Numbers that differ between the jobs stand with the names of their jobs. The records are in any order."""
+    """Numbers that differ between the jobs stand with the names of their jobs. The records are in the table's order."""
     seeds = sorted({record.seed for record in records})
     parts = [
         f"training images: {by_job([images(record) for record in records], records)}",
@@ -42,15 +43,18 @@ def origin_of(records: Sequence[Record]) -> Origin:
 
 
 def by_job(values: Sequence[str], records: Sequence[Record]) -> str:
-    """The value of all records, or each value with the names of its jobs."""
-    found = grouped("", values, records)
-    return ", ".join(f"{value} ({jobs})" for value, jobs in found[0].values) if found else "".join(values[:1])
+    """The value of all records, or each value with the names of its jobs, unless all have the same names."""
+    found = [one.values for one in grouped("", values, records)] or [[(value, "") for value in values[:1]]]
+    names = {jobs for _, jobs in found[0]}
+    return ", ".join(f"{value} ({jobs})" if len(names) > 1 else value for value, jobs in found[0])
 
 
 def images(record: Record) -> str:
     """160 000: how many a training has seen, one counted as often as it was seen."""
-    count = record.training.get("images")
-    return "not recorded" if count is None else f"{count:,.0f}".replace(",", " ")
+    count, stages = record.training.get("images"), record.config.get("stages")
+    if count is None:
+        return "not recorded" if stages is None or "train" in stages else "weights trained before"
+    return f"{count:,.0f}".replace(",", " ")
 
 
 def machine(record: Record) -> str:
@@ -72,12 +76,25 @@ def machine(record: Record) -> str:
 
 
 def commands(all_typed: Iterable[dict[str, str]]) -> list[str]:
-    """One command for all jobs that were typed with the same keys, with every value that a key had."""
-    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    """One command for all jobs that were typed with the same keys, with every value that a key had.
+
+    Jobs that are not every combination of these values have several commands.
+    """
+    groups: dict[tuple[str, ...], list[dict[str, str]]] = {}
     for given in all_typed:
         own = {key: value for key, value in without_paths(given).items() if key not in ASIDE}
         groups.setdefault(tuple(own), []).append(own)
-    return [command(jobs) for jobs in groups.values()]
+    return [command(part) for jobs in groups.values() for part in combinations(jobs)]
+
+
+def combinations(jobs: Sequence[dict[str, str]]) -> list[list[dict[str, str]]]:
+    """The jobs in as many parts as it takes for each to be all combinations of its values: split by the first key."""
+    values = {key: dict.fromkeys(job[key] for job in jobs) for key in jobs[0]}
+    several = [key for key, own in values.items() if len(own) > 1]
+    if len({tuple(job.values()) for job in jobs}) == prod(map(len, values.values())):
+        return [[*jobs]]
+    parts = [[job for job in jobs if job[several[0]] == value] for value in values[several[0]]]
+    return [small for part in parts for small in combinations(part)]
 
 
 def command(jobs: Sequence[dict[str, str]]) -> str:

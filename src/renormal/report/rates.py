@@ -56,7 +56,7 @@ def levels(columns: list[Column], rows: list[Row], methods: Iterable[str]) -> It
         pairs = [(cell.value, cell.paper) for cell in cells if cell.value is not None and cell.paper is not None]
         if pairs and method == BASELINE:
             near = sum(round(round(ours, DIGITS) - paper, DIGITS) >= -NEAR for ours, paper in pairs)
-            yield f"{method} is at most {NEAR} below the paper's, or above it, in {near} of {len(pairs)} cells"
+            yield f"{method}: {near} of {len(pairs)} cells are above the paper's or at most {NEAR} below"
         elif pairs:
             level = sum(round(ours, DIGITS) >= paper for ours, paper in pairs)
-            yield f"{method} is at the paper's, or above it, in {level} of {len(pairs)} cells"
+            yield f"{method}: {level} of {len(pairs)} cells are at the paper's or above"

@@ -60,10 +60,12 @@ def build_table(records: Sequence[Record], metric: str = PAPER_METRIC) -> Table:
     paper = paper_numbers(shown, paper_names(records), scores) if metric == PAPER_METRIC else {}
     numbers, bases = numbers_of(records, columns, metric)
     kinds = {record.category: record.kind for record in records}
+    categories, models = ordered_categories(kinds), [column.model for column in columns]
+    jobs = sorted(records, key=lambda job: (ranked(job.model, models), categories.index(job.category), job.seed))
     rows = counted(
         [
             Row(category, GROUPS.get(kinds[category], kinds[category]), cells(category, columns, numbers, bases, paper))
-            for category in ordered_categories(kinds)
+            for category in categories
         ]
     )
     mean = Row("mean", "", mean_cells(rows, columns, numbers))
@@ -74,7 +76,7 @@ def build_table(records: Sequence[Record], metric: str = PAPER_METRIC) -> Table:
     own = rates(columns, rows, {BASELINE, *crossed(records)})
     notes += notes_on_chance(records, metric, [rate.method for rate in own])
     reached = [] if drawn(records) else [*levels(columns, rows, [BASELINE, *(rate.method for rate in own)])]
-    return Table(metric, origin_of(records), columns, rows, mean, own, reached, notes, recipes, mixed)
+    return Table(metric, origin_of(jobs), columns, rows, mean, own, reached, notes, recipes, mixed)
 
 
 def numbers_of(records: Sequence[Record], columns: Sequence[Column], metric: str) -> tuple[Numbers, Numbers]:

@@ -1,0 +1,30 @@
+"""The tables of README.md and RESULTS.md are those of the records in results/."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from benchmarks.tables import BLOCK, LINE, PAGES, ROOT, renewed
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_has_the_tables_of_its_records(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`python -m benchmarks.tables` writes them."""
+    monkeypatch.chdir(ROOT)
+    text = Path(page).read_text(encoding="utf-8")
+    assert renewed(text) == text
+
+
+def test_every_mark_of_a_table_has_its_end() -> None:
+    for page in PAGES:
+        text = (ROOT / page).read_text(encoding="utf-8")
+        for begin, blocks in (("<!-- renormal-report ", BLOCK), ("<!-- records ", LINE)):
+            assert text.count(begin) == len(blocks.findall(text)), page
+
+
+@pytest.mark.parametrize("mark", ["renormal-report results/nowhere", "records results/nowhere"])
+def test_a_folder_that_is_not_there_is_named(mark: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(ValueError, match=r"results/nowhere: [nN]o "):
+        renewed(f"<!-- {mark} -->\n<!-- /{mark.split()[0]} -->")
