@@ -104,23 +104,6 @@ def _no_link(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
 
 
-def check_regular(path: Path, limit: int) -> None:
-    """Raise ValueError, without opening it, for a path that is no file, or for a file of no byte or of more than limit.
-
-    A FIFO, a device and a file that is nearly all hole would be read for ever.
-    """
-    try:
-        status = path.stat()
-    except FileNotFoundError as error:
-        raise ValueError(f"{path} does not exist") from error
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path} cannot be opened: {error}") from error
-    if not stat.S_ISREG(status.st_mode):
-        raise ValueError(f"{path} is no regular file: give the path of a file")
-    if not 0 < status.st_size <= limit:
-        raise ValueError(f"{path} has {status.st_size} bytes: a file of 1 to {limit} bytes is expected")
-
-
 def write_whole(path: Path, text: str) -> None:
     """Write `text` completely or not at all; it gets a line end if it has none."""
     with whole_file(path) as file:
@@ -131,8 +114,10 @@ def write_whole(path: Path, text: str) -> None:
 def regular_file(path: Path, largest: int) -> Iterator[BinaryIO]:
     """Open a regular file of at most `largest` bytes. Raises ValueError for any other.
 
-    A pipe, a device or a socket is not opened. FileNotFoundError is raised as it is.
+    A pipe, a device or a socket is not opened: it might be read for ever. FileNotFoundError is raised as it is.
     """
+    if "\0" in str(path):
+        raise ValueError(f"{str(path)!a}: no name of a file has a zero byte")
     try:
         _check_regular(path.stat(), largest)
         with open(path, "rb", opener=_at_once) as file:
@@ -144,6 +129,15 @@ def regular_file(path: Path, largest: int) -> Iterator[BinaryIO]:
         raise ValueError(f"{path}: {error.strerror or error}") from error
     except _NotRegularError as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def check_regular(path: Path, largest: int) -> None:
+    """Raise ValueError for a path that does not exist, and for one that `regular_file` does not open."""
+    try:
+        with regular_file(path, largest):
+            pass
+    except FileNotFoundError as error:
+        raise ValueError(f"{path} does not exist") from error
 
 
 class _NotRegularError(Exception):

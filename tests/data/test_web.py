@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from renormal.data import DataError
-from renormal.data.web import OtherBytesError, address, archive_name, extent, shown
+from renormal.data.web import OtherBytesError, address, archive_name, extent, without_query
 
 SENT = {
     "https://münchen.de/ü b.tar.xz": "https://xn--mnchen-3ya.de/%C3%BC%20b.tar.xz",
@@ -58,7 +58,7 @@ def test_an_archive_has_a_name_that_no_folder_and_no_file_of_the_user_has(url: s
 
 
 def test_a_key_in_an_address_is_not_shown() -> None:
-    assert shown("http://h/a.tar?token=geheim") == "http://h/a.tar"
+    assert without_query("http://h/a.tar?token=geheim") == "http://h/a.tar"
 
 
 @pytest.mark.parametrize("length", ["", "abc", "-5", "+5", "1e3", "1_0", "0x10", "٥", "5, 5", "9" * 30, "5.0"])

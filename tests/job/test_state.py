@@ -302,39 +302,3 @@ def test_a_damaged_state_is_named_before_any_work(tmp_path: Path, text: str) -> 
     (tmp_path / "state.json").write_text(text)
     with pytest.raises(ValueError, match=f"^{tmp_path}/state.json: .*: delete this file$"), hold_folder(tmp_path, 1):
         pytest.fail("the job has begun")
-
-
-@pytest.mark.parametrize("name", ["run.log", "panels", "checkpoints", ".hydra", ".hydra/config.yaml", "wandb"])
-@pytest.mark.parametrize("target", ["elsewhere", "nowhere"])
-def test_a_link_in_the_folder_of_a_job_is_named_before_hydra_writes_through_it(
-    tmp_path: Path, name: str, target: str
-) -> None:
-    (tmp_path / "elsewhere").mkdir()
-    place = tmp_path / "job" / name
-    place.parent.mkdir(parents=True)
-    place.symlink_to(tmp_path / target)
-    with pytest.raises(ValueError, match=f"{place} is a link: delete it, or replace it"):
-        state.check_folder(tmp_path / "job")
-
-
-@pytest.mark.parametrize("name", ["record.json", "samples.csv", "choice.json", "run.log", "state.json"])
-def test_a_folder_or_a_pipe_in_the_place_of_a_file_is_named_before_the_work(tmp_path: Path, name: str) -> None:
-    state.check_folder(tmp_path / "no such folder")
-    (tmp_path / name).mkdir()
-    with pytest.raises(ValueError, match=f"{name} is no regular file"):
-        state.check_folder(tmp_path)
-    (tmp_path / name).rmdir()
-    os.mkfifo(tmp_path / name)
-    with pytest.raises(ValueError, match=f"{name} is no regular file"):
-        state.check_folder(tmp_path)
-
-
-@pytest.mark.parametrize("name", ["checkpoints", "panels", "log", ".hydra"])
-def test_a_pipe_or_a_file_in_the_place_of_a_folder_is_named_before_the_work(tmp_path: Path, name: str) -> None:
-    os.mkfifo(tmp_path / name)
-    with pytest.raises(ValueError, match=f"{name} is no folder: delete it"):
-        state.check_folder(tmp_path)
-    (tmp_path / name).unlink()
-    (tmp_path / name).write_text("")
-    with pytest.raises(ValueError, match=f"{name} is no folder: delete it"):
-        state.check_folder(tmp_path)

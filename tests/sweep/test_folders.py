@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from renormal.sweep.folders import make_folder
+from renormal.sweep.folders import check_folder, make_folder
 from renormal.sweep.plan import planned_before, write_plan
 
 
@@ -58,7 +58,7 @@ def nothing(path: Path) -> None:
         (loop, "job", "job is a file or a broken link, not a folder"),
         (pipe_for_the_lock, "job", r"\.lock is a link, or no regular file: delete it"),
         (link_for_the_lock, "job", r"\.lock is a link, or no regular file: delete it"),
-        (link_for_the_log, "job", r"run\.log is a link, or no regular file: delete it"),
+        (link_for_the_log, "job", r"run\.log is a link: delete it"),
         (nothing, "a" * 256, "has a name that is too long: choose another one with name="),
         (nothing, "/".join(["a" * 200] * 20), "has a name that is too long"),
         (nothing, "a\nb", r"a\\nb' has a sign that cannot be printed or is no UTF-8: choose"),
@@ -97,3 +97,39 @@ def test_a_plan_of_which_no_job_was_submitted_is_withdrawn(tmp_path: Path) -> No
     assert planned_before(tmp_path / "plan.json") == ["a", "b"]
     write_plan(tmp_path / "alone", ["a"], "slurm")()
     assert not (tmp_path / "alone" / "plan.json").exists()
+
+
+@pytest.mark.parametrize("name", ["run.log", "panels", "checkpoints", ".hydra", ".hydra/config.yaml", "wandb"])
+@pytest.mark.parametrize("target", ["elsewhere", "nowhere"])
+def test_a_link_in_the_folder_of_a_job_is_named_before_hydra_writes_through_it(
+    tmp_path: Path, name: str, target: str
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    place = tmp_path / "job" / name
+    place.parent.mkdir(parents=True)
+    place.symlink_to(tmp_path / target)
+    with pytest.raises(ValueError, match=f"{place} is a link: delete it, or replace it"):
+        check_folder(tmp_path / "job")
+
+
+@pytest.mark.parametrize("name", ["record.json", "samples.csv", "choice.json", "run.log", "state.json"])
+def test_a_folder_or_a_pipe_in_the_place_of_a_file_is_named_before_the_work(tmp_path: Path, name: str) -> None:
+    check_folder(tmp_path / "no such folder")
+    (tmp_path / name).mkdir()
+    with pytest.raises(ValueError, match=f"{name} is no regular file"):
+        check_folder(tmp_path)
+    (tmp_path / name).rmdir()
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(ValueError, match=f"{name} is no regular file"):
+        check_folder(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["checkpoints", "panels", "log", ".hydra"])
+def test_a_pipe_or_a_file_in_the_place_of_a_folder_is_named_before_the_work(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(ValueError, match=f"{name} is no folder: delete it"):
+        check_folder(tmp_path)
+    (tmp_path / name).unlink()
+    (tmp_path / name).write_text("")
+    with pytest.raises(ValueError, match=f"{name} is no folder: delete it"):
+        check_folder(tmp_path)

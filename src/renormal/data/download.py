@@ -141,9 +141,11 @@ def fetch(url: str, target: Path) -> None:
             reason = f"{done} of {total} bytes arrived"
         failures = 1 if _size(part) > most else failures + 1
         most = max(most, _size(part))
-        log.info("%s: %s; attempt %d of %d failed", web.shown(url), reason, failures, ATTEMPTS)
+        log.info("%s: %s; attempt %d of %d failed", web.without_query(url), reason, failures, ATTEMPTS)
         time.sleep(PAUSE)
-    raise DataError(f"{web.shown(url)}: connection lost ({reason}); run the same command again to go on from {part}")
+    raise DataError(
+        f"{web.without_query(url)}: connection lost ({reason}); run the same command again to go on from {part}"
+    )
 
 
 def _why_retry(error: Exception, url: str, part: Path) -> str:
@@ -152,7 +154,7 @@ def _why_retry(error: Exception, url: str, part: Path) -> str:
         error.close()
         if error.code < 500 and error.code not in web.AGAIN:
             mend = f"the link may have changed: set data.url to the one on {PAGE}"
-            raise DataError(f"{web.shown(url)}: {web.reason_of(error)}; {mend}") from error
+            raise DataError(f"{web.without_query(url)}: {web.reason_of(error)}; {mend}") from error
     if isinstance(error, web.OtherBytesError):
         part.unlink(missing_ok=True)  # the next attempt asks for the whole file
     elif isinstance(error, OSError) and error.errno in DISK:
@@ -175,10 +177,12 @@ def _append(url: str, part: Path) -> Progress:
         return _nothing_follows(error, part)
     with response:
         start, total = web.extent(response.status, response.headers, have)
-        check_fits(web.shown(url), part, total, response.headers.get("Content-Encoding") or "identity")
+        check_fits(web.without_query(url), part, total, response.headers.get("Content-Encoding") or "identity")
         first = response.read(web.HEAD)
         if not start and (what := web.not_an_archive(first, total)):
-            raise DataError(f"{web.shown(url)}: {what} arrived, not an archive: set data.url to the link on {PAGE}")
+            raise DataError(
+                f"{web.without_query(url)}: {what} arrived, not an archive: set data.url to the link on {PAGE}"
+            )
         bar = tqdm(desc=part.stem, total=total, initial=start, unit="B", unit_scale=True, disable=None)
         with part.open("ab" if start else "wb") as file, bar:
             _copy(response, first, file, bar)

@@ -21,6 +21,7 @@ from urllib.request import (
 )
 
 from renormal.data.source import DataError
+from renormal.text import is_printable, printable
 
 TIMEOUT = 60.0  # seconds without a byte, ours
 HEAD = 512  # bytes that show what a file is; a tar has its first header there
@@ -45,7 +46,7 @@ def address(url: object) -> str:
         raise DataError(f"data.url is no web address ({error}): give the link to the archive") from error
     if parts.scheme not in ("http", "https") or not host or " " in host:
         raise DataError(f"data.url={parts.scheme}:… must start with http:// or https:// and name a server")
-    if not text.isprintable():
+    if not is_printable(text):
         raise DataError(f"data.url={printable(host)}… has a sign that cannot be printed: give the link to the archive")
     if parts.username is not None:
         raise DataError(
@@ -56,7 +57,7 @@ def address(url: object) -> str:
     return urlunsplit((parts.scheme, place, quote(parts.path, SAFE), quote(parts.query, SAFE), ""))
 
 
-def shown(url: str) -> str:
+def without_query(url: str) -> str:
     """An address for messages: what follows ? may be a key that opens it."""
     return url.partition("?")[0]
 
@@ -118,12 +119,7 @@ def reason_of(error: Exception) -> str:
     """Why a request failed. The text of a server may hold an address with a password, its number does not."""
     if isinstance(error, HTTPError):
         return f"HTTP Error {error.code}: {responses.get(error.code, 'no such answer')}"
-    return printable(str(error)) or type(error).__name__
-
-
-def printable(text: str) -> str:
-    """One line without signs that a terminal obeys."""
-    return "".join(sign if sign.isprintable() else "?" for sign in " ".join(text.split()))
+    return printable(" ".join(str(error).split())) or type(error).__name__
 
 
 def not_an_archive(first: bytes, total: int | None) -> str:
@@ -139,7 +135,7 @@ def not_an_archive(first: bytes, total: int | None) -> str:
     start = head.decode(errors="replace").lstrip("\ufeff \t\r\n")
     if start.startswith("<"):
         return "a web page"
-    return f"a text ({printable(start)[:80]})"
+    return f"a text ({printable(' '.join(start.split()))[:80]})"
 
 
 def is_text(head: bytes) -> bool:

@@ -12,13 +12,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
-from renormal.files import RECORD, STATE, TargetError, check_no_link, check_target, read_json, write_whole
+from renormal.files import STATE, read_json, write_whole
 from renormal.job.errors import in_one_line
 from renormal.job.lock import LOCK, locked
 
 RUN_LOG = "run.log"
-OPENED = (RUN_LOG, *(f".hydra/{name}.yaml" for name in ("config", "hydra", "overrides")))
-FOLDERS = (".hydra", "checkpoints", "panels", "log", "tensorboard", "wandb")
 TRACES = {".hydra", RUN_LOG, STATE, LOCK}  # files of a job that failed before it had results
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 LONGEST = 800  # letters of an error, ours: state.json stays in the one block that a file system has given it
@@ -87,20 +85,6 @@ def hold_folder(folder: Path, epochs: int) -> Iterator[StateFile]:
             with suppress(ValueError):
                 file.end("interrupted")
             raise
-
-
-def check_folder(folder: Path) -> None:
-    """Raise ValueError where a job would write through a link, or into something that is no file.
-
-    Hydra and the log open their files wherever a link leads; other files are replaced.
-    """
-    for name in (*FOLDERS, *OPENED):
-        check_no_link(folder / name)
-    for name in FOLDERS:
-        if (folder / name).exists() and not (folder / name).is_dir():
-            raise TargetError(f"{folder / name} is no folder: delete it, the job writes files there")
-    for name in (*OPENED, RECORD, STATE, "samples.csv", "choice.json", "planted.png"):
-        check_target(folder / name)
 
 
 def write_state(folder: Path, state: State) -> None:

@@ -22,10 +22,9 @@ from renormal.files import check_no_link
 from renormal.job.errors import in_one_line, is_for_the_user
 from renormal.job.rank import is_rank_zero
 from renormal.job.settings import SettingsError, check_settings
-from renormal.job.state import check_folder
 from renormal.program import said_if_slow
 from renormal.sweep.ending import after_job, after_sweep, pictures
-from renormal.sweep.folders import check_name, make_folder
+from renormal.sweep.folders import check_folder, make_folder
 from renormal.sweep.jobs import Job, jobs_of, take_folder
 from renormal.sweep.optimize import check_optimizer, optimizes
 from renormal.sweep.overrides import folder_pattern, key_missing_in_folder, parsed_overrides, unused_category
@@ -89,7 +88,6 @@ class CheckSweep(Callback):
         for name in ("multirun.yaml", PLANNED):
             check_no_link(folder / name)
         for job in jobs:
-            check_name(job.folder)
             check_folder(job.folder)
             if not job.has_record:
                 delete_old_state(job.folder)
