@@ -75,12 +75,16 @@ def photograph(photo: Photo, frame: Frame) -> Photograph:
     of floats in [0, 1].
     """
     if isinstance(photo, str | Path):
-        path = Path(photo)
-        with opened(path, frame.max_pixels) as image:
-            deep = is_deep(image)
-            plain = upright(image, path)
-            return _reduced(to_8_bit(plain, path, frame.bits) if deep else plain, path, frame)
+        return _reduced(decoded(Path(photo), frame), Path(photo), frame)
     return _reduced(picture_of(photo), NAMELESS, frame)
+
+
+def decoded(path: Path, frame: Frame) -> Image.Image:
+    """The photograph of a file, upright, with 8 bit. Raises DataError with one line for what is no photograph."""
+    with opened(path, frame.max_pixels) as image:
+        deep = is_deep(image)
+        plain = upright(image, path)
+        return to_8_bit(plain, path, frame.bits) if deep else plain
 
 
 def _reduced(image: Image.Image, path: Path, frame: Frame) -> Photograph:

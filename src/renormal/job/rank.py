@@ -33,5 +33,22 @@ def started_by_srun() -> bool:
     return TORCHRUN not in os.environ and SLURMEnvironment.detect()
 
 
+def share() -> tuple[int, int]:
+    """The number of this process, from 0, and of all that torchrun or srun has started with it: (0, 1) if alone.
+
+    In the only process of a batch script SLURM sets SLURM_NTASKS, too: srun adds the step.
+    """
+    count = "SLURM_STEP_NUM_TASKS" if "SLURM_JOB_ID" in os.environ else "SLURM_NTASKS"
+    for number, all_of_them in ((_number("RANK"), _number("WORLD_SIZE")), (_number("SLURM_PROCID"), _number(count))):
+        if number is not None and all_of_them is not None:
+            return number, all_of_them
+    return 0, 1
+
+
+def number_on_node() -> int:
+    """The number of this process among those of its node, from 0."""
+    return _number(LOCAL_RANK) or _number("SLURM_LOCALID") or 0
+
+
 def _number(name: str) -> int | None:
     return int(os.environ[name]) if os.environ.get(name) else None

@@ -1,0 +1,118 @@
+"""The command `renormal-predict`: scores, decisions and maps of photographs, from a finished job."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from renormal.inspect.counting import Counting
+from renormal.inspect.decide import RATE
+from renormal.inspect.inputs import STDIN, TABLE, Inputs, Part, inputs_of
+from renormal.inspect.predictions import join
+from renormal.program import begin
+
+DONE = """exit status: 0 nothing is defective, 1 something is, 2 something could not be read"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Predict, and return 0, 1 or 2. On bad input print one line to stderr and return 2."""
+    if arguments is None:
+        begin()
+    options = parse(arguments)
+    try:
+        return joined(options.join) if options.join else predicted(options)
+    except (ValueError, OSError) as error:
+        print(f"renormal-predict: {error}", file=sys.stderr)
+        return 2
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="renormal-predict", description="Find defects in photographs.", epilog=DONE)
+    parser.add_argument("run", type=Path, nargs="?", help="outputs/<name>/<model>/<category>/<seed> of a finished job")
+    parser.add_argument("images", nargs="*", help="files, folders with all folders in them, globs, or - for stdin")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="of the CSV, the JSON lines and the pictures")
+    only = {"choices": ["csv", "overlays", "masks", "maps"], "action": "append"}
+    parser.add_argument("--only", **only, help="write this beside CSV and JSON lines; repeatable; csv: no picture")  # type: ignore[arg-type]
+    parser.add_argument("--json", action="store_true", help="print the JSON line of each photograph to stdout")
+    parser.add_argument("--column", help="of the job's table; default: the chosen one, or the best on planted defects")
+    parser.add_argument("--false-alarms", type=float, default=RATE, metavar="RATE", help="share of good parts, 0.05")
+    parser.add_argument("--threshold", type=float, help="a score above it is defective; overrides --false-alarms")
+    parser.add_argument("--ignore", type=Path, metavar="MASK", help="white pixels of every photograph count in nothing")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, …")
+    parser.add_argument("--workers", type=int, default=1, help="processes on this machine")
+    parser.add_argument("--part", type=part_of, default=Part(), metavar="I/N", help="only the I-th of N parts, from 1")
+    parser.add_argument("--join", type=Path, metavar="DIR", help="only write the CSV of all parts in DIR")
+    parser.add_argument("--watch", metavar="FOLDER", help="go on with new photographs in it, until Ctrl-C")
+    parser.add_argument("--force", action="store_true", help="predict again, and write over what is there")
+    parser.add_argument(
+        "--trust", action="append", default=[], metavar="PACKAGE", help="of your own, that the job's config names"
+    )
+    options = parser.parse_intermixed_args(arguments)
+    if fault := fault_in(options):
+        parser.error(fault)
+    return options
+
+
+def fault_in(options: argparse.Namespace) -> str:
+    """What is wrong with the options as a whole; empty if nothing is."""
+    if options.join:
+        return "--join takes a folder and nothing else" if options.run or options.out else ""
+    if options.run is None or options.out is None:
+        return f"{'RUN' if options.run is None else '--out DIR'} is missing"
+    if bool(options.images) == bool(options.watch):
+        return "give photographs, or --watch FOLDER"
+    if options.workers < 1:
+        return f"--workers {options.workers}: at least 1"
+    wrong = options.threshold is not None and not abs(options.threshold) < float("inf")
+    return f"--threshold {options.threshold}: give a finite number" if wrong else ""
+
+
+def part_of(text: str) -> Part:
+    """2/4 → the second of four."""
+    number, _, count = text.partition("/")
+    if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+        raise argparse.ArgumentTypeError(f"{text} is no part: give 2/4 for the second of four")
+    return Part(int(number) - 1, int(count))
+
+
+def joined(folder: Path) -> int:
+    """Write the CSV of a folder of predictions."""
+    with Counting(None) as counting:
+        for state, count in join(folder).items():
+            counting.states[state] = count
+    print(f"{counting.summary}; {folder / TABLE}")
+    return counting.code
+
+
+def predicted(options: argparse.Namespace) -> int:
+    """Predict what the options name."""
+    with ExitStack() as stack:
+        source = source_of(options, stack)
+        from renormal.inspect.predicting import Run  # here: --help and a wrong name must not wait for torch
+
+        run = stack.enter_context(Run(options, source))
+        if options.watch:
+            run.watch()
+        else:
+            run.once()
+    return run.end()
+
+
+def source_of(options: argparse.Namespace, stack: ExitStack) -> Inputs:
+    """The photographs. One on standard input is kept in a file until the end."""
+    if options.images != [STDIN]:
+        if options.watch and not Path(options.watch).is_dir():
+            raise ValueError(f"--watch {options.watch} is no folder: correct it")
+        return inputs_of([options.watch] if options.watch else options.images, options.out)
+    if sys.stdin.isatty():
+        raise ValueError("- reads an image from standard input, which is a terminal: renormal-predict … - < image.png")
+    content = sys.stdin.buffer.read()
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    path = folder / f"stdin-{hashlib.sha256(content).hexdigest()[:16]}.png"
+    path.write_bytes(content)
+    return Inputs(folder, [path], options.out, nameless=True)

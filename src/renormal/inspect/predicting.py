@@ -1,0 +1,179 @@
+"""The work of `renormal-predict`: what it needs before it begins, one pass over the photographs, or many."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Iterable
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+
+from renormal.inspect.answering import Answering, Lines, Processes, Task
+from renormal.inspect.counting import Counting
+from renormal.inspect.inputs import TABLE, Inputs, Item, Part, chunks, stable
+from renormal.inspect.predictions import FILES, Predictions, join, state_of
+from renormal.job.environment import make_sums_reproducible
+from renormal.job.rank import number_on_node, share
+
+POLL = 2.0  # seconds between two listings of a folder that is watched, ours
+SHARE = 20  # ours: while a folder is watched, its CSV is written in at most 1/20 of the time
+
+
+class Run:
+    """One command. Entering it loads the job, and checks all that can be checked; leaving it ends its processes."""
+
+    def __init__(self, options: argparse.Namespace, source: Inputs) -> None:
+        self.options, self.source, self.stack = options, source, ExitStack()
+        self.part = Part(*share()).within(options.part)
+        self.said = set[str]()
+
+    def __enter__(self) -> Self:
+        with self.stack:  # ends what has begun if the rest fails
+            self._begin()
+            self.stack = self.stack.pop_all()
+        return self
+
+    def _begin(self) -> None:
+        make_sums_reproducible()
+        options, source = self.options, self.source
+        if not options.watch and not any(True for _ in source):
+            raise ValueError("; ".join(filter(None, ["no photograph is there", *source.closed, self._left_out()])))
+        self.task = task_of(options)
+        answering = Answering(self.task)
+        settings = settings_of(answering, source)
+        self.predictions = Predictions(options.out, settings, self.part, force=options.force)
+        self.stack.callback(self.predictions.close)
+        source.root = Path(self.predictions.settings["root"] or source.root)
+        total = None if options.watch else self._counted()
+        print(begun(answering, self.part, total), file=sys.stderr)
+        self.size = answering.at_a_time
+        several = options.workers > 1
+        self.workers = self.stack.enter_context(Processes(self.task, options.workers)) if several else answering
+        self.counting = self.stack.enter_context(Counting(total))
+
+    def __exit__(self, *_: object) -> None:
+        self.stack.close()
+
+    def _counted(self) -> int:
+        """The photographs of this part."""
+        return sum(self.part.takes(item.name) for item in self.source)
+
+    def once(self) -> None:
+        """Predict every photograph of this part."""
+        self._add(self.source)
+
+    def watch(self) -> None:
+        """Predict what is new in the folder, and whatever comes, until Ctrl-C."""
+        seen: dict[str, tuple[int, int, bool]] = {}
+        due, written = 0.0, 0
+        try:
+            while True:
+                self._add(stable(self.source, seen))
+                start, done = time.monotonic(), self.counting.states.total()
+                if done > written and start >= due:
+                    join(self.options.out)
+                    written, due = done, time.monotonic() + SHARE * (time.monotonic() - start)
+                time.sleep(POLL)
+        except KeyboardInterrupt:
+            return
+        except SystemExit as ending:  # see `program.begin`
+            if ending.code != 128 + 2:
+                raise
+
+    def _add(self, items: Iterable[Item]) -> None:
+        keep = partial(self.predictions.keep, files=self.task.files)
+        mine = (item for item in items if self.part.takes(item.name))
+        for lines in self.workers.lines(chunks(mine, self.size, keep)):
+            self._take(lines)
+        for line in self.source.closed:
+            self._complain(line)
+
+    def _take(self, lines: Lines) -> None:
+        """Keep the lines of a chunk, count and print them."""
+        self.predictions.add([line for _, line in lines if line is not None])
+        for item, new in lines:
+            line = self.predictions.line_of(item.name)
+            if new is None:
+                self.counting.before += 1
+            self.counting.add(state_of(line))
+            if "error" in line:
+                self.counting.say(f"renormal-predict: {line['error']}")
+            if self.options.json:
+                print(json.dumps(line), flush=True)
+
+    def _complain(self, line: str) -> None:
+        """Say once what could not be listed."""
+        if line not in self.said:
+            self.said.add(line)
+            self.counting.states["unread"] += 1
+            self.counting.say(f"renormal-predict: {line}")
+
+    def _left_out(self) -> str:
+        return f"no images by their names: {self.source.left_out}" if self.source.left_out else ""
+
+    def end(self) -> int:
+        """Write the CSV, say what was done, and return the exit status."""
+        join(self.options.out)
+        parts = [self.counting.summary, self._left_out(), str(self.options.out / TABLE)]
+        print("; ".join(filter(None, parts)), file=sys.stderr if self.options.json else sys.stdout)
+        return self.counting.code
+
+
+def task_of(options: argparse.Namespace) -> Task:
+    """The options as each process needs them."""
+    kinds = options.only or ("overlays", "masks", "maps")
+    return Task(
+        run=options.run,
+        trust=tuple(options.trust),
+        column=options.column,
+        rate=options.false_alarms,
+        device=device_named(options.device),
+        threshold=options.threshold,
+        ignore=options.ignore,
+        out=options.out,
+        files=tuple(one for one in FILES if f"{one}s" in kinds),
+        threads=max(1, torch.get_num_threads() // options.workers),
+    )
+
+
+def device_named(name: str) -> str:
+    """auto: a GPU if there is one, and another one for each process of a machine. Raises ValueError for no device."""
+    if name == "auto":
+        count = torch.cuda.device_count()
+        return f"cuda:{number_on_node() % count}" if count else "cpu"
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        line = str(error).partition("\n")[0]
+        raise ValueError(f"--device {name}: {line}: take cpu or auto") from error
+    return name
+
+
+def settings_of(answering: Answering, source: Inputs) -> dict[str, Any]:
+    """What decides the answer on a photograph, and where its name begins."""
+    ignore, hashes = answering.task.ignore, answering.inspector.job.record.hashes
+    return {
+        "weights": hashes.get("weights", ""),
+        "recipe": hashes.get("test", ""),
+        "column": answering.inspector.column,
+        "threshold": answering.threshold,
+        "ignore": "" if ignore is None else hashlib.sha256(ignore.read_bytes()).hexdigest(),
+        "root": "" if source.nameless else str(source.root),
+    }
+
+
+def begun(answering: Answering, part: Part, total: int | None) -> str:
+    """What the command is about to do, in one line."""
+    given, inspector = answering.task.threshold is not None, answering.inspector
+    why = "as given" if given else inspector.decision.line
+    where = f"part {part.number + 1} of {part.of}: " if part.of > 1 else ""
+    photographs = "new photographs" if total is None else f"{total} photographs"
+    work = f"{photographs} on {answering.task.device}, column {inspector.column}"
+    return f"{where}{work}; a score above {answering.threshold:.6g} is defective: {why}"

@@ -1,0 +1,194 @@
+"""The folder of predictions: its settings, a JSON line for each photograph, and one CSV of all lines.
+
+A line is appended when the files of its photograph are written. What was killed goes on where the lines end.
+"""
+
+from __future__ import annotations
+
+import csv
+import errno
+import fcntl
+import io
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from renormal.files import check_no_link, check_target, read_json, whole_file, write_whole
+from renormal.inspect.inputs import SETTINGS, TABLE, WRITTEN, Item, Part
+from renormal.text import cell, printable
+
+LINES = "predictions*.jsonl"
+COLUMNS = ("image", "score", "threshold", "defective", "defects", "area", "boxes", "width", "height", "sha256")
+FILES = ("overlay", "mask", "map")
+Line = dict[str, Any]  # image, score, threshold, defective, defects, …; or image and error
+
+
+class Predictions:
+    """What `folder` holds. settings: what decides the answers; lines of other settings are passed over.
+
+    Raises ValueError for a folder of other settings, for one that holds files of somebody else under the same names,
+    and while another process writes the same part; force: the first two are taken over.
+    """
+
+    def __init__(self, folder: Path, settings: Mapping[str, Any], part: Part, *, force: bool) -> None:
+        self.folder, self.force = folder, force
+        self.settings = settings if force else settled(folder, settings)
+        self.digest = digest_of(self.settings)
+        for name in ("", *WRITTEN):
+            check_no_link(folder / name)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(folder / SETTINGS, json.dumps(self.settings, indent=1))
+        self.before = rows_of(folder, self.digest)
+        name = LINES.replace("*", f"-{part.number + 1}-of-{part.of}" if part.of > 1 else "")
+        self.file = appended(folder / name, empty=force)
+
+    def keep(self, item: Item, files: tuple[str, ...]) -> Item:
+        """The item with the content that was predicted before, if the files that are wanted of it exist."""
+        line = {} if self.force else self.line_of(item.name)
+        if "sha256" not in line or not all((self.folder / line.get(one, "\0")).is_file() for one in files):
+            return item
+        return item._replace(kept=line["sha256"])
+
+    def line_of(self, name: str) -> Line:
+        """The last line of a photograph; empty if there is none."""
+        found = self.before.execute("SELECT line FROM rows WHERE name = ?", (json.dumps(name),)).fetchone()
+        line: Line = {} if found is None else json.loads(found[0])
+        return line
+
+    def add(self, lines: list[Line]) -> None:
+        """Append the lines."""
+        lines = [line | {"settings": self.digest} for line in lines]
+        self.file.write("".join(f"{json.dumps(line)}\n" for line in lines).encode())
+        self.file.flush()
+        _insert(self.before, lines)
+
+    def close(self) -> None:
+        self.file.close()
+        self.before.close()
+
+
+def digest_of(settings: Mapping[str, Any]) -> str:
+    return sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def settled(folder: Path, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The settings; with the root of the folder's predictions, if those are of the same settings and of a root above.
+
+    Raises ValueError with one line otherwise.
+    """
+    mend = "take another folder, or add --force"
+    try:
+        before = read_json(folder / SETTINGS)
+    except (FileNotFoundError, NotADirectoryError):
+        taken = [name for name in (*WRITTEN, TABLE) if os.path.lexists(folder / name)]
+        if taken:
+            raise ValueError(f"--out {folder} holds {taken[0]}, not of renormal-predict: {mend}") from None
+        return settings
+    if not isinstance(before, dict) or before.keys() != settings.keys():
+        raise ValueError(f"--out {folder}: its {SETTINGS} is not of renormal-predict: {mend}")
+    for key, value in settings.items():
+        if key != "root" and before[key] != value:
+            raise ValueError(f"--out {folder} holds predictions with {key} {before[key]}, not {value}: {mend}")
+    root = str(before["root"])
+    if settings["root"] != root and (not root or Path(root) not in Path(settings["root"]).parents):
+        raise ValueError(f"--out {folder} holds photographs of {root or 'standard input'}: {mend}")
+    return {**settings, "root": root}
+
+
+def appended(path: Path, *, empty: bool) -> BinaryIO:
+    """The file of lines, locked, without the part of a line that a kill has left at its end."""
+    check_target(path)
+    file = path.open("ab+")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno == errno.EWOULDBLOCK:  # else a file system without locks
+            file.close()
+            line = f"{path}: another renormal-predict writes it: wait for it, or take another folder"
+            raise ValueError(line) from error
+    file.truncate(0 if empty else end_of_lines(file))
+    return file
+
+
+def end_of_lines(file: BinaryIO) -> int:
+    """The position after the last line end."""
+    end = file.seek(0, os.SEEK_END)
+    while end:
+        start = max(0, end - 2**16)
+        file.seek(start)
+        if (at := file.read(end - start).rfind(b"\n")) >= 0:
+            return start + at + 1
+        end = start
+    return 0
+
+
+def rows_of(folder: Path, digest: str) -> sqlite3.Connection:
+    """The last line of each photograph, in a table `rows` of name and line: on disk, not in memory."""
+    table = sqlite3.connect("")
+    table.execute("CREATE TABLE rows (name TEXT PRIMARY KEY, line TEXT)")
+    for path in sorted(folder.glob(LINES), key=lambda path: (path.stat().st_mtime_ns, path.name)):
+        _insert(table, (line for line in _read(path) if line.get("settings") == digest))
+    return table
+
+
+def _insert(table: sqlite3.Connection, lines: Iterable[Line]) -> None:
+    rows = ((json.dumps(line["image"]), json.dumps(line)) for line in lines)
+    table.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?)", rows)
+
+
+def _read(path: Path) -> Iterator[Line]:
+    with path.open(encoding="utf-8", errors="surrogateescape") as file:
+        for number, text in enumerate(file, start=1):
+            if not text.endswith("\n"):
+                return  # in the making, or cut by a kill
+            try:
+                line = json.loads(text)
+            except ValueError as error:
+                raise ValueError(f"{path}: line {number} is no JSON: delete it") from error
+            if isinstance(line, dict) and "image" in line:
+                yield line
+
+
+def lines_in(table: sqlite3.Connection) -> Iterator[Line]:
+    """By name."""
+    return (json.loads(text) for (text,) in table.execute("SELECT line FROM rows ORDER BY name"))
+
+
+def join(folder: Path) -> dict[str, int]:
+    """Write the CSV of all lines of all parts, whole, and return the numbers of good, defective and unread photographs.
+
+    A process that joins while another one does waits for it, and then has its lines, too.
+    """
+    settings = read_json(folder / SETTINGS)
+    counts = dict.fromkeys(("good", "defective", "unread"), 0)
+    with whole_file(folder / TABLE) as file, closing(rows_of(folder, digest_of(settings))) as table:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
+        rows = csv.writer(text, lineterminator="\n")
+        rows.writerow([*COLUMNS, *FILES, "error"])
+        for line in lines_in(table):
+            counts[state_of(line)] += 1
+            rows.writerow(row_of(line))
+        text.flush()
+        text.detach()
+    return counts
+
+
+def state_of(line: Line) -> str:
+    return "unread" if "error" in line else "defective" if line["defective"] else "good"
+
+
+def row_of(line: Line) -> list[str]:
+    """The cells of a line. boxes: x y width height area of each defect, divided by semicolons."""
+    texts = {key: cell(printable(str(line[key]))) for key in ("image", *FILES, "sha256", "error") if key in line}
+    if "error" not in line:
+        defects = line["defects"]
+        texts |= {key: str(line[key]) for key in ("score", "threshold", "width", "height")}
+        texts["defective"] = "yes" if line["defective"] else "no"
+        texts |= {"defects": str(len(defects)), "area": str(sum(one["area"] for one in defects))}
+        texts["boxes"] = "; ".join(" ".join(map(str, one.values())) for one in defects)
+    return [texts.get(column, "") for column in (*COLUMNS, *FILES, "error")]
