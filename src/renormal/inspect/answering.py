@@ -28,10 +28,10 @@ from renormal.inspect.inputs import Item, result_name
 from renormal.inspect.inspector import Inspector
 from renormal.inspect.load import load
 from renormal.inspect.photographs import Photograph, decoded, photograph
-from renormal.inspect.pictures import defects_of, overlay, write_picture
+from renormal.inspect.pictures import defects_of, overlay, without_small, write_picture
 from renormal.inspect.predictions import Line
 from renormal.inspect.stored import one_line
-from renormal.metrics import highest
+from renormal.lit.areas import scores_from
 from renormal.text import printable
 
 READERS, WRITERS = 2, 2  # threads of a process, ours: each may hold a photograph of full size
@@ -132,7 +132,7 @@ class Answering:
             maps: Maps = self.inspector.maps(torch.cat([one.image for one in photos]))[1]
         if self.ignored is not None:
             maps = self.ignored.cleared(maps)
-        return list(zip(maps.cpu().numpy(), highest(maps).tolist(), strict=True))
+        return list(zip(maps.cpu().numpy(), scores_from(maps, self.inspector.kept["area"]).tolist(), strict=True))
 
     def _line(self, seen: Seen, values: Any, score: float) -> Line | None:
         if seen.photo is None:
@@ -153,10 +153,10 @@ class Answering:
         """Write the files. A defective photograph has a defect: where no pixel is above the threshold once the map has
         the photograph's size, the highest pixels are.
         """
-        values, defective = photo.at_own_size(small), score > self.threshold
-        if self.ignored is not None:
-            values = np.where(self.ignored.pixels, np.float32(0), values)
-        mask = (values > self.threshold) & defective
+        values, defective = self._own_size(photo, small), score > self.threshold
+        area = self.inspector.kept["area"]
+        counting = values if area == 1 else self._own_size(photo, without_small(small, self.threshold, area))
+        mask = (counting > self.threshold) & defective
         if defective and not mask.any():
             mask = values == values.max()
         line: Line = {"image": seen.item.name, "score": score, "threshold": self.threshold, "defective": defective}
@@ -171,6 +171,11 @@ class Answering:
         if "overlay" in line:
             write_picture(self.task.out / line["overlay"], self._overlay(seen.item.path, photo, values, mask))
         return line
+
+    def _own_size(self, photo: Photograph, small: Any) -> Any:
+        """A map on the photograph's pixels, 0 where it is ignored."""
+        values = photo.at_own_size(small)
+        return values if self.ignored is None else np.where(self.ignored.pixels, np.float32(0), values)
 
     def _overlay(self, path: Path, photo: Photograph, values: Any, mask: Any) -> Any:
         image = converted(flattened(decoded(path, self.frame), "white", path), "RGB", path)

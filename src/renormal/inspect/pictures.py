@@ -47,6 +47,15 @@ def defects_of(mask: NDArray[np.bool_]) -> list[Defect]:
     return sorted(found, key=lambda one: (-one["area"], one["y"], one["x"]))
 
 
+def without_small(values: NDArray[np.float32], threshold: float, area: int) -> NDArray[np.float32]:
+    """The map, not above the threshold in connected parts that have fewer pixels than a defect: see `scores_from`."""
+    from scipy import ndimage  # here: it takes a second to load, and --help must not wait
+
+    labels, _ = ndimage.label(values > threshold, structure=EIGHT)
+    small = (np.bincount(labels.ravel()) < area)[labels] & (labels > 0)
+    return np.where(small, np.float32(threshold), values)
+
+
 def overlay(photograph: Pixels, values: NDArray[np.float32], mask: NDArray[np.bool_], threshold: float) -> Pixels:
     """The photograph, (H, W, 3), with the map in colours from half of the threshold on, and a line around each defect.
 
