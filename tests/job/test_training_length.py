@@ -45,19 +45,20 @@ def test_the_speed_of_the_machine_decides_how_many_epochs_there_are(
     with cut_at(set(), lose_power) as seen:
         run_job(tiny(*LIMITED))
     assert len(seen) == 5 * EACH
-    assert "at most 0.02 minutes on this machine, about 100 images: 5 epochs of 20 at 100 images/s" in caplog.text
+    assert "at most 0.02 minutes on this machine, about 100 images (5 × 20) at 100 images/s" in caplog.text
     rate, step = rates(tmp_path / "run")
     assert (rate < 2e-5, step) == (True, 5 * EACH)
 
 
 @pytest.mark.parametrize(("speed", "epochs"), [(1e9, 3), (0.001, 1)])
 def test_max_epochs_is_the_most_and_one_epoch_the_least(
-    tiny: Any, monkeypatch: pytest.MonkeyPatch, speed: float, epochs: int
+    tiny: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, speed: float, epochs: int
 ) -> None:
     machine(monkeypatch, speed=speed)
     with cut_at(set(), lose_power) as seen:
         run_job(tiny(*LIMITED, "trainer.max_epochs=3"))
     assert len(seen) == epochs * EACH
+    assert ("one epoch of 20 images takes about 3.3e+02 minutes on this" in caplog.text) == (speed < 1)
 
 
 def test_a_training_goes_on_with_its_plan_on_a_machine_of_another_speed(

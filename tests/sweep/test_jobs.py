@@ -15,7 +15,7 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from renormal.run import CONF
-from renormal.sweep.jobs import composed_jobs, folder_of
+from renormal.sweep.jobs import composed_jobs, folder_of, jobs_of
 from renormal.sweep.overrides import parsed_overrides
 
 
@@ -57,6 +57,14 @@ def test_an_unknown_key_is_named_as_hydra_names_it() -> None:
         sweep.hydra.overrides.task = ["trainer.max_epoch=1,2"]
         with pytest.raises(ConfigCompositionException, match=r"To append to your config use \+trainer.max_epoch=1"):
             list(composed_jobs(sweep, parsed_overrides(sweep)))
+
+
+def test_a_sweep_goes_on_with_no_finished_job() -> None:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        sweep = GlobalHydra.instance().config_loader().load_configuration("config", ["seed=1,2"], RunMode.MULTIRUN)
+        sweep.hydra.overrides.task = ["continue=outputs/inspect/repair_ae/parts/0", "seed=1,2"]
+        with pytest.raises(ValueError, match=r"^continue= is for one job"):
+            jobs_of(sweep, parsed_overrides(sweep))
 
 
 @pytest.mark.parametrize("subdir", ["${hydra.job.num}/${seed}", "${hydra:job.num}/${seed}", "${hydra.job.name}${seed}"])

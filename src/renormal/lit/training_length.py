@@ -21,7 +21,11 @@ LONGEST = 5.0  # seconds in which it is measured, ours
 FALLS = 0.01  # a held-out loss is lower if it is lower by this share, ours
 LAST = 0.1  # share of the planned epochs in which an early end brings the learning rate down, ours
 PAUSE = 60.0  # seconds between two batches that count at most, ours: a process that is halted does not train
-PLANNED = "training: at most %.3g minutes on this machine, about %d images: %d epochs of %d at %.3g images/s"
+PLANNED = "training: at most %.3g minutes on this machine, about %d images (%d × %d) at %.3g images/s"
+TOO_SLOW = (
+    "training: one epoch of %d images takes about %.2g minutes on this machine, and %.3g are given: that epoch is "
+    "trained; a smaller data.epoch_images keeps to the minutes"
+)
 SLOWER = "the training is slower than it was at its start: it ends after %d of %d epochs, and its learning rate with it"
 SETTLED = (
     "the loss of held-out good images has not fallen since epoch %d: the training ends after %d of %d epochs, "
@@ -91,8 +95,12 @@ class TrainingLength(L.Callback):
         images *= work.data.batch_size * trainer.world_size
         each = images / speed + time.perf_counter() - before
         spent = time.perf_counter() - start
-        epochs = min(most, max(1, int((RESERVE * self.allowed - spent) / each)))
-        log.info(PLANNED, self.allowed / 60, epochs * images, epochs, images, speed)
+        fit = int((RESERVE * self.allowed - spent) / each)
+        epochs = min(most, max(1, fit))
+        if fit < 1:
+            log.warning(TOO_SLOW, images, each / 60, self.allowed / 60)
+        else:
+            log.info(PLANNED, self.allowed / 60, epochs * images, epochs, images, speed)
         return Length(epochs, epochs, seconds=spent)
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
