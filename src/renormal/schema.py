@@ -240,6 +240,13 @@ class Panel(Schema):
     auroc: Annotated[Name, AfterValidator(_share)] = "1"
 
 
+class Examined(Schema):
+    """What was found in the photographs before the job."""
+
+    lines: Annotated[list[Text], Field(max_length=1000)] = []
+    sheet: Place = ""
+
+
 class Data(Schema):
     """What a record says about the images."""
 
@@ -253,6 +260,7 @@ class Data(Schema):
     regions: Name = ""
     scores: Name = ""
     note: Text = ""
+    examination: Examined = Examined()
 
 
 class Device(Schema):

@@ -30,6 +30,7 @@ from renormal.job.environment import (
     reuse_freed_memory,
     warn_of_emulation,
 )
+from renormal.job.examined import examined
 from renormal.job.file_contents import check_unchanged
 from renormal.job.fingerprints import fingerprints, has_record, source_of, weights_before
 from renormal.job.loggers import log_objective, logging_to
@@ -112,6 +113,7 @@ def perform(
     with timed(seconds, "data"):
         data = build_data(config, source)
         check_unchanged(source, hashes["data"])
+        examination = examined(config, source, data.bits)
     with said_if_slow("building the network"):
         module, columns = build_module(config, data, hashes["training"]), build_columns(config)
     check_columns(config, columns, module, data)
@@ -140,7 +142,7 @@ def perform(
         before = weights_before(config)
         hashes = hashes | {"weights": digest_of_weights(module.state_dict())} | ({"continue": before} if before else {})
         training = length.report() | watchers.clock.report() | held_out_loss(work)
-        record = record_of(config, work, found, training, seconds, hashes)
+        record = record_of(config, work, found, training, seconds, hashes, examination)
         if any(stage.recorded for stage in stages):
             write_samples(folder, found.rows)
             write_record(folder, record)

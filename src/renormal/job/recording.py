@@ -24,8 +24,12 @@ def record_of(
     training: dict[str, float | None],
     seconds: dict[str, float],
     hashes: dict[str, str],
+    examination: dict[str, Any],
 ) -> Record:
-    """The record. training: numbers of the clock. seconds: by stage. hashes: of config and data."""
+    """The record. training: numbers of the clock. seconds: by stage. hashes: of config and data.
+
+    examination: see `examined`.
+    """
     resolved: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     return Record(
         name=config.name,
@@ -39,7 +43,7 @@ def record_of(
         projections=dict(found.projections),
         seconds=seconds,
         training=training,
-        data=_data(config, work.data),
+        data=_data(config, work.data) | examination,
         device=_device(config, work.trainer),
         versions=versions(),
         commit=commit(),

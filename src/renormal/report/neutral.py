@@ -7,6 +7,7 @@ from typing import Any
 ELSEWHERE = (  # where the data are stored, and what is looked at before a test
     *("root", "download", "accept_licence", "url", "sha256", "source", "notes"),
     "planted",
+    "examine",
 )
 SMOOTHS_NOTHING = {"_target_": "renormal.scores.Smooth", "mean": 0, "gaussian": 0.0}
 PLAYERS = {"_target_": "hydra.utils.get_class", "path": "renormal.lit.adversarial.AdversarialModule"}

@@ -1,4 +1,4 @@
-"""Pictures of a whole job, from the folder of its record: training damage, new samples, planted defects."""
+"""Pictures of a whole job, from the folder of its record: damage, samples, odd photographs, planted defects."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from renormal.report.strips import MissingError, picture_path, read_picture, unr
 SHEETS = {  # file in the folder of the record → caption
     "panels/damage.png": "Training damage. First row: good images; below, in pairs: damaged image, damaged pixels",
     "panels/samples.png": "New images from z ~ N(0, I), upper half, and from the second stage, lower half",
+    "examination.png": "Good photographs that are unlike the others: their names, and why; the first ones are typical",
     "planted.png": "Defects planted on good images to choose settings, each next to its outline",
 }
 WIDTH, QUALITY = 900, 75  # largest width in pixels; WebP

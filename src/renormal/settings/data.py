@@ -102,6 +102,7 @@ class Data(Group):
     bits: Annotated[
         Bits | None, "That files of 16 bit use; null: the fewest that hold the brightest training image."
     ] = None
+    examine: Annotated[bool, "Whether the photographs are compared with each other before the job."] = False
     notes: Annotated[dict[str, str], "By category, a remark that is printed under the table."]
     source: Annotated[Any, SOURCE, "Which files train and which test."]
 

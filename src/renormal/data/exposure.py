@@ -1,0 +1,123 @@
+"""Sizes, light and sharpness of photographs: whether they are all alike, come in two groups, or differ in the test."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from renormal.data.source import Fit
+from renormal.data.thumbnails import Numbers, Thumbnail
+
+FEW = 8  # ours: fewer photographs make no two groups
+SHAPE = 1.02  # ours: shapes that differ by less are one
+STRETCH = 1.1  # ours: parts that are squashed by less look as before
+GROUP = 0.1  # ours, of the photographs: fewer are no group
+APART = 3.0  # ours: the gap between two groups, in standard deviations of the wider one
+BEYOND = 0.8  # ours, of the good test photographs: so many outside of the training's range are another exposure
+EXAMPLES = 5  # sizes that a line names
+DARK = 0.02  # shade
+
+
+class Quantity(NamedTuple):
+    """One number of a photograph that should be the same for all."""
+
+    name: str
+    of: Callable[[Thumbnail], float]
+    least: float  # a smaller difference does not count
+    shown: Callable[[float], str]
+
+
+QUANTITIES = (
+    Quantity("brightness", lambda one: float(one.means.mean()) * 255, 10, lambda value: f"{value:.0f} of 255"),
+    Quantity("red against blue", lambda one: _ratio(one, 0, 2), 0.08, lambda value: f"{np.exp(value):.2f}"),
+    Quantity("green against red", lambda one: _ratio(one, 1, 0), 0.08, lambda value: f"{np.exp(value):.2f}"),
+    Quantity("fine detail", lambda one: float(one.detail[0]), 0.4, lambda value: f"{np.exp(value):.3f}"),
+)
+
+
+def sizes(photographs: Sequence[Thumbnail], fit: Fit) -> list[str]:
+    """A line where the photographs have several sizes, or are all squashed by more than STRETCH."""
+    (size, count), *others = Counter(one.size for one in photographs).most_common()
+    if others:
+        found = f"{count} photographs of {_shown(size)}, {_others(photographs, others)}"
+        return [f"{found}: {_mend([size, *dict(others)], fit)}"]
+    longer, shorter = max(size), min(size)
+    if fit != "squash" or longer <= STRETCH * shorter:
+        return []
+    side = "width" if size[0] > size[1] else "height"
+    squashed = f"become square, their {side} shrinks {longer / shorter:.2f} times as much"
+    return [f"photographs of {_shown(size)} {squashed}: data.fit=crop keeps the shape of the part, and the centre only"]
+
+
+def _others(photographs: Sequence[Thumbnail], others: Sequence[tuple[tuple[int, int], int]]) -> str:
+    """Each further size, with the name of one photograph."""
+    first = {one.size: one.item.image.name for one in reversed(photographs)}
+    named = ", ".join(f"{count} of {_shown(size)} ({first[size]})" for size, count in others[:EXAMPLES])
+    return named + (f" and {len(others) - EXAMPLES} more sizes" if len(others) > EXAMPLES else "")
+
+
+def _mend(found: Sequence[tuple[int, int]], fit: Fit) -> str:
+    shapes = [width / height for width, height in found]
+    alike = "use one camera and one crop for all"
+    if max(shapes) / min(shapes) <= SHAPE or fit != "squash":
+        return alike
+    return f"data.fit=squash squashes these parts differently; set data.fit=crop, or {alike}"
+
+
+def _shown(size: tuple[int, int]) -> str:
+    return f"{size[0]} × {size[1]}"
+
+
+def exposures(good: Sequence[Thumbnail], tested: Sequence[Thumbnail]) -> list[str]:
+    """A line for each quantity in which good photographs make two groups, or the good tested ones are others."""
+    lines = []
+    for quantity in QUANTITIES:
+        values = np.array([quantity.of(one) for one in good])
+        if (limit := between(values, quantity.least)) is not None:
+            lines.append(_groups(quantity, values, limit, good))
+        elif tested and (line := _shifted(quantity, values, np.array([quantity.of(one) for one in tested]))):
+            lines.append(line)
+    return lines
+
+
+def between(values: Numbers, least: float) -> float | None:
+    """The middle of the widest gap, if it parts the values into two groups. None if they are one."""
+    ordered = np.sort(values)
+    smallest = max(3, int(np.ceil(GROUP * len(ordered))))
+    if len(ordered) < max(FEW, 2 * smallest):
+        return None
+    gaps = np.diff(ordered)[smallest - 1 : len(ordered) - smallest]
+    place = int(np.argmax(gaps)) + smallest
+    wider = max(ordered[:place].std(), ordered[place:].std())
+    gap = ordered[place] - ordered[place - 1]
+    return float(ordered[place - 1 : place + 1].mean()) if gap > max(least, APART * wider) else None
+
+
+def _groups(quantity: Quantity, values: Numbers, limit: float, good: Sequence[Thumbnail]) -> str:
+    parts = [
+        f"{len(part)} photographs with {quantity.shown(part.min())} to {quantity.shown(part.max())} "
+        f"({good[int(np.argmax(chosen))].item.image.name}, …)"
+        for chosen in (values < limit, values > limit)
+        if len(part := values[chosen])
+    ]
+    mend = "two cameras, lamps or kinds of part? keep those that will be inspected"
+    return f"{quantity.name} parts the good photographs into two groups: {' and '.join(parts)}; {mend}"
+
+
+def _shifted(quantity: Quantity, values: Numbers, tested: Numbers) -> str:
+    low, high = values.min(), values.max()
+    margin = max(quantity.least, float(values.std()))
+    outside = ((tested < low - margin) | (tested > high + margin)).mean()
+    if len(tested) < 3 or outside < BEYOND:
+        return ""
+    ranges = [f"{quantity.shown(part.min())} to {quantity.shown(part.max())}" for part in (values, tested)]
+    mend = "photograph both in one way, or all tested parts are called defective"
+    return f"{quantity.name} is {ranges[0]} in training and {ranges[1]} in good tested photographs; {mend}"
+
+
+def _ratio(one: Thumbnail, channel: int, other: int) -> float:
+    """Logarithm of the ratio of the means of two channels; of two dark ones nearly 0."""
+    return float(np.log((one.colour[channel] + DARK) / (one.colour[other] + DARK)))
