@@ -243,3 +243,20 @@ def test_a_requeued_job_ends_as_an_undisturbed_one(
     assert disturbed.metrics == undisturbed.metrics
     assert disturbed.training["final_loss"] == undisturbed.training["final_loss"]
     assert disturbed.training["images"] == undisturbed.training["images"] == 80 * 8
+
+
+def test_a_cancelled_job_is_interrupted_and_the_same_sweep_goes_on(tmp_path: Path, cluster: dict[str, str]) -> None:
+    arguments = ("model=vae", "seed=0", "trainer.max_epochs=80")
+    sweep = Sweep(tmp_path, cluster, *arguments, executable=sys.executable)
+    sweep.until(lambda: sweep.state("vae/bottle/0")["epoch"] > 5, "fifth epoch")
+    (job,) = sweep.jobs("RUNNING")
+    sweep.slurm("scancel", job)
+    status, output = sweep.end()
+    assert status == 1, output
+    assert sweep.state("vae/bottle/0")["state"] == "interrupted", output + sweep.logs()
+    assert "renormal: vae/bottle/0 was killed or interrupted, the same command goes on after" in output
+    again = Sweep(tmp_path, cluster, *arguments)
+    status, output = again.end()
+    assert status == 0, output + again.logs()
+    assert (sweep.folder / "vae/bottle/0/run.log").read_text().count("going on after") == 1
+    assert again.state("vae/bottle/0")["state"] == "done"

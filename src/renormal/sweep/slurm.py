@@ -103,7 +103,7 @@ def record_kill(job: Any, folder: Path) -> None:
     except ValueError as damaged:
         log.warning("%s", damaged)
         state = None
-    if state is not None and state.state in ("done", "failed"):
+    if state is not None and state.state in ("done", "failed", "interrupted"):  # of scancel: the sweep goes on there
         return
     folder.mkdir(parents=True, exist_ok=True)
     path = Path(job.paths.stderr)
