@@ -45,6 +45,15 @@ def test_images_that_do_not_fit_are_refused_before_they_are_decoded(tiny: Any, m
     assert not (Path(config.folder) / "checkpoints").exists()
 
 
+def test_a_batch_that_no_network_fits_is_refused_before_an_image_is_decoded(
+    tiny: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "limits", lambda: iter([10**9]))
+    monkeypatch.setattr("renormal.data.memory.read_image", lambda *_, **__: pytest.fail("was decoded"))
+    with pytest.raises(ValueError, match=r"^batch_size=30000 of 32 px: a step needs 1.11 GB at least, and 1 GB are"):
+        run_job(tiny("batch_size=30000"))
+
+
 def test_many_bytes_of_images_are_named_before_they_are_decoded(
     tiny: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -17,7 +17,7 @@ from renormal.functional.tiles import tiles
 from renormal.job.checkpoints import checkpoint_of
 from renormal.job.checks import check_sizes
 from renormal.job.environment import precision_of
-from renormal.job.memory import check_images
+from renormal.job.memory import check_batch, check_images
 from renormal.job.rank import started_by_srun
 from renormal.lit.columns import Columns
 from renormal.lit.datamodule import Decoding, Sizes, SourceData
@@ -46,6 +46,8 @@ def build_data(config: DictConfig, source: Source) -> SourceData:
     )
     tests = bool(set(config.stages) - {TRAIN, CHOOSE})
     check_images(data, tests=tests)
+    if TRAIN in config.stages:
+        check_batch(config, data)
     if data.training.nbytes and tests:
         _ = data.test
     return data

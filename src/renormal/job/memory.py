@@ -69,6 +69,18 @@ def check_images(data: SourceData, *, tests: bool) -> None:
         log.info("%s and are decoded now", what)
 
 
+def check_batch(config: DictConfig, data: SourceData) -> None:
+    """Raise ValueError for a batch that does not fit into the memory, whatever the network: x, f(x) and its gradient.
+
+    Known before the first image is decoded.
+    """
+    batch, memory = int(config.batch_size), memory_of(device_of(config))
+    needed = 3 * 4 * batch * data.channels * data.patch_size**2  # bytes of float32
+    if needed > memory:
+        what = f"batch_size={batch} of {data.patch_size} px: a step needs {needed / GB:.3g} GB at least"
+        raise ValueError(f"{what}, and {memory / GB:.3g} GB are there: give fewer or smaller images")
+
+
 def check_step(config: DictConfig, module: AutoencoderModule, data: SourceData) -> None:
     """Raise ValueError if a training step does not fit into the memory. What it keeps grows with its images."""
     device, batch = device_of(config), int(config.batch_size)
