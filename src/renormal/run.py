@@ -16,6 +16,7 @@ from hydra.errors import InstantiationException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from renormal.data.table import table_name
 from renormal.files import CONF, shown
 from renormal.job.budget import epochs_here
 from renormal.job.errors import fault_of_machine, in_one_line
@@ -35,6 +36,7 @@ SHOWN = {"--help", "-h", "--hydra-help", "--cfg", "-c", "--info", "-i", "--versi
 GROUPS = ("data", "model", "projection", "score", "choose", "trainer", "logger", "budget", "experiment", "sweep")
 
 OmegaConf.register_new_resolver("basename", lambda path: Path(path or "folder").resolve().name, replace=True)
+OmegaConf.register_new_resolver("table_name", table_name, replace=True)
 
 
 def multirun_unless(*names: str, _root_: DictConfig) -> str | None:

@@ -21,6 +21,7 @@ from renormal.sweep.overrides import parsed_overrides, unused_category
         (["data=folder", "data.category=bottle"], False),
         (["experiment=figure5", "data=folder"], False),  # the category is that of the experiment's own yaml
         (["data=mvtec", "category=bottle"], False),
+        (["data=table", "category=bottle"], True),  # no table has a column of categories yet
         (["data=folder", "data.category=${category}", "category=bottle"], False),
     ],
 )

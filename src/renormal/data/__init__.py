@@ -5,6 +5,7 @@ from renormal.data.folder import folder
 from renormal.data.mvtec import CATEGORIES, mvtec
 from renormal.data.source import GOOD, Augmentation, DataError, Fit, Item, Kind, Source, hold_out, set_apart
 from renormal.data.stand_in import stand_in
+from renormal.data.table import table
 
 __all__ = [
     "CATEGORIES",
@@ -21,4 +22,5 @@ __all__ = [
     "mvtec",
     "set_apart",
     "stand_in",
+    "table",
 ]

@@ -24,7 +24,18 @@ from renormal.data.mask_folders import masks_apart
 from renormal.data.masks import add
 from renormal.data.names import role
 from renormal.data.places import check_not_too_low, home_of, left_out
-from renormal.data.source import GOOD, MAX_PIXELS, Augmentation, DataError, Fit, Item, Kind, Source, good_items
+from renormal.data.source import (
+    GOOD,
+    MAX_PIXELS,
+    Augmentation,
+    DataError,
+    Fit,
+    Item,
+    Kind,
+    Source,
+    every_nth,
+    good_items,
+)
 
 Masks: TypeAlias = Literal["optional", "required"]
 
@@ -73,14 +84,11 @@ def _existing(root: str | Path | None) -> Path:
     return Path(root)
 
 
-def _split(good: list[Path], holdout: int) -> tuple[list[Path], list[Path]]:
+def _split(good: list[Path], holdout: int) -> tuple[Sequence[Path], Sequence[Path]]:
     """Training and held-out images: every `holdout`-th by name, and at least the last; 0 holds none out."""
     if holdout < 0 or holdout == 1:
         raise DataError(f"data.holdout must be 0 (none) or at least 2, got {holdout}")
-    if not holdout or len(good) < 2:
-        return good, []
-    held = good[holdout - 1 :: holdout] or good[-1:]
-    return [image for image in good if image not in held], held
+    return every_nth(good, holdout, lambda path: path) if holdout else (good, [])
 
 
 def _defective(place: Path, home: Path, layout: Layout, masks: Masks, max_pixels: int) -> list[Item]:

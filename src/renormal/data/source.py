@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
 from renormal.text import printable
 
+T = TypeVar("T")
 Kind: TypeAlias = Literal["texture", "object"]
 Fit: TypeAlias = Literal["squash", "crop", "face"]
 
@@ -31,6 +32,7 @@ class Item(NamedTuple):
     image: Path
     mask: Path | None  # None for a good image, and for a defective one without a mask
     defect: str  # "good", or the name of the defect type
+    group: str = ""  # images of one group are never divided between training and the images held out of it
 
 
 @dataclass(frozen=True)
@@ -109,32 +111,50 @@ def good_items(images: Iterable[Path]) -> tuple[Item, ...]:
     return tuple(Item(image, None, GOOD) for image in images)
 
 
+def every_nth(
+    items: Sequence[T], every: int, group: Callable[[T], Hashable], *, fold: int = 0
+) -> tuple[tuple[T, ...], tuple[T, ...]]:
+    """The items without every `every`-th group, and those of these groups: at least the last one of several.
+
+    fold: by how many groups to begin earlier, modulo `every`.
+    """
+    keys = list(map(group, items))
+    groups = list(dict.fromkeys(keys))
+    held = set(groups[every - 1 - fold % every :: every] or groups[-1:]) if len(groups) > 1 else set()
+    parts = [(item, key in held) for item, key in zip(items, keys, strict=True)]
+    return tuple(item for item, out in parts if not out), tuple(item for item, out in parts if out)
+
+
 def hold_out(source: Source, every: int) -> Source:
-    """Every so many-th training image becomes a spare one, by name, and at least the last; 0 keeps them all."""
-    if every < 0 or every == 1:
-        raise DataError(f"choose.holdout must be 0 (none) or at least 2, got {every}")
-    if not every:
-        return source
-    if len(source.train) < 2:
-        raise DataError(
-            f"{source.root}: {source.name} has one training image, none to spare: add photographs of good parts, "
-            "or set choose.holdout=0"
-        )
-    spare = source.train[every - 1 :: every] or source.train[-1:]
-    return replace(source, train=tuple(item for item in source.train if item not in spare), spare=spare)
+    """Every so many-th training image, or group of images, becomes a spare one, by name, and at least the last.
+
+    0 keeps them all, and so does a data set with spare images of its own: a remark says it.
+    """
+    if source.spare and every:
+        found = f"choose.holdout={every} holds out nothing more: {len(source.spare)} validation images are there"
+        return replace(source, remarks=(*source.remarks, f"{source.name}: {found}"))
+    train, spare = _kept_and_held(source, every, "choose.holdout", "to spare: add photographs of good parts, or")
+    return replace(source, train=train, spare=spare or source.spare)
 
 
 def set_apart(source: Source, every: int, fold: int = 0) -> Source:
-    """Every so many-th training image is set apart, by name, and at least the last; 0 keeps them all.
+    """Every so many-th training image, or group of images, is set apart, by name, and at least the last; 0: none.
 
-    fold: by how many images to begin earlier, modulo `every`: jobs with the folds 0 … every − 1 set each image apart
-    once.
+    fold: by how many to begin earlier, modulo `every`: jobs with the folds 0 … every − 1 set each image apart once.
     """
+    train, apart = _kept_and_held(source, every, "test.holdout", "to set apart:", fold)
+    return replace(source, train=train, apart=apart)
+
+
+def _kept_and_held(
+    source: Source, every: int, key: str, what: str, fold: int = 0
+) -> tuple[tuple[Item, ...], tuple[Item, ...]]:
     if every < 0 or every == 1:
-        raise DataError(f"test.holdout must be 0 (none) or at least 2, got {every}")
+        raise DataError(f"{key} must be 0 (none) or at least 2, got {every}")
     if not every:
-        return source
-    if len(source.train) < 2:
-        raise DataError(f"{source.root}: {source.name} has one training image, none to set apart: set test.holdout=0")
-    apart = source.train[every - 1 - fold % every :: every] or source.train[-1:]
-    return replace(source, train=tuple(item for item in source.train if item not in apart), apart=apart)
+        return source.train, ()
+    train, held = every_nth(source.train, every, lambda item: item.group or item.image, fold=fold)
+    if not held:
+        one = "training image" if len(source.train) == 1 else "group of training images"
+        raise DataError(f"{source.root}: {source.name} has one {one}, none {what} set {key}=0")
+    return train, held

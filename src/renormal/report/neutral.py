@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 ELSEWHERE = (  # where the data are stored, and what is looked at before a test
-    *("root", "download", "accept_licence", "url", "sha256", "source", "notes"),
+    *("root", "csv", "download", "accept_licence", "url", "sha256", "source", "notes"),
     "planted",
     "examine",
 )

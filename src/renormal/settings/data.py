@@ -11,7 +11,7 @@ from renormal.settings.kinds import Bits, Channels, Count, HoldOut, Name, Path, 
 from renormal.settings.objects import Group, Object, OneOf
 
 Few = Annotated[int, Ge(1), Le(100_000)]  # images that are drawn
-Root = Annotated[Path | None, "Folder of the images; null: none yet."]
+Root = Annotated[Path | None, "Folder of the images; null: none yet, or that of the table."]
 MaxPixels = Annotated[Count, "A larger image is an error, before it is decoded."]
 
 
@@ -49,15 +49,24 @@ class CelebaFiles(Group):
     max_pixels: MaxPixels
 
 
-class FolderFiles(Group):
+class OwnFiles(Group):
+    """Of photographs of one's own."""
+
     kind: Annotated[
         Literal["object", "texture"] | None,
         "object: an image shows one part; texture: any crop shows the same; null: guessed from the images.",
     ]
-    masks: Annotated[Literal["optional", "required"], "required: a defective image without a mask is an error."]
     holdout: Annotated[HoldOut, "Every so-many-th good image is tested and not trained on; 0: none."]
     fit: Annotated[Literal["squash", "crop"], "Images that are not square: squash keeps all of it, crop the centre."]
     max_pixels: MaxPixels
+
+
+class FolderFiles(OwnFiles):
+    masks: Annotated[Literal["optional", "required"], "required: a defective image without a mask is an error."]
+
+
+class TableFiles(OwnFiles):
+    csv: Annotated[Path | None, "The table; null: none yet."]
 
 
 class Placed(Object):
@@ -85,7 +94,12 @@ class FolderSource(FolderFiles, Object):
     augmentation: Annotated[Any, OneOf("an augmentation", (AugmentationObject,)), "How far a part may turn and shift."]
 
 
-SOURCE = OneOf("a source of images", (MVTecSource, RehearsalSource, CelebaSource, FolderSource))
+class TableSource(TableFiles, Placed):
+    targets = ("renormal.data.table",)
+    augmentation: Annotated[Any, OneOf("an augmentation", (AugmentationObject,)), "How far a part may turn and shift."]
+
+
+SOURCE = OneOf("a source of images", (MVTecSource, RehearsalSource, CelebaSource, FolderSource, TableSource))
 
 
 class Data(Group):
@@ -124,8 +138,13 @@ class Folder(FolderFiles, Data):
     augmentation: Annotated[Augmentation, "How far a part may turn and shift and still be good."]
 
 
+class Table(TableFiles, Data):
+    targets = TableSource.targets
+    augmentation: Annotated[Augmentation, "How far a part may turn and shift and still be good."]
+
+
 class OtherData(Data):
     model_config = ConfigDict(extra="allow")
 
 
-DATA = OneOf("a data set", (MVTec, Rehearsal, Celeba, Folder), other=OtherData, below="source")
+DATA = OneOf("a data set", (MVTec, Rehearsal, Celeba, Folder, Table), other=OtherData, below="source")

@@ -137,7 +137,7 @@ class Recipe(Group):
     """A job."""
 
     name: Annotated[Name, "Results go to `outputs/<name>/<model>/<category>/<seed>`."]
-    category: Annotated[Name, "Of data=mvtec and data=rehearsal; data=folder takes the folder's name."]
+    category: Annotated[Name, "Of data=mvtec, rehearsal and table; data=folder takes the folder's name."]
     seed: Annotated[Seed, "Of the weights, the batches and all noise."]
     stages: Annotated[list[Stage], Len(1), "What the job does."]
     minutes: Annotated[

@@ -14,6 +14,8 @@ from hydra.errors import HydraException
 PATHS = (
     "data.root",
     "data.source.root",
+    "data.csv",
+    "data.source.csv",
     "checkpoint",
     "choose.settings",
     "folder",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
@@ -14,6 +15,7 @@ SHOWN_BY = {  # key → the part of a job's folder that differs with it
     "model": "model.name",
     "category": "data.category",
     "data.root": "data.category",
+    "data.csv": "data.category",
     "ablation": "row",
 }
 
@@ -59,6 +61,11 @@ def unused_category(config: DictConfig, overrides: Iterable[Override]) -> list[s
     """A line for a category from the command line that the data set does not take."""
     values = [override.value() for override in overrides if override.key_or_group == "category"]
     raw = OmegaConf.to_container(config.data, resolve=False)
-    if not values or "${category}" in str(raw):
+    if not values or ("${category}" in str(raw) and not _ignored(config, raw)):
         return []
     return [f"category is not a setting of data={config.data.name}: its results are named by data.category"]
+
+
+def _ignored(config: DictConfig, raw: Any) -> bool:
+    """Whether data.category is worked out from the category, and is another: a table without a column of them."""
+    return "${category}" in str(raw["category"]) and config.data.category != config.category
