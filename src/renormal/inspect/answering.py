@@ -77,6 +77,7 @@ class Answering:
         if task.ignore is not None:
             with strict_pillow():
                 self.ignored = read_ignored(task.ignore, self.frame)
+        self.area: int = self.inspector.kept.get("area", 1)  # records older than test.area lack it
         self.large = threading.Lock()
 
     @property
@@ -132,7 +133,9 @@ class Answering:
             maps: Maps = self.inspector.maps(torch.cat([one.image for one in photos]))[1]
         if self.ignored is not None:
             maps = self.ignored.cleared(maps)
-        return list(zip(maps.cpu().numpy(), scores_from(maps, self.inspector.kept["area"]).tolist(), strict=True))
+        return list(
+            zip(maps.cpu().numpy(), scores_from(maps, self.inspector.kept.get("area", 1)).tolist(), strict=True)
+        )
 
     def _line(self, seen: Seen, values: Any, score: float) -> Line | None:
         if seen.photo is None:
@@ -154,8 +157,9 @@ class Answering:
         the photograph's size, the highest pixels are.
         """
         values, defective = self._own_size(photo, small), score > self.threshold
-        area = self.inspector.kept["area"]
-        counting = values if area == 1 else self._own_size(photo, without_small(small, self.threshold, area))
+        counting = values
+        if self.area > 1:
+            counting = self._own_size(photo, without_small(small, self.threshold, self.area))
         mask = (counting > self.threshold) & defective
         if defective and not mask.any():
             mask = values == values.max()
