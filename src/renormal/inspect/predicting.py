@@ -15,10 +15,10 @@ from typing import Any, Self
 
 import torch
 
-from renormal.inspect.answering import Answering, Lines, Processes, Task
 from renormal.inspect.counting import Counting
 from renormal.inspect.inputs import TABLE, Inputs, Item, Part, chunks, stable
 from renormal.inspect.predictions import FILES, Predictions, join, state_of
+from renormal.inspect.predictor import Lines, Predictor, Processes, Task
 from renormal.job.environment import make_sums_reproducible
 from renormal.job.rank import number_on_node, share
 
@@ -46,16 +46,16 @@ class Run:
         if not options.watch and not any(True for _ in source):
             raise ValueError("; ".join(filter(None, ["no photograph is there", *source.closed, self._left_out()])))
         self.task = task_of(options)
-        answering = Answering(self.task)
-        settings = settings_of(answering, source)
+        predictor = Predictor(self.task)
+        settings = settings_of(predictor, source)
         self.predictions = Predictions(options.out, settings, self.part, force=options.force)
         self.stack.callback(self.predictions.close)
         source.root = Path(self.predictions.settings["root"] or source.root)
         total = None if options.watch else self._counted()
-        print(begun(answering, self.part, total), file=sys.stderr)
-        self.size = answering.at_a_time
+        print(begun(predictor, self.part, total), file=sys.stderr)
+        self.size = predictor.at_a_time
         several = options.workers > 1
-        self.workers = self.stack.enter_context(Processes(self.task, options.workers)) if several else answering
+        self.workers = self.stack.enter_context(Processes(self.task, options.workers)) if several else predictor
         self.counting = self.stack.enter_context(Counting(total))
 
     def __exit__(self, *_: object) -> None:
@@ -156,24 +156,24 @@ def device_named(name: str) -> str:
     return name
 
 
-def settings_of(answering: Answering, source: Inputs) -> dict[str, Any]:
+def settings_of(predictor: Predictor, source: Inputs) -> dict[str, Any]:
     """What decides the answer on a photograph, and where its name begins."""
-    ignore, hashes = answering.task.ignore, answering.inspector.job.record.hashes
+    ignore, hashes = predictor.task.ignore, predictor.inspector.job.record.hashes
     return {
         "weights": hashes.get("weights", ""),
         "recipe": hashes.get("test", ""),
-        "column": answering.inspector.column,
-        "threshold": answering.threshold,
+        "column": predictor.inspector.column,
+        "threshold": predictor.threshold,
         "ignore": "" if ignore is None else hashlib.sha256(ignore.read_bytes()).hexdigest(),
         "root": "" if source.nameless else str(source.root),
     }
 
 
-def begun(answering: Answering, part: Part, total: int | None) -> str:
+def begun(predictor: Predictor, part: Part, total: int | None) -> str:
     """What the command is about to do, in one line."""
-    given, inspector = answering.task.threshold is not None, answering.inspector
+    given, inspector = predictor.task.threshold is not None, predictor.inspector
     why = "as given" if given else inspector.decision.line
     where = f"part {part.number + 1} of {part.of}: " if part.of > 1 else ""
     photographs = "new photographs" if total is None else f"{total} photographs"
-    work = f"{photographs} on {answering.task.device}, column {inspector.column}"
-    return f"{where}{work}; a score above {answering.threshold:.6g} is defective: {why}"
+    work = f"{photographs} on {predictor.task.device}, column {inspector.column}"
+    return f"{where}{work}; a score above {predictor.threshold:.6g} is defective: {why}"

@@ -63,7 +63,7 @@ class Seen:
         self.item, self.sha256, self.photo, self.error = item, sha256, photo, error
 
 
-class Answering:
+class Predictor:
     """Answers of one process."""
 
     def __init__(self, task: Task) -> None:
@@ -133,9 +133,7 @@ class Answering:
             maps: Maps = self.inspector.maps(torch.cat([one.image for one in photos]))[1]
         if self.ignored is not None:
             maps = self.ignored.cleared(maps)
-        return list(
-            zip(maps.cpu().numpy(), scores_from(maps, self.inspector.kept.get("area", 1)).tolist(), strict=True)
-        )
+        return list(zip(maps.cpu().numpy(), scores_from(maps, self.area).tolist(), strict=True))
 
     def _line(self, seen: Seen, values: Any, score: float) -> Line | None:
         if seen.photo is None:
@@ -189,7 +187,7 @@ class Answering:
 
 
 class Processes:
-    """As `Answering`, in `count` processes, which end with the block. A few chunks more than those are under way."""
+    """As `Predictor`, in `count` processes, which end with the block. A few chunks more than those are under way."""
 
     def __init__(self, task: Task, count: int) -> None:
         self.count = count
@@ -202,7 +200,7 @@ class Processes:
         self.pool.shutdown(cancel_futures=True)
 
     def lines(self, chunks: Iterable[Sequence[Item]]) -> Iterator[Lines]:
-        """As `Answering.lines`."""
+        """As `Predictor.lines`."""
         under_way: deque[Future[Lines]] = deque()
         try:
             for chunk in chunks:
@@ -219,10 +217,10 @@ def _start(task: Task) -> None:
     """In a new process, which ends when the one that started it does, in whatever way that ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all of them: the first process ends the others
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _process.append(Answering(task))
+    _process.append(Predictor(task))
 
 
-_process: list[Answering] = []  # of this process, if `_start` was called in it
+_process: list[Predictor] = []  # of this process, if `_start` was called in it
 
 
 def _end_with_parent() -> None:
