@@ -22,13 +22,22 @@ from small import DRAWN, SMALL
 
 MAPS = ("map_tv", "map_tv_0_5")  # they have a cap of their own
 OWN = {  # what an experiment needs besides
-    **{key: ["checkpoint=null", "stages=[train,test]"] for key in ("figure5", "latent_cpu", "table2_cpu")},
+    **{key: ["checkpoint=null", "stages=[train,test]"] for key in ("figure5", "table2_cpu")},
     "restoration": ["checkpoint=null", "stages=[train,test]", *(f"projections.{name}.max_steps=3" for name in MAPS)],
     "inspect": ["choose.defects=4", "choose=as_configured", "minutes=1"],
+    "latent_cpu": ["checkpoint=null", "stages=[train,test]", "projections.latent_500.max_steps=3"],
     "choose": ["choose.defects=4", "choose=as_configured"],
     "choose_cpu": ["choose.defects=4", "choose=as_configured"],
+    **{key: ["choose.defects=4"] for key in ("repair_cpu", "repair_ablation")},
 }
-NARROW = {"anogan_cpu": 16, "anovaegan_cpu": 16, "f_anogan_cpu": 16, "inspect": 8, "repair_cpu": 8}
+NARROW = {
+    "anogan_cpu": 16,
+    "anovaegan_cpu": 16,
+    "f_anogan_cpu": 16,
+    "inspect": 8,
+    "repair_cpu": 8,
+    "repair_ablation": 8,
+}
 EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
 
 

@@ -112,7 +112,7 @@ def the_energy_never_rises(project: Project, descent: Descent) -> None:
 def the_safeguard_holds(project: Project, descent: Descent) -> None:
     """The energy of what would come out after n steps never rises with n, and what comes out is not where it began."""
     model, x0 = Net(), images()
-    results = [project(model, x0, replace(descent, max_steps=steps, slots=11)) for steps in (*range(6), 8, 13)]
+    results = [project(model, x0, replace(descent, max_steps=steps, slots=11)) for steps in (0, 1, 2, 4, 8, 13)]
     energies = torch.stack([result.terms.total for result in results])
     assert (energies.diff(dim=0) <= 0).all()
     assert (energies[-1] < energies[0]).all()

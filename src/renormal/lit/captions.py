@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,6 @@ SHARE = 1 / 22  # of a picture's width
 MARGIN = 3  # px around a caption
 
 Pixels = NDArray[np.uint8]
-Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 def write_png(path: Path, image: Pixels, captions: Sequence[str]) -> None:
@@ -39,39 +40,48 @@ def captioned(image: Pixels, captions: Sequence[str]) -> tuple[Pixels, int]:
     """
     height, width = image.shape[:2]
     room = max(1, width // len(captions) - 2 * MARGIN)
-    font = font_for(captions, room)
-    texts = [broken(caption, room, font) for caption in captions]
-    bar = max(round(measured(text, font)[1]) for text in texts) + 2 * MARGIN
+    size = size_for(tuple(captions), room)
+    texts = [broken(caption, room, size) for caption in captions]
+    bar = max(measured(text, size)[1] for text in texts) + 2 * MARGIN
     mode = "L" if image.ndim == 2 else "RGB"
     whole = Image.new(mode, (width, height + bar), "white")
     whole.paste(Image.fromarray(image), (0, 0))
     for index, text in enumerate(texts):
         part = Image.new(mode, (room, bar), "white")  # of its own: no text runs into the next
-        ImageDraw.Draw(part).multiline_text((0, MARGIN), text, fill="black", font=font)
+        ImageDraw.Draw(part).multiline_text((0, MARGIN), text, fill="black", font=font(size))
         whole.paste(part, (index * width // len(texts) + MARGIN, height))
     return np.asarray(whole), bar
 
 
-def font_for(captions: Sequence[str], room: int) -> Font:
-    """The letters whose size suits the width, smaller where the longest word would not fit."""
+@lru_cache
+def size_for(captions: tuple[str, ...], room: int) -> int:
+    """The size of letters that suits the width, smaller where the longest word would not fit."""
     least, usual, largest = SIZES
-    size = min(largest, max(usual, round(room * SHARE)))
     words = [word for caption in captions for word in caption.split()]
-    while size > least and any(measured(word, ImageFont.load_default(size))[0] > room for word in words):
+    size = min(largest, max(usual, round(room * SHARE)))
+    while size > least and any(measured(word, size)[0] > room for word in words):
         size -= 1
-    return ImageFont.load_default(size)
+    return size
 
 
-def broken(text: str, room: int, font: Font) -> str:
+@lru_cache
+def broken(text: str, room: int, size: int) -> str:
     """The text in lines that are at most as wide as the room, if their words are."""
     lines: list[str] = []
     for word in text.split():
         longer = f"{lines[-1]} {word}" if lines else word
-        lines[-1:] = [longer] if measured(longer, font)[0] <= room else [*lines[-1:], word]
+        lines[-1:] = [longer] if measured(longer, size)[0] <= room else [*lines[-1:], word]
     return "\n".join(lines)
 
 
-def measured(text: str, font: Font) -> tuple[float, float]:
+@lru_cache
+def measured(text: str, size: int) -> tuple[int, int]:
     """Width and height in pixels of the text, from its upper left corner."""
-    _, _, right, bottom = ImageDraw.Draw(Image.new("L", (1, 1))).multiline_textbbox((0, 0), text, font=font)
-    return right, bottom
+    canvas = ImageDraw.Draw(Image.new("L", (1, 1)))
+    _, _, right, bottom = canvas.multiline_textbbox((0, 0), text, font=font(size))
+    return math.ceil(right), math.ceil(bottom)
+
+
+@cache
+def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)
