@@ -116,7 +116,7 @@ def test_descent_on_a_denoisers_residual_ends_at_the_most_probable_image(weight:
     sigma, mean, spread = 0.1, 0.4, 0.2
     x0 = torch.rand(3, 1, 4, 4, generator=torch.Generator().manual_seed(0))
     energy = replace(build("denoiser")[0].energy, weight=2 * sigma**2 * weight)
-    descent = Descent(energy, mask=no_mask, direction=Gradient(), stop=Never(), step_size=0.01, max_steps=3000)
+    descent = Descent(energy, mask=no_mask, direction=Gradient(), stop=Never(), step_size=0.015, max_steps=1500)
     result = project(Wiener(mean, spread, sigma), x0, descent)
     expected = most_probable(x0, mean, spread**2 + sigma**2, weight)
     assert (result.x - expected).abs().max() < 5e-3
