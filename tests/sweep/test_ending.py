@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shlex
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,12 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
+from preloaded import python
 from renormal.report.record import Record, write_record
 from renormal.sweep.callback import CheckSweep
 from renormal.sweep.ending import after_job, after_sweep
+from small import DRAWN, SMALL
+from waiting import HANGING
 
 
 def job(results: Path, category: str = "bottle", **fields: Any) -> Path:
@@ -82,3 +86,9 @@ def test_a_sweep_names_the_pictures_of_its_first_job_as_soon_as_it_has_them(tmp_
             CheckSweep().on_job_end(OmegaConf.create({"hydra": hydra}), done)
         assert len(caplog.messages) == (number == 0)
     assert caplog.messages[0].endswith("/panels")
+
+
+def test_a_job_in_a_folder_of_its_own_says_where_its_page_comes_from(tmp_path: Path) -> None:
+    command = [python(), "-m", "renormal.run", *DRAWN, *SMALL, "test.panels=0", "folder=mine"]
+    end = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=HANGING)
+    assert end.stdout.splitlines()[-1].endswith("table and page: renormal-report mine")

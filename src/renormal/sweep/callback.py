@@ -113,7 +113,7 @@ class CheckSweep(Callback):
 
     def on_run_end(self, config: DictConfig, **kwargs: Any) -> None:
         if is_rank_zero() and kwargs["job_return"].status == JobStatus.COMPLETED:
-            say(after_job(Path(config.hydra.run.dir), Path(config.hydra.sweep.dir)))
+            say(after_job(Path(config.folder), Path(config.hydra.sweep.dir)))
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         if config.hydra.launcher.get("wait", True):
