@@ -65,7 +65,7 @@ def found(record: Record, root: Path) -> dict[str, str]:
     """The digests of today. Most published records are older than the contents of files in a digest."""
     _, hashes = asked(record, root)
     if "data" in record.hashes:
-        return hashes | {"weights": record.hashes["weights"]}
+        return hashes | {part: held for part, held in record.hashes.items() if part == "weights"}
     return {part: hashes[part].partition(CONTENTS)[0] for part in ("training", "test")}
 
 
