@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.types import RunMode
 from omegaconf import OmegaConf
@@ -43,6 +44,21 @@ def test_a_job_names_its_pictures_and_the_command_for_the_page_of_all_jobs(tmp_p
 def test_a_job_in_a_folder_of_its_own_is_its_own_page(tmp_path: Path) -> None:
     folder = job(tmp_path / "elsewhere")
     assert after_job(folder, tmp_path / "outputs" / "try")[-1].endswith(str(folder))
+
+
+@pytest.mark.parametrize(("data", "trained", "said"), [("folder", True, 1), ("folder", False, 0), ("mvtec", True, 0)])
+def test_a_job_on_own_photographs_names_the_command_that_inspects_new_ones(
+    tmp_path: Path, data: str, trained: bool, said: int
+) -> None:
+    folder = job(tmp_path / "my parts", config={"data": {"name": data}})
+    if trained:
+        (folder / "checkpoints").mkdir()
+        (folder / "checkpoints" / "last.ckpt").touch()
+    lines = [line for line in after_job(folder, tmp_path) if line.startswith("new photographs: ")]
+    assert len(lines) == said
+    for line in lines:
+        command, run, *_, out, _ = shlex.split(line.removeprefix("new photographs: "))
+        assert (command, Path(run), out) == ("renormal-predict", folder, "--out")
 
 
 def test_without_a_record_there_is_no_next_command(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from renormal.files import RECORD, shown
 from renormal.report.record import Record, read_record
 
 PANELS = "panels"
+OWN = ("folder", "table")  # data sets of one's own photographs
 
 
 def after_job(folder: Path, results: Path) -> list[str]:
@@ -19,7 +20,15 @@ def after_job(folder: Path, results: Path) -> list[str]:
     if not records:
         return []
     page = results if folder.is_relative_to(results) else folder
-    return [*undefined(records), *pictures(folder), next_command(page)]
+    return [*undefined(records), *pictures(folder), next_command(page), *inspecting(folder, records[0])]
+
+
+def inspecting(folder: Path, record: Record) -> list[str]:
+    """The command that inspects new photographs, where the job was trained on one's own."""
+    name = record.config.get("data", {}).get("name")
+    if name not in OWN or not (folder / "checkpoints" / "last.ckpt").is_file():
+        return []
+    return [f"new photographs: renormal-predict {shlex.quote(str(shown(folder)))} IMAGES... --out DIR"]
 
 
 def after_sweep(folders: Iterable[Path], results: Path) -> list[str]:
