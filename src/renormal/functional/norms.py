@@ -61,7 +61,7 @@ class _SquaredDistance(torch.autograd.Function):
 
 def scaled(gradients: Iterable[Tensor | None], upstream: PerSample) -> list[Tensor | None]:
     """Each gradient times its sample's upstream one; behind a sum these are ones, and a CPU skips the product."""
-    if upstream.device.type == "cpu" and bool((upstream == 1).all()):
+    if upstream.device.type == "cpu" and _is_one(upstream):
         return list(gradients)
     return [None if g is None else g * per_row(upstream, g).to(g.dtype) for g in gradients]
 
@@ -76,3 +76,11 @@ def float32(function: Callable[P, R]) -> Callable[P, R]:
             return function(*args, **kwargs)
 
     return outside
+
+
+def _is_one(values: Tensor) -> bool:
+    """Whether all values are 1. While a graph is traced for an export nobody knows them: then False."""
+    try:
+        return bool((values == 1).all())
+    except RuntimeError:
+        return False

@@ -1,0 +1,238 @@
+"""The command `renormal-export`: a finished job as one graph that runs without renormal."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from renormal.contracts import BASELINE, Images
+from renormal.data.opening import FORMATS, strict_pillow
+from renormal.files import whole_file
+from renormal.inspect.decide import RATE
+from renormal.inspect.inspector import Inspector
+from renormal.inspect.load import load
+from renormal.inspect.photographs import photograph
+from renormal.inspect.unrolled import OUTPUTS, traced, unrolled
+from renormal.metrics import highest
+from renormal.program import begin
+
+ENDS = {"onnx": ".onnx", "torch": ".pt2", "safetensors": ".safetensors"}
+TOLERANCE = 1e-4  # of f(x0) and of one step, in [0, 1]
+EXTRA = "needs pip install 'renormal[export]'"
+IMAGES = 4  # that the graph is checked on, at most
+Run = Callable[[Images], list[Tensor]]
+
+
+class Difference(NamedTuple):
+    """Largest differences between the graph and the same steps in torch, and seconds an image of both."""
+
+    reconstruction: float
+    projected: float
+    map: float
+    score: float
+    graph_seconds: float
+    own_seconds: float
+
+    @property
+    def line(self) -> str:
+        passed = f"one pass differs by {self.reconstruction:.2g} at most"
+        return f"{passed}, one step by {self.projected:.2g} (limit {TOLERANCE:g})"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the file and print how far it is from renormal's own answer. On bad input print one line and return 2."""
+    if arguments is None:
+        begin()
+    options = parse(arguments)
+    try:
+        for line in export(options):
+            print(line, flush=True)
+    except (ValueError, OSError) as error:
+        print(f"renormal-export: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="renormal-export", description="Write a finished job as one graph.")
+    parser.add_argument("run", type=Path, help="outputs/<name>/<model>/<category>/<seed> of a finished job")
+    parser.add_argument("--to", choices=list(ENDS), default="onnx", help="onnx; torch.export; weights alone")
+    parser.add_argument("--out", type=Path, help="the file; <run>/export.onnx, .pt2 or .safetensors without it")
+    parser.add_argument("--column", help="of the job's table; the chosen one without it")
+    parser.add_argument("--steps", type=int, help="of the projection; those of the job's recipe without it")
+    parser.add_argument("--images", type=Path, help="a folder of photographs to check with; the run's own without it")
+    parser.add_argument("--false-alarms", type=float, default=RATE, help="share of good images above the threshold")
+    parser.add_argument("--force", action="store_true", help="replace the file if it is there")
+    parser.add_argument(
+        "--trust", action="append", default=[], metavar="PACKAGE", help="of your own, that the job's config names"
+    )
+    return parser.parse_args(arguments)
+
+
+def export(options: argparse.Namespace) -> Iterator[str]:
+    """Lines for the terminal; the file is there when they end. Raises ValueError for what cannot be exported."""
+    out = options.out or options.run / f"export{ENDS[options.to]}"
+    if out.suffix != ENDS[options.to]:
+        raise ValueError(f"--out {out}: a file for --to {options.to} ends in {ENDS[options.to]}")
+    if not out.parent.is_dir():
+        raise ValueError(f"--out {out}: {out.parent} is no folder")
+    if out.exists() and not options.force:
+        raise ValueError(f"{out} is there: add --force to replace it, or choose another with --out")
+    if options.steps is not None and options.steps < 0:
+        raise ValueError(f"--steps must be 0 or more, got {options.steps}")
+    inspector = Inspector(load(options.run, options.trust), column=options.column, rate=options.false_alarms)
+    if options.to == "safetensors":
+        yield write_weights(inspector, out)
+        return
+    steps = steps_of(inspector, options.steps)
+    images = checked_images(inspector, options.images, options.run)
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / out.name
+        yield f"{inspector.column}: one step as a graph, which is checked, then {steps}"
+        first = measured(inspector, graph_file(inspector, min(steps, 1), file, options.to), images, min(steps, 1))
+        if max(first.reconstruction, first.projected) > TOLERANCE:
+            raise ValueError(f"the graph is wrong: {first.line}")
+        yield first.line
+        run = graph_file(inspector, steps, file, options.to)
+        whole, apart = measured(inspector, run, images, steps), from_inspector(inspector, run, images)
+        with whole_file(out) as target:
+            target.write(file.read_bytes())
+    yield f"after {steps} steps the map differs by {whole.map:.2g} at most, the score by {whole.score:.2g}, from torch"
+    yield f"the score differs by {apart:.2g} at most from that of renormal-predict, on {len(images)} images"
+    yield f"an image takes {whole.graph_seconds:.3f} s, in torch {whole.own_seconds:.3f} s (float32, one at a time)"
+    yield f"{out}: {out.stat().st_size / 2**20:.1f} MiB, threshold {inspector.decision.threshold:.6g}"
+
+
+def graph_file(inspector: Inspector, steps: int, file: Path, to: str) -> Run:
+    """Write the graph of so many steps and return what runs the file."""
+    frame = inspector.frame
+    image = torch.linspace(0, 1, frame.channels * frame.size**2).view(1, frame.channels, frame.size, frame.size)
+    return WRITERS[to](traced(unrolled(inspector, steps), image), image, file, facts_of(inspector, steps))
+
+
+def steps_of(inspector: Inspector, asked: int | None) -> int:
+    """Steps of the graph: what was asked, or max_steps of the recipe; 0 for f(x0)."""
+    whose, _ = inspector.ends[inspector.column]
+    if whose == BASELINE:
+        return 0
+    most = inspector.answers.networks[0].descents[whose].max_steps
+    return most if asked is None else min(asked, most)
+
+
+def checked_images(inspector: Inspector, folder: Path | None, run: Path) -> list[Images]:
+    """Photographs that the graph is compared on. Raises ValueError where the folder has none."""
+    places = [folder] if folder else [Path(str(inspector.job.record.config["data"].get("root") or run))]
+    ends = {f".{name.lower()}" for name in FORMATS} | {".jpg", ".jpeg", ".png", ".tif", ".bmp"}
+    found = [path for place in places for path in sorted(place.expanduser().rglob("*")) if path.suffix.lower() in ends]
+    if folder and not found:
+        raise ValueError(f"--images {folder}: no photographs there")
+    if not found:
+        generator = torch.Generator().manual_seed(0)
+        side = inspector.frame.size
+        return [torch.rand(1, inspector.frame.channels, side, side, generator=generator)]
+    chosen = found[:: max(1, len(found) // IMAGES)][:IMAGES]
+    with strict_pillow():
+        return [photograph(path, inspector.frame).image for path in chosen]
+
+
+def measured(inspector: Inspector, run: Run, images: Sequence[Images], steps: int) -> Difference:
+    """How far the graph's outputs are from those of the same steps in torch."""
+    own, largest, seconds = unrolled(inspector, steps), dict.fromkeys(OUTPUTS, 0.0), [0.0, 0.0]
+    for image in images:
+        for number, function in enumerate((run, own)):
+            start = time.perf_counter()
+            answers = function(image)
+            seconds[number] += (time.perf_counter() - start) / len(images)
+            if number == 0:
+                graph = list(answers)
+        for name, one, other in zip(OUTPUTS, graph, answers, strict=True):
+            largest[name] = max(largest[name], float((one - other.detach()).abs().max()))
+    return Difference(
+        largest["reconstruction"], largest["projected"], largest["map"], largest["score"], seconds[0], seconds[1]
+    )
+
+
+def from_inspector(inspector: Inspector, run: Run, images: Sequence[Images]) -> float:
+    """The largest difference of a score to that of the job's own recipe: its precision, its number of steps."""
+    return max(float((run(image)[1] - highest(inspector.maps(image)[1])).abs().max()) for image in images)
+
+
+def facts_of(inspector: Inspector, steps: int) -> dict[str, str]:
+    """For the file: how a photograph becomes the input, and how the score is read."""
+    frame, record, decision = inspector.frame, inspector.job.record, inspector.decision
+    facts = {
+        "category": record.category,
+        "column": inspector.column,
+        "steps": steps,
+        "threshold": decision.threshold,
+        "decision": f"score > threshold is defective: {decision.line}",
+        "input": f"(1, {frame.channels}, {frame.size}, {frame.size}) float32 in [0, 1], "
+        f"{'grey' if frame.channels == 1 else 'RGB'}, {frame.fit} to the square, Lanczos",
+        "size": frame.size,
+        "channels": frame.channels,
+        "fit": frame.fit,
+        "outputs": ", ".join(OUTPUTS),
+        "weights": record.hashes.get("weights", ""),
+        "renormal": version("renormal"),
+    }
+    return {name: str(value) for name, value in facts.items()}
+
+
+def write_onnx(graph: Any, image: Images, out: Path, facts: dict[str, str]) -> Run:
+    """Write the file and return what runs it in onnxruntime, on the CPU."""
+    try:
+        import onnxruntime
+        import onnxscript  # noqa: F401 torch.onnx needs it
+    except ImportError as error:
+        raise ValueError(f"--to onnx {EXTRA}") from error
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    program = torch.onnx.export(
+        graph, (image,), dynamo=True, verbose=False, input_names=["image"], output_names=list(OUTPUTS)
+    )
+    if program is None:
+        raise ValueError("torch.onnx.export returned no program")
+    program.model.metadata_props.update(facts)
+    program.save(str(out))
+    session = onnxruntime.InferenceSession(str(out), providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    return lambda given: [torch.from_numpy(np.asarray(one)) for one in session.run(None, {name: given.numpy()})]
+
+
+def write_torch(graph: Any, image: Images, out: Path, facts: dict[str, str]) -> Run:
+    """Write the program of torch.export and return what runs the file."""
+    program = torch.export.export(graph, (image,))
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", message="No complete tensor found", category=UserWarning
+        )  # of views of weights
+        torch.export.save(program, str(out), extra_files={"renormal.json": json.dumps(facts, ensure_ascii=False)})
+    again: Any = torch.export.load(str(out)).module()
+    return lambda given: list(again(given))
+
+
+WRITERS: dict[str, Callable[[Any, Images, Path, dict[str, str]], Run]] = {"onnx": write_onnx, "torch": write_torch}
+
+
+def write_weights(inspector: Inspector, out: Path) -> str:
+    """The network's weights alone, with the facts as metadata."""
+    try:
+        from safetensors.torch import save
+    except ImportError as error:
+        raise ValueError(f"--to safetensors {EXTRA}") from error
+    weights = {name: value.contiguous() for name, value in inspector.job.model.state_dict().items()}
+    with whole_file(out) as file:
+        file.write(save(weights, facts_of(inspector, 0)))
+    return f"{out}: {len(weights)} tensors"

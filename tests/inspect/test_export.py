@@ -1,0 +1,133 @@
+"""A finished job as one graph: the same numbers without autograd, and without renormal."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from renormal.inspect.export import main, steps_of
+from renormal.inspect.inspector import Inspector
+from renormal.inspect.load import load
+from renormal.inspect.unrolled import descended, traced, unrolled
+from renormal.job.fingerprints import source_of
+from renormal.job.job import run_job
+from renormal.projection import project, settle
+
+KINDS = {
+    "an object": ["category=bottle", "projection=[eq8_adam]"],
+    "a texture in tiles": ["category=grid", "projection=[eq8]", "test.stride=16"],
+    "a VAE": ["model=vae", "category=cable", "projection=[eq8_adam]", "descent.max_steps=2"],
+    "all views": ["category=hazelnut", "projection=[eq8]", "test.flips=true", "descent.max_steps=1"],
+    "the repair network": ["model=repair_ae", "model.net.width=4", "category=bottle", "projection=[one_pass]"],
+}
+
+
+@pytest.fixture(scope="module", params=KINDS.values(), ids=KINDS)
+def run(request: pytest.FixtureRequest, small: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
+    folder = tmp_path_factory.mktemp("exported") / "run"
+    config = small(*request.param, f"folder={folder}")
+    run_job(config)
+    return config, folder
+
+
+def test_the_graph_is_the_inspection(run: tuple[Any, Path]) -> None:
+    config, folder = run
+    inspector, source = Inspector(load(folder)), source_of(config)
+    graph = traced(
+        unrolled(inspector, steps_of(inspector, 3)),
+        torch.rand(1, inspector.frame.channels, *[inspector.frame.size] * 2),
+    )
+    for item in source.test:
+        answer = inspector.inspect(item.image)
+        image = torch.from_numpy(np.asarray(_input(inspector, item.image)))
+        found = graph(image)
+        assert found[1].item() == pytest.approx(answer.score, abs=2e-5)
+    assert not any("backward" in str(node.target) for node in graph.graph.nodes)
+
+
+def _input(inspector: Inspector, path: Path) -> torch.Tensor:
+    from renormal.inspect.photographs import photograph
+
+    return photograph(path, inspector.frame).image
+
+
+def test_a_sample_that_has_arrived_stays(run: tuple[Any, Path]) -> None:
+    job = load(run[1])
+    x0 = torch.rand(4, job.channels, job.size, job.size, generator=torch.Generator().manual_seed(1))
+    descent = next(iter(job.descents.values()))
+    middle = replace(descent, step_size=0.1, max_steps=6)
+    settled = settle(middle, job.model, x0)
+    wanted = project(job.model, x0, settled)
+    assert torch.allclose(descended(job.model, x0, settled, 6), wanted.x, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def bottle(small: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bottle") / "run"
+    run_job(small("category=bottle", "projection=[eq8_adam]", f"folder={folder}"))
+    return folder
+
+
+def test_onnxruntime_gives_the_same_numbers_and_the_file_says_how_to_use_it(
+    bottle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    assert main([str(bottle)]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"after 3 steps the map differs by [\d.e-]+ at most", said)
+    session = onnxruntime.InferenceSession(str(bottle / "export.onnx"))
+    facts = session.get_modelmeta().custom_metadata_map
+    inspector = Inspector(load(bottle))
+    image = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    names = [one.name for one in session.get_outputs()]
+    answer = dict(zip(names, session.run(None, {"image": image.numpy()}), strict=True))
+    end, maps = inspector.maps(image)
+    assert answer["map"] == pytest.approx(maps.numpy(), abs=1e-4)
+    assert answer["projected"] == pytest.approx(end.numpy(), abs=1e-4)
+    assert float(facts["threshold"]) == inspector.decision.threshold
+    assert (facts["column"], facts["fit"], facts["size"]) == (inspector.column, "squash", "32")
+    assert main([str(bottle)]) == 2
+    assert "add --force" in capsys.readouterr().err
+
+
+def test_torch_export_and_safetensors(bottle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(bottle), "--to", "torch", "--out", str(tmp_path / "a.pt2"), "--column", "baseline"]) == 0
+    extra = {"renormal.json": ""}
+    program = torch.export.load(str(tmp_path / "a.pt2"), extra_files=extra).module()
+    image = torch.rand(1, 3, 32, 32)
+    inspector = Inspector(load(bottle), column="baseline")
+    assert torch.allclose(program(image)[0], inspector.maps(image)[1], atol=1e-5)
+    assert json.loads(extra["renormal.json"])["steps"] == "0"
+    safetensors = pytest.importorskip("safetensors.torch")
+    assert main([str(bottle), "--to", "safetensors", "--out", str(tmp_path / "a.safetensors")]) == 0
+    weights = safetensors.load_file(tmp_path / "a.safetensors")
+    assert all(torch.equal(weights[name], value) for name, value in load(bottle).model.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--out", "a.pt"], "ends in .onnx"),
+        (["--out", "/nowhere/a.onnx"], "/nowhere is no folder"),
+        (["--column", "nope"], "has no column nope"),
+        (["--steps", "-1"], "--steps must be 0 or more"),
+        (["--false-alarms", "2"], "between 0 and 1"),
+        (["--images", "/nowhere"], "no photographs there"),
+    ],
+)
+def test_what_cannot_be_exported_is_one_line(
+    bottle: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], line: str
+) -> None:
+    if "--out" not in arguments:
+        arguments = [*arguments, "--out", str(bottle / "other.onnx")]
+    assert main([str(bottle), *arguments]) == 2
+    said = capsys.readouterr().err
+    assert line in said
+    assert len(said.splitlines()) == 1
