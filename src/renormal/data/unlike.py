@@ -63,7 +63,7 @@ def unlike(photographs: Sequence[Thumbnail]) -> tuple[list[Odd], list[int]]:
     if len(photographs) < FEW:
         return [], list(range(len(photographs)))
     far = compared(photographs)
-    turns = turned(np.stack([one.pixels for one in photographs]).astype(np.float32))
+    turns = turned(np.stack([one.pixels for one in photographs]))
     most = np.max(list(far.values()), axis=0)
     odd = {int(one) for one in np.flatnonzero(most > 1)} | turns.keys()
     typical = [int(one) for one in np.argsort(sum(far.values()), kind="stable") if one not in odd]
@@ -90,7 +90,7 @@ def compared(photographs: Sequence[Thumbnail]) -> dict[str, Numbers]:
 def to_nearest(values: Numbers) -> Numbers:
     """(N, D) → (N,): mean distance to the nearest tenth of up to REFERENCES of them, itself apart."""
     count = len(values)
-    chosen = np.unique(np.linspace(0, count - 1, min(REFERENCES, count)).astype(int))
+    chosen = _references(count)
     nearest = min(max(LEAST, round(NEAREST * len(chosen))), len(chosen) - 1)
     found = np.empty(count, np.float32)
     for start in range(0, count, REFERENCES):
@@ -107,9 +107,9 @@ def _distance(rows: Numbers, columns: Numbers) -> Numbers:
     return found
 
 
-def turned(pixels: Numbers) -> dict[int, str]:
+def turned(pixels: NDArray[np.uint8]) -> dict[int, str]:
     """(N, H, H, 3) → place: how it is turned, of those that are turned where the others lie alike."""
-    usual = np.median(pixels, axis=0)
+    usual = np.median(pixels[_references(len(pixels))], axis=0).astype(np.float32)
     lies = _from(pixels, usual)
     turns = {turn: _from(np.rot90(pixels, turn, (1, 2)), usual) for turn in TURNS}
     nearest = np.min(list(turns.values()), axis=0)
@@ -123,10 +123,15 @@ def turned(pixels: Numbers) -> dict[int, str]:
     return found
 
 
-def _from(pixels: Numbers, usual: Numbers) -> Numbers:
+def _from(pixels: NDArray[np.uint8], usual: Numbers) -> Numbers:
     """(N, H, W, 3) → (N,): root mean square distance, and at least a hundredth of a grey level."""
-    found: Numbers = np.sqrt(((pixels - usual) ** 2).mean((1, 2, 3))) + 0.01
-    return found
+    parts = (pixels[start : start + REFERENCES] - usual for start in range(0, len(pixels), REFERENCES))
+    return np.concatenate([np.sqrt((part**2).mean((1, 2, 3))) + 0.01 for part in parts])
+
+
+def _references(count: int) -> NDArray[np.int64]:
+    """Up to REFERENCES places of so many, at equal distances."""
+    return np.unique(np.linspace(0, count - 1, min(REFERENCES, count)).astype(np.int64))
 
 
 class Usual(NamedTuple):
