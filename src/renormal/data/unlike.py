@@ -26,6 +26,7 @@ CLOSE = 1.5  # ours: it then is as near as nine of ten parts, times this
 ALIKE = 0.5  # correlation with the mean image: below, the photographs do not show one part in one place
 EMPTY = 0.3  # of the usual contrast
 MARGIN = 4.0  # grey levels: less is not called darker or brighter
+CAST, DARK = 0.06, 0.02  # a logarithm: a weaker cast is none; shades: two dark channels have none
 BLURRED, GRAINY = 0.7, 1.4  # of the usual contrast of the finest detail
 
 Describe = Callable[[Thumbnail], Numbers]
@@ -142,11 +143,14 @@ class Usual(NamedTuple):
     shades: Numbers  # (N,) mean grey level
     contrast: float
     detail: Numbers  # (BANDS,)
+    colour: Numbers  # (3,) mean of each channel
+    cast: float  # most of them have a weaker one
 
     @classmethod
     def of(cls, photographs: Sequence[Thumbnail]) -> Usual:
         """Of the photographs."""
         pictures = np.stack([_unit(one.pixels) for one in photographs])
+        colour = np.median([one.colour[:3] for one in photographs], axis=0)
         mean = _unit(pictures.mean(0))
         return cls(
             mean,
@@ -154,13 +158,15 @@ class Usual(NamedTuple):
             np.array([_shade(one) for one in photographs]),
             float(np.median([one.colour[3:].mean() for one in photographs])),
             np.median([one.detail for one in photographs], axis=0),
+            colour,
+            float(np.quantile([_cast(one, colour).max() for one in photographs], 0.98)),
         )
 
     def reason(self, one: Thumbnail) -> str:
         """Why a photograph looks unlike these, in words; "" for what has no name here."""
         if one.colour[3:].mean() < EMPTY * self.contrast:
             return "nearly empty: almost one shade"
-        return "; ".join([*self._shown(one), *self._light(one), *self._sharpness(one)])
+        return "; ".join([*self._shown(one), *self._light(one), *self._colour(one), *self._sharpness(one)])
 
     def _shown(self, one: Thumbnail) -> list[str]:
         low, middle = np.quantile(self.alike, [0.02, 0.5])
@@ -175,6 +181,10 @@ class Usual(NamedTuple):
             return []
         return [f"{'darker' if shade < low else 'brighter'}: mean {shade:.0f} of 255, others {low:.0f} to {high:.0f}"]
 
+    def _colour(self, one: Thumbnail) -> list[str]:
+        cast = _cast(one, self.colour)
+        return [("redder", "greener", "bluer")[int(cast.argmax())]] if cast.max() > max(CAST, self.cast) else []
+
     def _sharpness(self, one: Thumbnail) -> list[str]:
         fine = np.exp(one.detail - self.detail)
         if fine[0] < BLURRED and fine[0] < 0.8 * fine[3]:
@@ -185,9 +195,16 @@ class Usual(NamedTuple):
 
 
 def _unit(picture: NDArray[Any]) -> Numbers:
-    flat = picture.reshape(-1).astype(np.float32)
-    flat = flat - flat.mean()
+    channels = picture.reshape(-1, 3).astype(np.float32)
+    flat = (channels - channels.mean(0)).reshape(-1)
     found: Numbers = flat / max(float(np.linalg.norm(flat)), 1e-6)
+    return found
+
+
+def _cast(one: Thumbnail, usual: Numbers) -> Numbers:
+    """(3,): logarithm of how much stronger each channel is than the usual one, against the mean of the three."""
+    ratio = np.log((one.colour[:3] + DARK) / (usual + DARK))
+    found: Numbers = ratio - ratio.mean()
     return found
 
 
