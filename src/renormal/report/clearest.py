@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ from renormal.report.record import Record
 from renormal.report.strips import cut_panel
 
 COUNT = 3  # on one screen of a laptop, ours
-CANDIDATES = 24  # of each category, those with the best maps, ours
+CANDIDATES = 6  # panels of each kind of defect, those with the best maps, ours
 SMALLEST = 0.01  # share of the picture: a smaller defect is not seen at this size, ours
 SHOWN = {"x₀": "x0", "x_N": "x_N", "map": MAPS[1]}  # name on the page → tile of the strip
 
@@ -42,8 +42,8 @@ class Candidate(NamedTuple):
 def clearest(categories: Mapping[str, Sequence[Record]], count: int = COUNT) -> list[Clear]:
     """The clearest sample of each category, then that of its second defect, until there are `count`.
 
-    The clearest is the one whose defect changes most from x₀ to x_N under any projection, of the CANDIDATES whose maps
-    have the highest pixel AUROC. Defects without a mask come after all others.
+    The clearest is the one whose defect changes most from x₀ to x_N under any projection, of the CANDIDATES of its kind
+    whose maps have the highest pixel AUROC. Defects without a mask come after all others.
     """
     turns = [
         (turn, -candidate.change, _clear(category, defect, candidate))
@@ -56,7 +56,10 @@ def clearest(categories: Mapping[str, Sequence[Record]], count: int = COUNT) -> 
 def _ranked(records: Sequence[Record]) -> Iterator[tuple[str, Candidate]]:
     """Defect and candidate, the clearest sample of each defect first."""
     panels = [(sample, panel) for sample, own in by_sample(records, []).items() for panel in own]
-    best = sorted(panels, key=lambda item: -_auroc(item[1]))[:CANDIDATES]
+    by_kind: dict[str, list[tuple[tuple[str, str], Panel]]] = {}
+    for sample, panel in sorted(panels, key=lambda item: -_auroc(item[1])):
+        by_kind.setdefault(sample[1], []).append((sample, panel))
+    best = chain.from_iterable(same[:CANDIDATES] for same in by_kind.values())
     found = [(sample, candidate) for sample, panel in best if (candidate := _candidate(panel))]
     clear = dict(sorted(found, key=lambda item: item[1].change))  # of a sample the last one stays
     ranked = dict(sorted(clear.items(), key=lambda item: -item[1].change))
