@@ -17,8 +17,8 @@ install: .venv/.installed  ## .venv with everything that pyproject.toml asks for
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $@
 
-demo: install    ## drawn images, four autoencoders, 10 minutes: a table and a page under outputs/demo
-	$(BIN)/renormal experiment=demo sweep=models category=grid,bottle,hazelnut
+demo: install    ## drawn images, four autoencoders, 5 minutes: a table and a page under outputs/demo
+	$(BIN)/renormal experiment=demo sweep=categories_demo model=l2_ae,dsae,vae_draws,gamma_vae
 	$(BIN)/renormal-report outputs/demo
 
 test: lint types ## lint, types and tests

@@ -188,15 +188,9 @@ def published_commands() -> dict[str, list[Path]]:
     """Records by the folder of their table, of those that hold the command that README.md and RESULTS.md publish."""
     found: dict[str, list[Path]] = {}
     for path in PATHS:
-        if "demo" in path.parts or json.loads(path.read_text(encoding="utf-8")).get("command"):
+        if json.loads(path.read_text(encoding="utf-8")).get("command"):
             found.setdefault(folder_of(path).split("/")[0], []).append(path)
     return found
-
-
-def command_of(record: Record) -> dict[str, str]:
-    """The records of the demo are older than the field."""
-    job = {"experiment": record.name, "model": record.model, "category": record.category, "seed": str(record.seed)}
-    return record.command or job
 
 
 COMMANDS = published_commands()
@@ -206,9 +200,9 @@ COMMANDS = published_commands()
 def test_a_published_command_asks_for_what_its_records_hold(folder: str) -> None:
     records = {}  # one for each command: categories and seeds differ in nothing else
     for record in map(read_record, COMMANDS[folder]):
-        records[tuple(item for item in command_of(record).items() if item[0] not in ("category", "seed"))] = record
+        records[tuple(item for item in record.command.items() if item[0] not in ("category", "seed"))] = record
     for record in records.values():
-        given = command_of(record)
+        given = dict(record.command)
         given |= {key: value for key, value in PLACES.items() if key in given}
         job = composed(*(f"{key}={value}" for key, value in given.items()), "checkpoint=null", "folder=x")
         OmegaConf.resolve(job)
