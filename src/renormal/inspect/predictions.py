@@ -42,10 +42,10 @@ class Predictions:
         for name in ("", *WRITTEN):
             check_no_link(folder / name)
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / SETTINGS, json.dumps(self.settings, indent=1))
-        self.before = rows_of(folder, self.digest)
         name = LINES.replace("*", f"-{part.number + 1}-of-{part.of}" if part.of > 1 else "")
         self.file = appended(folder / name, empty=force)
+        write_whole(folder / SETTINGS, json.dumps(self.settings, indent=1))
+        self.before = rows_of(folder, self.digest)
 
     def keep(self, item: Item, files: tuple[str, ...]) -> Item:
         """The item with the content that was predicted before, if the files that are wanted of it exist."""
