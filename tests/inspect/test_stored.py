@@ -16,6 +16,7 @@ from strangers import GETTER, MODULE, calls, is_network, write_evil, write_own
 
 from renormal.inspect.finished import Undrawn
 from renormal.inspect.stored import ROOMS, build, known, part_of
+from renormal.lit.adversarial import AdversarialModule
 from renormal.models import VAE
 from renormal.projection import Descent, Energy, error_mask, squared_error
 from renormal.run import CONF
@@ -131,6 +132,12 @@ def test_an_optimizer_and_a_scheduler_are_built_as_their_place_says() -> None:
         built = build(adam, place)(weights)
         assert isinstance(built, torch.optim.Adam)
         assert (built.defaults["lr"], built.defaults["betas"]) == (0.25, (0.5, 0.9))
+    module = {"_target_": "hydra.utils.get_class", "path": "renormal.lit.adversarial.AdversarialModule"}
+    assert build(module, "model.module") is AdversarialModule
+    loss = {"_target_": GETTER, "path": "renormal.projection.squared_error"}
+    assert build(loss, "model.energy_loss") is squared_error
+    with pytest.raises(ValueError, match=r"model\.net of the record's config names no class"):
+        build({"_target_": GETTER, "path": "renormal.models.VAE"}, "model.net", channels=3, size=32)
     rate = {"_target_": "torch.optim.lr_scheduler.OneCycleLR", "_partial_": True, "max_lr": 0.5, "div_factor": 5.0}
     assert build(rate, "model.scheduler")(built, total_steps=10).get_last_lr() == pytest.approx([0.1])
 

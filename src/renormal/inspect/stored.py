@@ -62,12 +62,14 @@ class Object(NamedTuple):
 
 
 def build(node: Any, place: str, trust: Sequence[str] = (), **arguments: Any) -> Any:
-    """The object of a node with `_target_`. All of the node is checked before the first object is built.
+    """The object of a node with `_target_`, or the one that its getter names. First all of the node is checked.
 
     place: of the node in the config, for messages. trust: packages of the user. arguments: further ones of the object.
     Raises ValueError with one line.
     """
     checked = read(node, place, check_trust(trust))
+    if isinstance(checked, Object) and not arguments:
+        return checked.value
     if not isinstance(checked, Call):
         raise ValueError(f"{plain(place)} of the record's config names no class")
     return made(checked._replace(named=checked.named | arguments), place)

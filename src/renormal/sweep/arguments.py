@@ -59,7 +59,10 @@ def options_first(arguments: list[str]) -> list[str]:
             raise ValueError(f"there is no option {name}: renormal --help shows the options")
         place = last if action is not None and action.nargs == "?" else first
         place.append(argument)
-        if action is not None and left and (action.nargs is None or left[0] in (action.choices or ())):
+        choices = list(action.choices or ()) if action is not None else []
+        if choices and place is first and left[:1] not in [[one] for one in choices]:
+            raise ValueError(f"{argument} needs one of {', '.join(choices)} after it")
+        if action is not None and left and (action.nargs is None or left[0] in choices):
             place.append(left.pop(0))
     return [*first, *overrides, *last]
 
