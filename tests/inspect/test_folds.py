@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from renormal.inspect.folds import Folds, Pooled
 from renormal.inspect.inspector import Inspector
 from renormal.inspect.load import inspector_of, load
+from renormal.inspect.predict import main
 from renormal.job.fingerprints import source_of
 from renormal.job.job import run_job
 
@@ -68,7 +70,7 @@ def test_jobs_that_are_no_folds_are_one_line(folds: tuple[list[Any], Path], tmp_
     without = replace(jobs[2], record=replace(jobs[2].record, config=config | {"test": test}))
     with pytest.raises(ValueError, match="set no good images apart"):
         Folds([jobs[0], without])
-    with pytest.raises(ValueError, match="neither the folder of a job nor of several"):
+    with pytest.raises(ValueError, match=r"record.json: does not exist"):
         inspector_of(tmp_path)
 
 
@@ -85,3 +87,21 @@ def test_p_is_that_of_one_split_where_there_is_one_fold() -> None:
     pooled = Pooled((np.arange(19.0),), 0.05)
     assert pooled.p([np.array([18.0, 18.5, -1.0])]).tolist() == [0.1, 0.05, 1.0]
     assert not pooled.too_few
+
+
+def test_renormal_predict_lets_all_jobs_of_a_category_decide(
+    folds: tuple[list[Any], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = [item.image for item in source_of(folds[0][0]).test]
+    status = main([str(folds[1]), *map(str, photos), "--column", "baseline", "--out", str(tmp_path / "found")])
+    assert "p of at most 0.1429 is defective: about 0.14 of good images" in capsys.readouterr().err
+    lines = [json.loads(line) for line in (tmp_path / "found" / "predictions.jsonl").read_text().splitlines()]
+    together = Folds([load(folds[1] / str(fold)) for fold in range(3)], column="baseline")
+    answers = {"/".join(Path(one.name).parts[-2:]): one for one in together.inspect_all(photos)}
+    assert len(lines) == len(answers) == len(photos)
+    for line in lines:
+        answer = answers[line["image"]]
+        assert line["score"] == pytest.approx(answer.score)
+        assert (line["p"], line["threshold"], line["defective"]) == (answer.p, None, answer.defective)
+        assert bool(line["defects"]) is answer.defective
+    assert status == int(any(line["defective"] for line in lines))

@@ -13,14 +13,27 @@ RATE = 0.05  # of false alarms, ours
 class Decision:
     """An image with a score above `threshold` is defective.
 
-    rate: of good images that are called defective, at most, on average over sets of good images. good: their number.
-    asked: the rate that was wanted.
+    rate: of good images that are called defective, at most, on average over sets of good images. scores: of the good
+    images. asked: the rate that was wanted.
     """
 
     threshold: float
     rate: float
-    good: int
+    scores: tuple[float, ...]
     asked: float
+
+    @property
+    def good(self) -> int:
+        return len(self.scores)
+
+    @property
+    def scale(self) -> float:
+        """The value of a map from which on it is defective."""
+        return self.threshold
+
+    def p(self, scores: Sequence[float]) -> float:
+        """(1 + #{good images with at least this score})/(n + 1). scores: of the one job."""
+        return (1 + sum(one >= scores[0] for one in self.scores)) / (self.good + 1)
 
     @property
     def too_few(self) -> bool:
@@ -54,4 +67,4 @@ def conformal(scores: Sequence[float], rate: float = RATE) -> Decision:
         raise ValueError("the run has no scores of good images: repeat its test with test.normal_images=32")
     ordered, n = sorted(scores), len(scores)
     k = min(n, math.ceil((n + 1) * (1 - rate) - 1e-9))
-    return Decision(ordered[k - 1], max(rate, 1 / (n + 1)), n, rate)
+    return Decision(ordered[k - 1], max(rate, 1 / (n + 1)), tuple(ordered), rate)

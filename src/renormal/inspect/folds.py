@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from renormal.contracts import Images, Maps
 from renormal.inspect.decide import RATE, needed
 from renormal.inspect.finished import Finished
 from renormal.inspect.inspector import Answering, Inspection, Inspector
@@ -50,7 +51,12 @@ class Pooled:
         """p up to which an image is defective: what was asked; with too few images, the lowest that there is."""
         return max(self.asked, 1 / (self.count + 1)) + ROUNDING
 
-    def p(self, values: Sequence[NDArray[np.generic]]) -> NDArray[np.float64]:
+    @property
+    def scale(self) -> float:
+        """About the value of a mean map from which on it is defective: for colours, not for decisions."""
+        return float(np.mean([np.quantile(own, 1 - min(self.asked, 1.0)) for own in self.good]))
+
+    def p(self, values: Sequence[NDArray[np.generic] | float]) -> NDArray[np.float64]:
         """values: of each fold, of one shape."""
         above = sum(
             len(own) - np.searchsorted(own, one, side="left") for own, one in zip(self.good, values, strict=True)
@@ -80,6 +86,8 @@ class Folds(Answering):
     Raises ValueError with one line for jobs that differ in more than fold and seed, and where two have the same fold.
     """
 
+    decision: Pooled
+
     def __init__(
         self, jobs: Sequence[Finished], *, column: str | None = None, rate: float = RATE, device: str = "cpu"
     ) -> None:
@@ -95,8 +103,22 @@ class Folds(Answering):
         return self.inspectors[0].frame
 
     @property
+    def area(self) -> int:
+        return self.inspectors[0].area
+
+    @property
     def at_a_time(self) -> int:
         return max(one.at_a_time for one in self.inspectors)
+
+    @property
+    def identity(self) -> dict[str, str]:
+        parts = [one.identity for one in self.inspectors]
+        return {name: "+".join(part[name] for part in parts) for name in ("weights", "recipe")} | {
+            "column": self.column
+        }
+
+    def each(self, images: Images) -> list[Maps]:
+        return [one.maps(images)[1] for one in self.inspectors]
 
     def answer(self, read: Sequence[Photograph]) -> list[Inspection]:
         """The answers on photographs that were read, each by all jobs."""

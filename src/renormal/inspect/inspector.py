@@ -63,7 +63,18 @@ class Inspection:
 
 
 class Answering(ABC):
-    """Reads photographs and answers on them, as many at a time as fill one call of the network."""
+    """Reads photographs and answers on them, as many at a time as fill one call of the network.
+
+    decision: when an image is defective. column: of the job's table.
+    """
+
+    decision: Any
+    column: str
+
+    @property
+    @abstractmethod
+    def area(self) -> int:
+        """Pixels of the smallest defect, in the network's pixels."""
 
     @property
     @abstractmethod
@@ -74,6 +85,15 @@ class Answering(ABC):
     @abstractmethod
     def at_a_time(self) -> int:
         """Photographs that fill one call of the network; with fewer, the call takes as long."""
+
+    @property
+    @abstractmethod
+    def identity(self) -> dict[str, str]:
+        """What decides the maps: digests of the weights and of the recipe, and the column."""
+
+    @abstractmethod
+    def each(self, images: Images) -> list[Maps]:
+        """Maps of images of the network's size, those of each job."""
 
     @abstractmethod
     def answer(self, read: Sequence[Photograph]) -> list[Inspection]:
@@ -121,16 +141,28 @@ class Inspector(Answering):
         return Frame(data["size"], data["channels"], data.get("fit", "squash"), data.get("bits", FULL))
 
     @property
+    def area(self) -> int:
+        return int(self.kept.get("area", 1))  # records older than test.area lack it
+
+    @property
     def at_a_time(self) -> int:
         whose, _ = self.ends[self.column]
         stored = self.kept["networks"][0]["descents"]
         slots = int(stored[whose]["slots"] if whose in stored else self.kept["tiles"])
         return max(1, slots // tiles(self.frame.size, self.job.size, self.answers.scoring.stride))
 
+    @property
+    def identity(self) -> dict[str, str]:
+        hashes = self.job.record.hashes
+        return {"weights": hashes.get("weights", ""), "recipe": hashes.get("test", ""), "column": self.column}
+
+    def each(self, images: Images) -> list[Maps]:
+        return [self.maps(images)[1]]
+
     def answer(self, read: Sequence[Photograph]) -> list[Inspection]:
         ends, maps = self.maps(torch.cat([one.image for one in read]))
         scores, pixels = (
-            scores_from(maps, self.kept["area"]).tolist(),
+            scores_from(maps, self.area).tolist(),
             (ends.cpu() * 255).round().byte().permute(0, 2, 3, 1).numpy(),
         )
         return [

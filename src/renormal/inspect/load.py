@@ -53,9 +53,7 @@ def inspector_of(
 ) -> Answering:
     """What answers on photographs: one job, or all jobs in the folder of a category, as folds of its good images."""
     folder = Path(folder)
-    if (folder / RECORD).exists():
-        return Inspector(load(folder, trust), column=column, rate=rate, device=device)
     folds = sorted(path.parent for path in folder.glob(f"*/{RECORD}"))
-    if len(folds) < 2:
-        raise ValueError(f"{folder}: neither the folder of a job nor of several: it has no {RECORD}")
+    if (folder / RECORD).exists() or len(folds) < 2:
+        return Inspector(load(folder, trust), column=column, rate=rate, device=device)
     return Folds([load(fold, trust) for fold in folds], column=column, rate=rate, device=device)

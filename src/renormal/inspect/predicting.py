@@ -158,12 +158,10 @@ def device_named(name: str) -> str:
 
 def settings_of(predictor: Predictor, source: Inputs) -> dict[str, Any]:
     """What decides the answer on a photograph, and where its name begins."""
-    ignore, hashes = predictor.task.ignore, predictor.inspector.job.record.hashes
+    ignore, pooled = predictor.task.ignore, predictor.pooled
     return {
-        "weights": hashes.get("weights", ""),
-        "recipe": hashes.get("test", ""),
-        "column": predictor.inspector.column,
-        "threshold": predictor.threshold,
+        **predictor.inspector.identity,
+        "threshold": predictor.threshold if pooled is None else f"p <= {pooled.threshold:.6g}",
         "ignore": "" if ignore is None else hashlib.sha256(ignore.read_bytes()).hexdigest(),
         "root": "" if source.nameless else str(source.root),
     }
@@ -176,4 +174,6 @@ def begun(predictor: Predictor, part: Part, total: int | None) -> str:
     where = f"part {part.number + 1} of {part.of}: " if part.of > 1 else ""
     photographs = "new photographs" if total is None else f"{total} photographs"
     work = f"{photographs} on {predictor.task.device}, column {inspector.column}"
+    if (pooled := predictor.pooled) is not None:
+        return f"{where}{work}; p of at most {pooled.threshold:.4g} is defective: {why}"
     return f"{where}{work}; a score above {predictor.threshold:.6g} is defective: {why}"

@@ -23,7 +23,7 @@ from renormal.inspect.inputs import SETTINGS, TABLE, WRITTEN, Item, Part
 from renormal.text import cell, printable
 
 LINES = "predictions*.jsonl"
-COLUMNS = ("image", "score", "threshold", "defective", "defects", "area", "boxes", "width", "height", "sha256")
+COLUMNS = ("image", "score", "threshold", "p", "defective", "defects", "area", "boxes", "width", "height", "sha256")
 FILES = ("overlay", "mask", "map")
 Line = dict[str, Any]  # image, score, threshold, defective, defects, …; or image and error
 

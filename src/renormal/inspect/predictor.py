@@ -23,10 +23,10 @@ from renormal.contracts import Maps
 from renormal.data.images import converted, flattened
 from renormal.data.opening import check_file, strict_pillow
 from renormal.data.source import DataError
+from renormal.inspect.folds import Pooled
 from renormal.inspect.ignored import Ignored, read_ignored
 from renormal.inspect.inputs import Item, result_name
-from renormal.inspect.inspector import Inspector
-from renormal.inspect.load import load
+from renormal.inspect.load import inspector_of
 from renormal.inspect.photographs import Photograph, decoded, photograph
 from renormal.inspect.pictures import defects_of, overlay, without_small, write_picture
 from renormal.inspect.predictions import Line
@@ -68,16 +68,16 @@ class Predictor:
 
     def __init__(self, task: Task) -> None:
         torch.set_num_threads(task.threads)
-        self.task, job = task, load(task.run, task.trust)
-        self.inspector = Inspector(job, column=task.column, rate=task.rate, device=task.device)
-        self.frame = self.inspector.frame
-        given = task.threshold
-        self.threshold = self.inspector.decision.threshold if given is None else given
+        self.task, given = task, task.threshold
+        self.inspector = inspector_of(task.run, task.trust, column=task.column, rate=task.rate, device=task.device)
+        self.frame, self.decision = self.inspector.frame, self.inspector.decision
+        self.pooled = self.decision if isinstance(self.decision, Pooled) and given is None else None
+        self.threshold = self.decision.scale if given is None else given
         self.ignored: Ignored | None = None
         if task.ignore is not None:
             with strict_pillow():
                 self.ignored = read_ignored(task.ignore, self.frame)
-        self.area: int = self.inspector.kept.get("area", 1)  # records older than test.area lack it
+        self.area = self.inspector.area
         self.large = threading.Lock()
 
     @property
@@ -121,28 +121,30 @@ class Predictor:
         read = [one for one in seen if one.photo is not None]
         maps = iter(self._maps([one.photo for one in read if one.photo is not None]))
         return [
-            (one.item, writers.submit(self._line, one, *(next(maps) if one.photo is not None else (None, 0.0))))
+            (one.item, writers.submit(self._line, one, *(next(maps) if one.photo is not None else (None, ()))))
             for one in seen
         ]
 
-    def _maps(self, photos: list[Photograph]) -> list[tuple[Any, float]]:
-        """The map of each photograph, (size, size), and its score."""
+    def _maps(self, photos: list[Photograph]) -> list[tuple[Any, Any]]:
+        """The maps of each photograph, one for each job, (size, size), and its scores."""
         if not photos:
             return []
         with one_line(f"{self.task.run}: its network cannot run"):
-            maps: Maps = self.inspector.maps(torch.cat([one.image for one in photos]))[1]
+            every: list[Maps] = self.inspector.each(torch.cat([one.image for one in photos]))
         if self.ignored is not None:
-            maps = self.ignored.cleared(maps)
-        return list(zip(maps.cpu().numpy(), scores_from(maps, self.area).tolist(), strict=True))
+            every = [self.ignored.cleared(maps) for maps in every]
+        scores = [scores_from(maps, self.area).tolist() for maps in every]
+        of_each = zip(*(maps.cpu().numpy() for maps in every), strict=True)
+        return list(zip(of_each, zip(*scores, strict=True), strict=True))
 
-    def _line(self, seen: Seen, values: Any, score: float) -> Line | None:
+    def _line(self, seen: Seen, values: Any, scores: Sequence[float]) -> Line | None:
         if seen.photo is None:
             return {"image": seen.item.name, "error": printable(seen.error)} if seen.error else None
         try:
-            if not np.isfinite(score):
+            if not np.isfinite(scores).all():
                 raise ValueError(f"{seen.item.path}: its score is not finite: repeat the job with a smaller step_size")
             with self.large if seen.photo.width * seen.photo.height > LARGE else nullcontext():
-                return self._written(seen, seen.photo, values, score)
+                return self._written(seen, seen.photo, values, scores)
         except OSError as error:
             if error.errno not in NAMES:
                 raise
@@ -150,18 +152,19 @@ class Predictor:
         except ValueError as error:
             return {"image": seen.item.name, "error": printable(str(error))}
 
-    def _written(self, seen: Seen, photo: Photograph, small: Any, score: float) -> Line:
+    def _written(self, seen: Seen, photo: Photograph, small: Sequence[Any], scores: Sequence[float]) -> Line:
         """Write the files. A defective photograph has a defect: where no pixel is above the threshold once the map has
         the photograph's size, the highest pixels are.
         """
-        values, defective = self._own_size(photo, small), score > self.threshold
-        counting = values
-        if self.area > 1:
-            counting = self._own_size(photo, without_small(small, self.threshold, self.area))
-        mask = (counting > self.threshold) & defective
+        every, score = [self._own_size(photo, one) for one in small], float(np.mean(scores))
+        values = every[0] if len(every) == 1 else np.mean(every, axis=0)
+        p = float(self.decision.p(scores))
+        defective = score > self.threshold if self.pooled is None else p <= self.pooled.threshold
+        mask = self._mask(photo, small, every, values) & defective
         if defective and not mask.any():
             mask = values == values.max()
-        line: Line = {"image": seen.item.name, "score": score, "threshold": self.threshold, "defective": defective}
+        threshold = self.threshold if self.pooled is None else None
+        line: Line = {"image": seen.item.name, "score": score, "threshold": threshold, "p": p, "defective": defective}
         line |= {"defects": defects_of(mask), "width": photo.width, "height": photo.height, "sha256": seen.sha256}
         name = result_name(seen.item.name)
         for one in self.task.files:
@@ -173,6 +176,14 @@ class Predictor:
         if "overlay" in line:
             write_picture(self.task.out / line["overlay"], self._overlay(seen.item.path, photo, values, mask))
         return line
+
+    def _mask(self, photo: Photograph, small: Sequence[Any], every: Sequence[Any], values: Any) -> Any:
+        """Where the map is above the threshold; of several jobs where p is at most the one that is defective."""
+        if self.pooled is not None:
+            return self.pooled.p(every) <= self.pooled.threshold
+        if self.area > 1 and len(small) == 1:
+            values = self._own_size(photo, without_small(small[0], self.threshold, self.area))
+        return values > self.threshold
 
     def _own_size(self, photo: Photograph, small: Any) -> Any:
         """A map on the photograph's pixels, 0 where it is ignored."""

@@ -30,7 +30,7 @@ def unrolled(inspector: Inspector, steps: int) -> Callable[[Images], Outputs]:
     Raises ValueError for a column that has no fixed graph: a descent in z, or one that may refuse steps.
     """
     answers, (column, (whose, _)) = inspector.answers, next(iter(inspector.ends.items()))
-    if inspector.kept["area"] > 1:
+    if inspector.area > 1:
         raise ValueError("test.area above 1 counts connected pixels, which a graph cannot do: test with test.area=1")
     for network in answers.networks:
         if whose != BASELINE:
