@@ -24,10 +24,10 @@ from renormal.job.environment import make_sums_reproducible
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("run", type=Path)
-    parser.add_argument("folder")
-    parser.add_argument("--column")
-    parser.add_argument("--repeats", type=int, default=4)
+    parser.add_argument("run", type=Path, help="the folder of a finished job")
+    parser.add_argument("folder", help="of photographs")
+    parser.add_argument("--column", help="of the job's table; its own without it")
+    parser.add_argument("--repeats", type=int, default=4, help="passes over the photographs")
     options = parser.parse_args()
     make_sums_reproducible()
     torch.set_num_threads(1)
