@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import json
-import logging
 import sys
 import time
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from renormal.contracts import BASELINE, Images
-from renormal.data.opening import FORMATS, strict_pillow
+from renormal.data.listing import images_below
+from renormal.data.opening import strict_pillow
 from renormal.files import whole_file
 from renormal.inspect.decide import RATE
+from renormal.inspect.export_files import WRITERS, Run, write_weights
 from renormal.inspect.inspector import Inspector
 from renormal.inspect.load import load
 from renormal.inspect.photographs import photograph
@@ -32,9 +30,7 @@ from renormal.program import begin
 ENDS = {"onnx": ".onnx", "torch": ".pt2", "safetensors": ".safetensors"}
 TOLERANCE = 1e-4  # of f(x0) and of one step, in [0, 1]
 RARE = 1e-3  # share of values whose gradient may be 0 but for rounding, ours
-EXTRA = "needs pip install 'renormal[export]'"
 IMAGES = 4  # that the graph is checked on, at most
-Run = Callable[[Images], list[Tensor]]
 
 
 class Difference(NamedTuple):
@@ -102,10 +98,12 @@ def export(options: argparse.Namespace) -> Iterator[str]:
         raise ValueError(f"--steps must be 0 or more, got {options.steps}")
     inspector = Inspector(load(options.run, options.trust), column=options.column, rate=options.false_alarms)
     if options.to == "safetensors":
-        yield write_weights(inspector, out)
+        weights = inspector.job.model.state_dict()
+        write_weights(weights, out, facts_of(inspector, 0))
+        yield f"{out}: {len(weights)} tensors"
         return
     steps = steps_of(inspector, options.steps)
-    images = checked_images(inspector, options.images, options.run)
+    images, which = checked_images(inspector, options.images)
     with TemporaryDirectory() as folder:
         file = Path(folder) / out.name
         yield f"{inspector.column}: one step as a graph, which is checked, then {steps}"
@@ -118,7 +116,7 @@ def export(options: argparse.Namespace) -> Iterator[str]:
         with whole_file(out) as target:
             target.write(file.read_bytes())
     yield f"after {steps} steps the map differs by {whole.map:.2g} at most, the score by {whole.score:.2g}, from torch"
-    yield f"the score differs by {apart:.2g} at most from that of renormal-predict, on {len(images)} images"
+    yield f"the score differs by {apart:.2g} at most from that of renormal-predict, on {which}"
     yield f"an image takes {whole.graph_seconds:.3f} s, in torch {whole.own_seconds:.3f} s (float32, one at a time)"
     yield f"{out}: {out.stat().st_size / 2**20:.1f} MiB, threshold {inspector.decision.threshold:.6g}"
 
@@ -139,20 +137,22 @@ def steps_of(inspector: Inspector, asked: int | None) -> int:
     return most if asked is None else min(asked, most)
 
 
-def checked_images(inspector: Inspector, folder: Path | None, run: Path) -> list[Images]:
-    """Photographs that the graph is compared on. Raises ValueError where the folder has none."""
-    places = [folder] if folder else [Path(str(inspector.job.record.config["data"].get("root") or run))]
-    ends = {f".{name.lower()}" for name in FORMATS} | {".jpg", ".jpeg", ".png", ".tif", ".bmp"}
-    found = [path for place in places for path in sorted(place.expanduser().rglob("*")) if path.suffix.lower() in ends]
+def checked_images(inspector: Inspector, folder: Path | None) -> tuple[list[Images], str]:
+    """Photographs that the graph is compared on, and what they are. Raises ValueError where the folder has none.
+
+    folder: None takes the folder of the job's data, and noise where that is not here.
+    """
+    frame = inspector.frame
+    place = folder or Path(str(inspector.job.record.config["data"].get("root") or ""))
+    found = sorted(images_below(place.expanduser())) if folder or place.name else []
     if folder and not found:
         raise ValueError(f"--images {folder}: no photographs there")
     if not found:
-        generator = torch.Generator().manual_seed(0)
-        side = inspector.frame.size
-        return [torch.rand(1, inspector.frame.channels, side, side, generator=generator)]
+        noise = torch.rand(1, frame.channels, frame.size, frame.size, generator=torch.Generator().manual_seed(0))
+        return [noise], "an image of noise, since the job's photographs are not here: name some with --images"
     chosen = found[:: max(1, len(found) // IMAGES)][:IMAGES]
     with strict_pillow():
-        return [photograph(path, inspector.frame).image for path in chosen]
+        return [photograph(path, frame).image for path in chosen], f"{len(chosen)} photographs of {place}"
 
 
 def measured(inspector: Inspector, run: Run, images: Sequence[Images], steps: int) -> Difference:
@@ -204,50 +204,3 @@ def facts_of(inspector: Inspector, steps: int) -> dict[str, str]:
         "renormal": version("renormal"),
     }
     return {name: str(value) for name, value in facts.items()}
-
-
-def write_onnx(graph: Any, image: Images, out: Path, facts: dict[str, str]) -> Run:
-    """Write the file and return what runs it in onnxruntime, on the CPU."""
-    try:
-        import onnxruntime
-        import onnxscript  # noqa: F401 torch.onnx needs it
-    except ImportError as error:
-        raise ValueError(f"--to onnx {EXTRA}") from error
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    program = torch.onnx.export(
-        graph, (image,), dynamo=True, verbose=False, input_names=["image"], output_names=list(OUTPUTS)
-    )
-    if program is None:
-        raise ValueError("torch.onnx.export returned no program")
-    program.model.metadata_props.update(facts)
-    program.save(str(out))
-    session = onnxruntime.InferenceSession(str(out), providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    return lambda given: [torch.from_numpy(np.asarray(one)) for one in session.run(None, {name: given.numpy()})]
-
-
-def write_torch(graph: Any, image: Images, out: Path, facts: dict[str, str]) -> Run:
-    """Write the program of torch.export and return what runs the file."""
-    program = torch.export.export(graph, (image,))
-    with warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", message="No complete tensor found", category=UserWarning
-        )  # of views of weights
-        torch.export.save(program, str(out), extra_files={"renormal.json": json.dumps(facts, ensure_ascii=False)})
-    again: Any = torch.export.load(str(out)).module()
-    return lambda given: list(again(given))
-
-
-WRITERS: dict[str, Callable[[Any, Images, Path, dict[str, str]], Run]] = {"onnx": write_onnx, "torch": write_torch}
-
-
-def write_weights(inspector: Inspector, out: Path) -> str:
-    """The network's weights alone, with the facts as metadata."""
-    try:
-        from safetensors.torch import save
-    except ImportError as error:
-        raise ValueError(f"--to safetensors {EXTRA}") from error
-    weights = {name: value.contiguous() for name, value in inspector.job.model.state_dict().items()}
-    with whole_file(out) as file:
-        file.write(save(weights, facts_of(inspector, 0)))
-    return f"{out}: {len(weights)} tensors"

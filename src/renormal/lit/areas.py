@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from renormal.contracts import Maps, PerSample
+from renormal.data.regions import EIGHT
 from renormal.metrics import highest
-
-NEIGHBOURS = np.ones((3, 3), bool)  # pixels that meet at a corner are connected, as in the masks
 
 
 def scores_from(maps: Maps, area: int) -> PerSample:
@@ -39,5 +38,5 @@ def _score(values: NDArray[np.float32], area: int) -> float:
 
 def largest_part(mask: NDArray[np.bool_]) -> int:
     """Pixels of the largest connected part."""
-    labels, count = ndimage.label(mask, NEIGHBOURS)
+    labels, count = ndimage.label(mask, EIGHT)
     return int(np.bincount(labels.ravel())[1:].max()) if count else 0

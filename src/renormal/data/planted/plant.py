@@ -14,6 +14,7 @@ from renormal.contracts import Images
 from renormal.data.memory import Labelled
 from renormal.data.planted.kinds import Kind, bent, blurred, foreign, grafted, missing, pasted, scratch, stain
 from renormal.data.planted.shapes import CELLS, LATTICES, UNIFORMS, Draw, centres
+from renormal.data.regions import EIGHT
 from renormal.data.transforms import stream
 
 PLANTED = 3  # first number of a stream's key, as BATCH and ORDER are of training's
@@ -22,7 +23,6 @@ CHANGED = 5 / 255  # from here on a pixel is another, ours
 GAP = 0.01  # of the short side: good pixels that narrow between changed ones belong to the defect, ours
 SPECK = 0.0003  # of the image: a smaller region is no defect, ours
 VISIBLE = 0.06  # mean change inside a mask below which a person might not call it a defect: 15 levels of 255, ours
-EIGHT = np.ones((3, 3))  # neighbours of a pixel
 AT_ONCE = 16  # defects painted together, ours
 
 
