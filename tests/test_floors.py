@@ -39,7 +39,10 @@ OUTSIDE = {  # room → packages outside of the standard library
     "run.py": {"hydra", "omegaconf"},
     "hydra_plugins": {"hydra", "hydra_plugins", "omegaconf"},
     "sweep": {"hydra", "omegaconf", "joblib", "submitit", "torch", "optuna"},
-    "inspect": {"PIL", "matplotlib", "numpy", "onnxruntime", "onnxscript", "safetensors", "scipy", "torch", "tqdm"},
+    "inspect": {
+        *("PIL", "matplotlib", "numpy", "onnxruntime", "onnxscript", "safetensors", "scipy", "torch", "tqdm"),
+        *("anyio", "starlette", "uvicorn"),
+    },
     "job": {"hydra", "omegaconf", "lightning", "torch"},
     "report": {"matplotlib", "PIL", "numpy", "jinja2", "rich", "tabulate", "wandb"},
     "boards": {"torch", "lightning", "wandb", "PIL", "numpy"},

@@ -11,6 +11,7 @@ import pytest
 from omegaconf import OmegaConf
 from PIL import Image
 
+from recipes import recipe
 from renormal.data import DataError, folder
 from renormal.job.examined import examined
 from renormal.job.job import run_job
@@ -51,6 +52,13 @@ def test_nothing_is_written_where_all_is_well_and_older_files_go(tmp_path: Path)
     entry = examined(config(tmp_path / "job"), folder(photographs(tmp_path / "parts")), 0)
     assert entry == {"examination": {"lines": [], "sheet": ""}}
     assert list((tmp_path / "job").iterdir()) == []
+
+
+@pytest.mark.parametrize("data", ["parts", "folder", "table", "mvtec"])
+def test_the_experiment_for_own_photographs_examines_every_data_set(data: str) -> None:
+    """data=table has no data.examine of its own."""
+    assert recipe("experiment=inspect", f"data={data}").data.examine
+    assert not recipe("experiment=inspect", f"data={data}", "data.examine=false").data.examine
 
 
 def test_without_the_key_nothing_is_read(tmp_path: Path) -> None:

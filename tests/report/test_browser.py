@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,10 @@ from made_up import filmed, made_up, strip, write_made_up
 from matplotlib import colormaps
 from PIL import Image
 
+from chromium import launched, needed
 from renormal.report.cli import main
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-if CHROMIUM is None:
-    pytest.skip("no Chromium on this machine: apt-get install chromium", allow_module_level=True)
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright drives Chromium: pip install -e .[dev]")
+playwright = needed()
 
 SIZES = {"phone": (390, 844), "laptop": (1400, 900), "projector": (1920, 1080)}
 WIDE = ("l2_ae", "dsae", "vae", "gamma_vae")
@@ -28,10 +25,8 @@ WIDE = ("l2_ae", "dsae", "vae", "gamma_vae")
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as engine:
-        chromium = engine.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with launched(playwright) as chromium:
         yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")

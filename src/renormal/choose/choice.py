@@ -33,7 +33,7 @@ class Choice(NamedTuple):
         return f"projection=[{self.projection}] {' '.join(settings)}{score}"
 
 
-def changed(descent: Descent, settings: Mapping[str, float], name: str) -> Descent:
+def changed(descent: T, settings: Mapping[str, float], name: str) -> T:
     """The descent with other numbers at some places. name: of the projection, for messages."""
     for place, value in settings.items():
         descent = _with(descent, place.split("."), value, f"projections.{name}.{place}")

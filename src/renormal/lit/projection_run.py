@@ -17,7 +17,7 @@ from renormal.lit.ensemble import Prepared
 from renormal.lit.film import Filming, together
 from renormal.lit.gathering import gathered
 from renormal.lit.samples import Row, add_descent
-from renormal.projection import Settled
+from renormal.projection import Observer, Settled
 
 
 class Tiles(NamedTuple):
@@ -33,6 +33,7 @@ class ProjectionRun:
 
     descent: of the first autoencoder, with its threshold. curve: count the AUROC after each iteration, over tiles.
     filming: which image is kept during its descent. finished: called with the number of samples that have just ended.
+    observe: called at every evaluation of a watched descent, as `project` does it.
     """
 
     def __init__(
@@ -43,8 +44,9 @@ class ProjectionRun:
         curve: bool = False,
         filming: Filming | None = None,
         finished: Callable[[int], None] | None = None,
+        observe: Observer | None = None,
     ) -> None:
-        self.name, self.filming, self.finished = name, filming, finished
+        self.name, self.filming, self.finished, self.observe = name, filming, finished, observe
         self.report = DescentReport(descent)
         self.curve = Curve(descent.max_steps) if curve else None
         self.details: dict[str, Any] = {}  # for the record
@@ -57,7 +59,7 @@ class ProjectionRun:
         score = partial(in_batches, self._scored(network), size=descent.slots)
         watch = None if curve is None else curve.observer(score, x0, regions)
         start = time.perf_counter()
-        observe = together(watch, None if film is None else film.observe)
+        observe = together(watch, None if film is None else film.observe, self.observe if watched else None)
         result = project_filled(model, x0, descent, observe=observe, finished=self.finished)
         seconds = time.perf_counter() - start
         self.report.add(result, images=len(rows) if watched else 0, seconds=seconds)

@@ -1,0 +1,91 @@
+"""The command `renormal-view`: a page on this machine that shows a descent step by step, with settings to move."""
+
+from __future__ import annotations
+
+import argparse
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from renormal.inspect.decide import RATE
+from renormal.program import begin
+
+PORT = 8765  # ours; another one where it is taken
+EXTRA = "renormal-view needs pip install 'renormal[view]'"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve the page until Ctrl-C. On bad input print one line to stderr and return 2."""
+    if arguments is None:
+        begin()
+    options = parse(arguments)
+    try:
+        serve(options)
+    except (ValueError, OSError) as error:
+        print(f"renormal-view: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="renormal-view", description="Watch a finished job repair an image.")
+    parser.add_argument("run", type=Path, help="outputs/<name>/<model>/<category>/<seed> of a finished job")
+    parser.add_argument("--column", help="of the job's table, to begin with; the chosen one without it")
+    parser.add_argument("--false-alarms", type=float, default=RATE, metavar="RATE", help="share of good parts, 0.05")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, …")
+    parser.add_argument("--port", type=int, help=f"of the page; {PORT}, or any free one where that is taken")
+    parser.add_argument(
+        "--trust", action="append", default=[], metavar="PACKAGE", help="of your own, that the job's config names"
+    )
+    return parser.parse_args(arguments)
+
+
+def serve(options: argparse.Namespace) -> None:
+    """Load the job, print the address, and answer until a signal comes."""
+    try:
+        import uvicorn
+
+        from renormal.inspect.view_server import application
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] not in {"anyio", "starlette", "uvicorn"}:
+            raise
+        raise ValueError(EXTRA) from error
+    from renormal.data.opening import strict_pillow
+    from renormal.inspect.live import Live
+    from renormal.inspect.load import load
+
+    job = load(options.run, options.trust)
+    live = Live(job, column=options.column, rate=options.false_alarms, device=options.device)
+    with strict_pillow():
+        listening = loopback(options.port)
+        address = f"http://127.0.0.1:{listening[0].getsockname()[1]}"
+        print(f"{address} shows {options.run}, column {live.column}; Ctrl-C ends it", flush=True)
+        config = uvicorn.Config(application(live), log_level="warning", lifespan="off", timeout_graceful_shutdown=1)
+        uvicorn.Server(config).run(sockets=listening)
+
+
+def loopback(port: int | None) -> list[socket.socket]:
+    """Sockets of 127.0.0.1 and, where this machine has it, ::1. Raises ValueError for a port that is taken."""
+    try:
+        first = bound(socket.AF_INET, "127.0.0.1", PORT if port is None else port)
+    except (OSError, OverflowError) as error:
+        if port is not None:
+            raise ValueError(f"--port {port} cannot be used ({error}): choose another, or leave it out") from error
+        first = bound(socket.AF_INET, "127.0.0.1", 0)
+    try:
+        return [first, bound(socket.AF_INET6, "::1", first.getsockname()[1])]
+    except OSError:  # without IPv6
+        return [first]
+
+
+def bound(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
+    found = socket.socket(family)
+    try:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind((host, port))
+        found.listen()
+    except BaseException:
+        found.close()
+        raise
+    return found
