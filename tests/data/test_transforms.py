@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from renormal.data import Augmentation
-from renormal.data.transforms import TrainingBatches, random_affine, random_crops, stream
+from renormal.data.transforms import TrainingBatches, random_affine, random_affine_crops, random_crops, stream
 
 CPU = torch.device("cpu")
 
@@ -91,6 +91,28 @@ def test_rotation_turns_about_the_centre_within_its_range_and_fills_it() -> None
     torch.testing.assert_close(moved.norm(dim=1), torch.full((400,), 8.0), atol=0.1, rtol=0)
     assert 28 < angle.max() < 30.5
     assert -30.5 < angle.min() < -28
+
+
+def test_a_crop_of_a_moved_object_is_a_window_of_it() -> None:
+    images = torch.rand(20, 3, 24, 40, generator=stream(7))
+    moves, drawn = Augmentation(40, 0.1, True, True), stream(0)
+    whole = random_affine(images, moves, generator=drawn)
+    left, top = (torch.randint(side - 16 + 1, (20,), generator=drawn).tolist() for side in (40, 24))
+    windows = [one[:, y : y + 16, x : x + 16] for one, y, x in zip(whole, top, left, strict=True)]
+    crops = random_affine_crops(images, moves, size=16, generator=stream(0))
+    torch.testing.assert_close(crops, torch.stack(windows), atol=1e-4, rtol=0)
+
+
+def test_objects_come_in_crops_where_they_are_asked_for() -> None:
+    images = (torch.arange(64.0).view(8, 8) * 4).byte().expand(5, 1, 8, 8).contiguous()
+    found = batches(images, size=3, object_crops=True).batch(0, 0)
+    tops = (found[:, 0, 0, 0] * 255 / 4).round().int()
+    assert found.shape == (4, 1, 3, 3)
+    for crop, first in zip(found, tops.tolist(), strict=True):
+        row, column = divmod(first, 8)
+        torch.testing.assert_close(
+            crop[0] * 255, images[0, 0, row : row + 3, column : column + 3].float(), atol=0.01, rtol=0
+        )
 
 
 def test_what_comes_in_repeats_the_border() -> None:

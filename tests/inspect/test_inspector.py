@@ -26,6 +26,16 @@ CASES = {
     "an object": ["category=bottle", "projection=[eq8_adam,eq8]"],
     "a texture": ["category=grid", "projection=[eq8]", "test.stride=16"],
     "tiles averaged": ["category=grid", "projection=[eq8]", "test.stride=16", "test.average=pixels"],
+    "an object in tiles": [
+        "category=bottle",
+        "projection=[eq8]",
+        "data.object_size=64",
+        "data.object_tiles=true",
+        "test.stride=16",
+        "test.average=pixels",
+        "score.smooth.share=0.1",
+    ],
+    "scores fitted to whole images": ["category=grid", "projection=[eq8]", "test.average=pixels", *COMBINED],
     "all views": ["category=hazelnut", "projection=[eq8]", "test.flips=true"],
     "scores fitted to good images": ["category=bottle", "projection=[eq8]", *COMBINED],
     "settings chosen": [

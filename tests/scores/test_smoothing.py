@@ -33,6 +33,14 @@ def test_a_gaussian_is_that_of_scipy(sigma: float) -> None:
     assert torch.allclose(Smooth(gaussian=sigma)(maps()), oracle, rtol=1e-3)
 
 
+@pytest.mark.parametrize(("share", "window"), [(0.02, 1), (0.13, 3), (0.2, 5), (0.3, 7)])
+def test_a_share_is_of_the_shorter_side(share: float, window: int) -> None:
+    whole = torch.rand(2, 24, 32, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(Smooth(share=share)(whole), Smooth(mean=window)(whole))
+    larger = torch.rand(2, 48, 64, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(Smooth(share=0.2)(larger), Smooth(mean=9)(larger))
+
+
 def test_without_a_width_the_map_is_the_same_object() -> None:
     whole = maps()
     assert Smooth()(whole) is whole
@@ -54,6 +62,8 @@ def test_every_comparison_is_smoothed_after_it_was_made(score: Comparison, smoot
         ({"mean": -1}, "mean must be 0 or odd"),
         ({"gaussian": -1.0}, "gaussian >= 0"),
         ({"mean": 3, "gaussian": 1.0}, "one of mean=3 and gaussian=1, not both"),
+        ({"mean": 3, "share": 0.1}, "one of mean=3 and share=0.1, not both"),
+        ({"share": 1.0}, r"share must lie in \[0, 1\), got 1"),
     ],
 )
 def test_widths_without_a_meaning_are_refused(settings: dict[str, float], message: str) -> None:

@@ -76,7 +76,8 @@ class Choose(Stage):
 
     def _chosen(self, work: Work) -> dict[str, Any]:
         """The best of all trials, and the rest of choice.json."""
-        samples = planted_set(work.data, defects=self.config.defects, seed=self.config.seed)
+        pieces = self.test.average == "maps"
+        samples = planted_set(work.data, defects=self.config.defects, seed=self.config.seed, pieces=pieces)
         if work.trainer.is_global_zero:
             write_sheet(self.folder / "planted.png", samples)
         with frozen(work):
@@ -102,7 +103,7 @@ class Choose(Stage):
         count = len(cut(samples.image, data.patch_size, self.test.stride))
         scoring = Scoring(self.test.stride, self.test.average).at_most(count)
         batches = in_parts(samples, max(1, int(self.test.samples) * len(samples.path) // count))
-        scores = {name: fitted(score, data, model, device) for name, score in self.scores.items()}
+        scores = {name: fitted(score, data, model, device, scoring) for name, score in self.scores.items()}
         ready = NormalLosses(trainer, data, model, samples=count)
         return PlantedTest(model, batches, device, data.patch_size, scores, scoring, ready)
 

@@ -16,18 +16,19 @@ from renormal.lit.panels import pixels
 CAPTION = "defects planted on good images, each without and with its outline"
 
 
-def planted_set(data: SourceData, *, defects: int, seed: int) -> Batch:
+def planted_set(data: SourceData, *, defects: int, seed: int, pieces: bool = True) -> Batch:
     """`defects` planted on the spare images, or on the training images if none are spare; and half as many good ones.
 
-    If there are fewer good images, all of them are taken. A texture is cut to 2 × 2 tiles around each defect, which
-    costs much less than the whole image.
+    If there are fewer good images, all of them are taken. pieces: where the network sees tiles, an image is cut to
+    2 × 2 of them around each defect, which costs much less than the whole image. A map that is made of the whole image,
+    not of tiles, needs all of it.
     """
     good = data.spare if data.source.spare else data.training
     planted = plant(good, range(defects), seed=seed)
     plain = good[:: max(1, 2 * len(good) // defects)]
     images = torch.cat([planted.images, plain])
     regions = torch.cat([planted.regions, planted.regions.new_zeros(len(plain), *plain.shape[-2:])])
-    if data.size != data.patch_size:
+    if pieces and data.size != data.patch_size:
         images, regions = _pieces(images, regions, min(data.size, 2 * data.patch_size))
     paths = [*planted.paths, *(f"good/{row:04d}" for row in range(len(plain)))]
     return Batch(images.float() / 255, regions, [*planted.defects, *["good"] * len(plain)], paths)

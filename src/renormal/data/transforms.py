@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -33,20 +34,41 @@ def random_affine(images: Images, augmentation: Augmentation, *, generator: torc
     """Each image turned, shifted and mirrored on its own; new pixels at the border repeat it."""
     if not augmentation.moves:
         return images
-    count, _, height, width = images.shape
+    matrix = random_matrices(len(images), images.shape[-2:], augmentation, generator=generator)
+    return warped(images, matrix, images.shape[-2:])
+
+
+def random_affine_crops(images: Images, augmentation: Augmentation, *, size: int, generator: torch.Generator) -> Images:
+    """A crop of size × size of each image as `random_affine` moves it, each place equally likely."""
+    height, width = images.shape[-2:]
+    matrix = random_matrices(len(images), (height, width), augmentation, generator=generator)
+    for row, side in enumerate((width, height)):
+        matrix[:, row, 2] -= torch.randint(side - size + 1, (len(images),), generator=generator)
+    return warped(images, matrix, (size, size))
+
+
+def random_matrices(
+    count: int, sides: Sequence[int], augmentation: Augmentation, *, generator: torch.Generator
+) -> Annotated[Tensor, "(count, 3, 3)"]:
+    """Turns, shifts and mirrors within the augmentation, about the centre of images of (height, width)."""
     draws = torch.rand(count, 5, generator=generator)  # on the CPU: the same on every device
     signed = 2 * draws[:, :3] - 1  # [0, 1] → [−1, 1]
     mirrors = torch.tensor([augmentation.mirror_x, augmentation.mirror_y])
     signs = torch.where((draws[:, 3:] < 0.5) & mirrors, -1.0, 1.0)
-    sides = torch.tensor([width, height], dtype=torch.float32)
-    matrix = get_affine_matrix2d(
-        signed[:, 1:] * augmentation.translate * sides,
-        ((sides - 1) / 2).expand(count, 2),
+    along = torch.tensor([sides[1], sides[0]], dtype=torch.float32)  # width, height
+    matrix: Tensor = get_affine_matrix2d(
+        signed[:, 1:] * augmentation.translate * along,
+        ((along - 1) / 2).expand(count, 2),
         signs,
         signed[:, 0] * augmentation.rotate,
     )
+    return matrix
+
+
+def warped(images: Images, matrix: Tensor, sides: Sequence[int]) -> Images:
+    """The images moved by their matrices, of (height, width); new pixels at the border repeat it."""
     moved: Images = warp_affine(
-        images, matrix[:, :2].to(images), (height, width), mode="bilinear", padding_mode="border", align_corners=False
+        images, matrix[:, :2].to(images), tuple(sides), mode="bilinear", padding_mode="border", align_corners=False
     )
     return moved
 
@@ -73,7 +95,8 @@ class TrainingBatches:
     augmentation: Augmentation
     seed: int
     device: torch.device
-    size: int = 128  # side of a texture's crop, section 4.1; objects come at their own size
+    size: int = 128  # side of a texture's crop, section 4.1; objects come at their own size, without object_crops
+    object_crops: bool = False  # crops of objects, too, which are turned and shifted as a whole
     length: int = 10_000  # images an epoch, over all ranks, section 4.1; a last batch that is not full is left out
     rank: int = 0
     world_size: int = 1
@@ -104,6 +127,9 @@ class TrainingBatches:
         index = self._draw(epoch, k)
         if self.kind == "texture":
             picked = random_crops(self.images, index, size=self.size, generator=generator)
+        elif self.object_crops:
+            picked = self.images[index.to(self.images.device)].to(self.device).float() / 255
+            return random_affine_crops(picked, self.augmentation, size=self.size, generator=generator)
         else:
             picked = self.images[index.to(self.images.device)]
         return random_affine(picked.to(self.device).float() / 255, self.augmentation, generator=generator)

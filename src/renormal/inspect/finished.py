@@ -62,7 +62,7 @@ def check_record(record: Record) -> None:
     """Raise ValueError if the record lacks a part that is needed, or has it of another kind."""
     missing = [key for key in ("model", "projections", "data") if key not in record.config]
     missing += [key for key in ("channels", "size") if key not in record.data]
-    if record.kind == "texture" and "patch_size" not in record.config.get("data", {}):
+    if in_tiles(record) and "patch_size" not in record.config.get("data", {}):
         missing.append("data.patch_size")
     if missing:
         raise ValueError(f"the job's record lacks {', '.join(missing)}: repeat the job")
@@ -80,8 +80,13 @@ def is_whole(value: Any, least: int, most: int) -> bool:
 
 
 def side_of(record: Record) -> Any:
-    """Side length in pixels of the network's input; the size in a record of a texture is that of the whole image."""
-    return record.config["data"]["patch_size"] if record.kind == "texture" else record.data["size"]
+    """Side length in pixels of the network's input; the size in a record is that of the whole image."""
+    return record.config["data"]["patch_size"] if in_tiles(record) else record.data["size"]
+
+
+def in_tiles(record: Record) -> bool:
+    """Whether the network sees tiles of an image."""
+    return record.kind == "texture" or bool(record.config.get("data", {}).get("object_tiles"))
 
 
 def trained_model(folder: Path, record: Record, trust: Sequence[str] = (), other: Path | None = None) -> Any:

@@ -18,6 +18,7 @@ from renormal.data.images import read_image
 from renormal.data.opening import FORMATS, strict_pillow
 from renormal.data.source import MAX_PIXELS, Fit
 from renormal.files import whole_file
+from renormal.inspect.finished import in_tiles
 from renormal.inspect.load import FinishedJob, load
 from renormal.inspect.stored import one_line
 from renormal.program import begin
@@ -37,8 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         check_output(options.out)
         job = load(options.run, options.trust)
-        if job.record.kind == "texture":
-            raise ValueError("the job was trained on patches of a texture: a whole photograph is at another scale")
+        if in_tiles(job.record):
+            raise ValueError("the job was trained on tiles of its images: a whole photograph is at another scale")
         fit = options.fit or job.record.data.get("fit", "squash")
         with strict_pillow():
             x0, hole = read(options.image, options.mask, job, fit)

@@ -31,13 +31,14 @@ from renormal.lit.whole_file import WholeFile
 def build_data(config: DictConfig, source: Source) -> SourceData:
     """The data of every stage. All images are decoded here, so that a bad file ends the job before its work."""
     check_sizes(config, source.kind)
-    test_images = int(config.test.samples)
-    if source.kind == "texture":  # test.samples counts tiles
-        each = tiles(config.data.texture_size, config.data.patch_size, config.test.stride)
-        test_images = max(1, test_images // each)
+    given = config.data
+    tiled = bool(OmegaConf.select(given, "object_tiles"))
+    sizes = Sizes(given.texture_size, given.object_size, given.patch_size, tiled)
+    each = tiles(*sizes.of(source.kind), config.test.stride)  # test.samples counts tiles
+    test_images = max(1, int(config.test.samples) // each)
     data = SourceData(
         source,
-        sizes=Sizes(config.data.texture_size, config.data.object_size, config.data.patch_size),
+        sizes=sizes,
         decoding=Decoding(config.data.channels, OmegaConf.select(config, "data.bits"), config.test.mask_level),
         batch_size=config.batch_size,
         epoch_images=config.data.epoch_images,

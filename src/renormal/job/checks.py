@@ -57,11 +57,12 @@ def check_stages(config: DictConfig) -> None:
 
 
 def check_sizes(config: DictConfig, kind: str) -> None:
-    """Tiles cover a texture."""
-    side, tile, stride = config.data.texture_size, config.data.patch_size, config.test.stride
-    if kind == "texture" and not 0 < stride <= tile <= side:
-        sizes = f"test.stride={stride}, data.patch_size={tile}, data.texture_size={side}"
-        raise ValueError(f"textures need 0 < test.stride <= data.patch_size <= data.texture_size, got {sizes}")
+    """Tiles cover a texture, and an object that is seen in tiles."""
+    key = "data.texture_size" if kind == "texture" else "data.object_size"
+    side, tile, stride = OmegaConf.select(config, key), config.data.patch_size, config.test.stride
+    if (kind == "texture" or OmegaConf.select(config, "data.object_tiles")) and not 0 < stride <= tile <= side:
+        sizes = f"test.stride={stride}, data.patch_size={tile}, {key}={side}"
+        raise ValueError(f"{kind}s need 0 < test.stride <= data.patch_size <= {key}, got {sizes}")
 
 
 def check_share(config: DictConfig, key: str, batches: int, whole: str) -> None:

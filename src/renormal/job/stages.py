@@ -194,7 +194,8 @@ class Test(Stage):
         count, data = self.config.test.planted, work.data
         if not count or not isinstance(work.module.model, Autoencoder):
             return []
-        samples = planted_set(data, defects=count, seed=self.config.seed)
+        pieces = self.config.test.average == "maps"
+        samples = planted_set(data, defects=count, seed=self.config.seed, pieces=pieces)
         each = len(cut(samples.image[:1], data.patch_size, self.config.test.stride))
         return in_parts(samples, max(1, int(self.config.test.samples) // each))
 

@@ -14,16 +14,26 @@ from torch.utils.data import DataLoader
 from renormal.contracts import Batch, Images
 from renormal.data import Source
 from renormal.data.memory import Labelled, bits_of, channels_of, load_apart, load_spare, load_test, load_training
+from renormal.data.source import Kind
 from renormal.data.transforms import TrainingBatches
 from renormal.functional.tiles import cut
 
 
 class Sizes(NamedTuple):
-    """Side lengths in pixels: of a texture, of an object, and of the patches of a texture that the model gets."""
+    """Side lengths in pixels: of a texture, of an object, and of the patches that the model gets.
+
+    object_tiles: an object is seen in patches, too, not as a whole.
+    """
 
     texture: int = 512
     object: int = 128
     patch: int = 128
+    object_tiles: bool = False
+
+    def of(self, kind: Kind) -> tuple[int, int]:
+        """Side lengths of an image of that kind and of what the model gets of it."""
+        whole = self.texture if kind == "texture" else self.object
+        return whole, self.patch if kind == "texture" or self.object_tiles else whole
 
 
 class Decoding(NamedTuple):
@@ -53,8 +63,7 @@ class SourceData(L.LightningDataModule):
     ) -> None:
         super().__init__()
         self.source, self.seed = source, seed
-        texture, whole, patch = sizes or Sizes()
-        self.size, self.patch_size = (texture, patch) if source.kind == "texture" else (whole, whole)
+        self.size, self.patch_size = (sizes or Sizes()).of(source.kind)
         channels, bits, self.mask_level = decoding or Decoding()
         self.channels = channels if channels is not None else channels_of(source)
         self.bits = bits if bits is not None else bits_of(source)
@@ -87,6 +96,7 @@ class SourceData(L.LightningDataModule):
             self.training.to(device) if _fits(self.training, device) else self.training,
             kind=self.source.kind,
             size=self.patch_size,
+            object_crops=self.size != self.patch_size,
             batch_size=self.batch_size,
             length=self.epoch_images,
             augmentation=self.source.augmentation,

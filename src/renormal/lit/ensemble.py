@@ -15,6 +15,7 @@ from renormal.contracts import Images, Maps, Score
 from renormal.data import Source
 from renormal.functional.views import View, views
 from renormal.lit.datamodule import SourceData
+from renormal.lit.scoring import Scoring
 from renormal.lit.thresholds import fitted, with_thresholds
 from renormal.projection import Descent, Settled
 
@@ -44,13 +45,14 @@ def prepared(
     trainer: L.Trainer,
     data: SourceData,
     *,
+    scoring: Scoring,
     samples: int,
 ) -> list[Prepared]:
     """Freeze each model, move it to the device, and measure its thresholds. scores: by column. samples: of the test."""
     device, networks = trainer.strategy.root_device, []
     for model in models:
         model.to(device).eval().requires_grad_(False)
-        ready = partial(fitted, data=data, model=model, device=device)
+        ready = partial(fitted, data=data, model=model, device=device, scoring=scoring)
         once = {id(score): ready(score) for score in scores.values()}  # columns share scores
         descents = with_thresholds(projections, trainer, data, model, samples=samples)
         networks.append(Prepared(model, device, descents, {name: once[id(score)] for name, score in scores.items()}))

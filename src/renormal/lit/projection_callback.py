@@ -85,7 +85,9 @@ class ProjectionCallback(L.Callback):
         self.ends = self.columns.ends(reconstructs=isinstance(model, Autoencoder))
         scores = {name: score for name, (_, score) in self.ends.items()}
         every = (model, *self.others)
-        self.networks = prepared(every, self.columns.projections, scores, trainer, data, samples=samples)
+        self.networks = prepared(
+            every, self.columns.projections, scores, trainer, data, scoring=self.scoring, samples=samples
+        )
         views = views_of(data.source, flips=self.flips)
         self.answers = Answers(self.networks, views, self.scoring, self.ends, data.patch_size)
         self.normal = self._normal_maps(trainer, data)

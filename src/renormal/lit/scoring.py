@@ -31,9 +31,12 @@ class Scoring:
         scored = partial(in_batches, partial(score, model))
         if x0.shape[-2:] == image.shape[-2:]:
             return end, scored(x0, end, size=self.size)
-        height, width = image.shape[-2:]
-        pixels = image.to(end.device) + blend(end - x0, height, width, self.stride)  # exact where no tile changed
+        pixels = self.whole(x0, end, image)
         if self.average == "pixels":
             size = max(1, self.size * len(image) // len(x0))  # as many pixels as in the tiles' batches
             return pixels, scored(image.to(end.device), pixels, size=size)
-        return pixels, blend(scored(x0, end, size=self.size), height, width, self.stride)
+        return pixels, blend(scored(x0, end, size=self.size), image.shape[-2], image.shape[-1], self.stride)
+
+    def whole(self, x0: Images, end: Images, image: Images) -> Images:
+        """The image with what its tiles became: exactly itself where no tile changed."""
+        return image.to(end.device) + blend(end - x0, image.shape[-2], image.shape[-1], self.stride)

@@ -13,10 +13,14 @@ import torch
 from torch import Tensor
 
 from renormal.contracts import Autoencoder, FittedScore, Images, Score
+from renormal.functional.tiles import cut
 from renormal.lit.batches import AT_A_TIME, channels_last, in_batches
 from renormal.lit.datamodule import SourceData
 from renormal.lit.gathering import gathered
+from renormal.lit.scoring import Scoring
 from renormal.projection import Descent, Settled, reconstruction_losses, settle
+
+FITTED = 32  # whole images that a score is fitted to, at most, ours
 
 
 @dataclass(frozen=True)
@@ -65,12 +69,29 @@ def with_thresholds(
 
 
 @torch.no_grad()
-def fitted(score: Score, data: SourceData, model: Autoencoder, device: torch.device) -> Score:
-    """A FittedScore fitted to normal images; any other score as it is. Every rank uses all normal images."""
-    return score.fitted(model, _reconstructed(data, model, device)) if isinstance(score, FittedScore) else score
+def fitted(score: Score, data: SourceData, model: Autoencoder, device: torch.device, scoring: Scoring) -> Score:
+    """A FittedScore fitted to normal images; any other score as it is. Every rank uses the same normal images.
+
+    Where whole images are scored and the network sees tiles, it is fitted to whole images.
+    """
+    if not isinstance(score, FittedScore):
+        return score
+    whole = scoring.average == "pixels" and data.size != data.patch_size
+    return score.fitted(model, (_whole if whole else _reconstructed)(data, model, device, scoring))
 
 
-def _reconstructed(data: SourceData, model: Any, device: torch.device) -> Iterator[tuple[Images, Images]]:
+def _whole(data: SourceData, model: Any, device: torch.device, scoring: Scoring) -> Iterator[tuple[Images, Images]]:
+    """Good images, those held out of the training if there are some, and what blended tiles of f(x0) make of them."""
+    images = data.spare if data.source.spare else data.training
+    for row in torch.linspace(0, len(images) - 1, min(FITTED, len(images))).long().tolist():
+        image = images[row : row + 1].to(device).float() / 255
+        x0 = channels_last(cut(image, data.patch_size, scoring.stride), device)
+        yield image, scoring.whole(x0, in_batches(lambda x: model.reconstruct(x).image, x0, size=scoring.size), image)
+
+
+def _reconstructed(
+    data: SourceData, model: Any, device: torch.device, scoring: Scoring
+) -> Iterator[tuple[Images, Images]]:
     for images in data.normal_images(AT_A_TIME):
         x = channels_last(images, device)
         yield x, in_batches(lambda part: model.reconstruct(part).image, x, size=AT_A_TIME)

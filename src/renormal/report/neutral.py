@@ -33,6 +33,7 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {  # keys newer than the first record, wit
     "crossed": (False,),
     "drawn": (None,),
     "bits": (None,),
+    "data.object_tiles": (False,),
     "mask_level": (None,),
     "normal_images": (32,),
     "minutes": (None,),
@@ -42,7 +43,8 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {  # keys newer than the first record, wit
     "test.area": (1,),
     "false_alarms": (0.01,),
     "aupro_limits": ([],),
-    "smooth": (SMOOTHS_NOTHING,),
+    "smooth": (SMOOTHS_NOTHING, SMOOTHS_NOTHING | {"share": 0.0}),
+    "share": (0.0,),  # of a smoothing
     "model.net.draws": (0,),
     "model.net.sigma": (1.0,),  # what the VAE had before it was a setting
     "model.module": (None, PLAYERS),  # the players of an adversarial model need that one, others cannot have it

@@ -111,6 +111,7 @@ class Data(Group):
     texture_size: Annotated[Side, "Side of a texture, px."]
     object_size: Annotated[Side, "Side of an object, px."]
     patch_size: Annotated[Side, "Side of the patches of a texture that the network sees, px."]
+    object_tiles: Annotated[bool, "Whether the network sees objects in patches, too."] = False
     epoch_images: Annotated[Count, "Images of one epoch."]
     channels: Annotated[Channels | None, "1 or 3; null: as in the files."]
     bits: Annotated[

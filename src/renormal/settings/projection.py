@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Gt, Le, Len
+from annotated_types import Ge, Gt, Le, Len, Lt
 
 from renormal.settings.kinds import (
     Amount,
@@ -124,6 +124,7 @@ class Smooth(Object):
     targets = ("renormal.scores.Smooth",)
     mean: Annotated[Box, "Side of the square that is averaged around each pixel, px; 0: none."]
     gaussian: Annotated[OptionalSigma, "σ of a Gaussian, px; 0: none."]
+    share: Annotated[float, Ge(0), Lt(1), "In place of mean: share of the side of what is scored; 0: none."] = 0.0
 
 
 class Comparison(Object):
