@@ -4,7 +4,7 @@ BIN := .venv/bin
 export MPLBACKEND := Agg
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint types benchmark benchmark-scaling kills clean
+.PHONY: help install demo test lint types docs benchmark benchmark-scaling kills clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -31,6 +31,9 @@ lint: install    ## ruff: rules and format
 types: install   ## mypy --strict on src
 	$(BIN)/mypy
 
+docs: install    ## the documentation as a site: docs/_build/html/index.html; a warning is an error
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+
 benchmark: install  ## every speed figure against a rival in the same run, 20 minutes: outputs/benchmark.json
 	$(BIN)/python -m benchmarks
 
@@ -41,4 +44,4 @@ kills: install    ## a sweep with processes killed at random ends with the numbe
 	$(BIN)/python -m benchmarks.kills
 
 clean:           ## delete what make made; outputs/ stays
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache dist
+	rm -rf docs/_build docs/messages.md .venv .mypy_cache .pytest_cache .ruff_cache dist

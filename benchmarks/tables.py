@@ -1,4 +1,4 @@
-"""`python -m benchmarks.tables`: prints the tables of README.md and RESULTS.md anew from their records.
+"""`python -m benchmarks.tables`: prints the tables of README.md, RESULTS.md and docs/results/ anew from their records.
 
 A table stands between `<!-- renormal-report results/table1_cpu -->` and `<!-- /renormal-report -->`: the first line is
 the command that prints it. `<!-- records results/curve -->` to `<!-- /records -->` is the line on the records of a
@@ -25,7 +25,11 @@ from renormal.report.render import markdown_origin
 from renormal.report.table import ordered_categories
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "RESULTS.md")
+PAGES = (
+    "README.md",
+    "RESULTS.md",
+    *sorted(f"docs/results/{path.name}" for path in (ROOT / "docs/results").glob("*.md")),
+)
 LINE = re.compile(r"(<!-- records (?P<folder>[^\n]*?) -->\n).*?(<!-- /records -->)", re.DOTALL)
 BLOCK = re.compile(r"(<!-- renormal-report (?P<arguments>[^\n]*?) -->\n).*?(<!-- /renormal-report -->)", re.DOTALL)
 

@@ -58,11 +58,37 @@ def test_a_planted_row_is_found(file: str, name: str, reason: str) -> None:
 
 LINKS = [
     (path, link)
-    for path in (ROOT / "README.md", ROOT / "RESULTS.md", *sorted((ROOT / "docs").glob("*.md")))
+    for path in (
+        ROOT / "README.md",
+        ROOT / "RESULTS.md",
+        ROOT / "examples" / "README.md",
+        *sorted((ROOT / "docs").rglob("*.md")),
+    )
     for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text(encoding="utf-8"))
 ]
 
 
 @pytest.mark.parametrize(("path", "link"), LINKS, ids=lambda part: str(getattr(part, "name", part)))
 def test_a_link_leads_to_a_file(path: Path, link: str) -> None:
-    assert (path.parent / link).exists()
+    assert (path.parent / link).exists() or link == "messages.md", "make docs writes messages.md alone"
+
+
+MESSAGES = "\n".join(
+    " ".join(text.split())
+    for path in sorted((ROOT / "src").rglob("*.py"))
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    if isinstance(node, ast.Constant) and isinstance(text := node.value, str)
+)
+QUOTED = re.findall(
+    r"`([^`]+)`",
+    "\n".join(
+        line
+        for line in (ROOT / "docs" / "questions.md").read_text(encoding="utf-8").splitlines()
+        if line.startswith("**`")
+    ),
+)
+
+
+@pytest.mark.parametrize("message", [quoted for quoted in QUOTED if " " in quoted])
+def test_a_message_of_the_questions_is_in_the_code(message: str) -> None:
+    assert message in MESSAGES

@@ -1,4 +1,4 @@
-"""Where is eq. 8? Each equation and section of the paper has one home, and the README points to it."""
+"""Where is eq. 8? Each equation and section of the paper has one home, and docs/method.md points to it."""
 
 from __future__ import annotations
 
@@ -62,11 +62,11 @@ def complaints(package: Path, expected: dict[str, str]) -> list[str]:
     ]
 
 
-def index(readme: str) -> dict[str, str]:
-    """The README's table between its two markers."""
-    _, _, rest = readme.partition("<!-- equations -->")
+def index(page: str) -> dict[str, str]:
+    """The table of docs/method.md between its two markers."""
+    _, _, rest = page.partition("<!-- equations -->")
     table, end, _ = rest.partition("<!-- /equations -->")
-    assert end, "README.md has no table between <!-- equations --> and <!-- /equations -->"
+    assert end, "docs/method.md has no table between <!-- equations --> and <!-- /equations -->"
     return dict(match.groups() for line in table.splitlines() if (match := ROW.match(line)))
 
 
@@ -80,9 +80,9 @@ def test_every_equation_has_one_home() -> None:
     assert complaints(PACKAGE, HOMES) == []
 
 
-def test_the_index_in_the_readme_is_this_dictionary() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert index(readme) == {tag: public(home) for tag, home in HOMES.items()}
+def test_the_index_in_the_docs_is_this_dictionary() -> None:
+    page = (ROOT / "docs" / "method.md").read_text(encoding="utf-8")
+    assert index(page) == {tag: public(home) for tag, home in HOMES.items()}
 
 
 @pytest.mark.parametrize("home", HOMES.values())

@@ -161,9 +161,9 @@ def test_every_room_exists() -> None:
     assert FLOORS.keys() == OUTSIDE.keys()
 
 
-def test_the_readme_shows_every_room_at_the_number_of_its_floor() -> None:
+def test_the_docs_show_every_room_at_the_number_of_its_floor() -> None:
     """Its lines: a number, where it changes; a room; what the room is for."""
-    text = (SOURCE.parent / "README.md").read_text(encoding="utf-8").partition("## Where is what")[2]
+    text = (SOURCE.parent / "docs" / "layout.md").read_text(encoding="utf-8").partition("## Where is what")[2]
     shown, number = dict[str, int](), ""
     for floor, room in re.findall(r"^(\d| )  ([\w.]+)/? +\S", text.split("```")[1], flags=re.MULTILINE):
         number = floor.strip() or number

@@ -83,11 +83,14 @@ def test_the_command_of_a_header_runs_its_file_and_no_two_jobs_share_a_folder(pa
 
 
 ROOT = Path(__file__).parents[2]
-PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 TEXT = "\n".join(path.read_text(encoding="utf-8") for path in PAGES)
 
 
-@pytest.mark.parametrize("command", re.findall(r"^renormal ([^#\n]+)", TEXT, flags=re.MULTILINE))
+COMMANDS = re.findall(r"^renormal (?:-m )?([^#\n]+)", TEXT, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if "hydra.searchpath" not in command])
 def test_a_command_of_the_readme_and_the_docs_composes(command: str) -> None:
     overrides = [given for given in shlex.split(command) if given != "..."]
     with initialize_config_dir(str(CONF), version_base="1.3"):

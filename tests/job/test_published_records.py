@@ -185,7 +185,7 @@ def differences(one: Any, other: Any, place: str = "") -> Iterator[str]:
 
 
 def published_commands() -> dict[str, list[Path]]:
-    """Records by the folder of their table, of those that hold the command that README.md and RESULTS.md publish."""
+    """Records by the folder of their table, of those that hold the command that README.md and docs/results/ publish."""
     found: dict[str, list[Path]] = {}
     for path in PATHS:
         if json.loads(path.read_text(encoding="utf-8")).get("command"):

@@ -1,4 +1,4 @@
-"""The tables of README.md and RESULTS.md are those of the records in results/."""
+"""The tables of README.md, RESULTS.md and docs/results/ are those of the records in results/."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from renormal.job.rank import is_rank_zero
 
 PACKAGES = ("renormal", "torch", "lightning", "torchmetrics", "kornia", "hydra-core", "numpy")
 EMULATED = (
-    "%s has no bfloat16 and emulates it: a convolution takes 3 to 34 times as long as in float32 (RESULTS.md, Speed). "
+    "%s has no bfloat16 and emulates it: a convolution takes 3 to 34 times as long as in float32. "
     "Take trainer.precision=auto descent.precision=auto"
 )
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h

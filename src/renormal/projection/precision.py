@@ -12,7 +12,7 @@ from renormal.functional.precision import has_bfloat16
 from renormal.projection.latent_start import starting_point
 
 PRECISIONS = ("float32", "bfloat16", "auto")
-TOLERANCE = 0.05  # ours: the twelve networks of RESULTS.md stay within 0.02 of L_r
+TOLERANCE = 0.05  # ours: the twelve networks of docs/results/table1.md stay within 0.02 of L_r
 log = logging.getLogger("renormal")
 
 

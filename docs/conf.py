@@ -1,0 +1,45 @@
+"""`make docs`: Sphinx with MyST (Markdown) and furo, from README's neighbours to docs/_build/html. Needs no network."""
+
+from __future__ import annotations
+
+import re
+import sys
+from importlib.metadata import version as version_of
+from pathlib import Path
+
+from sphinx.application import Sphinx
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+from generate import write_messages  # noqa: E402
+
+project = "renormal"
+author = "The renormal maintainers"
+copyright = f"2026, {author}"  # noqa: A001
+version = release = version_of("renormal")
+extensions = ["myst_parser", "sphinx.ext.autodoc"]
+exclude_patterns = ["_build"]
+default_role = "code"  # docstrings write `x` for code
+myst_heading_anchors = 3
+myst_linkify_fuzzy_links = False
+nitpicky = False  # types in signatures are not linked
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"
+autodoc_default_options = {"members": True, "show-inheritance": False}
+html_theme = "furo"
+html_title = "renormal"
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
+html_copy_source = False
+html_show_sphinx = False
+
+write_messages(HERE / "messages.md", HERE.parent / "src" / "renormal")
+
+
+def plain(app: Sphinx, what: str, name: str, thing: object, options: object, lines: list[str]) -> None:
+    """Docstrings are text: |E| and x* are no markup."""
+    lines[:] = [re.sub(r"([|*])", r"\\\1", line) for line in lines]
+
+
+def setup(app: Sphinx) -> None:
+    app.connect("autodoc-process-docstring", plain)
