@@ -359,6 +359,7 @@ class Inspection(Closed):
     tiles: Annotated[int, Field(ge=1, le=10**6)]
     good: dict[Name, Numbers]
     area: Annotated[int, Field(ge=1, le=10**9)] = 1
+    held_out: bool | None = None
 
 
 class RecordFile(Closed):

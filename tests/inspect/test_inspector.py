@@ -14,12 +14,12 @@ import torch
 from PIL import Image
 
 from renormal import load as public_load
-from renormal.inspect.decide import conformal, needed
 from renormal.inspect.inspector import Inspector
 from renormal.inspect.load import FinishedJob, load
 from renormal.job.fingerprints import source_of
 from renormal.job.job import run_job
 from renormal.lit.samples import written
+from renormal.report.decide import conformal, needed
 
 COMBINED = ["score=combined", "score.parts.msgms.scales=2", "score.parts.dssim.smooth.mean=3"]
 CASES = {
@@ -100,6 +100,7 @@ def test_a_defect_has_the_area_that_the_test_counts(small: Any, tmp_path: Path) 
     assert len(source.apart) == len(job.record.inspection["good"]["baseline"]) == 3
     assert inspector.decision.threshold == max(job.record.inspection["good"]["baseline"])
     assert not {item.image for item in source.apart} & {item.image for item in source.train}
+    assert inspector.decision.held_out
 
 
 @pytest.fixture(scope="module")
@@ -171,6 +172,12 @@ def test_a_job_without_a_test_and_an_unknown_column_are_one_line(bottle: Finishe
     untested = FinishedJob(replace(bottle.record, inspection={}), bottle.model, bottle.descents, bottle.folder)
     with pytest.raises(ValueError, match=r"stages=\[test\] rerun=true"):
         untested.inspect(np.zeros((4, 4), np.uint8))
+
+
+def test_a_threshold_from_training_images_promises_nothing(bottle: FinishedJob) -> None:
+    decision = bottle.inspector.decision
+    assert not decision.held_out
+    assert decision.line.startswith("nothing is promised: the network was trained on the 6 good images")
 
 
 def test_load_is_the_name_for_users() -> None:

@@ -18,7 +18,6 @@ from renormal.contracts import BASELINE, Images
 from renormal.data.listing import images_below
 from renormal.data.opening import strict_pillow
 from renormal.files import whole_file
-from renormal.inspect.decide import RATE
 from renormal.inspect.export_files import WRITERS, Run, write_weights
 from renormal.inspect.inspector import Inspector
 from renormal.inspect.load import load
@@ -26,6 +25,7 @@ from renormal.inspect.photographs import photograph
 from renormal.inspect.unrolled import OUTPUTS, traced, unrolled
 from renormal.metrics import highest
 from renormal.program import begin
+from renormal.report.decide import RATE
 
 ENDS = {"onnx": ".onnx", "torch": ".pt2", "safetensors": ".safetensors"}
 TOLERANCE = 1e-4  # of f(x0) and of one step, in [0, 1]

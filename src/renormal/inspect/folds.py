@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renormal.contracts import Images, Maps
-from renormal.inspect.decide import RATE, needed
 from renormal.inspect.finished import Finished
 from renormal.inspect.inspector import Answering, Inspection, Inspector
 from renormal.inspect.photographs import Frame, Photograph
+from renormal.report.decide import RATE, needed
 
 ROUNDING = 1e-12  # of p, a quotient of whole numbers
 

@@ -15,14 +15,13 @@ from numpy.typing import NDArray
 
 from renormal.choose.choice import Choice
 from renormal.choose.choose import column_of
-from renormal.contracts import BASELINE, CHOSEN, Autoencoder, Batch, Images, Maps, Score
+from renormal.contracts import CHOSEN, Autoencoder, Batch, Images, Maps, Score
 from renormal.data.depth import FULL
 from renormal.data.opening import strict_pillow
 from renormal.data.source import GOOD
 from renormal.functional.precision import exact_float32
 from renormal.functional.tiles import tiles
 from renormal.functional.views import View
-from renormal.inspect.decide import RATE, Decision, conformal
 from renormal.inspect.finished import Finished, trained_model
 from renormal.inspect.photographs import Frame, Photo, Photograph, photograph
 from renormal.inspect.stored import build
@@ -32,9 +31,9 @@ from renormal.lit.columns import Columns
 from renormal.lit.inspection import prepared_again
 from renormal.lit.samples import open_rows
 from renormal.lit.scoring import Scoring
+from renormal.report.decide import RATE, Decision, conformal, default_column, held_out
 
 UNTESTED = "the job's record keeps nothing to inspect with: repeat its command with stages=[test] rerun=true"
-PLANTED = "planted_auroc"  # of a column in record.maps: without labels
 
 
 @dataclass(frozen=True)
@@ -127,11 +126,11 @@ class Inspector(Answering):
         self.job, self.kept = job, job.record.inspection
         columns = columns_of(job)
         ends = columns.ends(reconstructs=isinstance(job.model, Autoencoder))
-        self.column = column or default_column(job, list(ends))
+        self.column = column or default_column(job.record, list(ends))
         if self.column not in ends:
             raise ValueError(f"the job has no column {self.column}: take one of {', '.join(ends)}")
         self.ends = {self.column: ends[self.column]}
-        self.decision: Decision = conformal(self.kept["good"].get(self.column, ()), rate)
+        self.decision: Decision = conformal(self.kept["good"].get(self.column, ()), rate, held_out=held_out(job.record))
         self.device = torch.device(device)
         self.answers = self._answers(columns.projections)
 
@@ -229,13 +228,3 @@ def columns_of(job: Finished) -> Columns:
     if choice.projection not in job.descents or choice.score not in {"score", *offered}:
         raise ValueError("the record chose a projection or a score that its config does not have: repeat the job")
     return columns.added(CHOSEN, *column_of(choice, job.descents, {"score": score} | offered))
-
-
-def default_column(job: Finished, columns: Sequence[str]) -> str:
-    """The chosen column; else the one that found planted defects best; else the first projection, else f(x0)."""
-    if CHOSEN in columns:
-        return CHOSEN
-    found = {name: values[PLANTED] for name, values in job.record.maps.items() if PLANTED in values and name in columns}
-    if found:
-        return max(found, key=lambda name: found[name])
-    return next((name for name in job.descents if name in columns), BASELINE)

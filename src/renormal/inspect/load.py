@@ -7,11 +7,11 @@ from functools import cached_property
 from pathlib import Path
 
 from renormal.files import RECORD
-from renormal.inspect.decide import RATE
 from renormal.inspect.finished import Finished, check_record, fitted_descents, trained_model
 from renormal.inspect.folds import Folds
 from renormal.inspect.inspector import Answering, Inspection, Inspector
 from renormal.inspect.photographs import Photo
+from renormal.report.decide import RATE
 from renormal.report.record import read_record
 
 

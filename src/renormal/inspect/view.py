@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from renormal.inspect.decide import RATE
 from renormal.program import begin
+from renormal.report.decide import RATE
 
 PORT = 8765  # ours; another one where it is taken
 EXTRA = "renormal-view needs pip install 'renormal[view]'"

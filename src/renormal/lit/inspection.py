@@ -15,9 +15,9 @@ from renormal.projection import AnyOf, Descent, Settled, Threshold
 from renormal.projection.stop import StopCriterion
 
 
-def stored(answers: Answers, good: Mapping[str, Sequence[float]], area: int) -> dict[str, Any]:
+def stored(answers: Answers, good: Mapping[str, Sequence[float]], area: int, *, held_out: bool) -> dict[str, Any]:
     """For the record. good: column → scores of normal images, which the decision on a new image compares with;
-    area: pixels of the smallest defect that these scores count.
+    area: pixels of the smallest defect that these scores count. held_out: no network was trained on these images.
 
     networks: in the order of the checkpoints, the descents by name and the fitted scores by column.
     tiles: scored in one call.
@@ -34,6 +34,7 @@ def stored(answers: Answers, good: Mapping[str, Sequence[float]], area: int) -> 
         "tiles": answers.scoring.size,
         "good": {name: list(scores) for name, scores in good.items()},
         "area": area,
+        "held_out": held_out,
     }
 
 

@@ -18,6 +18,7 @@ from renormal.report import chosen
 from renormal.report.charts import curve_chart, steps_chart
 from renormal.report.clearest import clearest
 from renormal.report.costs import costs
+from renormal.report.decisions import Decided, decided
 from renormal.report.gallery import Gallery, galleries
 from renormal.report.models import label, model_order
 from renormal.report.record import Record, pathless
@@ -52,6 +53,7 @@ class Job(NamedTuple):
     facts: list[tuple[str, list[tuple[str, str]]]]
     config: str
     sheets: list[tuple[str, str]]  # caption and picture
+    decided: Decided | None
 
 
 class Category(NamedTuple):
@@ -165,6 +167,7 @@ def job_of(record: Record, metric: str) -> Job:
         facts=facts(record),
         config=json.dumps(pathless(record.config), indent=2, ensure_ascii=False) if record.config else "",
         sheets=sheets(record),
+        decided=decided(record),
     )
 
 
@@ -191,7 +194,7 @@ def facts(record: Record) -> list[tuple[str, list[tuple[str, str]]]]:
         "hashes": record.hashes,
     }
     return [
-        (name, [(readable(key), brief(value)) for key, value in group.items() if value != ""])
+        (name, [(readable(key), brief(value)) for key, value in group.items() if value != "" and key != "examination"])
         for name, group in groups.items()
         if group
     ]

@@ -6,6 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from renormal.contracts import BASELINE, CHOSEN
+from renormal.report.record import Record
+
+PLANTED = "planted_auroc"  # of a column in record.maps: without labels
 RATE = 0.05  # of false alarms, ours
 
 
@@ -14,13 +18,15 @@ class Decision:
     """An image with a score above `threshold` is defective.
 
     rate: of good images that are called defective, at most, on average over sets of good images. scores: of the good
-    images. asked: the rate that was wanted.
+    images. asked: the rate that was wanted. held_out: the network was not trained on these images; else nothing is
+    promised, since it knows them.
     """
 
     threshold: float
     rate: float
     scores: tuple[float, ...]
     asked: float
+    held_out: bool = True
 
     @property
     def good(self) -> int:
@@ -43,6 +49,9 @@ class Decision:
     @property
     def line(self) -> str:
         """What the threshold promises, in one line."""
+        if not self.held_out:
+            known = f"nothing is promised: the network was trained on the {self.good} good images of the threshold"
+            return f"{known}, and new ones score higher; train with test.holdout=5"
         promise = f"at most {self.rate:.2g} of good images are called defective, from {self.good} held-out good images"
         if not self.too_few:
             return promise
@@ -54,7 +63,7 @@ def needed(rate: float) -> int:
     return math.ceil(1 / rate - 1e-9) - 1
 
 
-def conformal(scores: Sequence[float], rate: float = RATE) -> Decision:
+def conformal(scores: Sequence[float], rate: float = RATE, *, held_out: bool = True) -> Decision:
     """T = the k-th smallest of n scores of good images, k = ⌈(n + 1)(1 − rate)⌉ (split conformal, arXiv 2107.07511).
 
     A new good image is exchangeable with them, so that its score is above T with probability at most
@@ -67,4 +76,20 @@ def conformal(scores: Sequence[float], rate: float = RATE) -> Decision:
         raise ValueError("the run has no scores of good images: repeat its test with test.normal_images=32")
     ordered, n = sorted(scores), len(scores)
     k = min(n, math.ceil((n + 1) * (1 - rate) - 1e-9))
-    return Decision(ordered[k - 1], max(rate, 1 / (n + 1)), tuple(ordered), rate)
+    return Decision(ordered[k - 1], max(rate, 1 / (n + 1)), tuple(ordered), rate, held_out)
+
+
+def held_out(record: Record) -> bool:
+    """Whether the good images that were scored were kept out of the training. Records of before only have settings."""
+    kept, parts = record.inspection.get("held_out"), (record.config.get(part) for part in ("test", "choose"))
+    return any(isinstance(one, dict) and one.get("holdout") for one in parts) if kept is None else bool(kept)
+
+
+def default_column(record: Record, columns: Sequence[str]) -> str:
+    """The chosen column; else the one that found planted defects best; else the first projection, else f(x0)."""
+    if CHOSEN in columns:
+        return CHOSEN
+    found = {name: values[PLANTED] for name, values in record.maps.items() if PLANTED in values and name in columns}
+    if found:
+        return max(found, key=lambda name: found[name])
+    return next((name for name in record.config.get("projections") or () if name in columns), BASELINE)
