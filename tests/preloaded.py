@@ -1,10 +1,10 @@
-"""A Python that has loaded torch and Lightning already: most of a small job's time goes into loading them.
+"""A Python that has loaded torch, Lightning and the package already: most of a small job's time goes into loading them.
 
 `preloaded(folder)` starts a server that loads the libraries once, and gives the path of an executable that takes the
 arguments of `python`. What is started with it is a fork of the server: with the arguments, environment, working
 directory and open files of the process that was started, which lives as long as the fork does, hands signals on to it
-and ends with its exit code. The package itself is not loaded beforehand. `sys.executable` is that executable there, so
-that workers and ranks start as quickly. Tests of how processes are killed take `sys.executable` of their own process.
+and ends with its exit code. `sys.executable` is that executable there, so that workers and ranks start as quickly. What
+is held to loading little, or to its order, takes a Python of its own. Tests of how processes are killed take `sys.executable` of their own process.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from typing import NoReturn
 
 SHARED, REAL = "RENORMAL_TESTS_PYTHON", "RENORMAL_TESTS_REAL_PYTHON"  # from the process that hands out the tests
 LIBRARIES = ("torch", "lightning", "torchmetrics", "kornia.filters", "hydra.utils", "submitit", "joblib", "matplotlib")
+PACKAGE = ("renormal.job.job", "renormal.scores", "renormal.data.rehearsal.write", "renormal.sweep.plan")
 _open = ExitStack()
 FIRST_FREE = 300  # numbers of open files from here on are the server's own
 
@@ -110,7 +111,7 @@ def end_python() -> None:
 def serve(address: str, executable: str) -> None:
     """Fork for each connection, for as long as the test process lives."""
     sys.executable = executable
-    for name in LIBRARIES:
+    for name in (*LIBRARIES, *PACKAGE):
         importlib.import_module(name)
     gc.collect()
     gc.freeze()  # else each fork's collections would copy all of it

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hydra.utils import instantiate
-from lightning.pytorch.loggers import Logger
+from lightning.pytorch.loggers import CSVLogger, Logger
 from omegaconf import DictConfig, OmegaConf
 
 from renormal.report.record import pathless
@@ -17,12 +17,16 @@ from renormal.report.record import pathless
 
 @contextmanager
 def logging_to(config: DictConfig, folder: Path, hashes: dict[str, str]) -> Iterator[list[Logger]]:
-    """Build every logger, log the config, and close all at the end as "finished", "failed" or "aborted"."""
+    """Build every logger, log the config, and close all at the end as "finished", "failed" or "aborted".
+
+    A CSV logger does not get the config: it would take longest to write what record.json has, too.
+    """
     loggers = build_loggers(config, run_id(config, folder, hashes))
     status = "aborted"
     try:
         for logger in loggers:
-            logger.log_hyperparams(pathless(OmegaConf.to_container(config, resolve=True)))
+            if not isinstance(logger, CSVLogger):
+                logger.log_hyperparams(pathless(OmegaConf.to_container(config, resolve=True)))
         yield loggers
         status = "finished"
     except Exception:
