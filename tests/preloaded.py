@@ -3,8 +3,8 @@
 `preloaded(folder)` starts a server that loads the libraries once, and gives the path of an executable that takes the
 arguments of `python`. What is started with it is a fork of the server: with the arguments, environment, working
 directory and open files of the process that was started, which lives as long as the fork does, hands signals on to it
-and ends with its exit code. `sys.executable` is that executable there, so that workers and ranks start as quickly. What
-is held to loading little, or to its order, takes a Python of its own. Tests of how processes are killed take `sys.executable` of their own process.
+and ends with its exit code. `sys.executable` is that executable there, so that workers and ranks start as quickly.
+Tests of how processes are killed, and of what is loaded, take `sys.executable` of their own process.
 """
 
 from __future__ import annotations
