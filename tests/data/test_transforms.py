@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import pytest
 import torch
+from kornia.geometry.transform import warp_affine
 from torch import Tensor
 
 from renormal.data import Augmentation
-from renormal.data.transforms import TrainingBatches, random_affine, random_affine_crops, random_crops, stream
+from renormal.data.transforms import (
+    TrainingBatches,
+    random_affine,
+    random_affine_crops,
+    random_crops,
+    random_matrices,
+    stream,
+    warped,
+)
 
 CPU = torch.device("cpu")
 
@@ -176,3 +185,12 @@ def test_batches_are_floats_between_0_and_1() -> None:
     batch = batches(images).batch(0, 0)
     assert batch.dtype == torch.float32
     assert batch.unique().tolist() == [0.0, 1.0]
+
+
+def test_a_matrix_that_is_inverted_here_moves_images_as_kornia_does() -> None:
+    images, matrix = (
+        torch.rand(4, 3, 16, 24),
+        random_matrices(4, (16, 24), Augmentation(30, 0.1, True), generator=stream(3)),
+    )
+    expected = warp_affine(images, matrix[:, :2], (12, 20), padding_mode="border", align_corners=False)
+    assert torch.equal(warped(images, matrix, (12, 20)), expected)

@@ -19,7 +19,10 @@ def by_replay(descent: Descent, record: graph.Recorder) -> Queue:
     descent = settle(descent, model, x0)
     queue = Queue(x0, x0, None, descent.step_size)
     slots = queue.open(4, (descent.direction.start(x0[:4]), descent.stop.start(4, x0.device)))
-    step = graph.replayed(partial(_iterate, descent, model, slots, None), slots, record)
+    iterate = partial(_iterate, descent, model, queue)
+    recording = graph.recorded(iterate, slots, record)
+    assert (recording is None) == (record is refuse)
+    step = partial(iterate, slots) if recording is None else recording.repeat
     places = [tensor.data_ptr() for tensor in graph._tensors(slots)]
     with torch.enable_grad():
         while queue.exchange(slots):
@@ -29,14 +32,14 @@ def by_replay(descent: Descent, record: graph.Recorder) -> Queue:
     return queue
 
 
-def call(step: graph.Step) -> graph.Step:
+def call(step: graph.Step, device: torch.device) -> graph.Step:
     """What recording leaves behind: the state has moved on by the warm-up."""
     for _ in range(graph.WARM_UP):
         step()
     return step
 
 
-def refuse(step: graph.Step) -> graph.Step:
+def refuse(step: graph.Step, device: torch.device) -> graph.Step:
     step()
     raise RuntimeError("operation not permitted when stream is capturing")
 
@@ -55,8 +58,10 @@ def test_the_same_numbers_with_every_buffer_in_its_place(name: str, record: grap
 
 
 def test_without_cuda_nothing_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(graph, "cuda_graph", refuse)
+    monkeypatch.setitem(graph.RECORDERS, "cuda", refuse)
+    before = graph.counted.refused
     project(Net(), images(), DESCENTS["eq8_adam"])
+    assert graph.counted.refused == before
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

@@ -142,16 +142,17 @@ def test_a_replayed_iteration_equals_one_that_is_run(name: str) -> None:
     queue = Queue(x0, _starting_points(descent, model, x0), None, descent.step_size)
     slots = queue.open(4, (descent.direction.start(queue.points[:4]), descent.stop.start(4, x0.device)))
 
-    def warm(step: graph.Step) -> graph.Step:
+    def warm(step: graph.Step, device: torch.device) -> graph.Step:
         for _ in range(graph.WARM_UP):
             step()
         return step
 
-    step = graph.replayed(partial(_iterate, descent, model, slots, None), slots, warm)
+    recording = graph.recorded(partial(_iterate, descent, model, queue), slots, warm)
+    assert recording is not None
     with torch.enable_grad():
         while queue.exchange(slots):
             for _ in range(3):
-                step()
+                recording.repeat()
     agree(queue.result, project(model, x0, descent), torch.arange(11), 0.0)
 
 

@@ -87,11 +87,19 @@ def ends(model: Autoencoder, x0: Images, baseline: Images, stops: Sequence[Settl
 
     def observe(sample: Tensor, t: Tensor, x: Images, terms: EnergyTerms) -> None:
         for value, done, end in zip(thresholds, passed, held, strict=True):
-            rows = (terms.reconstruction < value) & terms.total.isfinite() & ~done[sample]
-            end[sample[rows]] = x[rows]
-            done[sample[rows]] = True
+            here = (terms.reconstruction < value) & terms.total.isfinite() & ~done[sample]
+            _keep(end, done, sample, here, x)
 
     result = project_filled(model, x0, stops[thresholds.index(min(thresholds))], observe=observe)
-    for done, end in zip(passed, held, strict=True):
-        end[~done] = result.x[~done]
-    return [without_diverged(result._replace(x=end), baseline).x for end in held]
+    last = [torch.where(done[:, None, None, None], end, result.x) for done, end in zip(passed, held, strict=True)]
+    return [without_diverged(result._replace(x=end), baseline).x for end in last]
+
+
+def _keep(end: Images, done: Tensor, sample: Tensor, here: Tensor, x: Images) -> None:
+    """end[sample] = x where `here`. A GPU writes all rows: to count some of them would make the host wait."""
+    if x.device.type == "cpu":
+        sample, x = sample[here], x[here]
+        end[sample], done[sample] = x, True
+    else:
+        end[sample] = torch.where(here[:, None, None, None], x, end[sample])
+        done[sample] = done[sample] | here

@@ -8,11 +8,14 @@ from typing import Annotated
 
 import numpy as np
 import torch
-from kornia.geometry.transform import get_affine_matrix2d, warp_affine
+import torch.nn.functional as F
+from kornia.geometry.conversions import convert_affinematrix_to_homography, normalize_homography
+from kornia.geometry.transform import get_affine_matrix2d
 from torch import Tensor
 
 from renormal.contracts import Images
 from renormal.data.source import Augmentation, Kind
+from renormal.functional.transfer import sent
 
 
 def random_crops(images: Tensor, index: Tensor, *, size: int, generator: torch.Generator) -> Tensor:
@@ -23,10 +26,10 @@ def random_crops(images: Tensor, index: Tensor, *, size: int, generator: torch.G
     device, span = images.device, torch.arange(size)
     top = torch.randint(height - size + 1, (len(index), 1), generator=generator)
     left = torch.randint(width - size + 1, (len(index), 1), generator=generator)
-    sample = index.to(device)[:, None, None, None]  # (B,) → (B, 1, 1, 1)
+    sample = sent(index, device)[:, None, None, None]  # (B,) → (B, 1, 1, 1)
     channel = torch.arange(channels, device=device)[:, None, None]
-    row = (top + span).to(device)[:, None, :, None]  # (B, size) → (B, 1, size, 1)
-    column = (left + span).to(device)[:, None, None, :]  # (B, size) → (B, 1, 1, size)
+    row = sent(top + span, device)[:, None, :, None]  # (B, size) → (B, 1, size, 1)
+    column = sent(left + span, device)[:, None, None, :]  # (B, size) → (B, 1, 1, size)
     return images[sample, channel, row, column]
 
 
@@ -67,9 +70,11 @@ def random_matrices(
 
 def warped(images: Images, matrix: Tensor, sides: Sequence[int]) -> Images:
     """The images moved by their matrices, of (height, width); new pixels at the border repeat it."""
-    moved: Images = warp_affine(
-        images, matrix[:, :2].to(images), tuple(sides), mode="bilinear", padding_mode="border", align_corners=False
-    )
+    height, width = sides
+    there = normalize_homography(convert_affinematrix_to_homography(matrix[:, :2]), images.shape[-2:], (height, width))
+    back = torch.linalg.inv(there)[:, :2]  # on the CPU: to invert a matrix, a GPU makes the host wait
+    grid = F.affine_grid(sent(back, images.device), [*images.shape[:2], height, width], align_corners=False)
+    moved: Images = F.grid_sample(images, grid, padding_mode="border", align_corners=False)
     return moved
 
 
@@ -128,11 +133,11 @@ class TrainingBatches:
         if self.kind == "texture":
             picked = random_crops(self.images, index, size=self.size, generator=generator)
         elif self.object_crops:
-            picked = self.images[index.to(self.images.device)].to(self.device).float() / 255
+            picked = sent(self.images[sent(index, self.images.device)], self.device).float() / 255
             return random_affine_crops(picked, self.augmentation, size=self.size, generator=generator)
         else:
-            picked = self.images[index.to(self.images.device)]
-        return random_affine(picked.to(self.device).float() / 255, self.augmentation, generator=generator)
+            picked = self.images[sent(index, self.images.device)]
+        return random_affine(sent(picked, self.device).float() / 255, self.augmentation, generator=generator)
 
     def _draw(self, epoch: int, k: int) -> Tensor:
         """(B,) which images: the batches of all epochs and ranks are consecutive stretches of one endless sequence."""

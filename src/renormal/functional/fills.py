@@ -13,17 +13,19 @@ from torch import Tensor
 from renormal.contracts import Images, Mask
 from renormal.functional.draws import Draws
 from renormal.functional.geometry import border
+from renormal.functional.transfer import sent
 
 Fill: TypeAlias = Callable[[Images, Images, Mask, Draws], Images]
 
 
 def painted(image: Images, good: Images, shape: Mask, kinds: Sequence[Fill], draw: Draws) -> Images:
     """A fill for each image, of a kind drawn for it; a kind computes only its own images."""
-    choice = (draw.uniform(len(image)) * len(kinds)).long().clamp(max=len(kinds) - 1)
+    choice = (draw.decided(len(image)) * len(kinds)).long().clamp(max=len(kinds) - 1)
     result = image.clone()
     for number, kind in enumerate(kinds):
         rows = (choice == number).nonzero()[:, 0]
         if len(rows):
+            rows = sent(rows, image.device)
             result[rows] = kind(image[rows], good.roll(1, 0)[rows], shape[rows], draw).to(image)
     return result
 
@@ -62,8 +64,8 @@ def tinted(image: Images, other: Images, shape: Mask, draw: Draws) -> Images:
 def textured(image: Images, other: Images, shape: Mask, draw: Draws) -> Images:
     """Another material: noise of any coarseness around a level, or stripes."""
     count, channels, height, width = image.shape
-    cells = int(2 ** (2 + 4 * float(draw.uniform(1))))
-    noise = draw.field(count, cells, height, width, channels=1 + (channels - 1) * int(float(draw.uniform(1)) < 0.5))
+    cells = int(2 ** (2 + 4 * float(draw.decided(1))))
+    noise = draw.field(count, cells, height, width, channels=1 + (channels - 1) * int(float(draw.decided(1)) < 0.5))
     angle, pitch = math.pi * draw.uniform(count, 1, 1, 1), 4 + 20 * draw.uniform(count, 1, 1, 1)
     rows = torch.arange(height, device=image.device)[:, None] * angle.sin()
     columns = torch.arange(width, device=image.device) * angle.cos()
@@ -75,7 +77,7 @@ def textured(image: Images, other: Images, shape: Mask, draw: Draws) -> Images:
 
 def blurred(image: Images, other: Images, shape: Mask, draw: Draws) -> Images:
     """The image without its fine structure: twice the mean of a square of 5 to 17 pixels a side."""
-    side = 2 * int(2 + 7 * float(draw.uniform(1))) + 1
+    side = 2 * int(2 + 7 * float(draw.decided(1))) + 1
     smooth = image
     for window in ((side, 1), (1, side)) * 2:  # rows, then columns: side + side sums a pixel in place of side²
         padding = (window[0] // 2, window[1] // 2)

@@ -14,6 +14,7 @@ import torch
 
 from renormal.contracts import REPAIRED, Inpainter, Stopped
 from renormal.functional.holes import Holes, psnr
+from renormal.functional.transfer import waited_for
 from renormal.lit.batches import channels_last
 from renormal.lit.captions import write_png
 from renormal.lit.datamodule import SourceData
@@ -127,8 +128,10 @@ class Inpaint(Stage):
         found: dict[str, Repaired] = {}
         for name, way in ways.items():
             report()
+            waited_for(damaged.image.device)
             start = time.perf_counter()
             image, result = way(damaged)
+            waited_for(damaged.image.device)
             found[name] = Repaired(image, time.perf_counter() - start, result)
             if result is not None:
                 image = answer(self.projections[name], result, damaged)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import torch
 
 from renormal.contracts import Batch, Images, Maps, Regions
+from renormal.functional.transfer import waited_for
 from renormal.lit.batches import in_batches, project_filled, without_diverged
 from renormal.lit.curves import Curve
 from renormal.lit.descent_report import DescentReport
@@ -58,9 +59,11 @@ class ProjectionRun:
         film = self.filming.film(batch.path, x0) if watched and self.filming else None
         score = partial(in_batches, self._scored(network), size=descent.slots)
         watch = None if curve is None else curve.observer(score, x0, regions)
+        waited_for(x0.device)
         start = time.perf_counter()
         observe = together(watch, None if film is None else film.observe, self.observe if watched else None)
         result = project_filled(model, x0, descent, observe=observe, finished=self.finished)
+        waited_for(x0.device)
         seconds = time.perf_counter() - start
         self.report.add(result, images=len(rows) if watched else 0, seconds=seconds)
         add_descent(rows, self.name, result, seconds)

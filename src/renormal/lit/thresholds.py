@@ -16,7 +16,7 @@ from renormal.contracts import Autoencoder, FittedScore, Images, Score
 from renormal.functional.tiles import cut
 from renormal.lit.batches import AT_A_TIME, channels_last, in_batches
 from renormal.lit.datamodule import SourceData
-from renormal.lit.gathering import gathered
+from renormal.lit.gathering import first_rank_decides, gathered
 from renormal.lit.scoring import Scoring
 from renormal.projection import Descent, Settled, reconstruction_losses, settle
 
@@ -39,7 +39,8 @@ class NormalLosses:
 
     def __call__(self, descent: Descent) -> tuple[Settled, Tensor]:
         settled = settle(descent, self.model, self._few)
-        settled = replace(settled, slots=min(settled.slots, self.samples))
+        slots = first_rank_decides(self.trainer, lambda: settled.slots)  # a GPU has measured them, each rank its own
+        settled = replace(settled, slots=min(slots, self.samples))
         key = (settled.energy, settled.precision, settled.slots)
         if key not in self.known:
             self.known[key] = self._measured(settled)

@@ -7,6 +7,7 @@ from typing import Any
 
 import lightning as L
 
+from renormal.functional.transfer import waited_for
 from renormal.lit.datamodule import SourceData
 from renormal.lit.module import AutoencoderModule
 
@@ -36,6 +37,7 @@ class TrainingClock(L.Callback):
         self._add_seconds()
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        waited_for(pl_module.device)
         self._add_seconds()
         if isinstance(pl_module, AutoencoderModule):  # `|=`: the losses of some players end earlier
             self.losses |= {name: mean.item() for name, mean in pl_module.epoch_means().items()}

@@ -15,7 +15,8 @@ from renormal.projection.latent import LatentEnergy
 from renormal.projection.latent_start import Drawn, Encoded, LatentSearch, Start
 from renormal.projection.map_tv import ClippedGradient, TotalVariation
 from renormal.projection.mask import error_mask, known_mask, no_mask
-from renormal.projection.project import Observer, project
+from renormal.projection.observing import Observer
+from renormal.projection.project import project
 from renormal.projection.reference import reference
 from renormal.projection.stop import AnyOf, Never, Plateau, Threshold
 

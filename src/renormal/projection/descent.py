@@ -18,9 +18,10 @@ from renormal.projection.latent_start import starting_point
 from renormal.projection.mask import UpdateMask, error_mask
 from renormal.projection.precision import PRECISIONS, computing, settled_precision
 from renormal.projection.stop import StopCriterion, Threshold
+from renormal.projection.width import FIRST, measured_slots
 
 EnergyFunction = Callable[[Any, Tensor, Images], EnergyTerms]  # (model, x, x0) → terms at x; of z, a LatentSearch
-SLOTS = {"cpu": 16, "cuda": 256}  # ours; `make benchmark-scaling` compares them on a CPU
+SLOTS = {"cpu": 16}  # ours; `make benchmark-scaling` compares them; on a GPU they are measured
 CHECK_EVERY = {"cpu": 1, "cuda": 8}  # ours; a GPU waits for the host at each check
 
 
@@ -30,7 +31,8 @@ class Descent:
 
     step_size: α, section 4.1. max_steps: ours, the paper names no cap. clamp: the range that x is clamped to after each
     update, None for none. safeguard: an update that raises the energy of a sample is refused, and its α is halved.
-    slots: samples that move together; on a CPU each thread of torch has as many. check_every: iterations between two
+    slots: samples that move together; on a CPU each thread of torch has as many, a GPU as many as are worth their
+    memory. check_every: iterations between two
     checks for samples that are done. None: the device decides. precision: of the network; auto is bfloat16 where the
     device is faster in it and L_r survives it; losses, distances and the stop test stay in float32. graph: replay the
     iteration as a CUDA graph where there is CUDA and no observer. With an energy of z (eq. 2, eq. 6) z moves, and x is
@@ -88,9 +90,10 @@ def settle(descent: Descent, model: Autoencoder, images: Images) -> Settled:
     if isinstance(descent, Settled):
         return descent
     kind = images.device.type
-    slots = descent.slots or SLOTS.get(kind, SLOTS["cuda"])
     check_every = descent.check_every or CHECK_EVERY.get(kind, CHECK_EVERY["cuda"])
-    precision = settled_precision(descent.precision, descent.energy, model, images[:slots])
+    known = descent.slots or SLOTS.get(kind)
+    precision = settled_precision(descent.precision, descent.energy, model, images[: known or FIRST])
+    slots = known or (measured_slots(descent.energy, model, images, precision) if len(images) else FIRST)
     given = {one.name: getattr(descent, one.name) for one in fields(Descent)}
     return Settled(**given | {"slots": slots, "check_every": check_every, "precision": precision})
 

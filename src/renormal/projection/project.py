@@ -11,17 +11,19 @@ from torch import Tensor
 from renormal.contracts import Autoencoder, EnergyTerms, Images, Mask, Projection, Stopped
 from renormal.functional.blocks import blocks, per_row
 from renormal.functional.precision import exact_float32
+from renormal.functional.transfer import current
 from renormal.projection.checks import check_fit, check_images
 from renormal.projection.descent import Descent, Settled, settle
 from renormal.projection.energy import Differentiable, Slope
-from renormal.projection.graph import Step, replayed
 from renormal.projection.latent_start import LatentSearch, starting_point
+from renormal.projection.observing import Observer, Watch, seen
 from renormal.projection.precision import computing
+from renormal.projection.recordings import repeating
 from renormal.projection.slots import Queue, Slots
 from renormal.projection.threads import in_threads, threads_for, torch_threads_shared
 from renormal.projection.trees import combine, where
 
-Observer = Callable[[Tensor, Tensor, Images, EnergyTerms], None]  # (sample indices, t of each, x, terms at x)
+STUCK = "{} iterations on {} ended no sample: it does not do its work; try graph=False, or another device"
 
 
 def project(
@@ -36,15 +38,16 @@ def project(
     """x_{t+1} = x_t − α · (direction(∇E(x_t)) ⊙ mask(x_t)), each sample until its own stop (section 3.1).
 
     x0: images on the model's device; their memory format is kept. omega: Ω per image, 1 where pixels may move.
-    observe: called at every evaluation with the samples that are still moving, from one thread. finished: called with
-    the number of samples that are newly done, one call at a time. Works under inference mode, leaves the
-    model's weights, gradients and training flag alone. For a model with nn.Linear on a CPU set MKL_CBWR=AUTO before
-    torch multiplies: MKL may add up differently from row to row without it. Raises ValueError for images, Ω or a model
-    that do not fit.
+    observe: called with every evaluation of the samples that are still moving, from one thread; all evaluations
+    between two checks (check_every) come at the second one. finished: called with the number of samples that are newly
+    done, one call at a time. Works under inference mode, leaves the model's weights, gradients and training flag alone.
+    For a model with nn.Linear on a CPU set MKL_CBWR=AUTO before torch multiplies: MKL may add up differently from row
+    to row without it. Raises ValueError for images, Ω or a model that do not fit. It ends whatever the device does:
+    RuntimeError for one that does not do its work.
     """
     check_images(x0, omega)
     check_fit(descent.energy, model, omega)
-    with torch.inference_mode(False), exact_float32():
+    with torch.inference_mode(False), exact_float32(), current(x0.device):
         x0, omega = x0.clone(), None if omega is None else omega.clone()
         settled = settle(descent, model, x0)
         width = min(settled.slots, len(x0))
@@ -53,21 +56,29 @@ def project(
             queue = Queue(x0, _starting_points(settled, model, x0), omega, settled.step_size, finished)
             if width:
                 memory = settled.direction.start(queue.points[:width]), settled.stop.start(width, x0.device)
-                moving = [queue.open(width, memory) for _ in range(threads)]
+                moving = [queue.open(width, memory, observed=observe is not None) for _ in range(threads)]
                 in_threads(partial(_run, settled, model, queue, observe), moving, queue.close)
         return queue.result
 
 
 def _run(descent: Settled, model: Autoencoder, queue: Queue, observe: Observer | None, slots: Slots) -> None:
     """Iterate until the queue and these slots are empty: what one thread does."""
-    with torch.inference_mode(False), torch.enable_grad():  # each thread has its own modes
-        report = None if observe is None else partial(_report, observe, queue, slots)
-        step: Step = partial(_iterate, descent, model, slots, report)
-        if descent.graph and slots.x.device.type == "cuda" and observe is None:
-            step = replayed(step, slots)
+    watch = None if observe is None else Watch(observe, descent.check_every)
+    iterate = partial(_iterate, descent, model, queue)
+    with (
+        torch.inference_mode(False),
+        torch.enable_grad(),  # each thread has its own modes
+        repeating(iterate, model, descent, slots) as (slots, step),
+    ):
+        left, waited = 0, 0
         while queue.exchange(slots):
+            left, waited = slots.left, 0 if slots.left > left else waited + descent.check_every
+            if waited > descent.max_steps + 2 * descent.check_every:
+                raise RuntimeError(STUCK.format(waited, slots.x.device))
             for _ in range(descent.check_every):
                 step()
+                if watch is not None:
+                    watch(slots)
 
 
 def _starting_points(descent: Settled, model: Autoencoder, x0: Images) -> Tensor:
@@ -82,19 +93,12 @@ def _starting_points(descent: Settled, model: Autoencoder, x0: Images) -> Tensor
         return torch.cat([*points, *([begin(x0[-width:])[-rest:]] if rest else [])])
 
 
-def _report(observe: Observer, queue: Queue, slots: Slots, terms: EnergyTerms) -> None:
-    """Call the observer with the samples that still move and the image that each of them has become."""
-    moving = (slots.sample >= 0) & ~slots.done
-    x = queue.images(slots.x, terms)[moving]
-    observe(slots.sample[moving], slots.steps[moving], x, EnergyTerms(*(term[moving] for term in terms)))
-
-
-def _iterate(descent: Settled, model: Autoencoder, slots: Slots, report: Callable[[EnergyTerms], None] | None) -> None:
+def _iterate(descent: Settled, model: Autoencoder, queue: Queue, slots: Slots) -> None:
     """One evaluation and one update of every slot. Nothing in it waits for a device."""
     terms, slope = _differentiate(descent, model, slots)
     with torch.no_grad():
-        if report is not None:
-            report(terms)
+        if slots.seen is not None:
+            slots.seen = seen(slots, queue.images(slots.x, terms), terms)
         accepted = _accept(descent, slots, terms)
         _move(descent, slots, slope, accepted)
 

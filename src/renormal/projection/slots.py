@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -19,12 +19,23 @@ from renormal.contracts import EnergyTerms, Images, Mask, PerSample, Projection
 from renormal.projection.trees import combine, write_rows
 
 
+class Seen(NamedTuple):
+    """What an evaluation shows to an observer: a row for each slot, of which only those that moved count."""
+
+    moving: PerSample
+    sample: Tensor
+    t: PerSample
+    x: Images
+    terms: EnergyTerms
+
+
 @dataclass
 class Slots:
     """The moving batch. Every tensor has one row a slot."""
 
     sample: Tensor  # which sample, −1 when idle
     busy: int  # slots that are not idle
+    left: int  # samples that have left these slots
     x0: Images
     x: Tensor  # the point whose energy is asked for next: an image, or z
     omega: Mask | None
@@ -40,6 +51,7 @@ class Slots:
     done: PerSample
     stopped: PerSample  # why it is done: a `Stopped`
     energy_start: PerSample  # E at the first point of the sample
+    seen: Seen | None  # of the last evaluation; None where nobody observes
 
 
 class Queue:
@@ -78,22 +90,24 @@ class Queue:
         """End every descent at its next `exchange`, finished or not."""
         self.closed = True
 
-    def open(self, count: int, memory: Any) -> Slots:
+    def open(self, count: int, memory: Any, *, observed: bool = False) -> Slots:
         """Slots with the next `count` samples. memory: what direction and stop start from."""
         sample = slice(self.entered, self.entered + count)
         self.entered += count
         x0 = torch.empty_like(self.x0[sample]).copy_(self.x0[sample])
         point = x0 if self.points is self.x0 else self.points[sample]
         zeros = x0.new_zeros(count)
+        terms = EnergyTerms(zeros.clone(), zeros.clone(), zeros.clone(), x0.clone())
         return Slots(
             sample=torch.arange(sample.start, sample.stop, device=x0.device),
             busy=count,
+            left=0,
             x0=x0,
             x=point.clone(),
             omega=None if self.omega is None else self.omega[sample].clone(),
             kept=point.clone(),
             spare=point.clone(),
-            terms=EnergyTerms(zeros.clone(), zeros.clone(), zeros.clone(), x0.clone()),
+            terms=terms,
             move=torch.zeros_like(point),
             step_size=zeros + self.step_size,
             steps=zeros.long(),
@@ -103,6 +117,9 @@ class Queue:
             done=zeros.bool(),
             stopped=zeros.long(),
             energy_start=zeros.clone(),
+            seen=Seen(zeros.bool(), zeros.long(), zeros.long(), x0.clone(), combine(Tensor.clone, terms))
+            if observed
+            else None,
         )
 
     def exchange(self, slots: Slots) -> bool:
@@ -119,6 +136,7 @@ class Queue:
             idle = rows[len(entering) :]
             slots.sample[idle] = -1
             slots.busy -= len(idle)
+            slots.left += len(rows)
         return slots.busy > 0 and not self.closed
 
     def _collect(self, slots: Slots, rows: Tensor) -> None:

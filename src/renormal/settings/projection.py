@@ -99,7 +99,7 @@ class DescentSettings(Group):
 
     max_steps: Annotated[int, Ge(0), Le(1_000_000), "Updates at most."]
     safeguard: Annotated[bool, "true: refuse a step that raises a sample's energy and halve its α."]
-    slots: Annotated[Size | None, "Samples that move together; null: 16 on a CPU, 256 on a GPU."]
+    slots: Annotated[Size | None, "Samples that move together; null: 16 on a CPU, as many as pay on a GPU."]
     check_every: Annotated[
         Count | None, "Iterations between two checks which samples have stopped; null: 1 on a CPU, 8 on a GPU."
     ]
