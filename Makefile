@@ -6,7 +6,7 @@ export MPLBACKEND := Agg
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint types docs benchmark benchmark-scaling kills clean
+.PHONY: help install demo test lint types docs benchmark benchmark-scaling device device-wheels kills clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -41,6 +41,12 @@ benchmark: install  ## every speed figure against a rival in the same run, 20 mi
 
 benchmark-scaling: install  ## slots 1 to 256, sides 64 to 512, tiles: outputs/benchmark-scaling.json
 	$(BIN)/python -m benchmarks --scaling
+
+device: install   ## this GPU and the code, 8 minutes: results/device-<name>.json; DRY=1 tries it on the CPU
+	$(BIN)/python -m benchmarks.device $(if $(DRY),--dry)
+
+device-wheels: install  ## wheels of what a machine with a CUDA torch lacks, for one that has no package index: wheels/
+	$(BIN)/python -m benchmarks.wheels collect wheels
 
 kills: install    ## a sweep with processes killed at random ends with the numbers of one without kills, 15 minutes
 	$(BIN)/python -m benchmarks.kills

@@ -1,0 +1,120 @@
+"""Categories of MVTec AD in one file of at most 64 MiB, for a machine that gets few and small files.
+
+    python -m benchmarks.packed pack images.npz /data/mvtec_ad bottle grid
+    python -m benchmarks.packed unpack images.npz data      # then: renormal data=mvtec data.root=data …
+
+The images are kept without loss at the size that a job reads, 128 px for objects and 512 px for textures. A mask is
+kept as the defective pixels at that size: two defects that touch there count as one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from renormal.data import GOOD, DataError, Source, mvtec
+from renormal.data.memory import load_test, load_training
+from renormal.files import whole_file
+
+LIMIT = 64 * 2**20  # bytes, of what a lent machine gets
+SIZES = {"object": 128, "texture": 512}  # section 4.1
+
+
+def pack(sources: Sequence[Source], training: int | None = None) -> bytes:
+    """The file. training: at most so many good images of each category. Raises ValueError where it is too large."""
+    content: dict[str, NDArray[Any]] = {}
+    share = {}
+    for source in sources:
+        size = SIZES[source.kind]
+        good = load_training(source, size=size, channels=None).numpy()[:training]
+        test = load_test(source, size=size, channels=good.shape[1])
+        names = [f"{defect}/{Path(path).stem}" for defect, path in zip(test.defects, test.paths, strict=True)]
+        own = {
+            "train": _differences(good),
+            "test": _differences(test.images.numpy()),
+            "defects": np.packbits(test.regions.numpy() > 0),
+            "names": np.array(names),
+        }
+        content |= {f"{source.name}/{part}": value for part, value in own.items()}
+        share[source.name] = len(_file(own))
+    file = _file(content)
+    if len(file) > LIMIT:
+        parts = ", ".join(f"{name} {size / 2**20:.0f}" for name, size in share.items())
+        raise ValueError(f"{len(file) / 2**20:.0f} MiB, at most {LIMIT >> 20}: {parts}; leave some out, or --train N")
+    return file
+
+
+def unpack(file: Path, root: Path) -> list[str]:
+    """Write the categories below `root` as MVTec AD has them, and return their names."""
+    with np.load(file) as content:
+        names = sorted({key.partition("/")[0] for key in content})
+        for name in names:
+            good, test = (_sums(content[f"{name}/{part}"]) for part in ("train", "test"))
+            defects = np.unpackbits(content[f"{name}/defects"], count=len(test) * test.shape[-1] ** 2)
+            for number, image in enumerate(good):
+                _write(root / name / "train" / GOOD / f"{number:03}.png", image)
+            for place, image, mask in zip(
+                content[f"{name}/names"], test, defects.reshape(len(test), *test.shape[-2:]), strict=True
+            ):
+                _write(root / name / "test" / f"{place}.png", image)
+                if mask.any():
+                    _write(root / name / "ground_truth" / f"{place}_mask.png", 255 * mask[None])
+    return names
+
+
+def _differences(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Each pixel minus its left one, modulo 256: that compresses to two thirds."""
+    found = images.copy()
+    found[..., 1:] -= images[..., :-1]
+    return found
+
+
+def _sums(differences: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.cumsum(differences, axis=-1, dtype=np.uint8)
+
+
+def _file(arrays: dict[str, NDArray[Any]]) -> bytes:
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)
+    return file.getvalue()
+
+
+def _write(path: Path, image: NDArray[np.uint8]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(image[0] if len(image) == 1 else image.transpose(1, 2, 0)).save(path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.packed", description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    packing = commands.add_parser("pack", help="categories of a data root into a file")
+    packing.add_argument("file", type=Path)
+    packing.add_argument("root", type=Path)
+    packing.add_argument("categories", nargs="+")
+    packing.add_argument("--train", type=int, help="at most so many good images of each category")
+    unpacking = commands.add_parser("unpack", help="the file into a data root")
+    unpacking.add_argument("file", type=Path)
+    unpacking.add_argument("root", type=Path)
+    options = parser.parse_args()
+    if options.command == "unpack":
+        print(f"{options.root}: {', '.join(unpack(options.file, options.root))}")
+        return
+    try:
+        content = pack([mvtec(options.root, name) for name in options.categories], options.train)
+    except (DataError, ValueError) as error:
+        sys.exit(str(error))
+    with whole_file(options.file) as file:
+        file.write(content)
+    print(f"{options.file}: {len(content) / 2**20:.1f} MiB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""The device check ends in its time, and writes what it has found whatever its sections do."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from benchmarks import device, wheels
+from benchmarks.ceilings import work_of
+from benchmarks.hours import hours_of
+from benchmarks.packed import LIMIT, pack, unpack
+
+from renormal.data import stand_in
+from renormal.data.memory import load_test, load_training
+from renormal.data.mvtec import mvtec
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def sections(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
+    """Programs in place of the sections: name → source, which may write lines to sys.argv[1]."""
+
+    def use(**sources: str) -> None:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(device, "BUDGETS", dict.fromkeys(sources, 20))
+        real = subprocess.run
+
+        def run(command: list[str], **settings: Any) -> Any:
+            name, lines = command[command.index("--section") + 1], command[command.index("--lines") + 1]
+            return real([sys.executable, "-c", sources[name], lines], **settings)
+
+        monkeypatch.setattr(subprocess, "run", run)
+
+    return use
+
+
+WRITES = "import sys; open(sys.argv[1], 'a').write('{\"speed\": 3.5}\\n')"
+
+
+def test_a_section_that_fails_or_runs_over_is_written_down_and_the_rest_goes_on(
+    sections: Callable[..., None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    sections(
+        late=f"{WRITES}; import time; time.sleep(60)",
+        broken=f"{WRITES}; raise RuntimeError('CUDA error: an illegal memory access')",
+        killed=f"{WRITES}; open(sys.argv[1], 'a').write('{{\"half'); import os; os.kill(os.getpid(), 9)",
+        whole=WRITES,
+    )
+    device.BUDGETS["late"] = 3
+    path, found = device.check(tmp_path / "found.json", [*device.BUDGETS], 60, dry=False)
+    assert {name: one["state"] for name, one in found.items() if name != "hours"} == {
+        "late": "stopped after 3 s",
+        "broken": "failed: RuntimeError: CUDA error: an illegal memory access",
+        "killed": "failed: no message",
+        "whole": "done",
+    }
+    assert all(one["speed"] == 3.5 for name, one in found.items() if name != "hours")
+    written = json.loads(path.read_text())
+    assert {name: one for name, one in written.items() if name != "seconds"} == found
+    said = device.table(found)
+    assert "| late | **stopped after 3 s** | |" in said
+    assert "| whole | speed | 3.5 |" in said
+
+
+def test_the_whole_check_ends_in_its_seconds(sections: Callable[..., None], tmp_path: Path) -> None:
+    sections(first="import time; time.sleep(60)", second="import time; time.sleep(60)", third=WRITES)
+    _, found = device.check(tmp_path / "found.json", [*device.BUDGETS], 5, dry=False)
+    assert found["first"]["state"].startswith("stopped after")
+    assert [found[name]["state"] for name in ("second", "third")] == ["not begun: no time was left"] * 2
+
+
+def test_the_file_is_written_after_each_section(sections: Callable[..., None], tmp_path: Path) -> None:
+    place = tmp_path / "found.json"
+    sections(first=WRITES, second=f"import json; assert json.load(open({str(place)!r}))['first']['speed'] == 3.5")
+    _, found = device.check(place, [*device.BUDGETS], 60, dry=False)
+    assert found["second"]["state"] == "done"
+
+
+def test_the_budgets_fit_into_eight_minutes() -> None:
+    assert sum(device.BUDGETS.values()) <= device.SECONDS == 480
+
+
+def test_the_hours_of_the_table_follow_from_images_a_second() -> None:
+    """3 million images of 60 trainings at 1000 a second are 50 hours; 2 × 100 steps of 9450 samples 4 times, 5.25."""
+    speeds = dict.fromkeys(("l2_ae", "dsae", "vae", "gamma_vae"), 1000.0)
+    found: dict[str, dict[str, Any]] = {
+        "training": {f"{name} images/s": value for name, value in speeds.items()},
+        "projection": {f"{name} image-steps/s": 400.0 for name in speeds},
+        "side_by_side": {"2 processes over 1": 2.0},
+    }
+    hours = hours_of(found)
+    assert hours["60 jobs, one after another"] == pytest.approx(50 + 4 * 200 * 9450 / 400 / 3600)
+    assert hours["60 jobs, side by side"] == pytest.approx(hours["60 jobs, one after another"] / 2)
+    assert hours_of({})["state"] == "not known: l2_ae was not measured"
+
+
+def test_bytes_and_operations_are_counted() -> None:
+    one, other = torch.ones(8, 16), torch.ones(16, 4)
+    work = work_of(lambda: one @ other)
+    assert work.operations == 2 * 8 * 16 * 4
+    assert work.bytes == 4 * (8 * 16 + 16 * 4 + 8 * 4)
+
+
+@pytest.mark.parametrize("category", ["bottle", "grid"])
+def test_packed_images_come_back_as_a_job_reads_them(tmp_path: Path, category: str) -> None:
+    source = stand_in(tmp_path / "drawn", category, train=3, good=2, defective=2)
+    file = tmp_path / "images.npz"
+    file.write_bytes(pack([source]))
+    assert unpack(file, tmp_path / "root") == [category]
+    again, size = mvtec(tmp_path / "root", category), 128 if source.kind == "object" else 512
+    assert again.kind == source.kind
+    assert again.augmentation == source.augmentation
+    training = [load_training(one, size=size, channels=None) for one in (source, again)]
+    assert torch.equal(*training)
+    before, after = (load_test(one, size=size, channels=None) for one in (source, again))
+    names = [[(Path(path).parent.name, Path(path).stem) for path in one.paths] for one in (before, after)]
+    order = [names[1].index(name) for name in names[0]]
+    assert torch.equal(after.images[order], before.images)
+    assert torch.equal(after.regions[order] > 0, before.regions > 0)
+
+
+def test_more_than_a_lent_machine_gets_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.packed.LIMIT", 1000)
+    source = stand_in(tmp_path, "bottle", train=3, good=1, defective=1)
+    with pytest.raises(ValueError, match=r"^\d+ MiB, at most 0: bottle \d+; leave some out, or --train N$"):
+        pack([source])
+    assert LIMIT == 64 * 2**20
+
+
+def test_differences_compress_and_add_up_again() -> None:
+    from benchmarks.packed import _differences, _sums
+
+    images = np.random.default_rng(0).integers(0, 256, (2, 3, 8, 8), dtype=np.uint8)
+    assert np.array_equal(_sums(_differences(images)), images)
+
+
+def test_the_wheels_leave_torch_and_what_it_needs_alone() -> None:
+    found = wheels.lacking(["wandb"])
+    assert {"hydra-core", "omegaconf", "kornia", "pydantic", "antlr4-python3-runtime"} <= found.keys()
+    assert not {"torch", "lightning", "numpy", "filelock", "jinja2", "wandb", "renormal", "pytest"} & found.keys()
+
+
+def test_only_what_a_machine_lacks_is_installed(tmp_path: Path) -> None:
+    for name in ("kornia-0.9.0", "renormal-0.1.0", "nothing_like_it-1.0"):
+        (tmp_path / f"{name}-py3-none-any.whl").touch()
+    assert [one.name.partition("-")[0] for one in wheels.missing(tmp_path)] == ["nothing_like_it", "renormal"]
