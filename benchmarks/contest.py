@@ -6,15 +6,23 @@ import importlib
 import os
 import resource
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 MIB = 1024  # ru_maxrss is in KiB on Linux
+
+
+class Pace(NamedTuple):
+    """Rounds at most, and seconds after which no further one begins. said: told of each round when it has ended."""
+
+    rounds: int
+    seconds: float
+    said: Callable[[str], None] = print
 
 
 @dataclass(frozen=True)
@@ -81,20 +89,33 @@ def _started(contender: Contender) -> Iterator[Connection]:
             process.kill()
 
 
-def contest(contenders: Sequence[Contender], rounds: int = 3) -> dict[str, Outcome]:
-    """Name → outcome. A round runs each contender once. Of several contenders of one name, the fastest counts."""
+def contest(contenders: Sequence[Contender], pace: Pace) -> dict[str, Outcome]:
+    """Name → outcome. A round runs each contender once. Of several contenders of one name, the fastest counts.
+
+    The first round is run whatever it takes; a further one only where it would end within the seconds of the pace.
+    """
     from contextlib import ExitStack
 
     seconds: list[list[float]] = [[] for _ in contenders]
     last: list[tuple[dict[str, Any], float]] = [({}, 0.0) for _ in contenders]
+    start = time.monotonic()
     with ExitStack() as stack:
-        pipes = [stack.enter_context(_started(contender)) for contender in contenders]
-        for _ in range(rounds):
+        pipes = []
+        for contender in contenders:
+            begun = time.monotonic()
+            pipes.append(stack.enter_context(_started(contender)))
+            pace.said(f"{contender.name}, {contender.threads} threads: warm after {time.monotonic() - begun:.0f} s")
+        for turn in range(1, pace.rounds + 1):
+            begun = time.monotonic()
             for number, pipe in enumerate(pipes):
                 pipe.send(True)
                 taken, answer, memory = pipe.recv()
                 seconds[number].append(taken)
                 last[number] = (answer, memory)
+            each = time.monotonic() - begun
+            pace.said(f"round {turn} of {pace.rounds}: {each:.0f} s")
+            if time.monotonic() - start + each > pace.seconds:
+                break
     best: dict[str, Outcome] = {}
     for contender, taken, (answer, memory) in zip(contenders, seconds, last, strict=True):
         outcome = Outcome(taken, answer, memory, contender.threads)

@@ -9,7 +9,6 @@ from typing import Annotated
 import numpy as np
 import torch
 import torch.nn.functional as F
-from kornia.geometry.conversions import convert_affinematrix_to_homography, normalize_homography
 from kornia.geometry.transform import get_affine_matrix2d
 from torch import Tensor
 
@@ -71,11 +70,17 @@ def random_matrices(
 def warped(images: Images, matrix: Tensor, sides: Sequence[int]) -> Images:
     """The images moved by their matrices, of (height, width); new pixels at the border repeat it."""
     height, width = sides
-    there = normalize_homography(convert_affinematrix_to_homography(matrix[:, :2]), images.shape[-2:], (height, width))
-    back = torch.linalg.inv(there)[:, :2]  # on the CPU: to invert a matrix, a GPU makes the host wait
-    grid = F.affine_grid(sent(back, images.device), [*images.shape[:2], height, width], align_corners=False)
+    back = from_pixels(*images.shape[-2:]) @ torch.linalg.inv(matrix.double()) @ torch.linalg.inv(from_pixels(*sides))
+    way = sent(back[:, :2].to(images.dtype), images.device)  # a GPU that inverts a matrix makes the host wait
+    grid = F.affine_grid(way, [*images.shape[:2], height, width], align_corners=False)
     moved: Images = F.grid_sample(images, grid, padding_mode="border", align_corners=False)
     return moved
+
+
+def from_pixels(height: int, width: int) -> Annotated[Tensor, "(3, 3)"]:
+    """From the numbers of pixels to the coordinates of grid_sample: −1 and 1 at the outer edges."""
+    rows = [[2 / width, 0, 1 / width - 1], [0, 2 / height, 1 / height - 1], [0, 0, 1]]
+    return torch.tensor(rows, dtype=torch.float64)
 
 
 BATCH, ORDER = 1, 2  # first number of a stream's key: numpy pads keys with zeros, lengths alone keep none apart
