@@ -15,9 +15,12 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import ConfigCompositionException
 from hydra.types import RunMode
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
+from renormal.functional.corruption import Corruption
+from renormal.functional.damage import Damage
 from renormal.run import CONF, GROUPS
 from renormal.sweep.overrides import key_missing_in_folder, parsed_overrides, swept_values
 
@@ -232,3 +235,9 @@ def test_the_first_task_of_a_job_alone_writes_its_config(
 def test_photographs_are_filed_under_their_folder() -> None:
     config = composed("data=folder", "data.root=/photos/left hinge", "folder=x")
     assert OmegaConf.select(config, "data.category") == "left hinge"
+
+
+@pytest.mark.parametrize(("damage", "expected"), [("patches", Corruption()), ("pairs", Damage())])
+def test_the_damage_of_a_yaml_is_that_of_its_class(damage: str, expected: object) -> None:
+    config = composed("experiment=repair_cpu", f"damage@model.net.corruption={damage}")
+    assert instantiate(config.model.net.corruption, _convert_="all") == expected

@@ -8,8 +8,9 @@ from scipy import ndimage
 from torch import Tensor
 
 from renormal.data.planted import KINDS, plant
-from renormal.data.planted.plant import SPECK, VISIBLE
+from renormal.data.planted.plant import FAINT, SPECK, VISIBLE
 from renormal.data.planted.shapes import Draw, blob, box, line, part
+from renormal.functional.damage import FAMILIES, Family
 
 
 def objects(count: int, channels: int = 3, height: int = 64, width: int = 64) -> Tensor:
@@ -114,3 +115,22 @@ def test_the_generator_is_frozen() -> None:
     kinds, expected = zip(*(part.split() for part in FROZEN.split(", ")), strict=True)
     assert planted.defects == list(kinds)
     assert areas == pytest.approx([int(area) for area in expected], abs=2), "pixels at an edge may round either way"
+
+
+@pytest.mark.parametrize("family", ["first", "second"])
+def test_pairs_of_a_family_are_planted_as_the_kinds_are(family: Family) -> None:
+    good = objects(5, height=96, width=96)
+    together = plant(good, range(32), seed=1, family=family)
+    some = plant(good, [20, 3], seed=1, family=family)
+    assert torch.equal(some.images, together.images[[20, 3]])
+    before = good[[i % 5 for i in range(32)]]
+    assert (together.images == before).all(dim=1)[together.regions == 0].all()
+    change = (together.images.float() - before.float()).abs().amax(dim=1) / 255
+    assert all(one[region > 0].mean() >= FAINT for one, region in zip(change, together.regions, strict=True))
+
+
+def test_the_families_plant_no_kind_of_each_other() -> None:
+    good = objects(4, height=96, width=96)
+    first, second = (set(plant(good, range(48), seed=0, family=family).defects) for family in FAMILIES)
+    assert not first & second
+    assert min(len(first), len(second)) >= 12

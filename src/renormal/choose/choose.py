@@ -76,8 +76,10 @@ class Choose(Stage):
 
     def _chosen(self, work: Work) -> dict[str, Any]:
         """The best of all trials, and the rest of choice.json."""
-        pieces = self.test.average == "maps"
-        samples = planted_set(work.data, defects=self.config.defects, seed=self.config.seed, pieces=pieces)
+        settings, pieces = self.config, self.test.average == "maps"
+        samples = planted_set(
+            work.data, defects=settings.defects, seed=settings.seed, pieces=pieces, family=settings.get("family")
+        )
         if work.trainer.is_global_zero:
             write_sheet(self.folder / "planted.png", samples)
         with frozen(work):
@@ -89,7 +91,7 @@ class Choose(Stage):
         chosen = max(trials.all, key=trials.value)  # the first of equal trials: that of the configured constants
         return {
             "metric": self.config.metric,
-            "planted": {"defects": self.config.defects, "good": samples.defect.count("good"), "seed": self.config.seed},
+            "planted": {"defects": settings.defects, "good": samples.defect.count("good"), "seed": settings.seed},
             "chosen": chosen._asdict(),
             "reference": reference._asdict(),
             "line": chosen.line,

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from renormal.contracts import Batch, Regions
 from renormal.data.planted import plant
+from renormal.functional.damage import Family
 from renormal.lit.captions import write_png
 from renormal.lit.datamodule import SourceData
 from renormal.lit.panels import pixels
@@ -16,15 +17,17 @@ from renormal.lit.panels import pixels
 CAPTION = "defects planted on good images, each without and with its outline"
 
 
-def planted_set(data: SourceData, *, defects: int, seed: int, pieces: bool = True) -> Batch:
+def planted_set(
+    data: SourceData, *, defects: int, seed: int, pieces: bool = True, family: Family | None = None
+) -> Batch:
     """`defects` planted on the spare images, or on the training images if none are spare; and half as many good ones.
 
     If there are fewer good images, all of them are taken. pieces: where the network sees tiles, an image is cut to
     2 × 2 of them around each defect, which costs much less than the whole image. A map that is made of the whole image,
-    not of tiles, needs all of it.
+    not of tiles, needs all of it. family: of the defects, see `plant`.
     """
     good = data.spare if data.source.spare else data.training
-    planted = plant(good, range(defects), seed=seed)
+    planted = plant(good, range(defects), seed=seed, family=family)
     plain = good[:: max(1, 2 * len(good) // defects)]
     images = torch.cat([planted.images, plain])
     regions = torch.cat([planted.regions, planted.regions.new_zeros(len(plain), *plain.shape[-2:])])

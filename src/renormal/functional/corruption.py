@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 
@@ -22,6 +22,12 @@ class Corrupted(NamedTuple):
     image: Images
     target: Images
     cover: Mask
+
+
+class Corrupting(Protocol):
+    """Draws damage on good images. generator: on the device of x; None: torch's global one."""
+
+    def __call__(self, x: Images, *, generator: torch.Generator | None = None) -> Corrupted: ...
 
 
 @dataclass(frozen=True)

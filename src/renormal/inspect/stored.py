@@ -19,11 +19,12 @@ from torch import optim
 
 from renormal import models, projection, scores
 from renormal.functional.corruption import Corruption
+from renormal.functional.damage import Damage
 from renormal.lit.adversarial import AdversarialModule
 from renormal.text import printable
 
 ROOMS: dict[str, tuple[ModuleType, tuple[type, ...]]] = {  # part of the config → room whose public objects it may name
-    "model": (models, (Corruption,)),  # and what yamls name in another room
+    "model": (models, (Corruption, Damage)),  # and what yamls name in another room
     "model.energy_loss": (projection, ()),
     "projections": (projection, ()),
     "score": (scores, ()),

@@ -7,7 +7,7 @@ from pathlib import Path
 import lightning as L
 import torch
 
-from renormal.functional.corruption import Corruption
+from renormal.functional.corruption import Corrupting
 from renormal.lit.captions import write_png
 from renormal.lit.datamodule import SourceData
 from renormal.lit.panels import grid
@@ -27,10 +27,10 @@ class DamageSheet(L.Callback):
         """The damage has its own generator: the training draws the same numbers with and without this picture."""
         data = trainer.datamodule  # type: ignore[attr-defined]
         corruption = getattr(pl_module.model, "corruption", None)
-        if trainer.is_global_zero and isinstance(data, SourceData) and isinstance(corruption, Corruption):
+        if trainer.is_global_zero and isinstance(data, SourceData) and corruption is not None:
             self.draw(corruption, data)
 
-    def draw(self, corruption: Corruption, data: SourceData) -> Path:
+    def draw(self, corruption: Corrupting, data: SourceData) -> Path:
         images = next(data.normal_images(COUNT))
         generator = torch.Generator().manual_seed(self.seed)
         rows = [images]

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from renormal.contracts import Images, PerSample, Reconstruction
-from renormal.functional.corruption import Corruption
+from renormal.functional.corruption import Corrupting, Corruption
 from renormal.functional.dssim_loss import dssim_sum
 from renormal.functional.norms import squared_distance
 from renormal.models.base import TrainingLoss
@@ -39,7 +39,7 @@ class RepairAE(nn.Module):
         width: int = 32,
         weight: float = 5.0,
         dssim: float = 0.1,
-        corruption: Corruption | None = None,
+        corruption: Corrupting | None = None,
     ) -> None:
         super().__init__()
         if size % 8 or size < 16:

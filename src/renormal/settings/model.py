@@ -97,12 +97,23 @@ class Corruption(Object):
     fills: Annotated[list[Fill], Len(1), "What patches contain."]
 
 
+class Damage(Object):
+    targets = ("renormal.functional.damage.Damage",)
+    family: Annotated[Literal["first", "second"], "Half of the pairs of an outline and a material."]
+    patches: Annotated[int, Ge(1), Le(100), "At most so many in an image."]
+    sizes: Annotated[Shares, "Smallest and largest patch, shares of the shorter side."]
+    opacity: Annotated[Share, "The smallest; each patch draws one between this and 1."]
+    noise: Annotated[Share, "Largest σ of Gaussian noise; each image draws its own."]
+    keep_noise: Annotated[bool, "true: the target has the noise, too; false: the network removes it."]
+    clean: Annotated[Share, "Share of images without a patch."]
+
+
 class RepairAE(Object):
     targets = ("renormal.models.RepairAE",)
     width: Annotated[Width, "Channels at half of the side."]
     weight: Annotated[Weight, "Of damaged pixels in the loss."]
     dssim: Annotated[Weight, "Of DSSIM in the loss."]
-    corruption: Annotated[Any, OneOf("a corruption", (Corruption,)), "The damage that is drawn on good images."]
+    corruption: Annotated[Any, OneOf("a corruption", (Corruption, Damage)), "The damage that is drawn on good images."]
 
 
 class MeanImage(Object):

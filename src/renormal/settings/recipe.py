@@ -86,6 +86,10 @@ class Choose(Group):
     defects: Annotated[int, Ge(1), Le(100_000), "Planted defects; half as many good images are added."]
     metric: Annotated[Metric, "The best value of it decides."]
     seed: Annotated[Seed, "Of the planting."]
+    family: Annotated[
+        Literal["first", "second"] | None,
+        "Of the planted defects: pairs of an outline and a material; networks learn from first; null: eight kinds.",
+    ] = None
     scores: Annotated[Scores, "More scores to choose from."]
     settings: Annotated[Path | None, "A choice.json, whose settings are tested as the column chosen; null: none."]
     strategy: Annotated[Any, OneOf("a strategy", (Grid, Trials)), "Which settings are measured."]

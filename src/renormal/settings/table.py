@@ -66,12 +66,33 @@ def files_of(conf: Path) -> Iterator[dict[str, Any]]:
     """Each file at its place in the config, as it is written."""
     for folder, place in PLACES.items():
         for path in sorted((conf / folder).glob("*.yaml")):
-            node: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+            node = loaded(path)
             if not place:
                 node.pop("hydra", None)
-            for part in reversed(place.split(".") if place else []):
-                node = {part: node}
-            yield node
+            yield from (placed(one, place) for one in with_groups(conf, node))
+
+
+def with_groups(conf: Path, node: dict[str, Any]) -> list[dict[str, Any]]:
+    """The file once with each file of a group that its defaults put inside of it, as /damage@net.corruption does."""
+    nodes = [node]
+    for entry in node.get("defaults", []):
+        group, _, inside = next(iter(entry)).partition("@") if isinstance(entry, dict) else ("", "", "")
+        if inside and group.startswith("/") and not inside.startswith("_"):
+            files = [placed(loaded(path), inside) for path in sorted((conf / group[1:]).glob("*.yaml"))]
+            nodes = [OmegaConf.to_container(OmegaConf.merge(one, file)) for one in nodes for file in files]  # type: ignore[misc]
+    return nodes
+
+
+def loaded(path: Path) -> Any:
+    """A file as it is written."""
+    return OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+
+
+def placed(node: Any, place: str) -> Any:
+    """The node below the keys of its place."""
+    for part in reversed(place.split(".") if place else []):
+        node = {part: node}
+    return node
 
 
 def rows_below(annotation: Any, place: str, owner: str, nodes: list[Any], seen: set[type[Group]]) -> Iterator[Row]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,32 +14,59 @@ from torch import Tensor
 from renormal.contracts import Images
 from renormal.data.memory import Labelled
 from renormal.data.planted.kinds import Kind, bent, blurred, foreign, grafted, missing, pasted, scratch, stain
+from renormal.data.planted.pairs import pairs
 from renormal.data.planted.shapes import CELLS, LATTICES, UNIFORMS, Draw, centres
 from renormal.data.regions import EIGHT
 from renormal.data.transforms import stream
+from renormal.functional import chance
+from renormal.functional.damage import Family
 
-PLANTED = 3  # first number of a stream's key, as BATCH and ORDER are of training's
+PLANTED, PAIRED = 3, 4  # first number of a stream's key, as BATCH and ORDER are of training's
 KINDS: tuple[Kind, ...] = (scratch, stain, foreign, pasted, grafted, blurred, missing, bent)
 CHANGED = 5 / 255  # from here on a pixel is another, ours
 GAP = 0.01  # of the short side: good pixels that narrow between changed ones belong to the defect, ours
 SPECK = 0.0003  # of the image: a smaller region is no defect, ours
 VISIBLE = 0.06  # mean change inside a mask below which a person might not call it a defect: 15 levels of 255, ours
+FAINT = 0.03  # the same for the pairs of a family, ours: thin cracks have low contrast
 AT_ONCE = 16  # defects painted together, ours
 
 
-def plant(good: Tensor, index: Sequence[int], *, seed: int) -> Labelled:
+class Sort(NamedTuple):
+    """Which kinds are planted, and with which numbers."""
+
+    kinds: Mapping[str, Kind]
+    key: int  # first number of the streams
+    visible: float
+    numbers: int  # uniform, of a defect
+    lattice: tuple[int, int, int]
+
+    def kind(self, i: int, count: int, turn: int) -> str:
+        """Of defect i: in turns, and another for the same image in each pass over the `count` images."""
+        return list(self.kinds)[(i + i // count + turn) % len(self.kinds)]
+
+
+def sort_of(family: Family | None) -> Sort:
+    """The frozen kinds, or the pairs of a family."""
+    if family is None:
+        kinds = {kind.__name__: kind for kind in KINDS}
+        return Sort(kinds, PLANTED, VISIBLE, UNIFORMS, (LATTICES, CELLS, CELLS))
+    return Sort(pairs(family), PAIRED, FAINT, chance.UNIFORMS, (chance.LATTICES, chance.CELLS, chance.CELLS))
+
+
+def plant(good: Tensor, index: Sequence[int], *, seed: int, family: Family | None = None) -> Labelled:
     """Defect i of the sequence that `seed` names, for each i of `index`, on good[i mod N]: the same in any batch.
 
     good: (N, C, H, W) uint8, any channels and size. Kinds take turns; where one changes
     nothing that can be seen (a blur of a blank), the next is drawn. Outside of the regions an image does not change by
-    a bit. The generator is frozen: settings are chosen on it, so no network may be trained on it.
+    a bit. family: of the pairs of an outline and a material that are planted; None: KINDS. A network that learns on one
+    family is measured on the other. The generator is frozen: settings are chosen on it.
     """
     if good.ndim != 4 or good.dtype != torch.uint8 or not len(good):
         raise ValueError(f"planting needs good images, (N, C, H, W) uint8, got {good.dtype} {tuple(good.shape)}")
     images, regions, names = [], [], []
     for start in range(0, len(index), AT_ONCE):
         part = list(index[start : start + AT_ONCE])
-        planted, masks, kinds = _visible(good, part, seed)
+        planted, masks, kinds = _visible(good, part, seed, sort_of(family))
         images.append(planted)
         regions += [ndimage.label(mask.numpy(), structure=EIGHT)[0].astype(np.int16) for mask in masks]
         names += kinds
@@ -46,36 +74,34 @@ def plant(good: Tensor, index: Sequence[int], *, seed: int) -> Labelled:
     return Labelled(torch.cat(images), torch.from_numpy(np.stack(regions)), names, paths)
 
 
-def _visible(good: Tensor, index: list[int], seed: int) -> tuple[Tensor, Tensor, list[str]]:
+def _visible(good: Tensor, index: list[int], seed: int, sort: Sort) -> tuple[Tensor, Tensor, list[str]]:
     """Images, masks and kinds; what cannot be seen is drawn anew, as another kind."""
     images = good[[i % len(good) for i in index]]
     masks = torch.zeros(len(index), *images.shape[-2:], dtype=torch.bool)
     names = [""] * len(index)
-    for turn in range(2 * len(KINDS)):
-        for kind in KINDS:
-            rows = [row for row, i in enumerate(index) if not names[row] and _kind(i, len(good), turn) is kind]
+    for turn in range(2 * len(sort.kinds)):
+        for name in sort.kinds:
+            rows = [row for row, i in enumerate(index) if not names[row] and sort.kind(i, len(good), turn) == name]
             if not rows:
                 continue
-            planted, cover = _painted(kind, good, [index[row] for row in rows], seed, turn)
-            seen = _change(planted, images[rows], cover) >= VISIBLE
+            planted, cover = _painted(sort, name, good, [index[row] for row in rows], (seed, turn))
+            seen = _change(planted, images[rows], cover) >= sort.visible
             for row, image, mask in ((rows[k], planted[k], cover[k]) for k in seen.nonzero()[:, 0].tolist()):
-                images[row], masks[row], names[row] = image, mask, kind.__name__
+                images[row], masks[row], names[row] = image, mask, name
     if "" in names:
         raise ValueError(f"no defect can be seen on good image {index[names.index('')] % len(good)}: is it damaged?")
     return images, masks, names
 
 
-def _kind(i: int, count: int, turn: int) -> Kind:
-    """In turns, and another for the same image in each pass over the images."""
-    return KINDS[(i + i // count + turn) % len(KINDS)]
+def _painted(sort: Sort, kind: str, good: Tensor, index: list[int], seed: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """One kind on the images of these defects: uint8 images and boolean masks, outside of which nothing changed.
 
-
-def _painted(kind: Kind, good: Tensor, index: list[int], seed: int, turn: int) -> tuple[Tensor, Tensor]:
-    """One kind on the images of these defects: uint8 images and boolean masks, outside of which nothing changed."""
-    draw, other = _draw(index, len(good), seed, turn)
+    seed: of all defects, and the turn.
+    """
+    draw, other = _draw(sort, index, len(good), seed)
     images = good[[i % len(good) for i in index]].float() / 255
     draw = draw._replace(centre=centres(images, draw.uniform[:, -1]))
-    painted, cover = kind(images, good[other].float() / 255, draw)
+    painted, cover = sort.kinds[kind](images, good[other].float() / 255, draw)
     whole = (torch.lerp(images, painted, cover) * 255).round()
     covered = cover[:, 0] > 0
     changed = ((whole - images * 255).abs().amax(dim=1) >= CHANGED * 255) & covered
@@ -96,13 +122,13 @@ def _outline(changed: NDArray[np.bool_], covered: NDArray[np.bool_]) -> NDArray[
     return kept
 
 
-def _draw(index: list[int], count: int, seed: int, turn: int) -> tuple[Draw, Tensor]:
+def _draw(sort: Sort, index: list[int], count: int, seed: tuple[int, int]) -> tuple[Draw, Tensor]:
     """Each defect's own numbers, without its centre, and the number of the other good image that it may use."""
     uniform, lattice = [], []
     for i in index:
-        generator = stream(PLANTED, seed, i, turn)
-        uniform.append(torch.rand(UNIFORMS, generator=generator))
-        lattice.append(torch.randn(LATTICES, CELLS, CELLS, generator=generator))
+        generator = stream(sort.key, seed[0], i, seed[1])
+        uniform.append(torch.rand(sort.numbers, generator=generator))
+        lattice.append(torch.randn(sort.lattice, generator=generator))
     numbers = torch.stack(uniform)
     away = 1 + (numbers[:, -2] * max(1, count - 1)).long()  # never itself where there is another
     other = (torch.tensor(index) + away) % count
