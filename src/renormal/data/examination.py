@@ -13,6 +13,7 @@ from renormal.data.exposure import exposures, sizes
 from renormal.data.kind import Guess, guess_kind
 from renormal.data.source import GOOD, DataError, Item, Source
 from renormal.data.thumbnails import Thumbnail, thumbnails
+from renormal.data.turns import FAR, SHARE, share_turned
 from renormal.data.unlike import Odd, unlike
 
 NAMED = 5  # files that a line names
@@ -42,7 +43,7 @@ def examine(source: Source, *, bits: int = FULL) -> Examination:
     twice, copied = _copied(source, found)
     guess = guess_kind(found[: len(source.train)])
     odd, typical = unlike(good)
-    lines = [*_kind(source, guess), *twice, *_unlike(source, good, odd)]
+    lines = [*_kind(source, guess), *_turned(source, found[: len(source.train)]), *twice, *_unlike(source, good, odd)]
     lines += [f"{source.name}: {line}" for line in (*sizes(found, source.fit), *exposures(found[:count], tested))]
     named = [(_name(source, good[one.place].item), "unlike the others", one.reason) for one in odd]
     return Examination(
@@ -66,6 +67,14 @@ def _kind(source: Source, guess: Guess) -> list[str]:
         return []
     seen = f"the photographs look like a {guess.kind}: {guess.reason}"
     return [f"{source.name}: data.kind={source.kind}, but {seen}; set data.kind={guess.kind} if that is right"]
+
+
+def _turned(source: Source, training: Sequence[Thumbnail]) -> list[str]:
+    """Parts that lie turned in many ways, where the training turns nothing."""
+    if source.kind != "object" or source.augmentation.rotate > FAR or (share := share_turned(training)) < SHARE:
+        return []
+    seen = f"the parts lie turned in many ways: {share:.0%} of the pairs of photographs match better after a turn"
+    return [f"{source.name}: {seen}; if each turned part is good, set data.augmentation.rotate=180"]
 
 
 def _unlike(source: Source, good: Sequence[Thumbnail], odd: Sequence[Odd]) -> list[str]:
