@@ -1,4 +1,4 @@
-"""`make docs`: Sphinx with MyST (Markdown) and furo, from README's neighbours to docs/_build/html. Needs no network."""
+"""`make docs`: Sphinx with MyST (Markdown) and furo writes docs/_build/html. Needs no network."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ myst_linkify_fuzzy_links = False
 nitpicky = False  # types in signatures are not linked
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
-autodoc_default_options = {"members": True, "show-inheritance": False}
+autodoc_default_options = {"members": True}
 html_theme = "furo"
 html_title = "renormal"
 html_static_path = ["_static"]
@@ -37,7 +37,9 @@ write_messages(HERE / "messages.md", HERE.parent / "src" / "renormal")
 
 
 def plain(app: Sphinx, what: str, name: str, thing: object, options: object, lines: list[str]) -> None:
-    """Docstrings are text: |E| and x* are no markup."""
+    """Docstrings are text: |E| and x* are no markup. Of a module the first paragraph is shown."""
+    if what == "module":
+        del lines[lines.index("") + 1 if "" in lines else len(lines) :]
     lines[:] = [re.sub(r"([|*])", r"\\\1", line) for line in lines]
 
 

@@ -6,11 +6,13 @@ tests/job (test_every_experiment.py). So a command that is not run whole is made
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shlex
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -45,7 +47,7 @@ def main_of(script: str) -> list[str]:
 
 
 def test_the_quick_start_runs_as_it_is_written(tmp_path: Path) -> None:
-    lines = re.findall(r"^(renormal\S*) ([^#\n]+)", START, flags=re.MULTILINE)
+    lines = re.findall(r"^(renormal\S*) ([^#\n]+)", START.partition("## What next")[0], flags=re.MULTILINE)
     assert [script for script, _ in lines] == ["renormal", "renormal-report", "renormal-predict"]
     for script, arguments in lines:
         given = shlex.split(arguments)
@@ -72,3 +74,12 @@ def test_the_experiments_of_all_commands_are_run_with_few_images() -> None:
     named = set(re.findall(r"experiment=(\w+)", TEXT))
     assert named <= set(EXPERIMENTS)
     assert len(named) > 10
+
+
+@pytest.mark.parametrize("code", re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL))
+def test_a_piece_of_python_uses_names_that_exist(code: str) -> None:
+    """What it imports is there, and the rest is Python."""
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("renormal"):
+            module = import_module(node.module or "")
+            assert [alias.name for alias in node.names if not hasattr(module, alias.name)] == []
