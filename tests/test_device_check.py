@@ -31,13 +31,13 @@ def sections(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., N
     def use(**sources: str) -> None:
         monkeypatch.chdir(tmp_path)
         monkeypatch.setattr(device, "BUDGETS", dict.fromkeys(sources, 20))
-        real = subprocess.run
+        real = subprocess.Popen
 
-        def run(command: list[str], **settings: Any) -> Any:
+        def started(command: list[str], **settings: Any) -> Any:
             name, lines = command[command.index("--section") + 1], command[command.index("--lines") + 1]
             return real([sys.executable, "-c", sources[name], lines], **settings)
 
-        monkeypatch.setattr(subprocess, "run", run)
+        monkeypatch.setattr(subprocess, "Popen", started)
 
     return use
 
@@ -75,6 +75,16 @@ def test_the_whole_check_ends_in_its_seconds(sections: Callable[..., None], tmp_
     _, found = device.check(tmp_path / "found.json", [*device.BUDGETS], 5, dry=False)
     assert found["first"]["state"].startswith("stopped after")
     assert [found[name]["state"] for name in ("second", "third")] == ["not begun: no time was left"] * 2
+
+
+def test_what_a_stopped_section_has_started_ends_with_it(sections: Callable[..., None], tmp_path: Path) -> None:
+    """Jobs side by side would keep the device's memory."""
+    child = "import subprocess, sys; one = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])"
+    sections(one=f"{child}; open({str(tmp_path / 'pid')!r}, 'w').write(str(one.pid)); one.wait()")
+    device.BUDGETS["one"] = 5
+    device.check(tmp_path / "found.json", ["one"], 60, dry=False)
+    state = Path("/proc", (tmp_path / "pid").read_text(), "stat")
+    assert not state.exists() or state.read_text().split()[2] == "Z"
 
 
 def test_the_file_is_written_after_each_section(sections: Callable[..., None], tmp_path: Path) -> None:
