@@ -1,4 +1,4 @@
-"""A score of your own, beside the others: python examples/new_score.py category=bottle (some minutes)
+"""A score of your own, next to the others: python examples/new_score.py category=bottle (some minutes)
 
 The score is the function `edges` and examples/conf/score/edges.yaml, two lines. The rest of this file is the command
 

@@ -31,6 +31,7 @@ EXACT = {
 @pytest.mark.parametrize("asked", ASKED, ids=str)
 def test_the_exact_set_has_what_pyproject_asks_for(asked: Requirement) -> None:
     """CONTRIBUTING.md has the command that writes constraints.txt."""
+    assert asked.name in EXACT, "write constraints.txt anew"
     (exact,) = EXACT[asked.name].specifier
     assert exact.operator == "=="
     assert exact.version in asked.specifier
