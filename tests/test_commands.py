@@ -13,6 +13,7 @@ import shlex
 import subprocess
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,17 @@ def test_a_piece_of_python_uses_names_that_exist(code: str) -> None:
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("renormal"):
             module = import_module(node.module or "")
             assert [alias.name for alias in node.names if not hasattr(module, alias.name)] == []
+
+
+MADE = re.findall(r"^([\w-]+):.*##", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE)
+PAGES = "\n".join([TEXT, *((ROOT / name).read_text(encoding="utf-8") for name in ("CONTRIBUTING.md", "CHANGELOG.md"))])
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"(?:^|`)make ([a-z-]+)", PAGES, flags=re.MULTILINE))))
+def test_a_target_of_make_exists(target: str) -> None:
+    assert target in MADE
+
+
+@pytest.mark.parametrize("module", sorted(set(re.findall(r"python -m ((?:benchmarks|renormal)[\w.]*)", PAGES))))
+def test_a_module_that_is_run_exists(module: str) -> None:
+    assert find_spec(module)
