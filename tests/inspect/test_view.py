@@ -174,9 +174,11 @@ def test_what_cannot_be_shown_is_one_line(
     number = str(taken[0].getsockname()[1])
     for arguments, line in (
         ([str(tmp_path / "none")], "none"),
+        ([str(run.parent)], f"name one of them, as {run}"),
         ([str(evil)], "os.system, which is no part of renormal"),
         ([str(run), "--column", "nope"], "has no column nope"),
         ([str(run), "--false-alarms", "2"], "between 0 and 1"),
+        ([str(run), "--device", "abacus"], "--device abacus"),
         ([str(run), "--port", number], f"--port {number} cannot be used"),
         ([str(run), "--port", "70000"], "--port 70000 cannot be used"),
     ):

@@ -132,6 +132,17 @@ def test_a_moved_setting_descends_again_and_the_promise_is_withdrawn(browser: An
     page.close()
 
 
+def test_a_photograph_below_t_is_left_as_it_is(browser: Any, address: str, photo: Path) -> None:
+    page, _ = opened(browser, address)
+    shown(page, photo)
+    with page.expect_response(lambda answer: "/descend" in answer.url):
+        type_in(page, "stop", "1000000")
+    page.wait_for_selector(DECIDED)
+    assert page.inner_text("#reason").endswith("Lᵣ is below T from the start: nothing was moved.")
+    assert page.inner_text("#verdict") == "Not defective"
+    page.close()
+
+
 def test_a_moved_threshold_decides_anew_without_a_descent(browser: Any, address: str, photo: Path) -> None:
     page, said = opened(browser, address)
     shown(page, photo)

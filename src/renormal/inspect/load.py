@@ -37,6 +37,8 @@ def load(folder: Path | str, trust: Sequence[str] = ()) -> FinishedJob:
     of the record.
     """
     folder = Path(folder)
+    if not (folder / RECORD).exists() and (inner := sorted(folder.glob(f"*/{RECORD}"))):
+        raise ValueError(f"{folder} is the folder of {len(inner)} jobs: name one of them, as {inner[0].parent}")
     record = read_record(folder / RECORD)
     check_record(record)
     descents = fitted_descents(record, trust)

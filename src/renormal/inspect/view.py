@@ -33,7 +33,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("run", type=Path, help="outputs/<name>/<model>/<category>/<seed> of a finished job")
     parser.add_argument("--column", help="of the job's table, to begin with; the chosen one without it")
     parser.add_argument("--false-alarms", type=float, default=RATE, metavar="RATE", help="share of good parts, 0.05")
-    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, …")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, …")
     parser.add_argument("--port", type=int, help=f"of the page; {PORT}, or any free one where that is taken")
     parser.add_argument(
         "--trust", action="append", default=[], metavar="PACKAGE", help="of your own, that the job's config names"
@@ -54,9 +54,10 @@ def serve(options: argparse.Namespace) -> None:
     from renormal.data.opening import strict_pillow
     from renormal.inspect.live import Live
     from renormal.inspect.load import load
+    from renormal.inspect.predicting import device_named
 
-    job = load(options.run, options.trust)
-    live = Live(job, column=options.column, rate=options.false_alarms, device=options.device)
+    device, job = device_named(options.device), load(options.run, options.trust)
+    live = Live(job, column=options.column, rate=options.false_alarms, device=device)
     with strict_pillow():
         listening = loopback(options.port)
         address = f"http://127.0.0.1:{listening[0].getsockname()[1]}"

@@ -135,14 +135,16 @@ function chart(frame) {
     const value = low + (high - low) * share;
     node("text", { x: left - 8, y: up(value) + 4, "text-anchor": "end" }, short(value));
   }
-  for (const t of new Set([0, Math.round(last / 2), last])) {
+  for (const t of new Set(steps.length > 1 ? [0, Math.round(last / 2), last] : [0])) {
     node("text", { x: across(t), y: height - 10, "text-anchor": "middle" }, `t = ${t}`);
   }
   const tiles = steps[0].energy.length;
   for (const [name, key] of [["total", "energy"], ["loss", "loss"]]) {
     for (let tile = 0; tile < tiles; tile++) {
       const points = steps.filter((one) => one[key][tile] !== null).map((one) => `${across(one.t)},${up(one[key][tile])}`);
-      node("polyline", { points: points.join(" "), class: name, opacity: tiles > 1 ? 0.45 : 1 });
+      const opacity = tiles > 1 ? 0.45 : 1, [x, y] = points.length ? points.at(-1).split(",") : [-9, -9];
+      node("polyline", { points: points.join(" "), class: name, opacity });
+      node("circle", { cx: x, cy: y, r: 2.5, class: name, opacity }); // a descent may have no step
     }
   }
   const end = steps.at(-1), shown = (values) => Math.max(...values.filter((value) => value !== null));
@@ -173,7 +175,9 @@ function decide() {
   const cut = threshold(), defective = end.score > cut, steps = frames.at(-1).t;
   const sign = defective ? "above" : "not above";
   let reason = `The score is ${exact(end.score, cut)}, ${sign} the threshold ${exact(cut, end.score)}.`;
-  if (steps !== null) reason += ` The descent took ${steps} step${steps === 1 ? "" : "s"}.`;
+  const stop = state.moved.stop ?? own.settings.stop ?? -Infinity;
+  if (steps === 0 && frames[0].loss.every((loss) => loss < stop)) reason += " Lᵣ is below T from the start: nothing was moved.";
+  else if (steps !== null) reason += ` The descent took ${steps} step${steps === 1 ? "" : "s"}.`;
   if (end.diverged) reason += " Its energy became infinite: take a smaller α.";
   say(defective ? "defective" : "normal", defective ? "Defective" : "Not defective", reason, promise(own, cut, end));
 }
