@@ -52,6 +52,7 @@ def test_two_projections_stand_side_by_side() -> None:
         ("eq5", no_mask, Gradient(), 0.05),  # ours: 0.5 diverges
         ("eq8", error_mask, Gradient(), 0.5),
         ("eq8_adam", error_mask, Adam(), 0.5),
+        ("eq8_adam_quick", error_mask, Adam(), 2.0),  # ours: four times the paper's α
     ],
 )
 def test_the_settings_of_section_4_1(name: str, mask: object, direction: object, step_size: float) -> None:
