@@ -54,7 +54,7 @@ def lacking(without: list[str]) -> dict[str, str]:
 
 
 def collect(folder: Path, python: str, without: list[str]) -> None:
-    """Fill the folder, renormal's own wheel included. A package without a wheel for Linux is built here."""
+    """Fill the folder, renormal's own wheel included. Pure Python without a wheel is built here."""
     folder.mkdir(parents=True, exist_ok=True)
     pip = [sys.executable, "-m", "pip"]
     target = ["--python-version", python, "--implementation", "cp", "--only-binary=:all:"]
@@ -64,7 +64,9 @@ def collect(folder: Path, python: str, without: list[str]) -> None:
     for name, version in lacking(without).items():
         one = [f"{name}=={version}", "--no-deps", "--quiet"]
         if subprocess.run([*pip, "download", *one, *target, "-d", str(folder)]).returncode:
-            subprocess.run([*pip, "wheel", *one, "-w", str(folder)], check=True)  # pure Python, from its sources
+            subprocess.run([*pip, "wheel", *one, "-w", str(folder)], check=True)
+            if not list(folder.glob(f"{name.replace('-', '_')}-*-none-any.whl")):
+                sys.exit(f"{name} {version} has no wheel for Linux and Python {python}, and is not pure Python")
     subprocess.run([*pip, "wheel", "--no-deps", "--quiet", "-w", str(folder), "."], check=True)
     size = sum(file.stat().st_size for file in folder.glob("*.whl"))
     print(f"{folder}: {len(list(folder.glob('*.whl')))} wheels, {size / 2**20:.1f} MiB")

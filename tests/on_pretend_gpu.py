@@ -19,6 +19,7 @@ from renormal.functional.corruption import Corruption
 from renormal.lit.film import Film
 from renormal.models import DSAE, L2AE, VAE, GammaVAE, RepairAE
 from renormal.projection import Descent, Energy, Never, Plateau, Threshold, dssim, graph, model_loss, project, settle
+from renormal.scores import DSSIM, MSGMS, SquaredError
 
 SIDE, SLOTS, EVERY = 64, 4, 3
 MODELS: dict[str, tuple[Any, Energy]] = {  # every network and every loss once
@@ -124,6 +125,31 @@ def damage() -> dict[str, Any]:
     return {"close": all(bool(torch.allclose(one.raw, other, atol=1e-6)) for one, other in pairs), "waits": len(waits)}  # type: ignore[attr-defined]
 
 
+def losses() -> dict[str, int]:
+    """Waits of a training step, without the optimizer."""
+    found = {}
+    for name, (make, _) in MODELS.items():
+        with gpu.counted() as waits:
+            model: Any = gpu.moved(make())
+            loss = model.training_loss(gpu.OnDevice(torch.rand(4, 1, SIDE, SIDE))).total.mean()
+            torch.autograd.grad(loss, list(model.parameters()))
+        found[name] = len(waits)
+    return found
+
+
+def scores() -> dict[str, int]:
+    """Waits of the second map: the first one makes constants."""
+    found = {}
+    x = torch.rand(2, 1, SIDE, SIDE)
+    for name, score in {"dssim": DSSIM(), "msgms": MSGMS(), "squared_error": SquaredError()}.items():
+        with gpu.counted() as waits:
+            for _ in range(2):
+                waits.clear()
+                score(None, gpu.OnDevice(x), gpu.OnDevice(0.9 * x))
+        found[name] = len(waits)
+    return found
+
+
 def main() -> None:
     graph.RECORDERS[gpu.DEVICE.type] = record
     plateau = replace(DESCENTS["eq5"], stop=Plateau() | Threshold(value=4.0))
@@ -138,6 +164,8 @@ def main() -> None:
                 "chosen": chosen(),
                 "batches": {kind: batches(kind) for kind in ("texture", "object")},
                 "damage": damage(),
+                "losses": losses(),
+                "scores": scores(),
             }
         )
     )

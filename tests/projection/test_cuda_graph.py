@@ -118,6 +118,7 @@ def test_an_iteration_that_waits_is_found_before_the_recording_begins(cuda: Cuda
         graph.cuda_graph(waits, DEVICE)
     assert not cuda.asked
     assert (cuda.current, cuda.now, cuda.debug) == (0, before, "default")
+    assert len(before[1].after) == 1, "the caller's stream goes on after what the warm-up has begun"
 
 
 def test_a_recording_that_fails_leaves_neither_its_stream_nor_its_pool(cuda: Cuda) -> None:

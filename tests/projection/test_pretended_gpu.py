@@ -66,3 +66,13 @@ def test_a_training_batch_is_made_without_a_wait(found: dict[str, Any], kind: st
 
 def test_damage_is_drawn_without_a_wait(found: dict[str, Any]) -> None:
     assert found["damage"] == {"close": True, "waits": 0}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_training_step_waits_for_nothing(found: dict[str, Any], name: str) -> None:
+    assert found["losses"][name] == 0
+
+
+@pytest.mark.parametrize("name", ["dssim", "msgms", "squared_error"])
+def test_a_map_of_scores_waits_for_nothing(found: dict[str, Any], name: str) -> None:
+    assert found["scores"][name] == 0

@@ -111,12 +111,14 @@ def cuda_graph(step: Step, device: torch.device) -> Step:
     with cuda.device(device):
         side, before = cuda.Stream(device), cuda.current_stream(device)  # type: ignore[no-untyped-call]
         side.wait_stream(before)
-        with _current(side, before):
-            for _ in range(WARM_UP):
-                step()
-            with _waits_refused():
-                step()
-        before.wait_stream(side)
+        try:
+            with _current(side, before):
+                for _ in range(WARM_UP):
+                    step()
+                with _waits_refused():
+                    step()
+        finally:  # the caller rewinds the slots, which the warm-up may still write
+            before.wait_stream(side)
         graph, pool = cuda.CUDAGraph(), cuda.graph_pool_handle()
         try:  # thread_local: the watchdog of NCCL may ask its events from its own thread
             with _current(side, before), cuda.graph(graph, pool, side, capture_error_mode="thread_local"):
