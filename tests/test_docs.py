@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import runpy
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -92,3 +93,17 @@ QUOTED = re.findall(
 @pytest.mark.parametrize("message", [quoted for quoted in QUOTED if " " in quoted])
 def test_a_message_of_the_questions_is_in_the_code(message: str) -> None:
     assert message in MESSAGES
+
+
+def test_the_page_of_messages_has_them_with_names_for_values(tmp_path: Path) -> None:
+    messages = runpy.run_path(str(ROOT / "docs" / "generate.py"))["messages"]
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "made.py").write_text(
+        'MEND = "draw it again"\n'
+        "def check(mask):\n"
+        "    if mask.size != 2:\n"
+        '        raise ValueError(f"{mask.path}: has {mask.size} pixels: " f"{MEND}")\n'
+        "    raise KeyError(mask)\n"
+    )
+    assert messages(tmp_path) == {"data": ["‹path›: has ‹size› pixels: draw it again"]}
+    assert sum(map(len, messages(ROOT / "src" / "renormal").values())) > 400
