@@ -24,7 +24,7 @@ MAPS = ("map_tv", "map_tv_0_5")  # they have a cap of their own
 OWN = {  # what an experiment needs besides
     **{key: ["checkpoint=null", "stages=[train,test]"] for key in ("figure5", "table2_cpu")},
     "restoration": ["checkpoint=null", "stages=[train,test]", *(f"projections.{name}.max_steps=3" for name in MAPS)],
-    "inspect": ["choose.defects=4", "choose=as_configured", "minutes=1"],
+    **{key: ["choose.defects=4", "choose=as_configured", "minutes=1"] for key in ("inspect", "recipe")},
     "latent_cpu": ["checkpoint=null", "stages=[train,test]", "projections.latent_500.max_steps=3"],
     "choose": ["choose.defects=4", "choose=as_configured"],
     "choose_cpu": ["choose.defects=4", "choose=as_configured"],
@@ -35,6 +35,7 @@ NARROW = {
     "anovaegan_cpu": 16,
     "f_anogan_cpu": 16,
     "inspect": 8,
+    "recipe": 8,
     "repair_cpu": 8,
     "repair_ablation": 8,
 }
