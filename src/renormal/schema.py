@@ -338,10 +338,14 @@ class SettledDescent(Closed):
 
 
 class InspectedNetwork(Closed):
-    """Of one autoencoder: its descents by name, the state of its fitted scores by column."""
+    """Of one autoencoder: its descents by name, the state of its fitted scores by column.
+
+    shrink: it saw images of 1/shrink of the side.
+    """
 
     descents: dict[Name, SettledDescent]
     scores: dict[Name, dict[Name, Any]]
+    shrink: Annotated[int, Field(ge=1, le=64)] = 1
 
 
 class InspectedView(Closed):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from renormal.choose.measure import PlantedTest, ends
+from renormal.choose.measure import PlantedTest, Size, ends
 from renormal.choose.planted_set import planted_set, write_sheet
 from renormal.contracts import Batch
 from renormal.data import Augmentation, Item, Source, hold_out, stand_in
@@ -90,7 +90,7 @@ def planted_test(data: SourceData, samples: Batch, *, stride: int = 32) -> Plant
         settled = settle(replace(descent, slots=8), model, normal)
         return settled, reconstruction_losses(model, normal, settled)
 
-    return PlantedTest(model, [samples], torch.device("cpu"), data.patch_size, scores, scoring, ready)
+    return PlantedTest(model, [samples], torch.device("cpu"), data.patch_size, [Size(1, scores, ready)], scoring)
 
 
 def test_what_is_measured_equals_what_a_test_would_say(rehearsal: Path) -> None:
@@ -103,7 +103,7 @@ def test_what_is_measured_equals_what_a_test_would_say(rehearsal: Path) -> None:
     losses = reconstruction_losses(model, data.training.float() / 255, descent)
     for quantile, value in ((0.0, losses.min()), (0.5, losses.double().quantile(0.5))):
         end = project(model, samples.image, replace(descent, stop=Threshold(value=value.item()))).x
-        for name, score in test.scores.items():
+        for name, score in test.sizes[0].scores.items():
             oracle = AnomalyMetrics()
             oracle.update(score(model, samples.image, end), samples.regions)
             wanted = {metric: value.item() for metric, value in oracle.compute().items()}

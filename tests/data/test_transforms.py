@@ -124,6 +124,15 @@ def test_objects_come_in_crops_where_they_are_asked_for() -> None:
         )
 
 
+def test_batches_take_turns_between_the_sizes() -> None:
+    images, smaller = numbered(6, side=8), numbered(6, side=4) + 100
+    found = batches(images, smaller=[smaller], kind="texture", size=4)
+    one = batches(images, kind="texture", size=4)
+    for k in range(4):
+        extra = 100 * (k % 2)
+        assert seen(found.batch(0, k)) == [value + extra for value in seen(one.batch(0, k))]
+
+
 def test_what_comes_in_repeats_the_border() -> None:
     moved = random_affine(torch.full((50, 3, 16, 16), 0.7), Augmentation(180, 0.2, True, True), generator=stream(0))
     torch.testing.assert_close(moved, torch.full_like(moved, 0.7))

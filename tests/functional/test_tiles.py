@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from renormal.functional.tiles import blend, corners, cut, starts
+from renormal.functional.tiles import blend, corners, cut, enlarged, shrunk, starts
 
 
 def test_starts_by_hand() -> None:
@@ -56,3 +56,15 @@ def test_overlap_is_the_mean_by_hand() -> None:
 def test_tiles_that_cannot_cover_are_refused(length: int, size: int, stride: int) -> None:
     with pytest.raises(ValueError, match=f"stride {stride}, tile {size}, image {length}"):
         starts(length, size, stride)
+
+
+def test_a_quarter_of_the_side_is_the_mean_of_16_pixels_and_a_flat_image_comes_back() -> None:
+    images = torch.arange(2 * 8 * 8, dtype=torch.uint8).view(1, 2, 8, 8)
+    small = shrunk(images, 4)
+    assert small[0, 0, 0, 0] == images[0, 0, :4, :4].float().mean()
+    assert small.shape == (1, 2, 2, 2)
+    assert shrunk(images, 1) is images
+    flat = torch.full((3, 4, 4), 0.3)
+    assert torch.equal(enlarged(flat, 2), torch.full((3, 8, 8), 0.3))
+    assert enlarged(small, 4).shape == images.shape
+    assert enlarged(flat, 1) is flat

@@ -23,6 +23,7 @@ from renormal.projection import project, settle
 KINDS = {
     "an object": ["category=bottle", "projection=[eq8_adam]"],
     "a texture in tiles": ["category=grid", "projection=[eq8]", "test.stride=16"],
+    "two sizes": ["category=grid", "projection=[eq8]", "data.shrink=[1,2]", "test.average=pixels"],
     "a VAE": ["model=vae", "category=cable", "projection=[eq8_adam]", "descent.max_steps=2"],
     "all views": ["category=hazelnut", "projection=[eq8]", "test.flips=true", "descent.max_steps=1"],
     "the repair network": ["model=repair_ae", "model.net.width=4", "category=bottle", "projection=[one_pass]"],

@@ -36,6 +36,16 @@ CASES = {
         "score.smooth.share=0.1",
     ],
     "scores fitted to whole images": ["category=grid", "projection=[eq8]", "test.average=pixels", *COMBINED],
+    "two sizes": [
+        "experiment=choose",
+        "choose.defects=2",
+        "choose.holdout=2",
+        "category=grid",
+        "projection=[eq8]",
+        "data.shrink=[1,2]",
+        "test.average=pixels",
+        *COMBINED,
+    ],
     "all views": ["category=hazelnut", "projection=[eq8]", "test.flips=true"],
     "scores fitted to good images": ["category=bottle", "projection=[eq8]", *COMBINED],
     "settings chosen": [

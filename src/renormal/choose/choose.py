@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 
 from renormal import schema
 from renormal.choose.choice import FILE, Choice, changed, read_choice
-from renormal.choose.measure import PlantedTest
+from renormal.choose.measure import PlantedTest, Size
 from renormal.choose.planted_set import planted_set, write_sheet
 from renormal.choose.strategies import Strategy
 from renormal.choose.trials import Trials
@@ -105,9 +105,15 @@ class Choose(Stage):
         count = len(cut(samples.image, data.patch_size, self.test.stride))
         scoring = Scoring(self.test.stride, self.test.average).at_most(count)
         batches = in_parts(samples, max(1, int(self.test.samples) * len(samples.path) // count))
-        scores = {name: fitted(score, data, model, device, scoring) for name, score in self.scores.items()}
-        ready = NormalLosses(trainer, data, model, samples=count)
-        return PlantedTest(model, batches, device, data.patch_size, scores, scoring, ready)
+        sizes = [
+            Size(
+                n,
+                {name: fitted(score, data, model, device, scoring, n) for name, score in self.scores.items()},
+                NormalLosses(trainer, data, model, samples=count, shrink=n),
+            )
+            for n in data.shrink
+        ]
+        return PlantedTest(model, batches, device, data.patch_size, sizes, scoring)
 
 
 def chosen_before(config: DictConfig, columns: Columns) -> tuple[Columns, Found]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from renormal.contracts import Autoencoder, Batch, EnergyTerms, Images, PerSample, Score
-from renormal.functional.tiles import cut
+from renormal.contracts import Autoencoder, Batch, EnergyTerms, Images, Maps, PerSample, Score
+from renormal.functional.tiles import cut, enlarged, shrunk
 from renormal.lit.batches import channels_last, in_batches, project_filled, without_diverged
 from renormal.lit.scoring import Scoring
 from renormal.metrics import AnomalyMetrics
@@ -26,44 +27,65 @@ class Measured(NamedTuple):
     metrics: dict[str, float]
 
 
-@dataclass(frozen=True)
-class PlantedTest:
-    """Measures descents on labelled samples.
+Ready = Callable[[Descent], tuple[Settled, PerSample]]
+Moved = Callable[[Images, Images], list[Images]]  # x0, f(x0) → ends
+
+
+class Size(NamedTuple):
+    """A size at which the network sees images, 1/shrink of the side.
 
     ready: descent → the descent settled for the model, and L_r of normal images, which gives its thresholds.
     """
+
+    shrink: int
+    scores: Mapping[str, Score]
+    ready: Ready
+
+
+@dataclass(frozen=True)
+class PlantedTest:
+    """Measures descents on labelled samples. Maps are averaged over the sizes, which have scores of the same names."""
 
     model: ConvAutoencoder
     samples: Sequence[Batch]
     device: torch.device
     patch_size: int
-    scores: Mapping[str, Score]
+    sizes: Sequence[Size]
     scoring: Scoring
-    ready: Callable[[Descent], tuple[Settled, PerSample]]
 
     def measure(self, descent: Descent, quantiles: Sequence[float]) -> list[Measured]:
         """Every metric for each stop and each score. A descent whose stop has no quantile keeps its own stop."""
-        stops = _stops(*self.ready(descent), quantiles)
-        return self._metrics(list(stops), lambda x0, f: ends(self.model, x0, f, list(stops.values())))
+        stops = [_stops(*size.ready(descent), quantiles) for size in self.sizes]
+        moves = [partial(ends, self.model, stops=list(own.values())) for own in stops]
+        return self._metrics(list(stops[0]), moves)
 
     def baseline(self) -> list[Measured]:
         """Every metric of f(x0) for each score: a descent has to be better."""
-        return self._metrics([None], lambda x0, f: [f])
+        return self._metrics([None], [lambda x0, f: [f] for _ in self.sizes])
 
     @torch.no_grad()
-    def _metrics(self, names: list[float | None], moved: Callable[[Images, Images], list[Images]]) -> list[Measured]:
-        counters = {(at, name): AnomalyMetrics() for at in range(len(names)) for name in self.scores}
+    def _metrics(self, names: list[float | None], moves: Sequence[Moved]) -> list[Measured]:
+        counters = {(at, name): AnomalyMetrics() for at in range(len(names)) for name in self.sizes[0].scores}
         for sample in self.samples:
-            x0 = channels_last(cut(sample.image, self.patch_size, self.scoring.stride), self.device)
-            f = in_batches(lambda rows: self.model.reconstruct(rows).image, x0, size=self.scoring.size)
-            for at, end in enumerate(moved(x0, f)):
-                for name, score in self.scores.items():
-                    _, maps = self.scoring(score, self.model, x0, end, sample.image)
-                    counters[at, name].update(maps.cpu(), sample.regions)
+            every = [self._maps(sample.image, *one) for one in zip(self.sizes, moves, strict=True)]
+            for key, counter in counters.items():
+                counter.update(torch.stack([maps[key] for maps in every]).mean(dim=0), sample.regions)
         return [
             Measured(names[at], name, {metric: value.item() for metric, value in counter.compute().items()})
             for (at, name), counter in counters.items()
         ]
+
+    def _maps(self, image: Images, size: Size, moved: Moved) -> dict[tuple[int, str], Maps]:
+        """(number of the end, score) → maps of the images, as the network sees them at one size."""
+        small = shrunk(image, size.shrink)
+        x0 = channels_last(cut(small, self.patch_size, self.scoring.stride), self.device)
+        f = in_batches(lambda rows: self.model.reconstruct(rows).image, x0, size=self.scoring.size)
+        found = {}
+        for at, end in enumerate(moved(x0, f)):
+            for name, score in size.scores.items():
+                _, maps = self.scoring(score, self.model, x0, end, small)
+                found[at, name] = enlarged(maps.cpu(), size.shrink)
+        return found
 
 
 def _stops(descent: Settled, losses: PerSample, quantiles: Sequence[float]) -> dict[float | None, Settled]:

@@ -106,6 +106,7 @@ class TrainingBatches:
     seed: int
     device: torch.device
     size: int = 128  # side of a texture's crop, section 4.1; objects come at their own size, without object_crops
+    smaller: Sequence[Tensor] = ()  # the same images at other sizes: batches take turns, these after `images`
     object_crops: bool = False  # crops of objects, too, which are turned and shifted as a whole
     length: int = 10_000  # images an epoch, over all ranks, section 4.1; a last batch that is not full is left out
     rank: int = 0
@@ -134,14 +135,14 @@ class TrainingBatches:
     def batch(self, epoch: int, k: int) -> Images:
         """Batch k of an epoch, (B, C, size, size) in [0, 1]."""
         generator = stream(BATCH, self.seed, epoch, k, self.rank)
-        index = self._draw(epoch, k)
+        index, images = self._draw(epoch, k), (self.images, *self.smaller)[k % (1 + len(self.smaller))]
         if self.kind == "texture":
-            picked = random_crops(self.images, index, size=self.size, generator=generator)
+            picked = random_crops(images, index, size=self.size, generator=generator)
         elif self.object_crops:
-            picked = sent(self.images[sent(index, self.images.device)], self.device).float() / 255
+            picked = sent(images[sent(index, images.device)], self.device).float() / 255
             return random_affine_crops(picked, self.augmentation, size=self.size, generator=generator)
         else:
-            picked = self.images[sent(index, self.images.device)]
+            picked = images[sent(index, images.device)]
         return random_affine(sent(picked, self.device).float() / 255, self.augmentation, generator=generator)
 
     def _draw(self, epoch: int, k: int) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -21,6 +22,21 @@ def corners(height: int, width: int, size: int, stride: int) -> list[tuple[int, 
 def tiles(length: int, size: int, stride: int) -> int:
     """How many tiles cover a square image; 1 where it is one itself."""
     return 1 if length == size else len(starts(length, size, stride)) ** 2
+
+
+def shrunk(images: Tensor, n: int) -> Tensor:
+    """(B, C, H, W) → (B, C, H / n, W / n): means of n × n pixels. n = 1: the images themselves."""
+    return images if n == 1 else F.avg_pool2d(images.float(), n)
+
+
+def enlarged(maps: Tensor, n: int) -> Tensor:
+    """(B, H, W) or (B, C, H, W), n times as high and wide, bilinearly. n = 1: the maps themselves."""
+    if n == 1:
+        return maps
+    side = [n * length for length in maps.shape[-2:]]
+    return F.interpolate(maps.unsqueeze(1) if maps.ndim == 3 else maps, side, mode="bilinear").view(
+        *maps.shape[:-2], *side
+    )
 
 
 def cut(images: Tensor, size: int, stride: int) -> Tensor:

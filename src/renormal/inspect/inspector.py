@@ -192,7 +192,7 @@ class Inspector(Answering):
         scores = {self.column: self.ends[self.column][1]}
         networks = [
             prepared_again(self._placed(model), used, scores, stored)
-            for model, stored in zip(self._models(), self.kept["networks"], strict=True)
+            for model, stored in zip(self._seeing(), self.kept["networks"], strict=True)
         ]
         test = config["test"]
         scoring = Scoring(test["stride"], test["average"], self.kept["tiles"])
@@ -202,6 +202,11 @@ class Inspector(Answering):
     def _placed(self, model: Any) -> Any:
         """Frozen, on the device, in the memory format of the test, which decides the last bits."""
         return model.to(self.device, memory_format=torch.channels_last).eval().requires_grad_(False)
+
+    def _seeing(self) -> list[Any]:
+        """Each network as often as there are sizes at which it sees an image."""
+        sizes = self.job.record.config["data"].get("shrink") or [1]
+        return [model for model in self._models() for _ in sizes]
 
     def _models(self) -> list[Any]:
         """The network of the job and those of its further checkpoints."""

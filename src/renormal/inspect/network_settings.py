@@ -11,7 +11,7 @@ from renormal.inspect.stored import read
 from renormal.report.record import read_record
 
 MODEL = ("name", "label", "net", "energy_loss")
-SIZES = ("object_size", "texture_size", "patch_size", "object_tiles")
+SIZES = ("object_size", "texture_size", "patch_size", "object_tiles", "shrink")
 MEND = "; if the package is yours"  # begins the mend of a command that has --trust
 
 

@@ -14,7 +14,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 from renormal.contracts import BASELINE, Images, Maps
 from renormal.functional.precision import exact_float32
-from renormal.functional.tiles import cut
+from renormal.functional.tiles import cut, enlarged, shrunk
 from renormal.inspect.inspector import Inspector
 from renormal.lit.scoring import Scoring
 from renormal.projection import LatentSearch, Settled
@@ -39,15 +39,15 @@ def unrolled(inspector: Inspector, steps: int) -> Callable[[Images], Outputs]:
     def inspect(image: Images) -> Outputs:
         maps, ends, plain = [], [], []
         for network, view in product(answers.networks, answers.views):
-            model, turned = network.model, view(image)
+            model, turned = network.model, shrunk(view(image), network.shrink)
             x0 = cut(turned, answers.side, answers.scoring.stride)
             f = model.reconstruct(x0).image
             end = f if whose == BASELINE else descended(model, x0, network.descents[whose], steps)
             scored = Scoring(answers.scoring.stride, answers.scoring.average, len(x0))
             whole, map_ = scored(network.scores[column], model, x0, end, turned)
-            maps.append(view.back(map_))
-            ends.append(view.back(whole))
-            plain.append(view.back(scored(network.scores[column], model, x0, f, turned)[0]))
+            maps.append(view.back(enlarged(map_, network.shrink)))
+            ends.append(view.back(enlarged(whole, network.shrink)))
+            plain.append(view.back(enlarged(scored.whole(x0, f, turned), network.shrink)))
         mean = torch.stack(maps).mean(dim=0)
         return mean, mean.amax(dim=(1, 2)), ends[0], plain[0]
 

@@ -44,6 +44,7 @@ def build_data(config: DictConfig, source: Source) -> SourceData:
         epoch_images=config.data.epoch_images,
         test_images=test_images,
         seed=config.seed,
+        shrink=OmegaConf.select(given, "shrink") or [1],
     )
     tests = bool(set(config.stages) - {TRAIN, CHOOSE})
     check_images(data, tests=tests)

@@ -63,6 +63,14 @@ def check_sizes(config: DictConfig, kind: str) -> None:
     if (kind == "texture" or OmegaConf.select(config, "data.object_tiles")) and not 0 < stride <= tile <= side:
         sizes = f"test.stride={stride}, data.patch_size={tile}, {key}={side}"
         raise ValueError(f"{kind}s need 0 < test.stride <= data.patch_size <= {key}, got {sizes}")
+    seen = OmegaConf.select(config, "data.shrink") or [1]
+    whole = key == "data.object_size" and not OmegaConf.select(config, "data.object_tiles")
+    for n in seen:
+        if n > 1 and (whole or side % n or side // n < tile):
+            mend = f"{key}={side} to be a multiple of it, at least {n} times data.patch_size={tile}"
+            raise ValueError(f"data.shrink={n} needs {'data.object_tiles=true' if whole else mend}")
+    if seen[0] != 1 or len(set(seen)) < len(seen):
+        raise ValueError(f"data.shrink={list(seen)} must begin with 1 and name no size twice")
 
 
 def check_share(config: DictConfig, key: str, batches: int, whole: str) -> None:

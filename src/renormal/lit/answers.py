@@ -8,7 +8,7 @@ from functools import partial
 from itertools import product
 
 from renormal.contracts import BASELINE, Autoencoder, Batch, Score
-from renormal.functional.tiles import cut
+from renormal.functional.tiles import cut, enlarged, shrunk
 from renormal.functional.views import View
 from renormal.lit.batches import channels_last, in_batches
 from renormal.lit.ensemble import Answer, Prepared, averaged
@@ -47,9 +47,9 @@ class Answers:
         self, network: Prepared, view: View, batch: Batch, rows: list[Row], runs: Mapping[str, ProjectionRun]
     ) -> Answer:
         """Images and maps of one autoencoder on one view, turned back."""
-        model, image = network.model, view(batch.image)
+        model, n, image = network.model, network.shrink, shrunk(view(batch.image), network.shrink)
         tiled = partial(cut, size=self.side, stride=self.scoring.stride)
-        x0, regions = channels_last(tiled(image), network.device), tiled(view(batch.regions))
+        x0, regions = channels_last(tiled(image), network.device), tiled(view(batch.regions)[..., ::n, ::n])
         ends = {}
         if isinstance(model, Autoencoder):
             ends[BASELINE] = in_batches(lambda x: network.model.reconstruct(x).image, x0, size=self.scoring.size)
@@ -58,4 +58,5 @@ class Answers:
         ends |= {name: run.project(network, given, batch, rows, watched=watched) for name, run in runs.items()}
         scored = partial(self.scoring, model=model, x0=x0, image=image)
         found = {name: scored(network.scores[name], end=ends.get(whose, x0)) for name, (whose, _) in self.ends.items()}
-        return {name: (view.back(end), view.back(maps)) for name, (end, maps) in found.items()}
+        whole = {name: (enlarged(end, n), enlarged(maps, n)) for name, (end, maps) in found.items()}
+        return {name: (view.back(end), view.back(maps)) for name, (end, maps) in whole.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -16,7 +16,9 @@ from renormal.data import Source
 from renormal.data.memory import Labelled, bits_of, channels_of, load_apart, load_spare, load_test, load_training
 from renormal.data.source import Kind
 from renormal.data.transforms import TrainingBatches
-from renormal.functional.tiles import cut
+from renormal.functional.tiles import cut, shrunk
+
+AT_ONCE = 16  # images that are made smaller together, ours
 
 
 class Sizes(NamedTuple):
@@ -48,6 +50,7 @@ class SourceData(L.LightningDataModule):
     """The images of one source, decoded at their first use and kept as uint8.
 
     epoch_images: images of one epoch. test_images: images of one batch of the test, which are projected together.
+    shrink: n of each size at which the network sees an image, 1/n of the side; batches of the training take turns.
     """
 
     def __init__(
@@ -60,9 +63,10 @@ class SourceData(L.LightningDataModule):
         epoch_images: int = 10_000,
         test_images: int = 16,
         seed: int = 0,
+        shrink: Sequence[int] = (1,),
     ) -> None:
         super().__init__()
-        self.source, self.seed = source, seed
+        self.source, self.seed, self.shrink = source, seed, tuple(shrink)
         self.size, self.patch_size = (sizes or Sizes()).of(source.kind)
         channels, bits, self.mask_level = decoding or Decoding()
         self.channels = channels if channels is not None else channels_of(source)
@@ -92,8 +96,10 @@ class SourceData(L.LightningDataModule):
 
     def train_dataloader(self) -> TrainingBatches:
         device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+        sizes = [self._at(n) for n in self.shrink]
         return TrainingBatches(
-            self.training.to(device) if _fits(self.training, device) else self.training,
+            sizes[0].to(device) if _fits(sizes[0], device) else sizes[0],
+            smaller=sizes[1:],
             kind=self.source.kind,
             size=self.patch_size,
             object_crops=self.size != self.patch_size,
@@ -124,10 +130,20 @@ class SourceData(L.LightningDataModule):
             path=[self.test.paths[i] for i in index],
         )
 
-    def normal_images(self, count: int) -> Iterator[Images]:
-        """The training images without augmentation, `count` at a time; textures as tiles that do not overlap."""
-        for part in torch.split(cut(self.training, self.patch_size, self.patch_size), count):
+    def normal_images(self, count: int, shrink: int = 1) -> Iterator[Images]:
+        """The training images without augmentation, `count` at a time; textures as tiles that do not overlap.
+
+        shrink: at 1/shrink of the side.
+        """
+        for part in torch.split(cut(self._at(shrink), self.patch_size, self.patch_size), count):
             yield part.float() / 255
+
+    def _at(self, shrink: int) -> Tensor:
+        """The training images at 1/shrink of the side, uint8."""
+        if shrink == 1:
+            return self.training
+        parts = torch.split(self.training, AT_ONCE)
+        return torch.cat([shrunk(part, shrink).round().byte() for part in parts])
 
     def on_after_batch_transfer(self, batch: Images | Batch, dataloader_idx: int) -> Images | Batch:
         """The images with channels last, which makes convolutions about twice as fast."""

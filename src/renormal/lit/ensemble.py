@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from typing import Any
 
 import lightning as L
@@ -16,7 +17,7 @@ from renormal.data import Source
 from renormal.functional.views import View, views
 from renormal.lit.datamodule import SourceData
 from renormal.lit.scoring import Scoring
-from renormal.lit.thresholds import fitted, with_thresholds
+from renormal.lit.thresholds import NormalLosses, fitted, with_thresholds
 from renormal.projection import Descent, Settled
 
 UNTURNED = (
@@ -30,12 +31,16 @@ Answer = dict[str, tuple[Images, Maps]]  # column → its images, f(x0) or x_N, 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A frozen autoencoder with its descents and scores, whose thresholds and scales come from normal images."""
+    """A frozen autoencoder with its descents and scores, whose thresholds and scales come from normal images.
+
+    shrink: it sees images of 1/shrink of the side, as one of `data.shrink`.
+    """
 
     model: Any
     device: torch.device
     descents: Mapping[str, Settled]
     scores: Mapping[str, Score]  # by column
+    shrink: int = 1
 
 
 def prepared(
@@ -48,14 +53,18 @@ def prepared(
     scoring: Scoring,
     samples: int,
 ) -> list[Prepared]:
-    """Freeze each model, move it to the device, and measure its thresholds. scores: by column. samples: of the test."""
+    """Freeze each model, move it to the device, and measure its thresholds, at each size at which it sees an image.
+
+    scores: by column. samples: of the test.
+    """
     device, networks = trainer.strategy.root_device, []
-    for model in models:
+    for model, shrink in product(models, data.shrink):
         model.to(device).eval().requires_grad_(False)
-        ready = partial(fitted, data=data, model=model, device=device, scoring=scoring)
+        ready = partial(fitted, data=data, model=model, device=device, scoring=scoring, shrink=shrink)
         once = {id(score): ready(score) for score in scores.values()}  # columns share scores
-        descents = with_thresholds(projections, trainer, data, model, samples=samples)
-        networks.append(Prepared(model, device, descents, {name: once[id(score)] for name, score in scores.items()}))
+        own = {name: once[id(score)] for name, score in scores.items()}
+        descents = with_thresholds(projections, NormalLosses(trainer, data, model, samples, shrink))
+        networks.append(Prepared(model, device, descents, own, shrink))
     return networks
 
 

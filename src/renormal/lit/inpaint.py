@@ -37,7 +37,7 @@ from renormal.lit.repairs import (
 )
 from renormal.lit.stage import INPAINT, Found, Stage, Work, frozen
 from renormal.lit.state_report import report_stage
-from renormal.lit.thresholds import with_thresholds
+from renormal.lit.thresholds import NormalLosses, with_thresholds
 from renormal.projection import Descent, LatentSearch, Settled
 
 ANSWER = "_reconstructed"  # ends the name of f(x_N), which begins with the descent's
@@ -98,7 +98,7 @@ class Inpaint(Stage):
         trainer, module, data, _ = work
         good = [row for row, defect in enumerate(data.test.defects) if defect == "good"][: self.images]
         truth = channels_last(data.test.images[good].float() / 255, trainer.strategy.root_device)
-        descents = with_thresholds(self.projections, trainer, data, module.model, samples=len(truth))
+        descents = with_thresholds(self.projections, NormalLosses(trainer, data, module.model, len(truth)))
         if not trainer.is_global_zero:
             return Found()
         paths, ways = [data.test.paths[row] for row in good], self.ways(module.model, descents)

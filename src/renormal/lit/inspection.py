@@ -27,6 +27,7 @@ def stored(answers: Answers, good: Mapping[str, Sequence[float]], area: int, *, 
             {
                 "descents": {name: settings_of(descent) for name, descent in network.descents.items()},
                 "scores": {name: one.state() for name, one in network.scores.items() if isinstance(one, FittedScore)},
+                **({"shrink": network.shrink} if network.shrink > 1 else {}),
             }
             for network in answers.networks
         ],
@@ -83,4 +84,4 @@ def prepared_again(
         for name, one in scores.items()
     }
     device = next(model.parameters()).device if any(True for _ in model.parameters()) else torch.device("cpu")
-    return Prepared(model, device, descents, fitted)
+    return Prepared(model, device, descents, fitted, stored.get("shrink", 1))

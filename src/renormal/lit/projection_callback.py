@@ -81,6 +81,7 @@ class ProjectionCallback(L.Callback):
         _, module, data, _ = work_of(trainer, pl_module)
         model: Any = module.model
         each = tiles(data.size, data.patch_size, self.scoring.stride)
+        of_all = sum(tiles(data.size // n, data.patch_size, self.scoring.stride) for n in data.shrink)
         samples = len(data.test.images) * each
         self.scoring = self.scoring.at_most(samples)
         self.ends = self.columns.ends(reconstructs=isinstance(model, Autoencoder))
@@ -99,8 +100,8 @@ class ProjectionCallback(L.Callback):
         self.panels = Panels(self.drawing, list(self.runs), data.test, limits) if self.drawing else None
         if self.progress:
             images = len(range(trainer.global_rank, len(data.test.images), trainer.world_size))
-            passes = len(self.networks) * len(views) * len(self.runs)
-            self.progress.begin_test(trainer, images * each * passes)
+            passes = (1 + len(self.others)) * len(views) * len(self.runs)
+            self.progress.begin_test(trainer, images * of_all * passes)
 
     @torch.no_grad()
     def _normal_maps(self, trainer: L.Trainer, data: SourceData) -> dict[str, NormalMaps]:

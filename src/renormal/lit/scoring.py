@@ -38,5 +38,7 @@ class Scoring:
         return pixels, blend(scored(x0, end, size=self.size), image.shape[-2], image.shape[-1], self.stride)
 
     def whole(self, x0: Images, end: Images, image: Images) -> Images:
-        """The image with what its tiles became: exactly itself where no tile changed."""
+        """The image with what its tiles became: exactly itself where no tile changed. One that has no tiles: end."""
+        if x0.shape[-2:] == image.shape[-2:]:
+            return end
         return image.to(end.device) + blend(end - x0, image.shape[-2], image.shape[-1], self.stride)

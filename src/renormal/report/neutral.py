@@ -34,6 +34,7 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {  # keys newer than the first record, wit
     "drawn": (None,),
     "bits": (None,),
     "data.object_tiles": (False,),
+    "data.shrink": ([1],),
     "mask_level": (None,),
     "normal_images": (32,),
     "minutes": (None,),

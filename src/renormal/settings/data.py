@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Gt, Le, Lt
+from annotated_types import Ge, Gt, Le, Len, Lt
 from pydantic import ConfigDict
 
 from renormal.settings.kinds import Bits, Channels, Count, HoldOut, Name, Path, Seed, Side
@@ -112,6 +112,11 @@ class Data(Group):
     object_size: Annotated[Side, "Side of an object, px."]
     patch_size: Annotated[Side, "Side of the patches of a texture that the network sees, px."]
     object_tiles: Annotated[bool, "Whether the network sees objects in patches, too."] = False
+    shrink: Annotated[
+        list[Annotated[int, Ge(1), Le(64)]],
+        Len(1),
+        "n of each size at which the network sees an image, 1/n of its side.",
+    ] = [1]  # noqa: RUF012
     epoch_images: Annotated[Count, "Images of one epoch."]
     channels: Annotated[Channels | None, "1 or 3; null: as in the files."]
     bits: Annotated[
