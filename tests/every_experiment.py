@@ -24,7 +24,8 @@ MAPS = ("map_tv", "map_tv_0_5")  # they have a cap of their own
 OWN = {  # what an experiment needs besides
     **{key: ["checkpoint=null", "stages=[train,test]"] for key in ("figure5", "table2_cpu")},
     "restoration": ["checkpoint=null", "stages=[train,test]", *(f"projections.{name}.max_steps=3" for name in MAPS)],
-    **{key: ["choose.defects=4", "choose=as_configured", "minutes=1"] for key in ("inspect", "recipe")},
+    "inspect": ["choose.defects=4", "choose=as_configured", "minutes=1"],
+    "recipe": ["choose.defects=4", "choose=as_configured", "minutes=1", "data.object_size=64", "data.shrink=[1,2]"],
     "latent_cpu": ["checkpoint=null", "stages=[train,test]", "projections.latent_500.max_steps=3"],
     "choose": ["choose.defects=4", "choose=as_configured"],
     "choose_cpu": ["choose.defects=4", "choose=as_configured"],
