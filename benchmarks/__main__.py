@@ -5,12 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import torch
@@ -18,15 +14,16 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import projection, trained
-from benchmarks.contest import Contender, Outcome, Pace, contest, with_threads
+from benchmarks.contest import Contender, Outcome, Pace, Rows, contest, with_threads
+from benchmarks.start_up import start_up
 from renormal.files import write_whole
 from renormal.functional.precision import has_bfloat16
 from renormal.job.environment import commit, device_name, versions
 
 THREADS = (1, 2)
+ONE = (1,)  # for the loops of others: at batch 1 a second thread brings little
 NO_BFLOAT16 = "this processor has no bfloat16 and emulates it"
 SHARES = {"projection": 0.35, "slots": 0.05, "steps": 0.15, "algorithm": 0.05, "training": 0.35, "start-up": 0.05}
-Rows = list[tuple[str, str, float, str]]  # key, description, value, target
 
 
 def rate(outcome: Outcome, unit: str = "images") -> float:
@@ -37,8 +34,8 @@ def projections(pace: Pace, fast: str) -> tuple[Rows, dict[str, Any]]:
     """Seconds of the others over ours, for the projection of the same tiles to the same stop."""
     contenders = [
         *with_threads("per image", "benchmarks.projection:per_image", THREADS),
-        *with_threads("hirokiadachi", "benchmarks.peers:hirokiadachi", THREADS),
-        *with_threads("dbbbbm", "benchmarks.peers:dbbbbm", THREADS),
+        *with_threads("hirokiadachi", "benchmarks.peers:hirokiadachi", ONE),
+        *with_threads("dbbbbm", "benchmarks.peers:dbbbbm", ONE),
         *with_threads("ours, float32", "benchmarks.projection:ours", THREADS, precision="float32"),
         *with_threads("lock step", "benchmarks.projection:lock_step", THREADS, precision=fast),
     ]
@@ -134,28 +131,6 @@ def trainings(pace: Pace, images: int, fast: str) -> tuple[Rows, dict[str, Any]]
     rows.append(("job_vs_bare_loop", "l2_ae, with config, logs, checkpoint and state", ratio, "≥ 0.95"))
     details |= {f"whole {name}": detail(outcome) for name, outcome in found.items()}
     return rows, details
-
-
-def start_up(pace: Pace) -> tuple[Rows, dict[str, Any]]:
-    """Seconds of short commands, including the start of the process."""
-    job = "name=start_up data.root=outputs/benchmark/small data.train=4 data.good=1 data.defective=1 rerun=true"
-    small = (
-        "data.epoch_images=4 data.object_size=32 batch_size=4 trainer.max_epochs=1 descent.max_steps=1 progress=false"
-    )
-    commands = {
-        "help_seconds": ["--help"],
-        "cfg_seconds": ["--cfg", "job"],
-        "smallest_job_seconds": [*job.split(), *small.split(), "threads=1"],
-    }
-    taken: dict[str, list[float]] = {name: [] for name in commands}
-    for _ in range(pace.rounds + 1):  # the first round fills the disk cache and is left out
-        for name, arguments in commands.items():
-            start = time.perf_counter()
-            subprocess.run([sys.executable, "-m", "renormal.run", *arguments], check=True, capture_output=True)
-            taken[name].append(time.perf_counter() - start)
-    targets = {"smallest_job_seconds": ""}
-    rows: Rows = [(name, "s", median(times[1:]), targets.get(name, "≤ 1.5")) for name, times in taken.items()]
-    return rows, {name: times[1:] for name, times in taken.items()}
 
 
 def scaling(pace: Pace, fast: str) -> tuple[Rows, dict[str, Any]]:

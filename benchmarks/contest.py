@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection
 from statistics import median
 from typing import Any, NamedTuple
 
+Rows = list[tuple[str, str, float, str]]  # key, description, value, target
 MIB = 1024  # ru_maxrss is in KiB on Linux
 
 
