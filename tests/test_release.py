@@ -58,3 +58,9 @@ def test_a_key_is_not_committed(tmp_path: Path) -> None:
     (tmp_path / "text.py").write_text("learning_rate = 0.001\n")
     (tmp_path / "key.py").write_text(f'key = "AKIA{"QJ3ZT5KWPLMN7RXB"}"\n')
     assert [hooked(tmp_path / name) for name in ("text.py", "key.py")] == [0, 1]
+
+
+def test_the_hooks_can_be_read() -> None:
+    hooks = str(Path(sys.executable).with_name("pre-commit"))
+    done = subprocess.run([hooks, "validate-config", str(ROOT / ".pre-commit-config.yaml")], check=False)
+    assert done.returncode == 0
