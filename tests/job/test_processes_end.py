@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import IO
 
 import pytest
 from omegaconf import DictConfig, OmegaConf
@@ -51,11 +52,11 @@ def test_what_srun_starts_on_one_node_meets_on_loopback(tmp_path: Path) -> None:
     job = {"SLURM_JOB_ID": "1", "SLURM_JOB_NAME": "renormal", "SLURM_NODEID": "0", "SLURM_NNODES": "1"}
     job |= {"SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "2", "MASTER_PORT": str(free_port())}
     job["SLURM_NODELIST"] = socket.gethostname()
-    start = partial(command, tmp_path, "name=long", "trainer.max_epochs=100000", executable=sys.executable)
+    start = partial(command, tmp_path, "name=long", "trainer.max_epochs=100000")
     tasks = [start(SLURM_PROCID=task, SLURM_LOCALID=task, **job) for task in "01"]
     checkpoint = folder_of(tmp_path, "long") / "checkpoints" / "last.ckpt"
     wait_until(lambda: checkpoint.is_file() or any(task.poll() is not None for task in tasks), "checkpoint")
-    places = [listening(task.pid) for task in tasks if task.poll() is None]
+    places = [listening(writer_to(task.stdout)) for task in tasks if task.poll() is None]
     for task in tasks:
         task.terminate()
     ends = [ended(task) for task in tasks]
@@ -83,6 +84,22 @@ def listening(process: int) -> list[str]:
     tables = (Path(f"/proc/net/{kind}").read_text().splitlines()[1:] for kind in ("tcp", "tcp6"))
     lines = [line.split() for table in tables for line in table]
     return [line[1].partition(":")[0] for line in lines if line[3] == "0A" and f"socket:[{line[9]}]" in files]
+
+
+def writer_to(pipe: IO[str] | None) -> int:
+    """The process whose standard output goes there. What was started preloaded is another one than was forked."""
+    assert pipe is not None
+    place = Path(f"/proc/self/fd/{pipe.fileno()}").readlink()
+    (process,) = (int(path.parts[2]) for path in Path("/proc").glob("[0-9]*/fd/1") if goes_to(path) == place)
+    return process
+
+
+def goes_to(path: Path) -> Path | None:
+    """Of processes that end meanwhile: nowhere."""
+    try:
+        return path.readlink()
+    except OSError:
+        return None
 
 
 def test_the_others_end_with_rank_0_while_they_wait(tmp_path: Path) -> None:
