@@ -25,6 +25,7 @@ KINDS = {
     "an object": ["category=bottle", "projection=[eq8_adam]"],
     "a texture in tiles": ["category=grid", "projection=[eq8]", "test.stride=16"],
     "tiles averaged": ["category=grid", "projection=[eq8]", "test.stride=16", "test.average=pixels"],
+    "two sizes": ["category=grid", "projection=[eq8]", "data.texture_size=128", "data.shrink=[1,2]"],
     "all views": ["category=hazelnut", "projection=[eq8]", "test.flips=true"],
     "a search in z": ["model=vae", "category=cable", "projection=[latent]"],
     "refused steps": ["category=bottle", "projection=[eq8]", "descent.safeguard=true"],
