@@ -54,6 +54,15 @@ def test_beyond_every_good_pixel_a_rank_goes_on_growing() -> None:
     assert (scale(asked).diff() > 0).all()
 
 
+def test_below_every_good_pixel_a_rank_goes_on_falling() -> None:
+    """A descent of few steps has maps far below those of f(x0), on which the ranks are counted: they must not tie."""
+    scale = by_rank(tally(torch.tensor([0.1, 0.2, 0.25, 0.25])))
+    asked = torch.tensor([0.0, 1e-6, 0.02, 0.05, 0.0999, 0.1])
+    assert scale(asked).tolist() == pytest.approx([0, 1.25e-6, 0.025, 0.0625, 0.125, 0.125], rel=2e-3)
+    assert (scale(asked)[:4].diff() > 0).all()
+    assert by_rank(tally(torch.tensor([0.0, 0.5])))(torch.tensor([0.0])).tolist() == [0.25]
+
+
 @pytest.mark.parametrize("by", BY)
 def test_neither_scale_changes_an_order(by: Callable[..., Any]) -> None:
     good, tested = pairs(), pairs(seed=1)

@@ -41,6 +41,11 @@ class Tally:
         return tally
 
     @property
+    def lowest(self) -> float:
+        """The lower end of the first bin that holds a value."""
+        return float(lower_ends(self.counts.nonzero()[:1]))
+
+    @property
     def highest(self) -> float:
         """The upper end of the last bin that holds a value."""
         return float(lower_ends(self.counts.nonzero()[-1:] + 1))
@@ -55,13 +60,19 @@ def by_mean(good: Tally) -> Scale:
 
 
 def by_rank(good: Tally) -> Scale:
-    """The share of good pixels below s, ties by half; above their highest value m it is s / m, which goes on rising."""
+    """The share of good pixels below s, ties by half; beyond their lowest and highest values it goes on rising.
+
+    Above the highest value m it is s / m. Below the lowest value l it is s / l of the share at l: a descent that moves
+    little has maps far below those of f(x0), which the share was counted on.
+    """
     below = good.counts.cumsum(0) - good.counts.double() / 2
-    ranks, highest = (below / good.counts.sum()).float(), good.highest
+    ranks, lowest, highest = (below / good.counts.sum()).float(), good.lowest, good.highest
+    least = float(ranks[coarse_bins(torch.tensor(lowest))])
 
     def scale(maps: Maps) -> Maps:
         rank = ranks.to(maps.device)[coarse_bins(maps).clamp(max=FINITE - 1)]
-        return torch.where(maps < highest, rank, maps / highest)
+        inner = torch.where(maps < lowest, maps * (least / lowest if lowest else 0.0), rank)
+        return torch.where(maps < highest, inner, maps / highest)
 
     return scale
 
