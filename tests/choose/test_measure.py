@@ -149,6 +149,16 @@ def test_of_a_texture_the_piece_around_the_defect_is_scored(rehearsal: Path) -> 
     assert plain["dssim"]["pixel_auroc"] == pytest.approx(oracle.compute()["pixel_auroc"].item(), abs=1e-4)
 
 
+def test_a_piece_has_tiles_at_every_size_at_which_the_network_sees_it(rehearsal: Path) -> None:
+    source = data_of(rehearsal, "grid").source
+    data = SourceData(source, sizes=Sizes(256, 32, 32), batch_size=4, epoch_images=8, shrink=[1, 2, 4])
+    samples = planted_set(data, defects=2, seed=0)
+    assert samples.image.shape[-2:] == samples.regions.shape[-2:] == (256, 256)
+    test = planted_test(data, samples)
+    sizes = [test.sizes[0]._replace(shrink=n) for n in data.shrink]
+    assert {one.score for one in replace(test, sizes=sizes).baseline()} == {"dssim", "squared_error"}
+
+
 def test_without_spare_images_training_images_are_taken(rehearsal: Path) -> None:
     data = data_of(rehearsal, "bottle", every=0)
     assert len(data.training) == 6

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import torch
@@ -23,8 +24,8 @@ def planted_set(
     """`defects` planted on the spare images, or on the training images if none are spare; and half as many good ones.
 
     If there are fewer good images, all of them are taken. pieces: where the network sees tiles, an image is cut to
-    2 × 2 of them around each defect, which costs much less than the whole image. A map that is made of the whole image,
-    not of tiles, needs all of it. family: of the defects, see `plant`.
+    2 × 2 of them around each defect, at the smallest size at which it sees the image; that costs much less than the
+    whole image. A map that is made of the whole image, not of tiles, needs all of it. family: see `plant`.
     """
     good = data.spare if data.source.spare else data.training
     planted = plant(good, range(defects), seed=seed, family=family)
@@ -32,7 +33,7 @@ def planted_set(
     images = torch.cat([planted.images, plain])
     regions = torch.cat([planted.regions, planted.regions.new_zeros(len(plain), *plain.shape[-2:])])
     if pieces and data.size != data.patch_size:
-        images, regions = _pieces(images, regions, min(data.size, 2 * data.patch_size))
+        images, regions = _pieces(images, regions, min(data.size, 2 * data.patch_size * math.lcm(*data.shrink)))
     paths = [*planted.paths, *(f"good/{row:04d}" for row in range(len(plain)))]
     return Batch(images.float() / 255, regions, [*planted.defects, *["good"] * len(plain)], paths)
 
