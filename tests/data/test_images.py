@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from turned import undone
 
+from renormal.data.folder import folder
 from renormal.data.images import header_of, is_grey, read_image
+from renormal.data.memory import load_training
 from renormal.data.source import DataError
 
 ANY = 10**6  # pixels
@@ -186,3 +189,18 @@ def test_a_bitmap_that_pillow_misreads_is_refused(tmp_path: Path) -> None:
     bitmap(tmp_path / "a.bmp", 4)
     with pytest.raises(DataError, match=r"a.bmp: a BMP with a grey palette and 4 bits a pixel, or a compressed one"):
         image(tmp_path / "a.bmp")
+
+
+@pytest.mark.parametrize(
+    ("shape", "fit", "own"), [((40, 60), "squash", 40), ((60, 40), "crop", 40), ((64, 64), "squash", 0)]
+)
+def test_photographs_that_are_enlarged_are_named(
+    shape: tuple[int, int], fit: str, own: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "renormal")
+    for k in range(2):
+        Image.new("L", shape).save(tmp_path / f"{k}.png")
+    load_training(folder(tmp_path, name="nut", fit=fit), size=64, channels=1, bits=0)  # type: ignore[arg-type]
+    what = f"nut: 0.png of {shape[0]} × {shape[1]} pixels is enlarged to data.object_size=64: that shows nothing more"
+    line = f"{what} and takes longer; data.object_size={own} is the most that it holds"
+    assert caplog.messages == ([line] if own else [])

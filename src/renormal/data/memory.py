@@ -13,8 +13,8 @@ from torch import Tensor
 
 from renormal.data.depth import depth_line, depth_of
 from renormal.data.drawn_masks import Mask, Pair, look_at, read_defects, reading_of
-from renormal.data.images import is_grey, read_image, spread_in
-from renormal.data.opening import opened
+from renormal.data.images import header_of, is_grey, read_image, spread_in, square
+from renormal.data.opening import opened, strict_pillow
 from renormal.data.regions import regions_of
 from renormal.data.source import GOOD, DataError, Item, Source
 from renormal.data.threads import in_threads
@@ -78,9 +78,24 @@ def _load_images(
 def load_training(source: Source, *, size: int, channels: int | None, bits: int | None = None) -> Tensor:
     """(N, C, size, size) uint8 of the good images; `size` is 512 for textures and 128 for objects in section 4.1.
 
-    channels, bits: None finds them, see `channels_of` and `bits_of`.
+    channels, bits: None finds them, see `channels_of` and `bits_of`. A line in the log says where they are enlarged.
     """
+    if line := enlarging(source, size):
+        log.info("%s: %s", source.name, line)
     return _load_images(source, source.train, size=size, channels=channels, bits=bits, title="training images")
+
+
+def enlarging(source: Source, size: int) -> str | None:
+    """A line where the first training image has fewer pixels than the network is to see."""
+    first = source.train[0].image
+    with strict_pillow():
+        found = header_of(first, source.max_pixels).size
+    left, upper, right, lower = square(found, source.fit)
+    if (own := min(right - left, lower - upper)) >= size:
+        return None
+    key = f"data.{source.kind}_size"
+    enlarged = f"{first.name} of {found[0]} × {found[1]} pixels is enlarged to {key}={size}"
+    return f"{enlarged}: that shows nothing more and takes longer; {key}={own} is the most that it holds"
 
 
 def load_spare(source: Source, *, size: int, channels: int | None, bits: int | None = None) -> Tensor:
