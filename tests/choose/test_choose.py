@@ -113,6 +113,20 @@ def test_a_rank_takes_the_choice_that_the_first_one_has_found(
     assert stage.run(Work(rank, None, None, "x"), Found()).choice == found  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(("better", "said"), [(1e-3, False), (5e-3, True)])
+def test_a_better_f_of_x0_is_named_unless_it_is_rounding(
+    first: Path, tiny: Any, caplog: pytest.LogCaptureFixture, better: float, said: bool
+) -> None:
+    """A projection that is one pass of f, in bfloat16, differs by that much from f(x0) in float32."""
+    config, content = tiny(*FEW), left(first)[1]
+    own = content["chosen"]["metrics"][content["metric"]]
+    found = content | {"baseline": {"score": {content["metric"]: own + better}}}
+    stage = Choose(config, build_columns(config), lambda fingerprint: {"held_out": True})
+    rank = SimpleNamespace(is_global_zero=False, strategy=SimpleNamespace(broadcast=lambda given: given or found))
+    stage.run(Work(rank, None, None, "x"), Found())  # type: ignore[arg-type]
+    assert ("finds the planted defects better" in caplog.text) is said
+
+
 def test_without_an_axis_of_stops_each_projection_keeps_its_own(tiny: Any, tmp_path: Path) -> None:
     run_job(tiny(*FEW, "~choose.axes.stop", "projections.eq8_adam.stop.quantile=0.5"))
     _, content = left(tmp_path / "run")

@@ -33,7 +33,7 @@ from renormal.schema import checked
 OWN = "score"  # name of the config's own score if choose.scores does not have it
 LEAK = "the weights may know the images on which defects are planted: keep some from training with choose.holdout=10"
 WORSE = "f(x0) alone finds the planted defects better, %s %.3f: none of these settings helps this network"
-ROUNDING = 5e-4  # of an AUROC, ours: a projection may run in bfloat16, and f(x0) does not
+ROUNDING = 2e-3  # of an AUROC, ours: a projection may run in bfloat16, and f(x0) does not
 log = logging.getLogger("renormal")
 
 
