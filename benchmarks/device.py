@@ -126,6 +126,7 @@ def shown(value: Any) -> str:
 
 
 def main() -> int:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # the section in progress ends with it
     parser = argparse.ArgumentParser(prog="python -m benchmarks.device", description=__doc__.splitlines()[0])
     parser.add_argument("--dry", action="store_true", help="every section on the CPU, tiny: numbers mean nothing")
     parser.add_argument("--only", nargs="+", choices=BUDGETS, default=list(BUDGETS), help="sections")

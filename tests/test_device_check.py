@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -86,6 +87,29 @@ def test_what_a_stopped_section_has_started_ends_with_it(sections: Callable[...,
     device.check(tmp_path / "found.json", ["one"], 60, dry=False)
     child_of_it = int((tmp_path / "pid").read_text())
     wait_until(lambda: not lives(child_of_it), "end of what the section has started")
+
+
+def test_a_check_that_is_told_to_end_takes_its_section_with_it(tmp_path: Path) -> None:
+    """`timeout` sends SIGTERM, and a section has a session of its own: it would keep the device."""
+    (tmp_path / "check.py").write_text(
+        "import subprocess, sys\n"
+        "from benchmarks import device\n"
+        "real = subprocess.Popen\n"
+        "def started(command, **settings):\n"
+        "    section = real([sys.executable, '-c', 'import time; time.sleep(700)'], **settings)\n"
+        "    open('pid.part', 'w').write(str(section.pid))\n"
+        "    __import__('os').replace('pid.part', 'pid')\n"
+        "    return section\n"
+        "subprocess.Popen = started\n"
+        "sys.argv = ['device', '--dry', '--only', 'machine', '--out', 'found.json']\n"
+        "device.main()\n"
+    )
+    path = os.pathsep.join([str(ROOT), str(ROOT / "src")])
+    check = subprocess.Popen([sys.executable, "check.py"], cwd=tmp_path, env={**os.environ, "PYTHONPATH": path})
+    section = int(wait_until(lambda: (tmp_path / "pid").is_file() and (tmp_path / "pid").read_text(), "section"))
+    check.terminate()
+    assert check.wait(60) == 128 + 15
+    wait_until(lambda: not lives(section), "end of the section")
 
 
 def test_the_file_is_written_after_each_section(sections: Callable[..., None], tmp_path: Path) -> None:
