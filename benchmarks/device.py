@@ -144,7 +144,7 @@ def main() -> int:
     path, found = check(options.out, options.only, seconds, dry=options.dry)
     print(table(found))
     print(path)
-    return int(any(section.get("state", "done") != "done" for section in found.values()))
+    return int(any(found[name]["state"] != "done" for name in options.only))
 
 
 if __name__ == "__main__":

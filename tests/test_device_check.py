@@ -119,6 +119,16 @@ def test_the_file_is_written_after_each_section(sections: Callable[..., None], t
     assert found["second"]["state"] == "done"
 
 
+@pytest.mark.parametrize(("state", "code"), [("done", 0), ("failed: no message", 1)])
+def test_the_exit_code_is_that_of_the_sections(state: str, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One section alone leaves the hours of the table unknown, which is no failure."""
+    found = {"machine": {"state": state, "seconds": 1.0}, "hours": hours_of({})}
+    monkeypatch.setattr(device.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(device, "check", lambda *_, **__: (Path("found.json"), found))
+    monkeypatch.setattr(sys, "argv", ["device", "--dry", "--only", "machine"])
+    assert device.main() == code
+
+
 def test_the_budgets_fit_into_eight_minutes() -> None:
     assert sum(device.BUDGETS.values()) <= device.SECONDS == 480
 
