@@ -127,6 +127,23 @@ def test_a_better_f_of_x0_is_named_unless_it_is_rounding(
     assert ("finds the planted defects better" in caplog.text) is said
 
 
+def test_a_choice_of_another_score_is_repeated_from_its_file(
+    first: Path, tiny: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What choose.scores names may differ from the yaml of that name, and the experiment may change its own score."""
+    caplog.set_level("INFO", "renormal")
+    config, content = tiny(*FEW, "+score@choose.scores.other=msgms"), left(first)[1]
+    stage = Choose(config, build_columns(config), lambda fingerprint: {"held_out": True})
+    for name in ("other", stage.main):
+        found = content | {"chosen": content["chosen"] | {"score": name}}
+        rank = SimpleNamespace(is_global_zero=False, strategy=SimpleNamespace(broadcast=lambda given, own=found: own))
+        stage.run(Work(rank, None, None, "x"), Found())  # type: ignore[arg-type]
+    other, own = (line for line in caplog.messages if "with the same experiment" in line)
+    assert other.endswith("/run/choice.json, without the stage choose")
+    assert "with the same experiment choose.settings=" in other
+    assert "with the same experiment projection=[" in own
+
+
 def test_without_an_axis_of_stops_each_projection_keeps_its_own(tiny: Any, tmp_path: Path) -> None:
     run_job(tiny(*FEW, "~choose.axes.stop", "projections.eq8_adam.stop.quantile=0.5"))
     _, content = left(tmp_path / "run")

@@ -66,8 +66,9 @@ class Choose(Stage):
             write_whole(self.folder / FILE, json.dumps(content, indent=1, ensure_ascii=False))
         choice, before = (Choice(**content[key]) for key in ("chosen", "reference"))
         name, (after, was) = self.config.metric, (one.metrics[self.config.metric] for one in (choice, before))
-        line = f"with the same experiment {choice.line}"
-        log.info("%s: planted %s %.3f, %.3f as configured: %s", shown(self.folder / FILE), name, after, was, line)
+        path = shown(self.folder / FILE)
+        own = choice.line if choice.score == self.main else f"choose.settings={path}, without the stage choose"
+        log.info("%s: planted %s %.3f, %.3f as configured: with the same experiment %s", path, name, after, was, own)
         if (plain := max(metrics[name] for metrics in content["baseline"].values())) > after + ROUNDING:
             log.warning(WORSE, name, plain)
         if not facts["held_out"]:
