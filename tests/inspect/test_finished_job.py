@@ -214,7 +214,7 @@ def no_blind_projection(record: dict[str, Any]) -> None:
         (hidden_getter, "asks for os.system"),
         (other_training, "trained with another config"),
         (other_latent, "does not fit the model of its record"),
-        (a_texture, "patches of a texture"),
+        (a_texture, "was trained on tiles of its images"),
         (empty_config, "lacks model, projections, data"),
         (no_blind_projection, "'projection=[inpaint,inpaint_blind]'"),
     ],

@@ -82,7 +82,7 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("scores.kl", {"sigma": 3}, "a score: add it with '+score@scores.<name>=...' first"),
     ("score.window", 12, "an odd whole number ≥ 3"),
     ("score.smooth.mean", 4, "0 or an odd whole number"),
-    ("descent.slots", 0, "a whole number ≥ 1 and ≤ 65536, or null (16 on a CPU, 256 on a GPU)"),
+    ("descent.slots", 0, "a whole number ≥ 1 and ≤ 65536, or null (16 on a CPU, as many as pay on a GPU)"),
     ("test.average", "tiles", "maps, pixels"),
     ("test.limit", 0, "a number > 0, or null (each column has its own)"),
     ("test.limit", "high", "a number > 0, or null (each column has its own)"),
