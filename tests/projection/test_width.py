@@ -8,7 +8,7 @@ import pytest
 import torch
 from toys import Net, images
 
-from renormal.projection import Energy
+from renormal.projection import Energy, dssim
 from renormal.projection.width import FIRST, MOST, measured_slots, widest
 
 
@@ -43,3 +43,7 @@ def test_they_are_measured_once_for_a_network(monkeypatch: pytest.MonkeyPatch) -
     assert {measured_slots(Energy(), model, images(), "float32") for _ in range(3)} == {128}
     assert len(asked) == 1
     assert asked[0] > 0
+    measured_slots(Energy(weight=0.5), model, images(), "float32")
+    assert len(asked) == 1
+    measured_slots(Energy(loss=dssim), model, images(), "float32")  # takes more memory
+    assert len(asked) == 2

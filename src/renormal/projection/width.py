@@ -47,9 +47,12 @@ def widest(images_per_second: Callable[[int], float]) -> int:
 
 
 def measured_slots(energy: Any, model: Any, images: Images, precision: str) -> int:
-    """`widest` of this energy, network and device, measured once in a process. images: a few of the test's size."""
+    """`widest` of this energy, network and device, measured once in a process. images: a few of the test's size.
+
+    Energies of one class and one L_r take as much memory, whatever their weights are.
+    """
     own = _found.setdefault(model, {}) if isinstance(model, nn.Module) else {}
-    key = type(energy), images.shape[1:], images.device, precision
+    key = type(energy), getattr(energy, "loss", None), images.shape[1:], images.device, precision
     if key not in own:
         own[key] = widest(partial(_images_per_second, energy, model, images, precision))
         log.info("%d slots: more bring less than %.0f %% or do not fit", own[key], 100 * (GAIN - 1))
