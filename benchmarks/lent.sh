@@ -19,8 +19,13 @@ else
 fi
 $python -m benchmarks.packed unpack "$images" "$root" || exit
 
-# Files that come back are small: the jobs travel in parts of 15 MiB.
-keep() { rm -f "$out"/jobs.tar.*; tar -cz outputs/lent | split -b 15m - "$out/jobs.tar."; }
+# Files that come back are small: the jobs travel in parts of 15 MiB. Earlier parts go when the new ones are whole.
+keep() {
+  rm -f "$out"/new.*
+  tar -cz outputs/lent | split -b 15m - "$out/new." || return
+  rm -f "$out"/jobs.tar.*
+  for part in "$out"/new.*; do mv "$part" "$out/jobs.tar.${part##*.}"; done
+}
 
 category=$(basename "$(find "$root" -mindepth 1 -maxdepth 1 -type d | sort | head -1)")
 common="name=lent category=$category data.root=$root progress=false trainer.precision=auto descent.precision=auto checkpoint_minutes=1"

@@ -172,6 +172,26 @@ def test_packed_images_come_back_as_a_job_reads_them(tmp_path: Path, category: s
     assert torch.equal(after.regions[order] > 0, before.regions > 0)
 
 
+def test_jobs_that_are_kept_replace_those_of_before_when_they_are_whole(tmp_path: Path) -> None:
+    """The machine may be taken away while they are packed."""
+    script = (ROOT / "benchmarks" / "lent.sh").read_text()
+    keep = script[script.index("keep() {") :].partition("\ncategory=")[0]
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "jobs.tar.aa").write_text("of before")
+
+    def kept() -> int:
+        return subprocess.run(["bash", "-c", f"set -uo pipefail; out=out\n{keep}\nkeep"], cwd=tmp_path).returncode
+
+    assert kept() != 0, "there are no jobs to pack"
+    assert (tmp_path / "out" / "jobs.tar.aa").read_text() == "of before"
+    (tmp_path / "outputs" / "lent").mkdir(parents=True)
+    (tmp_path / "outputs" / "lent" / "record.json").write_text("{}")
+    assert kept() == 0
+    assert [one.name for one in (tmp_path / "out").iterdir()] == ["jobs.tar.aa"]
+    listed = subprocess.run(["tar", "-tzf", "out/jobs.tar.aa"], cwd=tmp_path, capture_output=True, text=True).stdout
+    assert "outputs/lent/record.json" in listed
+
+
 def test_more_than_a_lent_machine_gets_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("benchmarks.packed.LIMIT", 1000)
     source = stand_in(tmp_path, "bottle", train=3, good=1, defective=1)
