@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -163,6 +164,21 @@ def test_a_column_without_a_descent_shows_what_it_compares(browser: Any, address
     page.wait_for_selector(DECIDED)
     assert page.inner_text("#when") == "f(x₀), in place of xₜ"
     assert not page.locator('[data-place="step_size"]').is_visible()
+    page.close()
+
+
+def test_a_score_that_is_not_finite_is_said_in_words(browser: Any, address: str, photo: Path) -> None:
+    """JSON has no infinity: a descent that grows without end has the score null."""
+
+    def endless(route: Any) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, body=re.sub(r'"score": [^,]+', '"score": null', answer.text()))
+
+    page, _ = opened(browser, address)
+    page.route("**/descend*", endless)
+    page.set_input_files("#file", photo)
+    page.wait_for_selector("#decision[data-state=error]")
+    assert page.inner_text("#reason") == "The score is not finite: take a smaller α."
     page.close()
 
 

@@ -172,6 +172,7 @@ function say(kind, verdict, reason, promise = "") {
 function decide() {
   const { end, frames } = state, own = column();
   if (!end) return;
+  if (end.score === null) return say("error", "Not possible", "The score is not finite: take a smaller α.");
   const cut = threshold(), defective = end.score > cut, steps = frames.at(-1).t;
   const sign = defective ? "above" : "not above";
   let reason = `The score is ${exact(end.score, cut)}, ${sign} the threshold ${exact(cut, end.score)}.`;
