@@ -105,3 +105,23 @@ def test_renormal_predict_lets_all_jobs_of_a_category_decide(
         assert (line["p"], line["threshold"], line["defective"]) == (answer.p, None, answer.defective)
         assert bool(line["defects"]) is answer.defective
     assert status == int(any(line["defective"] for line in lines))
+
+
+@pytest.mark.parametrize(
+    ("given", "held_out"),
+    [
+        (["0"], True),  # these weights have not seen the images that fold 0 sets apart
+        (["1"], False),  # those of the other fold have
+        (["0", "1"], False),
+    ],
+)
+def test_nothing_is_promised_from_images_that_given_weights_were_trained_on(
+    folds: tuple[list[Any], Path], small: Any, tmp_path: Path, given: list[str], held_out: bool
+) -> None:
+    weights = ",".join(str(folds[1] / one / "checkpoints" / "last.ckpt") for one in given)
+    weights = f"[{weights}]" if len(given) > 1 else weights
+    test = ["stages=[test]", f"checkpoint={weights}", f"folder={tmp_path}", "category=bottle", "projection=[eq5]"]
+    run_job(small(*test, "seed=0", "test.holdout=3", "test.fold=0"))
+    decision = inspector_of(tmp_path).decision
+    assert decision.held_out is held_out
+    assert ("nothing is promised" in decision.line) is not held_out

@@ -96,6 +96,11 @@ def load_others(module: AutoencoderModule, config: DictConfig) -> list[nn.Module
     return others
 
 
+def fingerprints_of_others(config: DictConfig) -> list[str]:
+    """Of the training of each further path of checkpoint=."""
+    return [read_checkpoint(path)["hyper_parameters"]["fingerprint"] for path in given(config)[1:]]
+
+
 def given(config: DictConfig) -> list[Path]:
     """The paths of checkpoint=, which may be one path, a list, or null."""
     paths = config.checkpoint if OmegaConf.is_list(config.checkpoint) else [config.checkpoint]

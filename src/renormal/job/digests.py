@@ -56,3 +56,9 @@ def same_weights(one: str, other: str) -> bool:
     """Whether two digests of trainings are equal without their number of processes."""
     (recipe, _, held), (wanted, _, asked) = (digest.partition(RANKS)[0].partition(CONTENTS) for digest in (one, other))
     return recipe == wanted and (held == asked or not held or not asked)
+
+
+def same_images(one: str, other: str) -> bool:
+    """Whether two digests of trainings are of the same images: by their contents, else by their recipes."""
+    (recipe, _, held), (wanted, _, asked) = (digest.partition(RANKS)[0].partition(CONTENTS) for digest in (one, other))
+    return held == asked if held and asked else recipe == wanted

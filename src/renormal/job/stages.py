@@ -23,9 +23,16 @@ from renormal.data import Source
 from renormal.data.source import GOOD
 from renormal.files import shown
 from renormal.functional.tiles import cut
-from renormal.job.checkpoints import begin_from, checkpoint_of, epochs_saved, load_others, resume_from
+from renormal.job.checkpoints import (
+    begin_from,
+    checkpoint_of,
+    epochs_saved,
+    fingerprints_of_others,
+    load_others,
+    resume_from,
+)
 from renormal.job.checks import check_share
-from renormal.job.digests import in_full, same_weights
+from renormal.job.digests import in_full, same_images, same_weights
 from renormal.job.environment import precision_of
 from renormal.job.file_contents import contents
 from renormal.job.fingerprints import chosen, fingerprints
@@ -183,11 +190,19 @@ class Test(Stage):
                 area=settings.area,
                 aupro_limits=list(settings.aupro_limits),
                 planted=self._planted(work),
+                held_out=self._held_out(work),
             ),
         )
         callbacks_of(work.trainer).insert(0, callback)
         work.trainer.test(work.module, datamodule=work.data, verbose=False)
         return callback.found
+
+    def _held_out(self, work: Work) -> bool:
+        """Whether no network was trained on the good images that this config keeps from training."""
+        source = work.data.source
+        own = fingerprints(self.config, source, precision_of(self.config))["training"]
+        trained = (work.fingerprint, *fingerprints_of_others(self.config))
+        return bool(source.apart or source.spare) and all(same_images(one, own) for one in trained)
 
     def _planted(self, work: Work) -> list[Batch]:
         """test.planted defects on good images, in batches of the test's size. None for a model without f(x0)."""

@@ -28,6 +28,7 @@ class Counting:
     false_alarms: at most this share of their pixels, and of the images, is above the threshold. area: pixels of the
     smallest defect that a decision on a new image counts. aupro_limits: further limits of the FPR for AUPRO. planted:
     good images, some with planted defects, which all columns search before the test; none where it is empty.
+    held_out: no network was trained on the normal images.
     """
 
     normal_images: int = 32
@@ -35,6 +36,7 @@ class Counting:
     area: int = 1
     aupro_limits: Sequence[float] = ()
     planted: Sequence[Batch] = ()
+    held_out: bool = False
 
 
 class NormalMaps:

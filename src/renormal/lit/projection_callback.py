@@ -68,7 +68,6 @@ class ProjectionCallback(L.Callback):
         self.runs: dict[str, ProjectionRun] = {}
         self.counters: dict[str, ColumnMetrics] = {}
         self.normal: dict[str, NormalMaps] = {}  # empty without normal images
-        self.held_out = False  # whether they were kept out of the training
         self.planted: dict[str, dict[str, float]] = {}  # column → what it finds of planted defects, if there are some
         self.panels: Panels | None = None
 
@@ -92,7 +91,7 @@ class ProjectionCallback(L.Callback):
         )
         views = views_of(data.source, flips=self.flips)
         self.answers = Answers(self.networks, views, self.scoring, self.ends, data.patch_size)
-        self.normal, self.held_out = self._normal_maps(trainer, data), bool(data.source.apart or data.source.spare)
+        self.normal = self._normal_maps(trainer, data)
         self.planted = self._planted()
         self.counters = {name: self._counter(name, pl_module.device, data) for name in self.ends}
         self.runs, self.rows = self._runs(data), []
@@ -194,7 +193,7 @@ class ProjectionCallback(L.Callback):
                 self.answers,
                 {name: maps.scores for name, maps in self.normal.items()},
                 self.counting.area,
-                held_out=self.held_out,
+                held_out=self.counting.held_out,
             ),
             panels=self.panels.entries if self.panels is not None else (),
             rows=self.rows,
