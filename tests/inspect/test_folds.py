@@ -62,6 +62,9 @@ def test_jobs_that_are_no_folds_are_one_line(folds: tuple[list[Any], Path], tmp_
     jobs = [load(folds[1] / str(fold)) for fold in range(3)]
     with pytest.raises(ValueError, match="has the fold 0, and so has another job"):
         Folds([jobs[0], jobs[0]])
+    seen = replace(jobs[1].record, inspection=jobs[1].record.inspection | {"held_out": False})
+    with pytest.raises(ValueError, match="was trained on the good images set apart: leave checkpoint= out"):
+        Folds([jobs[0], replace(jobs[1], record=seen)])
     other = replace(jobs[1], record=replace(jobs[1].record, category="cable"))
     with pytest.raises(ValueError, match="differs from"):
         Folds([jobs[0], other])

@@ -12,7 +12,7 @@ from renormal.contracts import Images, Maps
 from renormal.inspect.finished import Finished
 from renormal.inspect.inspector import Answering, Inspection, Inspector
 from renormal.inspect.photographs import Frame, Photograph
-from renormal.report.decide import RATE, needed
+from renormal.report.decide import RATE, held_out, needed
 
 ROUNDING = 1e-12  # of p, a quotient of whole numbers
 
@@ -145,6 +145,10 @@ def check_folds(jobs: Sequence[Finished]) -> None:
     for job, fold in zip(jobs, folds, strict=True):
         if fold is None:
             raise ValueError(f"{job.folder} set no good images apart: train with test.holdout=5 test.fold=0, 1, …, 4")
+        if not held_out(job.record):
+            raise ValueError(
+                f"{job.folder}: its network was trained on the good images set apart: leave checkpoint= out"
+            )
         if folds.count(fold) > 1:
             raise ValueError(f"{job.folder} has the fold {fold}, and so has another job: each must set others apart")
     kinds = [(job.record.category, job.record.data["size"], job.channels, tests[0]["holdout"]) for job in jobs]
