@@ -56,9 +56,11 @@ def test_what_srun_starts_on_one_node_meets_on_loopback(tmp_path: Path) -> None:
     tasks = [start(SLURM_PROCID=task, SLURM_LOCALID=task, **job) for task in "01"]
     checkpoint = folder_of(tmp_path, "long") / "checkpoints" / "last.ckpt"
     wait_until(lambda: checkpoint.is_file() or any(task.poll() is not None for task in tasks), "checkpoint")
-    places = [listening(writer_to(task.stdout)) for task in tasks if task.poll() is None]
-    for task in tasks:
-        task.terminate()
+    try:
+        places = [listening(writer_to(task.stdout)) for task in tasks if task.poll() is None]
+    finally:
+        for task in tasks:
+            task.terminate()
     ends = [ended(task) for task in tasks]
     assert len(places) == 2, ends
     assert {place for found in places for place in found} <= LOOPBACK
@@ -80,7 +82,7 @@ LOOPBACK = {"0100007F", "00000000000000000000000001000000", "0000000000000000FFF
 
 def listening(process: int) -> list[str]:
     """The addresses of the sockets on which a process accepts connections, as Linux writes them."""
-    files = [str(path.readlink()) for path in Path(f"/proc/{process}/fd").iterdir()]
+    files = [str(goes_to(path)) for path in Path(f"/proc/{process}/fd").iterdir()]
     tables = (Path(f"/proc/net/{kind}").read_text().splitlines()[1:] for kind in ("tcp", "tcp6"))
     lines = [line.split() for table in tables for line in table]
     return [line[1].partition(":")[0] for line in lines if line[3] == "0A" and f"socket:[{line[9]}]" in files]
@@ -95,7 +97,7 @@ def writer_to(pipe: IO[str] | None) -> int:
 
 
 def goes_to(path: Path) -> Path | None:
-    """Of processes that end meanwhile: nowhere."""
+    """Nowhere, for a process that ends or a file that is closed meanwhile."""
     try:
         return path.readlink()
     except OSError:
