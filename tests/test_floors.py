@@ -28,12 +28,11 @@ FLOORS = {  # room → floor
     "metrics": 2,
     "data": 2,
     "functional": 1,
-    "program.py": 1,
-    "schema.py": 1,
+    "schema": 1,
     "settings": 1,
     "contracts.py": 0,
     "files.py": 0,
-    "text.py": 0,
+    "console": 0,
 }
 OUTSIDE = {  # room → packages outside of the standard library
     "run.py": {"hydra", "omegaconf"},
@@ -54,12 +53,11 @@ OUTSIDE = {  # room → packages outside of the standard library
     "metrics": {"torch", "torchmetrics"},
     "data": {"torch", "kornia", "PIL", "numpy", "scipy", "simplejpeg", "tqdm"},
     "functional": {"torch", "kornia"},
-    "schema.py": {"pydantic"},
+    "schema": {"pydantic"},
     "settings": {"pydantic", "pydantic_core", "annotated_types", "omegaconf"},
     "contracts.py": {"torch"},
     "files.py": set[str](),
-    "program.py": set[str](),
-    "text.py": set[str](),
+    "console": set[str](),
 }
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from renormal.program import ENDING, log_no_secrets
+from renormal.console.program import ENDING, log_no_secrets
 
-BEGIN = "from renormal.program import begin; begin()\n"
+BEGIN = "from renormal.console.program import begin; begin()\n"
 READY = "import time; print('ready', flush=True); time.sleep(60)"
 
 
@@ -48,7 +48,7 @@ def test_under_slurm_submitit_decides_about_sigterm() -> None:
         "import os, signal; os.environ['SLURM_JOB_ID'] = '1'\n"
         "def bypass(*_): print('bypassed', flush=True)\n"
         "bypass.__module__ = 'submitit.core.job_environment'\n"
-        "signal.signal(signal.SIGTERM, bypass); from renormal.program import end_by_signals; end_by_signals()\n"
+        "signal.signal(signal.SIGTERM, bypass); from renormal.console.program import end_by_signals; end_by_signals()\n"
         "signal.raise_signal(signal.SIGTERM)"
     )
     with program(code) as process:

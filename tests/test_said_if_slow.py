@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from data_sets import photographs
-from renormal import program
+from renormal.console import program
+from renormal.console.program import said_if_slow
 from renormal.data import folder, memory
-from renormal.program import said_if_slow
 from waiting import wait_until
 
 Slow = Callable[[], None]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from renormal.text import cell, is_secret, printable, without_secrets
+from renormal.console.text import cell, is_secret, printable, without_secrets
 
 
 @pytest.mark.parametrize(

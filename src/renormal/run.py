@@ -16,6 +16,7 @@ from hydra.errors import InstantiationException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from renormal.console.program import begin, end_by_signals, log_no_secrets, said_if_slow
 from renormal.data.table import table_name
 from renormal.files import CONF, shown
 from renormal.job.budget import epochs_here
@@ -23,7 +24,6 @@ from renormal.job.errors import fault_of_machine, in_one_line
 from renormal.job.lock import BusyError
 from renormal.job.rank import is_rank_zero
 from renormal.job.state import forget, hold_folder
-from renormal.program import begin, end_by_signals, log_no_secrets, said_if_slow
 from renormal.report.former_names import command_line
 from renormal.sweep.arguments import as_typed, options_first, without_hyphens
 from renormal.sweep.plan import planned_job

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_sets import listed, of, outlines, photographs, refusal
+from renormal.console.text import printable
 from renormal.data import DataError, celeba, folder
 from renormal.data.memory import load_test
-from renormal.text import printable
 
 TAKEN = [
     *("x" * 246, "-rf", "--help", "😀👨‍👩‍👧", "می\u200cخواهم", "שלום", "a\u00a0b", "e\u0301"),

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from renormal.functional.corruption import Corrupted, Corruption, shapes
+from renormal.functional.damage import Damage
 from renormal.functional.draws import Draws
 from renormal.functional.fills import FILLS, coloured, missing, moved, painted, warped
 
@@ -123,11 +124,10 @@ def test_a_moved_patch_only_has_values_of_its_image(x: Tensor) -> None:
     assert (result.amax(dim=(1, 2, 3)) <= x.amax(dim=(1, 2, 3)) + 1e-6).all()
 
 
+@pytest.mark.parametrize("damage", [Corruption, Damage])
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"fills": ("dust",)}, "dust"),
-        ({"fills": ()}, "none"),
         ({"sizes": (0.5, 0.1)}, "sizes"),
         ({"sizes": (0.0, 0.1)}, "sizes"),
         ({"opacity": 1.5}, "opacity"),
@@ -136,9 +136,15 @@ def test_a_moved_patch_only_has_values_of_its_image(x: Tensor) -> None:
         ({"patches": 0}, "patches"),
     ],
 )
-def test_settings_that_cannot_be_are_refused(settings: dict[str, object], message: str) -> None:
+def test_settings_that_cannot_be_are_refused(damage: type, settings: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Corruption(**settings)  # type: ignore[arg-type]
+        damage(**settings)
+
+
+@pytest.mark.parametrize(("fills", "message"), [(("dust",), "dust"), ((), "none")])
+def test_fills_that_do_not_exist_are_refused(fills: tuple[str, ...], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Corruption(fills=fills)
 
 
 def test_it_answers_with_image_target_and_cover(x: Tensor) -> None:

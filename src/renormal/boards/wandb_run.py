@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from renormal.program import said_if_slow
+from renormal.console.program import said_if_slow
 
 if TYPE_CHECKING:
     from wandb.sdk.wandb_run import Run

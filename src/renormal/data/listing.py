@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from renormal.console.text import is_printable, printable
 from renormal.data.names import Role, role
 from renormal.data.opening import check_file
 from renormal.data.source import DataError, Item
-from renormal.text import is_printable, printable
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
 COMPANIONS = frozenset(  # written by desktops and file systems on their own

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
-from renormal.text import printable
+from renormal.console.text import printable
 
 T = TypeVar("T")
 Kind: TypeAlias = Literal["texture", "object"]

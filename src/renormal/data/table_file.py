@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from renormal.console.text import printable
 from renormal.data.source import DataError
-from renormal.text import printable
 
 COLUMNS: dict[str, tuple[str, ...]] = {  # column → further names of it; case, blanks and signs do not count
     "image": ("image_path", "path", "file", "file_name", "file_path"),

@@ -13,13 +13,13 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
+from renormal.console.program import said_if_slow
+from renormal.console.text import printable
 from renormal.data.masks import is_black
 from renormal.data.opening import check_file
 from renormal.data.source import GOOD, DataError
 from renormal.data.table_file import Row, Table, fault
 from renormal.data.table_words import WRITE, Part, defect_of, part_of
-from renormal.program import said_if_slow
-from renormal.text import printable
 
 T = TypeVar("T")
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://|data:", re.IGNORECASE)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Literal, TypeAlias
 
+from renormal.console.text import printable
 from renormal.data.names import role, words_in
 from renormal.data.source import GOOD
-from renormal.text import printable
 
 Part: TypeAlias = Literal["", "train", "validation", "test"]  # "": the table does not say
 

@@ -9,9 +9,9 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
+from renormal.console.program import said_if_slow
 from renormal.data.opening import strict_pillow
 from renormal.data.source import DataError
-from renormal.program import said_if_slow
 
 WORKERS = 8  # ours: more threads only hold more full-size images
 

@@ -16,8 +16,8 @@ from typing import IO, Any, cast
 
 from tqdm import tqdm
 
+from renormal.console.text import is_printable
 from renormal.data.source import DataError
-from renormal.text import is_printable
 
 CHUNK = 1 << 20  # bytes copied at a time, ours
 MAX_MEMBERS = 10_000  # files and folders in the archive; MVTec AD has about 6 800, ours

@@ -20,8 +20,8 @@ from urllib.request import (
     Request,
 )
 
+from renormal.console.text import is_printable, printable
 from renormal.data.source import DataError
-from renormal.text import is_printable, printable
 
 TIMEOUT = 60.0  # seconds without a byte, ours
 HEAD = 512  # bytes that show what a file is; a tar has its first header there

@@ -30,6 +30,32 @@ class Corrupting(Protocol):
     def __call__(self, x: Images, *, generator: torch.Generator | None = None) -> Corrupted: ...
 
 
+class Patches(Protocol):
+    """What every family of damage is told about its patches."""
+
+    @property
+    def patches(self) -> int: ...
+    @property
+    def sizes(self) -> tuple[float, float]: ...
+    @property
+    def opacity(self) -> float: ...
+    @property
+    def noise(self) -> float: ...
+    @property
+    def clean(self) -> float: ...
+
+
+def check_patches(one: Patches) -> None:
+    """Raise ValueError for a number that no damage can have."""
+    if not 0 < one.sizes[0] <= one.sizes[1] <= 1:
+        raise ValueError(f"sizes must be two shares of the side that rise, in (0, 1], got {one.sizes}")
+    for name, value in (("opacity", one.opacity), ("clean", one.clean), ("noise", one.noise)):
+        if not 0 <= value <= 1:
+            raise ValueError(f"{name} must lie in [0, 1], got {value}")
+    if one.patches < 1:
+        raise ValueError(f"patches must be at least 1, got {one.patches}")
+
+
 @dataclass(frozen=True)
 class Corruption:
     """x̃ = (1 − o m) ⊙ x + o m ⊙ p + σ ε: patches p in smooth random shapes m of opacity o, Gaussian noise on top.
@@ -57,13 +83,7 @@ class Corruption:
         unknown = sorted(set(self.fills) - set(FILLS))
         if unknown or not self.fills:
             raise ValueError(f"fills must name some of {', '.join(FILLS)}, got {', '.join(unknown) or 'none'}")
-        if not 0 < self.sizes[0] <= self.sizes[1] <= 1:
-            raise ValueError(f"sizes must be two shares of the side that rise, in (0, 1], got {self.sizes}")
-        for name, value in (("opacity", self.opacity), ("clean", self.clean), ("noise", self.noise)):
-            if not 0 <= value <= 1:
-                raise ValueError(f"{name} must lie in [0, 1], got {value}")
-        if self.patches < 1:
-            raise ValueError(f"patches must be at least 1, got {self.patches}")
+        check_patches(self)
 
     def __call__(self, x: Images, *, generator: torch.Generator | None = None) -> Corrupted:
         """Damage each image on its own; only the window of `blurred` and the grain of `textured` are drawn once a call.

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from renormal.contracts import Images, Mask
 from renormal.functional.chance import CELLS, COARSE, Chance, chance, smooth
-from renormal.functional.corruption import Corrupted
+from renormal.functional.corruption import Corrupted, check_patches
 from renormal.functional.geometry import border
 from renormal.functional.materials import MATERIALS, Mixture
 from renormal.functional.outlines import OUTLINES, frame, ways
@@ -46,13 +46,7 @@ class Damage:
         object.__setattr__(self, "sizes", tuple(self.sizes))
         if self.family not in FAMILIES:
             raise ValueError(f"family must be one of {', '.join(FAMILIES)}, got {self.family}")
-        if not 0 < self.sizes[0] <= self.sizes[1] <= 1:
-            raise ValueError(f"sizes must be two shares of the side that rise, in (0, 1], got {self.sizes}")
-        for name, value in (("opacity", self.opacity), ("clean", self.clean), ("noise", self.noise)):
-            if not 0 <= value <= 1:
-                raise ValueError(f"{name} must lie in [0, 1], got {value}")
-        if self.patches < 1:
-            raise ValueError(f"patches must be at least 1, got {self.patches}")
+        check_patches(self)
 
     def __call__(self, x: Images, *, generator: torch.Generator | None = None) -> Corrupted:
         """Damage each image on its own. generator: on the device of x; None: torch's global one."""

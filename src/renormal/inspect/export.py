@@ -14,6 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from renormal.console.program import begin
 from renormal.contracts import BASELINE, Images
 from renormal.data.listing import images_below
 from renormal.data.opening import strict_pillow
@@ -24,7 +25,6 @@ from renormal.inspect.load import load
 from renormal.inspect.photographs import photograph
 from renormal.inspect.unrolled import OUTPUTS, traced, unrolled
 from renormal.metrics import highest
-from renormal.program import begin
 from renormal.report.decide import RATE
 
 ENDS = {"onnx": ".onnx", "torch": ".pt2", "safetensors": ".safetensors"}

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from renormal.console.program import begin
 from renormal.contracts import Images, Mask
 from renormal.data.depth import FULL
 from renormal.data.drawn_masks import Pair, read_hole
@@ -21,7 +22,6 @@ from renormal.files import whole_file
 from renormal.inspect.finished import in_tiles
 from renormal.inspect.load import FinishedJob, load
 from renormal.inspect.stored import one_line
-from renormal.program import begin
 from renormal.projection import Descent, error_mask, known_mask, project
 
 NO_SUCH_PROJECTION = (

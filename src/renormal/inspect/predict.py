@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from renormal.console.program import begin
 from renormal.inspect.counting import Counting
 from renormal.inspect.inputs import STDIN, TABLE, Inputs, Part, inputs_of
 from renormal.inspect.predictions import join
-from renormal.program import begin
 from renormal.report.decide import RATE
 
 DONE = """exit status: 0 nothing is defective, 1 something is, 2 something could not be read"""

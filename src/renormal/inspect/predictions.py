@@ -18,9 +18,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from renormal.console.text import cell, printable
 from renormal.files import check_no_link, check_target, read_json, whole_file, write_whole
 from renormal.inspect.inputs import SETTINGS, TABLE, WRITTEN, Item, Part
-from renormal.text import cell, printable
 
 LINES = "predictions*.jsonl"
 COLUMNS = ("image", "score", "threshold", "p", "defective", "defects", "area", "boxes", "width", "height", "sha256")

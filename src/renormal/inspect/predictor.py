@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from renormal.console.text import printable
 from renormal.contracts import Maps
 from renormal.data.images import converted, flattened
 from renormal.data.opening import check_file, strict_pillow
@@ -32,7 +33,6 @@ from renormal.inspect.pictures import defects_of, overlay, without_small, write_
 from renormal.inspect.predictions import Line
 from renormal.inspect.stored import one_line
 from renormal.lit.areas import scores_from
-from renormal.text import printable
 
 READERS, WRITERS = 2, 2  # threads of a process, ours: each may hold a photograph of full size
 LARGE = 2**24  # pixels, ours: of such photographs one at a time is in memory at full size

@@ -18,10 +18,10 @@ from typing import Any, NamedTuple
 from torch import optim
 
 from renormal import models, projection, scores
+from renormal.console.text import printable
 from renormal.functional.corruption import Corruption
 from renormal.functional.damage import Damage
 from renormal.lit.adversarial import AdversarialModule
-from renormal.text import printable
 
 ROOMS: dict[str, tuple[ModuleType, tuple[type, ...]]] = {  # part of the config → room whose public objects it may name
     "model": (models, (Corruption, Damage)),  # and what yamls name in another room

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from renormal.program import begin
+from renormal.console.program import begin
 from renormal.report.decide import RATE
 
 PORT = 8765  # ours; another one where it is taken

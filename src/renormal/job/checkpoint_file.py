@@ -15,12 +15,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from renormal.console.text import printable
 from renormal.files import check_regular
 from renormal.job.digests import LIMIT
 from renormal.job.training_size import CLOCK
 from renormal.lit.module import LOWEST
 from renormal.lit.weights import DIGEST, digest_of_content
-from renormal.text import printable
 
 FINGERPRINT = re.compile(r"[0-9a-f]{64}(\.[0-9a-f]{1,64})?(x[1-9][0-9]{0,5})?")
 MEND = "take another copy of it, or train again"

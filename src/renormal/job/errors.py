@@ -6,8 +6,8 @@ import errno
 import re
 from pathlib import Path
 
+from renormal.console.text import printable, without_secrets
 from renormal.files import shown
-from renormal.text import printable, without_secrets
 
 ROOM = "make room; the same command goes on after the last complete epoch"
 PLACE = "choose another folder with name=, hydra.run.dir= or hydra.sweep.dir="

@@ -17,6 +17,7 @@ from omegaconf import DictConfig
 
 from renormal.boards.dashboard import Dashboard
 from renormal.choose.choose import chosen_before
+from renormal.console.program import said_if_slow
 from renormal.data import Source
 from renormal.files import RECORD, shown
 from renormal.functional.precision import exact_float32
@@ -52,7 +53,6 @@ from renormal.lit.state_report import StateReport
 from renormal.lit.training_clock import TrainingClock
 from renormal.lit.training_length import TrainingLength
 from renormal.lit.weights import digest_of_weights
-from renormal.program import said_if_slow
 from renormal.report.record import Record, read_record, write_record
 
 Report = Callable[[str, int | None], None]  # (stage, finished epochs); None: the number does not change

@@ -12,8 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from renormal.console.text import printable
 from renormal.files import shown
-from renormal.text import printable
 
 LOCK = ".lock"
 NAME = 200  # characters of the holder's name, ours

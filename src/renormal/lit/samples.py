@@ -9,9 +9,9 @@ from pathlib import Path
 
 import torch
 
+from renormal.console.text import cell
 from renormal.contracts import PerSample, Projection, Stopped
 from renormal.files import write_whole
-from renormal.text import cell
 
 FILE = "samples.csv"
 ABOVE = "above_image_threshold"

@@ -11,9 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from renormal.console.program import begin
+from renormal.console.text import printable
 from renormal.files import TargetError, check_target, write_whole
-from renormal.program import begin
-from renormal.text import printable
 
 if TYPE_CHECKING:
     from renormal.report.record import Record

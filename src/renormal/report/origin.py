@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 from math import prod
 from typing import NamedTuple
 
+from renormal.console.text import printable
 from renormal.report.record import Record
 from renormal.report.settings import grouped, names_of
 from renormal.report.typed import without_paths
-from renormal.text import printable
 
 PRECISIONS = {"bf16-mixed": "bfloat16", "bf16-true": "bfloat16", "32-true": "float32"}
 ASIDE = ("sweep", "progress", "logger", "rerun")  # keys that make no other job

@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from renormal.console.text import HIDDEN, is_secret, without_secrets
 from renormal.files import RECORD, check_no_link, read_json, write_whole
 from renormal.report.former_names import renewed
 from renormal.report.typed import without_paths
-from renormal.text import HIDDEN, is_secret, without_secrets
 
 SCHEMA = 1
 SCORES = "exact"  # data.scores: DSSIM and MSGMS were computed from the change itself; older records lack it

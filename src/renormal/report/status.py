@@ -13,10 +13,10 @@ from stat import S_ISREG
 from statistics import fmean
 from typing import NamedTuple
 
+from renormal.console.text import printable, without_secrets
 from renormal.files import PLAN, RECORD, STATE, read_json
 from renormal.report.record import Record, below
 from renormal.schema import Kind, Plan, State, checked
-from renormal.text import printable, without_secrets
 
 STATES = ("failed", "running", "interrupted", "waiting", "done")  # the most urgent first
 SILENT = 3.0  # epochs without an update after which a running job counts as silent, ours

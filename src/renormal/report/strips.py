@@ -12,9 +12,9 @@ from typing import Any, BinaryIO, NamedTuple
 
 from PIL import Image, UnidentifiedImageError
 
+from renormal.console.text import printable
 from renormal.files import CAPTION, regular_file
 from renormal.report.record import Record
-from renormal.text import printable
 
 FORMATS = ("PNG", "WEBP", "JPEG")  # a job writes PNG; Pillow starts another program for some of the others
 LARGEST = 64 * 2**20  # bytes of a picture, ours

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from renormal.text import HIDDEN, is_secret, without_secrets
+from renormal.console.text import HIDDEN, is_secret, without_secrets
 
 PLACES = ("data.root", "checkpoint", "choose.settings", "folder")  # keys of paths
 

@@ -11,12 +11,12 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
+from renormal.console.text import printable
 from renormal.settings.contradictions import contradictions_in
 from renormal.settings.hydra import Hydra
 from renormal.settings.kinds import SAID, words_of
 from renormal.settings.objects import Group, OneOf
 from renormal.settings.recipe import Recipe
-from renormal.text import printable
 
 SHOWN = 60  # characters of a value, ours
 FIXED = ("null", "false", "true", "false, null", "true, null")  # one choice alone: the description says why

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from annotated_types import Ge, Gt, Le, Len, Lt
 from pydantic import AfterValidator
 
-from renormal.text import is_printable
+from renormal.console.text import is_printable
 
 LARGEST = 2**31 - 1  # of a count, ours
 NAMES = {

@@ -18,11 +18,12 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from renormal.console.program import said_if_slow
+from renormal.console.text import without_secrets
 from renormal.files import check_no_link
 from renormal.job.errors import in_one_line, is_for_the_user
 from renormal.job.rank import is_rank_zero
 from renormal.job.settings import SettingsError, check_settings
-from renormal.program import said_if_slow
 from renormal.sweep.ending import after_job, after_sweep, pictures
 from renormal.sweep.folders import check_folder, make_folder
 from renormal.sweep.jobs import Job, jobs_of, take_folder
@@ -31,7 +32,6 @@ from renormal.sweep.overrides import folder_pattern, key_missing_in_folder, pars
 from renormal.sweep.plan import PLANNED, delete_old_state, unfinished, write_plan, write_planned
 from renormal.sweep.refusals import exit_with, line_of
 from renormal.sweep.settings import launcher_of, wrong_settings
-from renormal.text import without_secrets
 
 log = logging.getLogger("renormal")
 

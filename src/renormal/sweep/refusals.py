@@ -14,10 +14,10 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import DictConfig
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, InterpolationKeyError, OmegaConfBaseException
 
+from renormal.console.text import printable, without_secrets
 from renormal.job.errors import in_one_line
 from renormal.sweep.arguments import for_shell, parsed, quoted
 from renormal.sweep.settings import LAUNCHER, known_settings
-from renormal.text import printable, without_secrets
 
 NOT_FOUND = re.compile(r"Interpolation key '(.*?)' not found")  # OmegaConf's words, which alone name the key
 AMBIGUOUS = "Ambiguous value for argument '"

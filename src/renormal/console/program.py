@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from renormal.text import without_secrets
+from renormal.console.text import without_secrets
 
 SILENCE = 3.0  # seconds that need no explanation, ours
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)

@@ -1,0 +1,1 @@
+"""What a command writes: text that is safe to show, and its signals and output."""
