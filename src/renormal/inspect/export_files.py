@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,14 @@ from torch import Tensor
 
 from renormal.contracts import Images
 from renormal.files import whole_file
-from renormal.inspect.unrolled import OUTPUTS
 
 EXTRA = "needs pip install 'renormal[export]'"
 Run = Callable[[Images], list[Tensor]]
+Writer = Callable[[Any, Images, Path, dict[str, str], Sequence[str]], Run]
 
 
-def write_onnx(graph: Any, image: Images, out: Path, facts: dict[str, str]) -> Run:
-    """Write the file and return what runs it in onnxruntime, on the CPU."""
+def write_onnx(graph: Any, image: Images, out: Path, facts: dict[str, str], names: Sequence[str]) -> Run:
+    """names: of the outputs. Write the file and return what runs it in onnxruntime, on the CPU."""
     try:
         import onnxruntime
         import onnxscript  # noqa: F401 torch.onnx needs it
@@ -30,7 +30,7 @@ def write_onnx(graph: Any, image: Images, out: Path, facts: dict[str, str]) -> R
         raise ValueError(f"--to onnx {EXTRA}") from error
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     program = torch.onnx.export(
-        graph, (image,), dynamo=True, verbose=False, input_names=["image"], output_names=list(OUTPUTS)
+        graph, (image,), dynamo=True, verbose=False, input_names=["image"], output_names=list(names)
     )
     if program is None:
         raise ValueError("torch.onnx.export returned no program")
@@ -41,7 +41,7 @@ def write_onnx(graph: Any, image: Images, out: Path, facts: dict[str, str]) -> R
     return lambda given: [torch.from_numpy(np.asarray(one)) for one in session.run(None, {name: given.numpy()})]
 
 
-def write_torch(graph: Any, image: Images, out: Path, facts: dict[str, str]) -> Run:
+def write_torch(graph: Any, image: Images, out: Path, facts: dict[str, str], _: Sequence[str]) -> Run:
     """Write the program of torch.export and return what runs the file."""
     program = torch.export.export(graph, (image,))
     with warnings.catch_warnings():
@@ -53,7 +53,7 @@ def write_torch(graph: Any, image: Images, out: Path, facts: dict[str, str]) -> 
     return lambda given: list(again(given))
 
 
-WRITERS: dict[str, Callable[[Any, Images, Path, dict[str, str]], Run]] = {"onnx": write_onnx, "torch": write_torch}
+WRITERS: dict[str, Writer] = {"onnx": write_onnx, "torch": write_torch}
 
 
 def write_weights(weights: Mapping[str, Tensor], out: Path, facts: dict[str, str]) -> None:

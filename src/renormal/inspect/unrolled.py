@@ -54,6 +54,24 @@ def unrolled(inspector: Inspector, steps: int) -> Callable[[Images], Outputs]:
     return inspect
 
 
+def sloped(inspector: Inspector) -> Callable[[Images], tuple[Images, Images]]:
+    """(1, C, S, S) → f(x0), ∂E/∂x at x0; images of all networks, views and tiles. ∂E/∂x is 0 where nothing descends."""
+    answers, whose = inspector.answers, next(iter(inspector.ends.values()))[0]
+
+    def slope(image: Images) -> tuple[Images, Images]:
+        plain, slopes = [], []
+        for network, view in product(answers.networks, answers.views):
+            x0 = cut(shrunk(view(image), network.shrink), answers.side, answers.scoring.stride)
+            plain.append(network.model.reconstruct(x0).image)
+            slopes.append(torch.zeros_like(x0))
+            if whose != BASELINE:
+                x = x0.detach().requires_grad_()
+                (slopes[-1],) = torch.autograd.grad(network.descents[whose].energy(network.model, x, x0).total.sum(), x)
+        return torch.cat([one.detach() for one in plain]), torch.cat(slopes)
+
+    return slope
+
+
 def check_fixed(descent: Settled, name: str) -> None:
     """Raise ValueError for a descent that is no fixed sequence of steps in x."""
     if isinstance(descent.energy, LatentSearch):
@@ -82,7 +100,7 @@ def descended(model: Any, x0: Images, descent: Settled, steps: int) -> Images:
     return x
 
 
-def traced(function: Callable[[Images], Outputs], image: Images) -> GraphModule:
+def traced(function: Callable[[Images], tuple[Tensor, ...]], image: Images) -> GraphModule:
     """The function as a graph, with the gradients of the network written out. image: of the graph's size."""
     table = decompositions()
     with exact_float32():
