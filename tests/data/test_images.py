@@ -16,7 +16,7 @@ from turned import undone
 
 from renormal.data.folder import folder
 from renormal.data.images import header_of, is_grey, read_image
-from renormal.data.memory import load_training
+from renormal.data.memory import load_training, own_side
 from renormal.data.source import DataError
 
 ANY = 10**6  # pixels
@@ -204,3 +204,19 @@ def test_photographs_that_are_enlarged_are_named(
     what = f"nut: 0.png of {shape[0]} × {shape[1]} pixels is enlarged to data.object_size=64: that shows nothing more"
     line = f"{what} and takes longer; data.object_size={own} is the most that it holds"
     assert caplog.messages == ([line] if own else [])
+
+
+@pytest.mark.parametrize(
+    ("sides", "own"),
+    [([300, 280, 290], 256), ([700] * 3, 512), ([100] * 3, 128), ([512, 512, 60], 512), ([383] * 4, 256)],
+)
+def test_the_side_of_the_photographs_is_a_multiple_of_the_patch(sides: list[int], own: int, tmp_path: Path) -> None:
+    for k, side in enumerate(sides):
+        Image.new("L", (side + k, side)).save(tmp_path / f"{k}.png")
+    assert own_side(folder(tmp_path, name="nut"), 128) == own
+
+
+def test_the_side_is_that_of_what_is_kept(tmp_path: Path) -> None:
+    for k in range(2):
+        Image.new("L", (90, 200)).save(tmp_path / f"{k}.png")
+    assert own_side(folder(tmp_path, name="nut", fit="crop"), 20) == 80

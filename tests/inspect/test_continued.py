@@ -13,6 +13,7 @@ from PIL import Image
 
 from cutting import assert_equal, cut_at, lose_power
 from recipes import recipe
+from renormal.inspect.load import load
 from renormal.inspect.network_settings import network_settings
 from renormal.job.continued import continued_config
 from renormal.job.job import run_job
@@ -167,3 +168,13 @@ def test_a_stranger_s_job_names_objects_of_renormal_alone(
 def test_a_job_without_a_record_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=f"^continue={tmp_path}: {tmp_path}/record.json: does not exist"):
         network_settings(tmp_path)
+
+
+def test_a_side_that_the_photographs_gave_is_kept(tmp_path: Path) -> None:
+    own = [*OWN, "data.object_size=null", "data.patch_size=16", "data.object_tiles=true", "test.stride=16"]
+    root, run = photographs(tmp_path / "parts", 6), tmp_path / "run"  # of 48 × 40 pixels
+    config = recipe(*SMALL, *own, f"data.root={root}", f"folder={run}")
+    OmegaConf.resolve(config)
+    run_job(config)
+    assert network_settings(run)["data.object_size"] == read_record(run / "record.json").data["size"] == 32
+    assert load(run).inspect(root / "0.png").map.shape == (40, 48)

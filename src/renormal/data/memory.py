@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +20,8 @@ from renormal.data.regions import regions_of
 from renormal.data.source import GOOD, DataError, Item, Source
 from renormal.data.threads import in_threads
 
+LARGEST = 512  # px of `own_side`, section 4.1 of the paper for textures
+MOST = 64  # photographs whose size decides, ours
 UNKNOWN = -1  # regions of a defective image without a mask
 log = logging.getLogger("renormal")
 
@@ -88,14 +91,27 @@ def load_training(source: Source, *, size: int, channels: int | None, bits: int 
 def enlarging(source: Source, size: int) -> str | None:
     """A line where the first training image has fewer pixels than the network is to see."""
     first = source.train[0].image
-    with strict_pillow():
-        found = header_of(first, source.max_pixels).size
-    left, upper, right, lower = square(found, source.fit)
-    if (own := min(right - left, lower - upper)) >= size:
+    found, own = _shown(source, first)
+    if own >= size:
         return None
     key = f"data.{source.kind}_size"
     enlarged = f"{first.name} of {found[0]} × {found[1]} pixels is enlarged to {key}={size}"
     return f"{enlarged}: that shows nothing more and takes longer; {key}={own} is the most that it holds"
+
+
+def own_side(source: Source, patch: int) -> int:
+    """The largest multiple of `patch` that most training images hold, at most LARGEST and at least `patch`, px."""
+    some = source.train[:: -(-len(source.train) // MOST)]
+    median = int(np.median([_shown(source, item.image)[1] for item in some]))
+    return max(1, min(median, LARGEST) // patch) * patch
+
+
+def _shown(source: Source, path: Path) -> tuple[tuple[int, int], int]:
+    """Width and height of a file, and the shorter side of what is kept of it."""
+    with strict_pillow():
+        found = header_of(path, source.max_pixels).size
+    left, upper, right, lower = square(found, source.fit)
+    return found, min(right - left, lower - upper)
 
 
 def load_spare(source: Source, *, size: int, channels: int | None, bits: int | None = None) -> Tensor:

@@ -35,5 +35,6 @@ def network_settings(folder: Path) -> dict[str, Any]:
     found = {f"model.{key}": model[key] for key in MODEL if key in model}
     found |= {f"data.{key}": data[key] for key in SIZES if key in data}
     found |= {"data.kind": record.kind, "data.channels": record.data["channels"]}
+    found[f"data.{record.kind}_size"] = record.data["size"]  # the config may have null
     found |= {"data.fit": record.data["fit"]} if "fit" in record.data else {}
     return found | ({"data.bits": record.data["bits"]} if record.data.get("bits") else {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 
 from renormal.data import Source
+from renormal.data.memory import own_side
 from renormal.functional.tiles import tiles
 from renormal.job.checkpoints import checkpoint_of
 from renormal.job.checks import check_sizes
@@ -27,13 +29,14 @@ from renormal.lit.stage import CHOOSE, TRAIN
 from renormal.lit.termination import EndAtOnce
 from renormal.lit.whole_file import WholeFile
 
+log = logging.getLogger("renormal")
+
 
 def build_data(config: DictConfig, source: Source) -> SourceData:
     """The data of every stage. All images are decoded here, so that a bad file ends the job before its work."""
-    check_sizes(config, source.kind)
     given = config.data
-    tiled = bool(OmegaConf.select(given, "object_tiles"))
-    sizes = Sizes(given.texture_size, given.object_size, given.patch_size, tiled)
+    sizes = sizes_of(given, source)
+    check_sizes(config, source.kind, sizes)
     each = tiles(*sizes.of(source.kind), config.test.stride)  # test.samples counts tiles
     test_images = max(1, int(config.test.samples) // each)
     data = SourceData(
@@ -53,6 +56,20 @@ def build_data(config: DictConfig, source: Source) -> SourceData:
     if data.training.nbytes and tests:
         _ = data.test
     return data
+
+
+def sizes_of(given: DictConfig, source: Source) -> Sizes:
+    """Sides in pixels. Where the config has null, the side is that of the photographs (`own_side`), and a line says it.
+
+    given: config.data.
+    """
+    key = f"{source.kind}_size"
+    sides = {"texture_size": given.texture_size, "object_size": given.object_size}
+    if sides[key] is None:
+        sides[key] = own_side(source, given.patch_size)
+        log.info("%s: the photographs are seen at %s px (data.%s=%s)", source.name, sides[key], key, sides[key])
+    tiled = bool(OmegaConf.select(given, "object_tiles"))
+    return Sizes(sides["texture_size"], sides["object_size"], given.patch_size, tiled)
 
 
 def build_module(config: DictConfig, data: SourceData, training_hash: str) -> AutoencoderModule:

@@ -8,11 +8,12 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from renormal.contracts import BASELINE, CHOSEN, Autoencoder, FittedScore
+from renormal.data.source import Kind
 from renormal.job.checkpoints import given
 from renormal.job.environment import device_of
 from renormal.job.processes import count_of
 from renormal.lit.columns import Columns
-from renormal.lit.datamodule import SourceData
+from renormal.lit.datamodule import Sizes, SourceData
 from renormal.lit.module import AutoencoderModule
 from renormal.lit.stage import CHOOSE, INPAINT, SAMPLE, TEST, TRAIN
 from renormal.projection import Checked, Descent, LatentSearch, known_mask
@@ -56,13 +57,13 @@ def check_stages(config: DictConfig) -> None:
         raise ValueError("settings are chosen for one autoencoder: give one checkpoint, or leave choose out")
 
 
-def check_sizes(config: DictConfig, kind: str) -> None:
+def check_sizes(config: DictConfig, kind: Kind, sizes: Sizes) -> None:
     """Tiles cover a texture, and an object that is seen in tiles."""
-    key = "data.texture_size" if kind == "texture" else "data.object_size"
-    side, tile, stride = OmegaConf.select(config, key), config.data.patch_size, config.test.stride
+    key, side = f"data.{kind}_size", sizes.of(kind)[0]
+    tile, stride = config.data.patch_size, config.test.stride
     if (kind == "texture" or OmegaConf.select(config, "data.object_tiles")) and not 0 < stride <= tile <= side:
-        sizes = f"test.stride={stride}, data.patch_size={tile}, {key}={side}"
-        raise ValueError(f"{kind}s need 0 < test.stride <= data.patch_size <= {key}, got {sizes}")
+        got = f"test.stride={stride}, data.patch_size={tile}, {key}={side}"
+        raise ValueError(f"{kind}s need 0 < test.stride <= data.patch_size <= {key}, got {got}")
     seen = OmegaConf.select(config, "data.shrink") or [1]
     whole = key == "data.object_size" and not OmegaConf.select(config, "data.object_tiles")
     for n in seen:

@@ -108,8 +108,8 @@ class Data(Group):
     name: Annotated[Name, "Of the data set."]
     category: Annotated[Name, "Name of the results, and which part of the data set."]
     root: Root
-    texture_size: Annotated[Side, "Side of a texture, px."]
-    object_size: Annotated[Side, "Side of an object, px."]
+    texture_size: Annotated[Side | None, "Side of a texture, px; null: that of the photographs, at most 512."]
+    object_size: Annotated[Side | None, "Side of an object, px; null: that of the photographs, at most 512."]
     patch_size: Annotated[Side, "Side of the patches of a texture that the network sees, px."]
     object_tiles: Annotated[bool, "Whether the network sees objects in patches, too."] = False
     shrink: Annotated[
