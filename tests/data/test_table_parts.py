@@ -64,9 +64,11 @@ def test_equal_files_are_held_out_together(tmp_path: Path) -> None:
 def test_one_group_alone_is_not_divided(tmp_path: Path) -> None:
     source = grouped(tmp_path, "a.png,good,,1", "b.png,good,,1", "c.png,dent,,")
     assert len(source.train) == 2
-    for held, line in ((hold_out, "to spare: add photographs"), (set_apart, "to set apart: set test.holdout=0")):
+    for held, line in ((hold_out, "to spare"), (set_apart, "to set apart")):
         given = refusal(partial(held, source, 2)) or ""
-        assert given.startswith(f"{tmp_path}: parts has one group of training images, none {line}")
+        assert given.startswith(
+            f"{tmp_path}: parts has one group of training images, none {line}: add photographs of good parts"
+        )
 
 
 def test_images_for_thresholds_are_whole_groups_too(tmp_path: Path) -> None:

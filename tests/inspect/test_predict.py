@@ -92,6 +92,22 @@ def test_the_exit_status_is_0_1_or_2_and_a_broken_image_stops_nothing(
     assert row["score"] == row["defective"] == ""
 
 
+def test_the_table_has_what_the_lines_have_and_boxes_stay_one_cell_where_semicolons_divide_cells_too(
+    run: Path, tmp_path: Path
+) -> None:
+    parts, out = parts_in(tmp_path / "parts"), tmp_path / "out"
+    assert predict(run, parts, "--out", out, "--threshold", 1e-6, "--only", "csv") == 1
+    lines, rows = lines_of(out), rows_of(out)
+    for name, row in rows.items():
+        assert {key: float(row[key]) for key in ("score", "threshold", "p")} == {
+            key: lines[name][key] for key in ("score", "threshold", "p")
+        }
+    for text in (out / "predictions.csv").read_text().splitlines()[1:]:
+        outside = text.split('"')[::2]  # of quotes
+        assert text.count('"') % 2 == 0
+        assert ";" not in "".join(outside)
+
+
 def test_globs_files_and_folders_are_taken_once(run: Path, tmp_path: Path) -> None:
     parts, out = parts_in(tmp_path / "parts"), tmp_path / "out"
     given = [parts / "b", parts / "b" / "1.png", f"{parts}/*/1.png", parts / "a" / ".." / "a" / "1.png"]

@@ -133,7 +133,7 @@ def hold_out(source: Source, every: int) -> Source:
     if source.spare and every:
         found = f"choose.holdout={every} holds out nothing more: {len(source.spare)} validation images are there"
         return replace(source, remarks=(*source.remarks, f"{source.name}: {found}"))
-    train, spare = _kept_and_held(source, every, "choose.holdout", "to spare: add photographs of good parts, or")
+    train, spare = _kept_and_held(source, every, "choose.holdout", "to spare")
     return replace(source, train=train, spare=spare or source.spare)
 
 
@@ -142,7 +142,7 @@ def set_apart(source: Source, every: int, fold: int = 0) -> Source:
 
     fold: by how many to begin earlier, modulo `every`: jobs with the folds 0 … every − 1 set each image apart once.
     """
-    train, apart = _kept_and_held(source, every, "test.holdout", "to set apart:", fold)
+    train, apart = _kept_and_held(source, every, "test.holdout", "to set apart", fold)
     return replace(source, train=train, apart=apart)
 
 
@@ -156,5 +156,6 @@ def _kept_and_held(
     train, held = every_nth(source.train, every, lambda item: item.group or item.image, fold=fold)
     if not held:
         one = "training image" if len(source.train) == 1 else "group of training images"
-        raise DataError(f"{source.root}: {source.name} has one {one}, none {what} set {key}=0")
+        mend = f"add photographs of good parts, or set {key}=0"
+        raise DataError(f"{source.root}: {source.name} has one {one}, none {what}: {mend}")
     return train, held

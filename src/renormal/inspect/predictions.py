@@ -168,7 +168,7 @@ def join(folder: Path) -> dict[str, int]:
     counts = dict.fromkeys(("good", "defective", "unread"), 0)
     with whole_file(folder / TABLE) as file, closing(rows_of(folder, digest_of(settings))) as table:
         text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
-        rows = csv.writer(text, lineterminator="\n")
+        rows = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)  # boxes have spaces and semicolons
         rows.writerow([*COLUMNS, *FILES, "error"])
         for line in lines_in(table):
             counts[state_of(line)] += 1
@@ -182,13 +182,15 @@ def state_of(line: Line) -> str:
     return "unread" if "error" in line else "defective" if line["defective"] else "good"
 
 
-def row_of(line: Line) -> list[str]:
+def row_of(line: Line) -> list[str | int | float]:
     """The cells of a line. boxes: x y width height area of each defect, divided by semicolons."""
-    texts = {key: cell(printable(str(line[key]))) for key in ("image", *FILES, "sha256", "error") if key in line}
+    cells: dict[str, str | int | float]
+    cells = {key: cell(printable(str(line[key]))) for key in ("image", *FILES, "sha256", "error") if key in line}
     if "error" not in line:
         defects = line["defects"]
-        texts |= {key: str(line[key]) for key in ("score", "threshold", "width", "height")}
-        texts["defective"] = "yes" if line["defective"] else "no"
-        texts |= {"defects": str(len(defects)), "area": str(sum(one["area"] for one in defects))}
-        texts["boxes"] = "; ".join(" ".join(map(str, one.values())) for one in defects)
-    return [texts.get(column, "") for column in (*COLUMNS, *FILES, "error")]
+        numbers = ("score", "threshold", "p", "width", "height")
+        cells |= {key: line[key] for key in numbers if line[key] is not None}
+        cells["defective"] = "yes" if line["defective"] else "no"
+        cells |= {"defects": len(defects), "area": sum(one["area"] for one in defects)}
+        cells["boxes"] = "; ".join(" ".join(map(str, one.values())) for one in defects)
+    return [cells.get(column, "") for column in (*COLUMNS, *FILES, "error")]

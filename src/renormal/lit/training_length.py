@@ -24,7 +24,8 @@ PAUSE = 60.0  # seconds between two batches that count at most, ours: a process 
 PLANNED = "training: at most %.3g minutes on this machine, about %d images (%d × %d) at %.3g images/s"
 TOO_SLOW = (
     "training: one epoch of %d images takes about %.2g minutes on this machine, and %.3g are given: that epoch is "
-    "trained; a smaller data.epoch_images keeps to the minutes"
+    "trained; threads=1 is faster where other programs use the cores, and a smaller data.epoch_images keeps to the "
+    "minutes"
 )
 SLOWER = "the training is slower than it was at its start: it ends after %d of %d epochs, and its learning rate with it"
 SETTLED = (
