@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +15,15 @@ from PIL import Image
 
 from cutting import assert_equal, cut_at, lose_power
 from recipes import recipe
-from renormal.inspect.load import load
+from renormal.data import folder
+from renormal.inspect.load import inspector_of, load
 from renormal.inspect.network_settings import network_settings
 from renormal.job.continued import continued_config
+from renormal.job.fingerprints import source_of
 from renormal.job.job import run_job
+from renormal.job.trained_on import parted, seen_by
 from renormal.lit.module import AutoencoderModule
+from renormal.report.decide import Decision
 from renormal.report.record import read_record
 from small import SMALL
 
@@ -178,3 +184,66 @@ def test_a_side_that_the_photographs_gave_is_kept(tmp_path: Path) -> None:
     run_job(config)
     assert network_settings(run)["data.object_size"] == read_record(run / "record.json").data["size"] == 32
     assert load(run).inspect(root / "0.png").map.shape == (40, 48)
+
+
+def decision_of(config: DictConfig) -> Decision:
+    run_job(config)
+    return inspector_of(Path(config.folder)).decision
+
+
+HOLDING = ("choose.holdout=3", "test.holdout=2", "test.normal_images=6", "projection=[eq5]")
+
+
+def test_what_the_network_knows_trains_again_and_thresholds_are_of_new_photographs(
+    before: Path, tmp_path: Path
+) -> None:
+    config = further(before, tmp_path, *HOLDING)
+    known = sorted((before.parent / "parts").iterdir())[:4]
+    for path in known:  # under other names
+        (tmp_path / "more" / f"0{path.name}").write_bytes(path.read_bytes())
+    seen = seen_by(str(before))
+    assert seen is not None
+    source = source_of(config)
+    digests = {item: sha256(item.image.read_bytes()).hexdigest() for item in source.items}
+    assert not seen & {digests[item] for item in (*source.spare, *source.apart)}
+    assert {digests[item] for item in source.train} & seen
+    assert source.spare
+    assert source.apart
+    again = f"more: 4 of {len(source.train) + len(source.spare) + len(source.apart)} good photographs were in the"
+    assert f"{again} training of {before} and train again" in source.remarks
+    assert decision_of(config).held_out
+    both = seen_by(config.folder)
+    assert both is not None
+    assert both == seen | {digests[item] for item in source.train}, "a third job knows what both have seen"
+
+
+def test_a_job_that_says_not_what_it_was_trained_on_promises_nothing(before: Path, tmp_path: Path) -> None:
+    older = changed(before, tmp_path / "older", {})
+    config = further(older, tmp_path, *HOLDING)
+    assert any(
+        "nobody knows which photographs its network was trained on" in line for line in source_of(config).remarks
+    )
+    assert not decision_of(config).held_out
+    assert seen_by(config.folder) is None
+
+
+def test_a_photograph_that_is_tested_and_was_trained_on_before_is_one_line(before: Path, tmp_path: Path) -> None:
+    config = further(before, tmp_path)
+    tested = tmp_path / "more" / "test" / "good" / "x.png"
+    tested.parent.mkdir(parents=True)
+    (tmp_path / "more" / "train").mkdir()
+    for path in sorted((tmp_path / "more").glob("*.png")):
+        path.rename(tmp_path / "more" / "train" / path.name)
+    known = next(iter(sorted((before.parent / "parts").iterdir())))
+    tested.write_bytes(known.read_bytes())
+    (line,) = [line for line in source_of(config).remarks if "test photographs" in line]
+    assert line.startswith(f"more: 1 of 1 test photographs were in the training of {before} (test/good/x.png)")
+
+
+def test_photographs_that_are_all_known_train_again_and_none_is_set_apart(before: Path) -> None:
+    source = folder(before.parent / "parts")
+    seen = seen_by(str(before))
+    train = tuple(one for one in source.items if sha256(one.image.read_bytes()).hexdigest() in (seen or ()))
+    source = parted(replace(source, train=train, test=()), str(before), spare=3, apart=2, fold=0)
+    assert (source.train, source.spare, source.apart) == (train, (), ())
+    assert source.remarks[-1].endswith("train again: too few are new, and none of them is held out or set apart")

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from parts import rows_of
 
 from renormal.inspect.folds import Folds, Pooled
 from renormal.inspect.inspector import Inspector
@@ -102,10 +103,12 @@ def test_renormal_predict_lets_all_jobs_of_a_category_decide(
     together = Folds([load(folds[1] / str(fold)) for fold in range(3)], column="baseline")
     answers = {"/".join(Path(one.name).parts[-2:]): one for one in together.inspect_all(photos)}
     assert len(lines) == len(answers) == len(photos)
+    rows = rows_of(tmp_path / "found")
     for line in lines:
         answer = answers[line["image"]]
         assert line["score"] == pytest.approx(answer.score)
         assert (line["p"], line["threshold"], line["defective"]) == (answer.p, None, answer.defective)
+        assert (float(rows[line["image"]]["p"]), rows[line["image"]]["threshold"]) == (answer.p, "")
         assert bool(line["defects"]) is answer.defective
     assert status == int(any(line["defective"] for line in lines))
 

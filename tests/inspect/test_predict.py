@@ -49,6 +49,7 @@ def test_the_answers_are_those_of_inspect_on_the_photographs_own_pixels(run: Pat
         height, width = answer.map.shape
         assert (line["score"], float(rows[name]["score"])) == (answer.score, answer.score)
         assert line["defective"] is (answer.score > threshold) is (rows[name]["defective"] == "yes")
+        assert float(rows[name]["p"]) == line["p"] == inspector(run).decision.p([answer.score])
         assert (line["width"], line["height"]) == (width, height)
         assert np.array_equal(pixels_of(out / line["map"]), answer.map)
         mask = pixels_of(out / line["mask"])

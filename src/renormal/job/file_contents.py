@@ -16,7 +16,7 @@ _known: dict[tuple[Path, int, int, int, int], str] = {}  # path, size, times and
 def contents(source: Source, items: Iterable[Item]) -> str:
     """16 hexadecimal digits for names, labels and contents. 0.1 s of a core for 100 MB; files are read once."""
     items = list(items)
-    held = _digests([path for item in items for path in item[:2] if path is not None])
+    held = digests_of(path for item in items for path in item[:2] if path is not None)
     named = [
         [item.defect, *([path.relative_to(source.root).as_posix(), held[path]] for path in item[:2] if path)]
         for item in items
@@ -35,7 +35,8 @@ def check_unchanged(source: Source, before: str) -> None:
         raise ValueError(f"{source.root}: images were changed while they were read: start the job again")
 
 
-def _digests(files: list[Path]) -> dict[Path, str]:
+def digests_of(files: Iterable[Path]) -> dict[Path, str]:
+    """The SHA-256 of each file."""
     states = {path: path.stat() for path in files}
     keys = {path: (path, at.st_size, at.st_mtime_ns, at.st_ctime_ns, at.st_ino) for path, at in states.items()}
     new = [path for path, key in keys.items() if key not in _known]

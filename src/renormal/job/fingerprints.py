@@ -11,13 +11,14 @@ from typing import Any
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from renormal.data import GOOD, Item, Source, hold_out, set_apart
+from renormal.data import GOOD, Item, Source
 from renormal.files import RECORD
 from renormal.job.budget import PRECISIONS, on_other_kind
 from renormal.job.digests import digest_of, in_full, processes_of, same_weights, same_work
 from renormal.job.file_contents import all_contents, contents
 from renormal.job.former_sources import former_source
 from renormal.job.processes import process_count
+from renormal.job.trained_on import parted
 from renormal.job.training_size import images_asked
 from renormal.report.former_names import former
 from renormal.report.neutral import CONNECTION, ELSEWHERE, FORMERLY, TRAINER, is_neutral
@@ -48,7 +49,7 @@ def source_of(config: DictConfig) -> Source:
     """The files of this config's data. `spare` is kept for the stage choose, `apart` for the thresholds of the test."""
     source: Source = instantiate(config.data.source, _convert_="all")
     every, fold = config.test.get("holdout", 0), config.test.get("fold", 0)  # older records have none
-    return set_apart(hold_out(source, config.choose.holdout), every, fold)
+    return parted(source, config.get("continue"), spare=config.choose.holdout, apart=every, fold=fold)
 
 
 def fingerprints(config: DictConfig, source: Source, precision: str) -> dict[str, str]:

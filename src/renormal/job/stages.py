@@ -39,6 +39,7 @@ from renormal.job.fingerprints import chosen, fingerprints
 from renormal.job.memory import check_step
 from renormal.job.processes import process_count
 from renormal.job.resume import continued
+from renormal.job.trained_on import seen_by, write_trained_on
 from renormal.lit.columns import Columns
 from renormal.lit.datamodule import SourceData
 from renormal.lit.drawing import Drawing
@@ -128,6 +129,8 @@ class Train(Stage):
             begin_from(module, self.config)
         if self.config.trainer.get("max_time"):
             log.info(MAY_BE_CUT, self.config.trainer.max_time, self.config.trainer.max_epochs)
+        if trainer.is_global_zero:
+            write_trained_on(Path(self.config.folder), data.source, self.config["continue"])
         try:
             with continued(ckpt_path, trainer, module, self.length, self.clock):
                 trainer.fit(module, datamodule=data, ckpt_path=ckpt_path, weights_only=True)
@@ -202,7 +205,8 @@ class Test(Stage):
         source = work.data.source
         own = fingerprints(self.config, source, precision_of(self.config))["training"]
         trained = (work.fingerprint, *fingerprints_of_others(self.config))
-        return bool(source.apart or source.spare) and all(same_images(one, own) for one in trained)
+        known = seen_by(self.config["continue"]) is not None  # what the network was trained on before
+        return known and bool(source.apart or source.spare) and all(same_images(one, own) for one in trained)
 
     def _planted(self, work: Work) -> list[Batch]:
         """test.planted defects on good images, in batches of the test's size. None for a model without f(x0)."""
@@ -226,6 +230,6 @@ def facts_of(config: DictConfig, source: Source, fingerprint: str) -> dict[str, 
         "model": config.model.name,
         "category": source.name,
         "seed": config.seed,
-        "held_out": bool(source.spare) and same_weights(fingerprint, own),
+        "held_out": bool(source.spare) and same_weights(fingerprint, own) and seen_by(config["continue"]) is not None,
         "hashes": {"training": fingerprint, CHOOSE: in_full(chosen(config, source), contents(source, source.spare))},
     }

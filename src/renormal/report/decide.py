@@ -50,8 +50,8 @@ class Decision:
     def line(self) -> str:
         """What the threshold promises, in one line."""
         if not self.held_out:
-            known = f"nothing is promised: the network was trained on the {self.good} good images of the threshold"
-            return f"{known}, and new ones score higher; train with test.holdout=5"
+            known = f"nothing is promised: the network may have been trained on the {self.good} good images"
+            return f"{known} of the threshold, and new ones score higher; train with test.holdout=5"
         promise = f"at most {self.rate:.2g} of good images are called defective, from {self.good} held-out good images"
         if not self.too_few:
             return promise
