@@ -2,51 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from textwrap import dedent
+
+EXTEND = (Path(__file__).parents[1] / "docs" / "extend.md").read_text(encoding="utf-8")
+WRITTEN = re.findall(r"```(?:python|yaml)\n# ((?:own|conf)/\S+)\n(.*?)```", EXTEND, flags=re.DOTALL)  # as it is printed
 
 FILES = {
-    "own/grey.py": """
-        import torch
-        from torch import nn
-
-        from renormal.contracts import Reconstruction
-        from renormal.models.base import TrainingLoss
-
-
-        class Grey(nn.Module):
-            def __init__(self, *, channels, size):
-                super().__init__()
-                self.level = nn.Parameter(torch.full((1, channels, 1, 1), 0.25))
-
-            def reconstruct(self, x):
-                image = self.level.expand_as(x)
-                return Reconstruction(image, (x - image).square().flatten(1).sum(dim=1))
-
-            def training_loss(self, x):
-                loss = self.reconstruct(x).loss
-                return TrainingLoss(loss, {"reconstruction": loss})
-        """,
-    "conf/model/grey.yaml": """
-        name: grey
-        label: Grey²
-        net:
-          _target_: own.grey.Grey
-        energy_loss:
-          _target_: hydra.utils.get_method
-          path: renormal.projection.squared_error
-        optimizer:
-          _target_: torch.optim.SGD
-          _partial_: true
-          lr: 1.0e-4
-        scheduler: null
-        """,
+    **dict(WRITTEN),
     "own/change.py": """
         def change(model, x0, projected):
             return (x0 - projected).abs().sum(dim=1)
-        """,
-    "conf/score/change.yaml": """
-        _target_: hydra.utils.get_method
-        path: own.change.change
         """,
     "own/pull.py": """
         from dataclasses import dataclass
@@ -120,6 +87,5 @@ def write_extension(folder: Path) -> list[str]:
     for place, text in FILES.items():
         path = folder / place
         path.parent.mkdir(parents=True, exist_ok=True)
-        lines = text.strip("\n").splitlines()
-        path.write_text("\n".join(line.removeprefix(" " * 8) for line in lines) + "\n", encoding="utf-8")
+        path.write_text(dedent(text).strip() + "\n", encoding="utf-8")
     return [f"hydra.searchpath=[file://{folder / 'conf'}]"]
