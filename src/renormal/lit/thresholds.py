@@ -28,8 +28,8 @@ class NormalLosses:
     """Settles a descent for one model and measures L_r of normal images, of which T is a quantile.
 
     samples: of the whole test set; no descent gets more slots. shrink: images are seen at 1/shrink of the side.
-    Descents with the same energy, precision and number of slots share their losses. Every rank must call it with the
-    same descents, in the same order.
+    Descents with the same energy, precision and number of slots share their losses. Nothing is measured for a stop
+    that needs no losses. Every rank must call it with the same descents, in the same order.
     """
 
     trainer: L.Trainer
@@ -43,6 +43,8 @@ class NormalLosses:
         settled = settle(descent, self.model, self._few)
         slots = first_rank_decides(self.trainer, lambda: settled.slots)  # a GPU has measured them, each rank its own
         settled = replace(settled, slots=min(slots, self.samples))
+        if not settled.stop.unfitted:
+            return settled, torch.empty(0)
         key = (settled.energy, settled.precision, settled.slots)
         if key not in self.known:
             self.known[key] = self._measured(settled)

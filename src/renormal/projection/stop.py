@@ -12,14 +12,23 @@ from renormal.contracts import EnergyTerms, PerSample
 
 
 class StopCriterion(Protocol):
-    """(terms, state) → (stopped, state), all per sample; `fitted` fits it to the losses of normal images."""
+    """(terms, state) → (stopped, state), all per sample; `fitted` fits it to the losses of normal images.
 
+    unfitted: whether it still needs those losses, which cost a pass over all normal images.
+    """
+
+    @property
+    def unfitted(self) -> bool: ...
     def start(self, samples: int, device: torch.device) -> Any: ...
     def __call__(self, terms: EnergyTerms, state: Any) -> tuple[PerSample, Any]: ...
     def fitted(self, losses: PerSample) -> StopCriterion: ...
 
 
 class _Composable:
+    @property
+    def unfitted(self) -> bool:
+        return False
+
     def fitted(self, losses: PerSample) -> Any:
         return self
 
@@ -52,6 +61,10 @@ class Threshold(_Composable):
     def __post_init__(self) -> None:
         if not 0 <= self.quantile <= 1:
             raise ValueError(f"a quantile lies in [0, 1], got {self.quantile}")
+
+    @property
+    def unfitted(self) -> bool:
+        return self.value is None
 
     def fitted(self, losses: PerSample) -> Threshold:
         """T where it was not given."""
@@ -103,6 +116,10 @@ class AnyOf(_Composable):
     """The first of several criteria to be met."""
 
     criteria: tuple[StopCriterion, ...]
+
+    @property
+    def unfitted(self) -> bool:
+        return any(criterion.unfitted for criterion in self.criteria)
 
     def fitted(self, losses: PerSample) -> AnyOf:
         return AnyOf(tuple(criterion.fitted(losses) for criterion in self.criteria))
