@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from renormal.functional.ssim import bands
 from renormal.inspect.export import main, steps_of
 from renormal.inspect.inspector import Inspector
 from renormal.inspect.load import load
@@ -74,6 +75,14 @@ def bottle(small: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bottle") / "run"
     run_job(small("category=bottle", "projection=[eq8_adam]", f"folder={folder}"))
     return folder
+
+
+def test_a_graph_needs_no_score_that_its_process_has_computed_before(bottle: Path) -> None:
+    inspector = Inspector(load(bottle))
+    image = torch.rand(1, inspector.frame.channels, *[inspector.frame.size] * 2)
+    bands.cache_clear()  # as in a new process
+    graph = traced(unrolled(inspector, 1), image)
+    assert graph(image)[1].item() == pytest.approx(unrolled(inspector, 1)(image)[1].item(), abs=2e-5)
 
 
 def test_onnxruntime_gives_the_same_numbers_and_the_file_says_how_to_use_it(

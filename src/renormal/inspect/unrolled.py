@@ -101,9 +101,13 @@ def descended(model: Any, x0: Images, descent: Settled, steps: int) -> Images:
 
 
 def traced(function: Callable[[Images], tuple[Tensor, ...]], image: Images) -> GraphModule:
-    """The function as a graph, with the gradients of the network written out. image: of the graph's size."""
+    """The function as a graph, with the gradients of the network written out. image: of the graph's size.
+
+    The first call computes constants that are kept, as the window of SSIM: a trace cannot.
+    """
     table = decompositions()
     with exact_float32():
+        function(image)
         first = make_fx(function, decomposition_table=table)(image)
         graph: GraphModule = make_fx(torch.func.functionalize(first), decomposition_table=table)(image)
     graph.graph.eliminate_dead_code()
