@@ -6,13 +6,14 @@ import json
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from hydra.errors import InstantiationException
 
 from renormal.choose.choose import Choose
-from renormal.choose.measure import PlantedTest
+from renormal.choose.measure import Measured, PlantedTest
+from renormal.job import stages
 from renormal.job.build import build_columns
 from renormal.job.job import run_job
 from renormal.lit.stage import Found, Work
@@ -56,11 +57,12 @@ def test_a_job_chooses_and_tests_what_it_chose(first: Path) -> None:
     assert (first / "planted.png").is_file()
 
 
-def test_the_column_is_what_the_line_sets(first: Path, tiny: Any, tmp_path: Path) -> None:
-    record, content = left(first)
-    checkpoint = f"checkpoint={first / 'checkpoints' / 'last.ckpt'}"
-    again = tiny("choose.holdout=3", "stages=[test]", checkpoint, f"folder={tmp_path / 'x'}", *content["line"].split())
-    run_job(again)
+def test_the_column_is_what_the_line_sets(tiny: Any, tmp_path: Path) -> None:
+    scores = ["~choose.scores", "+choose.scores={}"]
+    run_job(tiny(*FEW, *scores))
+    record, content = left(tmp_path / "run")
+    given = [f"checkpoint={tmp_path / 'run' / 'checkpoints' / 'last.ckpt'}", f"folder={tmp_path / 'x'}"]
+    run_job(tiny("choose.holdout=3", "stages=[test]", *given, *content["line"].split()))
     name = content["chosen"]["projection"]
     metrics = read_record(tmp_path / "x" / "record.json").metrics
     assert metrics[f"{name}/pixel_auroc"] == record.metrics["chosen/pixel_auroc"]
@@ -142,6 +144,36 @@ def test_a_choice_of_another_score_is_repeated_from_its_file(
     assert other.endswith("/run/choice.json, without the stage choose")
     assert "with the same experiment choose.settings=" in other
     assert "with the same experiment projection=[" in own
+
+
+def test_the_line_of_another_score_names_the_file(tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """score=other may be no yaml, or another one than choose.scores has."""
+    measure = PlantedTest.measure
+
+    def better(test: PlantedTest, *given: Any) -> list[Measured]:
+        found = measure(test, *given)
+        return [one._replace(metrics=dict.fromkeys(one.metrics, float(one.score == "other"))) for one in found]
+
+    monkeypatch.setattr(PlantedTest, "measure", better)
+    run_job(tiny(*FEW, "+score@choose.scores.other=msgms"))
+    content = left(tmp_path / "run")[1]
+    assert content["chosen"]["score"] == "other"
+    assert content["line"] == "choose.settings=choice.json"
+
+
+@pytest.mark.parametrize("family", ["first", "second"])
+def test_the_test_plants_defects_of_the_family_that_choose_names(
+    tiny: Any, monkeypatch: pytest.MonkeyPatch, family: str
+) -> None:
+    class PlantedError(Exception):
+        """Enough is known."""
+
+    def seen(*_: Any, family: str, **named: Any) -> NoReturn:
+        raise PlantedError(family)
+
+    monkeypatch.setattr(stages, "planted_set", seen)
+    with pytest.raises(PlantedError, match=family):
+        run_job(tiny(f"choose.family={family}", "test.planted=4"))
 
 
 def test_without_an_axis_of_stops_each_projection_keeps_its_own(tiny: Any, tmp_path: Path) -> None:

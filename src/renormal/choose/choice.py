@@ -27,10 +27,9 @@ class Choice(NamedTuple):
 
     @property
     def line(self) -> str:
-        """Overrides for the command line that give the same settings. The score's name is that of its yaml."""
-        score = "" if self.score == "score" else f" score={self.score}"
+        """Overrides for the command line that give the same settings, with the score of the config."""
         settings = [f"projections.{self.projection}.{place}={value!r}" for place, value in self.settings.items()]
-        return f"projection=[{self.projection}] {' '.join(settings)}{score}"
+        return " ".join([f"projection=[{self.projection}]", *settings])
 
 
 def changed(descent: T, settings: Mapping[str, float], name: str) -> T:

@@ -67,8 +67,8 @@ class Choose(Stage):
         choice, before = (Choice(**content[key]) for key in ("chosen", "reference"))
         name, (after, was) = self.config.metric, (one.metrics[self.config.metric] for one in (choice, before))
         path = shown(self.folder / FILE)
-        own = choice.line if choice.score == self.main else f"choose.settings={path}, without the stage choose"
-        log.info("%s: planted %s %.3f, %.3f as configured: with the same experiment %s", path, name, after, was, own)
+        typed = choice.line if choice.score == self.main else f"choose.settings={path}, without the stage choose"
+        log.info("%s: planted %s %.3f, %.3f as configured: with the same experiment %s", path, name, after, was, typed)
         if (plain := max(metrics[name] for metrics in content["baseline"].values())) > after + ROUNDING:
             log.warning(WORSE, name, plain)
         if not facts["held_out"]:
@@ -95,7 +95,7 @@ class Choose(Stage):
             "planted": {"defects": settings.defects, "good": samples.defect.count("good"), "seed": settings.seed},
             "chosen": chosen._asdict(),
             "reference": reference._asdict(),
-            "line": chosen.line,
+            "line": chosen.line if chosen.score == self.main else f"choose.settings={FILE}",
             "baseline": {one.score: one.metrics for one in baseline},
             "trials": [trial._asdict() for trial in trials.all],
         }

@@ -10,6 +10,7 @@ from renormal.choose.measure import PlantedTest
 from renormal.choose.strategies import Settings
 from renormal.projection import Descent, Threshold
 
+WEIGHT = "energy.weight"
 QUANTILE = "stop.quantile"  # an axis that costs nothing: one descent passes every threshold
 log = logging.getLogger("renormal")
 
@@ -32,6 +33,7 @@ class Trials:
         self.quantiles = sorted(axes.get(QUANTILE, ()))
         self.moving = {place: values for place, values in axes.items() if place != QUANTILE}
         self.all: list[Choice] = []
+        self.known: dict[tuple[str, str], float] = {}  # of settings that have an effect
 
     def value(self, trial: Choice) -> float:
         return trial.metrics[self.metric]
@@ -45,7 +47,17 @@ class Trials:
         return self.all[0]
 
     def best(self, name: str, settings: Settings) -> float:
-        """The metric of a projection with these settings, at its best stop and score."""
+        """The metric of a projection with these settings, at its best stop and score.
+
+        Settings that differ only in what has no effect are measured once: λ sign(x − x₀) is 0 in the first step.
+        """
+        one_step = changed(self.projections[name], settings, name).max_steps == 1
+        effective = {place: value for place, value in settings.items() if not (one_step and place == WEIGHT)}
+        if (key := (name, repr(sorted(effective.items())))) not in self.known:
+            self.known[key] = self._best(name, settings)
+        return self.known[key]
+
+    def _best(self, name: str, settings: Settings) -> float:
         measured = self._measured(name, settings, self.quantiles or own_quantile(self.projections[name]))
         self.all += measured
         best = max(measured, key=self.value)

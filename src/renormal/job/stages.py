@@ -214,7 +214,8 @@ class Test(Stage):
         if not count or not isinstance(work.module.model, Autoencoder):
             return []
         pieces = self.config.test.average == "maps"
-        samples = planted_set(data, defects=count, seed=self.config.seed, pieces=pieces)
+        family = self.config.choose.get("family")
+        samples = planted_set(data, defects=count, seed=self.config.seed, pieces=pieces, family=family)
         each = len(cut(samples.image[:1], data.patch_size, self.config.test.stride))
         return in_parts(samples, max(1, int(self.config.test.samples) // each))
 
