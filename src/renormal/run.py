@@ -35,7 +35,13 @@ log = logging.getLogger(__name__)
 SHOWN = {"--help", "-h", "--hydra-help", "--cfg", "-c", "--info", "-i", "--version"}  # options that print and end
 GROUPS = ("data", "model", "projection", "score", "choose", "trainer", "logger", "budget", "experiment", "sweep")
 
-OmegaConf.register_new_resolver("basename", lambda path: Path(path or "folder").resolve().name, replace=True)
+
+def basename(path: object) -> str:
+    """The folder's own name; "folder" for / and for what is no path, whose key the check of the settings names."""
+    return (Path(path).resolve().name if path and isinstance(path, str) else "") or "folder"
+
+
+OmegaConf.register_new_resolver("basename", basename, replace=True)
 OmegaConf.register_new_resolver("table_name", table_name, replace=True)
 
 

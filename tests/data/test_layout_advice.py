@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shutil import rmtree
 
 import pytest
 
@@ -151,6 +152,20 @@ ADVICE: dict[str, Advice] = {
         r"test/不良品: sorts its images into folders; move the folders crack and dent up into .*/test$",
         lambda root: move_files(root / "test/不良品", root / "test"),
         (["train/good/1.png"], with_crack(**{"dent: test/dent/2.png": None})),
+    ),
+    "one part in several folders": (
+        of((photographs, ("train/good/depth/1.png", "train/good/rgb/1.png", "test/good/2.png", "test/bad/3.png"))),
+        r"train/good: sorts its images into folders; depth and rgb hold images of the same names: if they show the "
+        r"same parts, move the images of one folder alone up into .*train/good, and the others elsewhere; else",
+        lambda root: [move_files(root / "train/good/rgb", root / "train/good"), rmtree(root / "train/good/depth")],
+        (["train/good/1.png"], {"good: test/good/2.png": None, "bad: test/bad/3.png": None}),
+    ),
+    "one defective part in several folders": (
+        of((photographs, ("train/good/1.png", "test/bad/depth/3.png", "test/bad/rgb/3.png"))),
+        r"test/bad: sorts its images into folders; move the folders depth and rgb up into .*/test; if they show the "
+        r"same parts, the images of one folder alone up into .*test/bad, and the others elsewhere$",
+        lambda root: [move_files(root / "test/bad/rgb", root / "test/bad"), rmtree(root / "test/bad/depth")],
+        (["train/good/1.png"], {"bad: test/bad/3.png": None}),
     ),
     "defective by the names of files": (
         of((photographs, ("OK_1.png", "OK_2.png", "NOK_3.png", "not_ok_4.png"))),

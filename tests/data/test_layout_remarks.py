@@ -44,6 +44,13 @@ REMARKS: dict[str, tuple[Callable[[Path], None], list[str]]] = {
             "good parts to test on belong into {root}/test/good, and then the defects into {root}/test"
         ],
     ),
+    "names with a word more": (
+        of((photographs, (*SPLIT[:2], *(f"test/crack/{name}.png" for name in ("1", "1_depth", "2", "2_depth"))))),
+        [
+            "2 images are named as the image next to them with _depth ({root}/test/crack/1_depth.png): "
+            "each counts as a photograph; move them elsewhere if they are none"
+        ],
+    ),
     "not read": (
         of(
             (photographs, (*SPLIT, "validation/good/1.png", "validation/good/2.png")),

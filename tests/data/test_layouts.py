@@ -92,6 +92,8 @@ CLASSES = [  # good, defective
     ("양품", "불량"),
     ("норма", "брак"),
     ("healthy", "unhealthy"),
+    ("gesund", "ungesund"),
+    ("годный", "негодный"),
     ("Gutteile", "Schlechtteile"),
     ("良好品", "不良品"),
     ("ok", "ko"),

@@ -157,6 +157,7 @@ def test_a_descent_that_becomes_infinite_is_said(bottle: tuple[Live, Photograph]
         ({"column": "eq8", "step_size": "nan"}, "step_size=nan is out of range"),
         ({"column": "eq8", "energy.weight": "-1"}, "energy.weight=-1 is out of range"),
         ({"column": "eq8", "max_steps": "1001"}, "max_steps=1001 is out of range"),
+        ({"column": "eq8", "max_steps": "2.7"}, "max_steps=2.7 is no whole number"),
         ({"column": "eq8", "stop": "inf"}, "stop=inf is out of range"),
         ({"column": "eq8", "stop": "much"}, "stop='much' is no number"),
     ],

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hydra.errors import InstantiationException
 
+from renormal.job import job
 from renormal.job.checks import check_kinds, check_names, check_share, check_test
 from renormal.job.job import run_job
 from renormal.lit.columns import Columns
@@ -101,3 +103,13 @@ def test_a_share_of_the_batches_that_is_none_is_refused_before_the_work(tiny: An
 def test_a_share_that_is_a_batch_is_taken(tiny: Any) -> None:
     for share in (0.5, 1.0, 1, 0.25):
         check_share(tiny(f"+trainer.limit_test_batches={share}"), "limit_test_batches", 4, "the test")
+
+
+def test_settings_that_no_object_takes_are_refused_before_an_image_is_decoded(
+    tiny: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job, "build_data", lambda *_: pytest.fail("decoded"))
+    with pytest.raises(InstantiationException, match=r"one of mean=9 and share=0\.1, not both"):
+        run_job(tiny("score.smooth.mean=9", "score.smooth.share=0.1"))
+    with pytest.raises(ValueError, match=r"projections\.\w+\.foo does not exist: .* take it out of choose.axes"):
+        run_job(tiny("experiment=choose", "+choose.axes.foo=[1]"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 
 from preloaded import python
-from renormal.run import CONF
+from renormal.run import CONF, basename
 from renormal.sweep.refusals import line_of
 from renormal.sweep.settings import wrong_settings
 from waiting import HANGING
@@ -76,6 +77,26 @@ def test_what_is_wrong_and_what_exists_is_one_line(overrides: list[str], line: s
     said = refusal(*overrides)
     assert said.startswith(line)
     assert "\n" not in said
+
+
+@pytest.mark.parametrize(
+    ("argument", "known"),
+    [
+        ("budget=null", "did you mean full?"),
+        ("budget=5", "budget has full, quick"),
+        ("trainer=true", "trainer has ddp, single"),
+    ],
+)
+def test_a_group_that_gets_no_name_is_named_with_its_choices(
+    argument: str, known: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["renormal", "seed=1", argument])
+    assert refusal(argument) == f"{argument} does not exist: {known}"
+
+
+@pytest.mark.parametrize(("path", "name"), [("/a/b", "b"), ("/", "folder"), (None, "folder"), (["a"], "folder")])
+def test_a_folder_without_a_name_has_one_for_messages(path: object, name: str) -> None:
+    assert basename(path) == name
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from renormal.data.added_words import added_words
 from renormal.data.kind import kind_of
 from renormal.data.layout import Layout, defect_of, layout_of
 from renormal.data.listing import check_files, is_folder, unread
@@ -67,6 +68,7 @@ def folder(
         raise DataError(f"{place}: nothing to test; add {where}, or set data.holdout=10")
     check_files(train_items := good_items(train), test, max_pixels)
     lines = [*_called_good(layout, home), *_counted_as_defects(layout, home, len(good_tests), len(held))]
+    lines += added_words([layout.training.images, *(found.images for found in layout.tests.values())])
     lines += left_out(place) + unread(place, (*train_items, *test)) + _without_masks(test, home)
     if kind is None:
         kind, line = kind_of(train_items, fit=fit, max_pixels=max_pixels)

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from renormal.data.deeper import folder_among_images
 from renormal.data.drawn_masks import decoded
 from renormal.data.images import load
-from renormal.data.listing import files_in, folders_in, holds_images, images_in
-from renormal.data.names import image_names, mask_names, role, says_mask
+from renormal.data.listing import files_in, folders_in, images_in
+from renormal.data.names import image_names, mask_names, says_mask
 from renormal.data.opening import opened, strict_pillow
 from renormal.data.source import DataError
 
@@ -77,25 +78,11 @@ def photographs_in(folder: Path, max_pixels: int) -> Photographs:
     """
     homes = folders_in(folder, "mask")
     if deeper := [path for path in folders_in(folder) if path not in homes]:
-        raise _folder_among_images(deeper[0])
+        raise folder_among_images(deeper[0])
     found = split(files_in(folder), max_pixels)
     for home in homes:
         add(found.masks, pair_masks(found.images, home))
     return found
-
-
-def _folder_among_images(path: Path) -> DataError:
-    folder = path.parent
-    kinds = folders_in(folder, "good", "doubtful", "other")
-    if not holds_images(folder) and len(kinds) > 1:
-        place = folder if role(folder.name) == "good" else folder.parent
-        deeper = " and ".join(one.name for one in kinds)
-        what = "the images in" if place == folder else "the folders"
-        return DataError(f"{folder}: sorts its images into folders; move {what} {deeper} up into {place}")
-    if role(path.name) in ("train", "test", "unread"):
-        return DataError(f"{path}: a folder among images; move it to {folder.parent / path.name / folder.name}")
-    other = "elsewhere" if role(folder.name) == "good" else f"the folder to {folder.parent / path.name}"
-    return DataError(f"{path}: a folder among images; move its images up into {folder}, or {other}")
 
 
 def split(files: list[Path], max_pixels: int) -> Photographs:

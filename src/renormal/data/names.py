@@ -14,7 +14,13 @@ Role: TypeAlias = Literal["good", "doubtful", "mask", "train", "test", "unread",
 
 
 def _set(words: str) -> frozenset[str]:
-    return frozenset(words.split())
+    return frozenset(_plain(words).split())
+
+
+def _plain(text: str) -> str:
+    """In lower case, without accents: й is и."""
+    apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text))
+    return unicodedata.normalize("NFC", re.sub("[\u0300-\u036f]", "", apart)).casefold()
 
 
 PICTURES = _set(
@@ -26,10 +32,10 @@ NEUTRAL_ENDINGS = ("图片", "图像", "照片", "样本", "样品", "产品", "
 GOOD_NAMES = _set(
     "good goods normal normals ok okay okey pass passed intact healthy free clean correct conform conforming compliant "
     "accepted acceptable undamaged flawless faultless spotless perfect nominal golden "
-    "gut gute guter gutes gutteil gutteile io inordnung einwandfrei fehlerlos makellos "
+    "gut gute guter gutes gesund gesunde gutteil gutteile io inordnung einwandfrei fehlerlos makellos "
     "bon bons bonne bonnes conforme conformes sain saine sains saines normale normales normaux "
     "bueno buenos buena buenas sano sanos correcto bom boa bons boas buono buoni buona buone sani goed goede "
-    "dobry dobre dobra iyi saglam normalny норма нормальные хорошие хороший годные годен исправные "
+    "dobry dobre dobra iyi saglam normalny норма нормальные хорошие хороший годные годен годный исправные исправный "
     "正常 正常品 良品 良好品 合格 合格品 良好 完好 好 好品 良 正品 정상 양품"
 )
 DEFECT_WORDS = (
@@ -48,7 +54,7 @@ DEFECTIVE_WORDS = _set(
     "nok ng ko bad defect defects defective defekt fault faulty fail failed reject rejected scrap anomaly anomalous "
     "abnormal damaged schlecht schlechtteil ausschuss nio 不良 不良品 不合格 缺陷 异常 불량 брак"
 )
-NEGATED = _set("no non not un n in nicht kein pas")  # before a word for good: a defect
+NEGATED = _set("no non not un n in nicht kein pas не")  # before a word for good: a defect
 MASK_WORDS = _set(
     "mask masks label labels gt gts groundtruth groundtruths ground truth truths annotation annotations annot annots "
     "seg segs segmentation segmentations segmentationclass outline outlines maske masken masque masques mascara "
@@ -78,9 +84,7 @@ IMAGE_PREFIX = re.compile(r"(?:image|img|orig|original|photo|rgb)(?:[ _.\-]+|(?=
 
 def words_in(name: str) -> list[str]:
     """Its words in lower case, without accents, digits and neutral words."""
-    plain = unicodedata.normalize("NFKD", CAMEL.sub(" ", unicodedata.normalize("NFKC", name)))
-    plain = re.sub("[\u0300-\u036f]", "", plain)
-    found = WORDS.findall(unicodedata.normalize("NFC", plain).casefold())
+    found = WORDS.findall(_plain(CAMEL.sub(" ", unicodedata.normalize("NFKC", name))))
     return [word for word in map(_without_ending, found) if word and word not in NEUTRAL]
 
 

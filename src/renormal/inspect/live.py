@@ -64,6 +64,8 @@ def asked(query: Mapping[str, str], columns: Mapping[str, Any]) -> Asked:
         least = math.ulp(0.0) if place == "step_size" else 0.0
         if not least <= value <= MOST[place]:
             raise ValueError(f"{place}={value:g} is out of range: at most {MOST[place]:g}, and not negative")
+        if place == "max_steps" and not value.is_integer():
+            raise ValueError(f"max_steps={value:g} is no whole number")
         settings[place] = int(value) if place == "max_steps" else value
     return Asked(column, settings)
 

@@ -109,18 +109,18 @@ def perform(
 ) -> Record | None:
     """Build and check everything, then run the stages in their order. The first rank returns the record."""
     folder, seconds = Path(config.folder), dict[str, float]()
+    columns, found = chosen_before(config, build_columns(config))
+    length = TrainingLength(minutes=config.minutes, patience=config.patience)
+    watchers = Watchers(length, TrainingClock(), bar, Dashboard(**config.dashboard))
+    stages = build_stages(config, source, columns, watchers)
     bar.begin("data")
     with timed(seconds, "data"):
         data = build_data(config, source)
         check_unchanged(source, hashes["data"])
         examination = examined(config, source, data.bits)
     with said_if_slow("building the network"):
-        module, columns = build_module(config, data, hashes["training"]), build_columns(config)
+        module = build_module(config, data, hashes["training"])
     check_columns(config, columns, module, data)
-    columns, found = chosen_before(config, columns)
-    length = TrainingLength(minutes=config.minutes, patience=config.patience)
-    watchers = Watchers(length, TrainingClock(), bar, Dashboard(**config.dashboard))
-    stages = build_stages(config, source, columns, watchers)
     for stage in stages:
         stage.check(module, data)
     check_number(config, [name for stage in stages for name in stage.numbers(module, data)])

@@ -15,11 +15,13 @@ from omegaconf import DictConfig
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, InterpolationKeyError, OmegaConfBaseException
 
 from renormal.console.text import printable, without_secrets
+from renormal.files import CONF
 from renormal.job.errors import in_one_line
 from renormal.sweep.arguments import for_shell, parsed, quoted
 from renormal.sweep.settings import LAUNCHER, known_settings
 
 NOT_FOUND = re.compile(r"Interpolation key '(.*?)' not found")  # OmegaConf's words, which alone name the key
+NO_NAME = "Config group override must be a string or a list"
 AMBIGUOUS = "Ambiguous value for argument '"
 
 
@@ -84,6 +86,8 @@ def line_of(error: Exception) -> str:
         return several(str(error).removeprefix(AMBIGUOUS).split("'\n")[0])
     if isinstance(cause, MissingConfigException) and cause.options and cause.missing_cfg_file:
         return unknown_choice(*cause.missing_cfg_file.rpartition("/")[::2], list(cause.options))
+    if str(error).startswith(NO_NAME) and (argument := without_name()):
+        return argument
     if isinstance(cause, HydraException):
         return " ".join(str(cause).split()).partition(" Config search path")[0]
     return in_one_line(cause)
@@ -96,6 +100,17 @@ def unknown_choice(group: str, choice: str, choices: list[str]) -> str:
     return f"{group}={choice} does not exist: " + (
         f"did you mean {close[0]}?" if close else f"{group} has {', '.join(choices)}"
     )
+
+
+def without_name() -> str:
+    """A line for the first argument that gives a group something other than a name, which Hydra does not name."""
+    for argument in sys.argv[1:]:
+        group, _, value = argument.lstrip("+").partition("=")
+        choices = sorted(path.stem for path in (CONF / group.partition("@")[0]).glob("*.yaml"))
+        override = parsed(argument)
+        if choices and override is not None and not isinstance(override.value(), str | list):
+            return unknown_choice(group, value, choices)
+    return ""
 
 
 def unreadable(argument: str) -> str:
