@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -18,6 +21,8 @@ from renormal.inspect.ignored import touched
 from renormal.inspect.inspector import Inspector
 from renormal.inspect.load import load
 from renormal.inspect.pictures import defects_of, without_small
+from renormal.inspect.predict import main
+from renormal.inspect.predictions import Predictions
 from renormal.job.job import run_job
 from renormal.job.rank import share
 from waiting import wait_until
@@ -155,3 +160,62 @@ def test_the_share_of_a_process_is_that_of_whoever_started_it(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert share() == found
+
+
+def test_a_link_at_the_lines_is_refused_and_its_target_stays(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, target = tmp_path / "out", tmp_path / "target.jsonl"
+    out.mkdir()
+    (out / "predictions.jsonl").symlink_to(target)
+    assert predict(run, many(tmp_path / "parts", 1), "--out", out) == 2
+    assert (
+        "predictions.jsonl is a link, and lines would be appended to its target: delete it" in capsys.readouterr().err
+    )
+    assert not target.exists()
+
+
+def test_a_pipe_among_the_lines_is_not_waited_for(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    predict(run, many(tmp_path / "parts", 1), "--out", out, "--only", "csv")
+    os.mkfifo(out / "predictions-1-of-2.jsonl")
+    assert main(["--join", str(out)]) == 2
+    assert "predictions-1-of-2.jsonl: no regular file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"defective": None}, "neither an answer nor an error"),
+        ({"image": 5}, "image: is no text"),
+        ({"score": "high"}, "score: should be a valid number, got 'high'"),
+        ({"defects": [{"x": 1}]}, r"defects\.0\.y: is missing"),
+        ({"defects": 5}, "defects: should be a valid list, got 5"),
+        ({"threshold": {}}, "threshold: should be a valid number"),
+    ],
+)
+def test_a_line_that_is_no_prediction_is_named(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], change: dict[str, Any], why: str
+) -> None:
+    out = tmp_path / "out"
+    predict(run, many(tmp_path / "parts", 2), "--out", out, "--only", "csv")
+    lines = (out / "predictions.jsonl").read_text().splitlines()
+    whole = [lines[0], json.dumps(json.loads(lines[1]) | change)]
+    (out / "predictions.jsonl").write_text("".join(f"{line}\n" for line in whole))
+    capsys.readouterr()
+    assert main(["--join", str(out)]) == 2
+    assert re.fullmatch(rf"renormal-predict: .*predictions\.jsonl, line 2: .*{why}.*\n", capsys.readouterr().err)
+
+
+def test_a_disk_that_is_full_is_named_with_the_mend(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> NoReturn:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Predictions, "add", full)
+    out = tmp_path / "out"
+    assert predict(run, many(tmp_path / "parts", 1), "--out", out, "--only", "csv") == 2
+    assert f"{out}: No space left on device: make room, or choose another place with --out" in capsys.readouterr().err

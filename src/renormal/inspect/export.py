@@ -24,6 +24,7 @@ from renormal.inspect.inspector import Inspector
 from renormal.inspect.load import load
 from renormal.inspect.photographs import photograph
 from renormal.inspect.unrolled import OUTPUTS, sloped, traced, unrolled
+from renormal.job.errors import refused
 from renormal.metrics import highest
 from renormal.report.decide import RATE
 
@@ -51,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for line in export(options):
             print(line, flush=True)
     except (ValueError, OSError) as error:
-        print(f"renormal-export: {error}", file=sys.stderr)
+        print(f"renormal-export: {refused(error, options.out)}", file=sys.stderr)
         return 2
     return 0
 

@@ -22,6 +22,7 @@ from renormal.files import whole_file
 from renormal.inspect.finished import in_tiles
 from renormal.inspect.load import FinishedJob, load
 from renormal.inspect.stored import one_line
+from renormal.job.errors import refused
 from renormal.projection import Descent, error_mask, known_mask, project
 
 NO_SUCH_PROJECTION = (
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise ValueError(f"{options.image}: the descent diverged: repeat the job with a smaller step_size")
         write(options.out, result.x)
     except (ValueError, OSError) as error:
-        print(f"renormal-inpaint: {error}", file=sys.stderr)
+        print(f"renormal-inpaint: {refused(error, options.out)}", file=sys.stderr)
         return 2
     print(f"{options.out}: {int(result.steps[0])} steps, L_r {float(result.terms.reconstruction[0]):.1f}")
     return 0

@@ -151,7 +151,7 @@ def stable(items: Iterator[Item] | Inputs, seen: dict[str, tuple[int, int, bool]
     """
     for item in items:
         try:
-            status = item.path.stat()
+            status = item.path.stat() if item.path.exists() else item.path.lstat()  # of a link that leads nowhere
         except OSError:
             continue  # gone again
         size, time, given = seen.get(item.name, (-1, -1, False))

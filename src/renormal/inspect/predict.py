@@ -14,6 +14,7 @@ from renormal.console.program import begin
 from renormal.inspect.counting import Counting
 from renormal.inspect.inputs import STDIN, TABLE, Inputs, Part, inputs_of
 from renormal.inspect.predictions import join
+from renormal.job.errors import refused
 from renormal.report.decide import RATE
 
 DONE = """exit status: 0 nothing is defective, 1 something is, 2 something could not be read"""
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return joined(options.join) if options.join else predicted(options)
     except (ValueError, OSError) as error:
-        print(f"renormal-predict: {error}", file=sys.stderr)
+        print(f"renormal-predict: {refused(error, options.out or options.join)}", file=sys.stderr)
         return 2
 
 

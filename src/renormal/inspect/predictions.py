@@ -18,11 +18,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from renormal import schema
 from renormal.console.text import cell, printable
-from renormal.files import check_no_link, check_target, read_json, whole_file, write_whole
+from renormal.files import check_no_link, check_target, read_json, regular_file, whole_file, write_whole
 from renormal.inspect.inputs import SETTINGS, TABLE, WRITTEN, Item, Part
+from renormal.schema import checked
 
 LINES = "predictions*.jsonl"
+LARGEST = 2**40  # bytes of such a file, ours
 COLUMNS = ("image", "score", "threshold", "p", "defective", "defects", "area", "boxes", "width", "height", "sha256")
 FILES = ("overlay", "mask", "map")
 Line = dict[str, Any]  # image, score, threshold, defective, defects, …; or image and error
@@ -103,6 +106,8 @@ def settled(folder: Path, settings: Mapping[str, Any]) -> Mapping[str, Any]:
 def appended(path: Path, *, empty: bool) -> BinaryIO:
     """The file of lines, locked, without the part of a line that a kill has left at its end."""
     check_target(path)
+    if path.is_symlink():
+        raise ValueError(f"{path} is a link, and lines would be appended to its target: delete it")
     file = path.open("ab+")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -132,7 +137,7 @@ def rows_of(folder: Path, digest: str) -> sqlite3.Connection:
     table = sqlite3.connect("")
     table.execute("CREATE TABLE rows (name TEXT PRIMARY KEY, line TEXT)")
     for path in sorted(folder.glob(LINES), key=lambda path: (path.stat().st_mtime_ns, path.name)):
-        _insert(table, (line for line in _read(path) if line.get("settings") == digest))
+        _insert(table, _read(path, digest))
     return table
 
 
@@ -141,16 +146,18 @@ def _insert(table: sqlite3.Connection, lines: Iterable[Line]) -> None:
     table.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?)", rows)
 
 
-def _read(path: Path) -> Iterator[Line]:
-    with path.open(encoding="utf-8", errors="surrogateescape") as file:
+def _read(path: Path, digest: str) -> Iterator[Line]:
+    """The lines with these settings. Raises ValueError with one line for what is none."""
+    with regular_file(path, LARGEST) as file:
         for number, text in enumerate(file, start=1):
-            if not text.endswith("\n"):
+            if not text.endswith(b"\n"):
                 return  # in the making, or cut by a kill
             try:
-                line = json.loads(text)
-            except ValueError as error:
+                line = json.loads(text.decode(errors="surrogateescape"))
+            except (ValueError, RecursionError) as error:
                 raise ValueError(f"{path}: line {number} is no JSON: delete it") from error
-            if isinstance(line, dict) and "image" in line:
+            if isinstance(line, dict) and line.get("settings") == digest:
+                checked(schema.Prediction, line, Path(f"{path}, line {number}"))
                 yield line
 
 
@@ -189,7 +196,7 @@ def row_of(line: Line) -> list[str | int | float]:
     if "error" not in line:
         defects = line["defects"]
         numbers = ("score", "threshold", "p", "width", "height")
-        cells |= {key: line[key] for key in numbers if line[key] is not None}
+        cells |= {key: line[key] for key in numbers if line.get(key) is not None}
         cells["defective"] = "yes" if line["defective"] else "no"
         cells |= {"defects": len(defects), "area": sum(one["area"] for one in defects)}
         cells["boxes"] = "; ".join(" ".join(map(str, one.values())) for one in defects)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from renormal.schema.kinds import MANY, Closed, Count, Name, Named, Place, Schema, Seconds, Text, brief
+from renormal.schema.kinds import MANY, Closed, Count, Name, Named, Number, Place, Schema, Seconds, Text, brief
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("is no text")
+    return value
 
 
 class State(Schema):
@@ -77,4 +83,39 @@ class Choice(Schema):
         measured = [self.chosen.metrics, self.reference.metrics, *self.baseline.values()]
         if not all(self.metric in metrics for metrics in (*measured, *(trial.metrics for trial in self.trials))):
             raise ValueError(f"the metric {brief(self.metric)} is not everywhere")
+        return self
+
+
+class Box(Closed):
+    """A defect on the pixels of its photograph."""
+
+    x: Count
+    y: Count
+    width: Count
+    height: Count
+    area: Count
+
+
+class Prediction(Schema):
+    """A line of predictions.jsonl: an answer, or an error. A name need not be UTF-8."""
+
+    image: Annotated[Any, AfterValidator(_text)]
+    error: Annotated[Any, AfterValidator(_text)] = ""
+    overlay: Annotated[Any, AfterValidator(_text)] = ""
+    mask: Annotated[Any, AfterValidator(_text)] = ""
+    map: Annotated[Any, AfterValidator(_text)] = ""
+    sha256: Name = ""
+    score: Number | None = None
+    threshold: Number | None = None
+    p: Number | None = None
+    defective: bool | None = None
+    defects: Annotated[list[Box], Field(max_length=10**9)] | None = None
+    width: Count | None = None
+    height: Count | None = None
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Prediction:
+        answer = (self.score, self.defective, self.defects, self.width, self.height)
+        if "error" not in self.model_fields_set and None in answer:
+            raise ValueError("neither an answer nor an error")
         return self
