@@ -19,26 +19,35 @@ MIB = 1024  # ru_maxrss is in KiB on Linux
 
 
 class Pace(NamedTuple):
-    """Rounds at most, and seconds after which no further one begins. said: told of each round when it has ended."""
+    """Rounds at most, and seconds after which no further one begins. said: told of each round when it has ended.
+
+    processor: compare seconds of the processor, which other load on the machine changes less than those of the clock.
+    """
 
     rounds: int
     seconds: float
     said: Callable[[str], None] = print
+    processor: bool = False
 
 
 @dataclass(frozen=True)
 class Contender:
-    """`prepare` ("module:function") makes all preparations, untimed, and returns the function to time."""
+    """`prepare` ("module:function") makes all preparations, untimed, and returns the function to time.
+
+    warm: whether an untimed call comes first.
+    """
 
     name: str
     prepare: str
     settings: dict[str, Any] = field(default_factory=dict)
     threads: int = 1
+    warm: bool = True
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Seconds of each round, the last answer of the function, and the memory that its calls added, in MiB."""
+    """Seconds of each round, by the clock or of the processor as the pace asks, the last answer of the function, and
+    the memory that its calls added, in MiB."""
 
     seconds: list[float]
     answer: dict[str, Any]
@@ -60,15 +69,16 @@ def _serve(pipe: Connection, contender: Contender) -> None:
     module, function = contender.prepare.split(":")
     run = getattr(importlib.import_module(module), function)(**contender.settings)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    run()  # warm-up
+    if contender.warm:
+        run()
     pipe.send(None)
     while pipe.recv():
-        start = time.perf_counter()
+        start, used = time.perf_counter(), time.process_time()
         answer = run()
-        seconds = time.perf_counter() - start
+        seconds, used = time.perf_counter() - start, time.process_time() - used
         answer = answer() if callable(answer) else answer  # an answer that is a function is computed here, untimed
         seconds = answer.pop("seconds", seconds)  # a function may measure its own time
-        pipe.send((seconds, answer, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / MIB))
+        pipe.send((seconds, used, answer, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / MIB))
 
 
 @contextmanager
@@ -110,8 +120,8 @@ def contest(contenders: Sequence[Contender], pace: Pace) -> dict[str, Outcome]:
             begun = time.monotonic()
             for number, pipe in enumerate(pipes):
                 pipe.send(True)
-                taken, answer, memory = pipe.recv()
-                seconds[number].append(taken)
+                clock, used, answer, memory = pipe.recv()
+                seconds[number].append(used if pace.processor else clock)
                 last[number] = (answer, memory)
             each = time.monotonic() - begun
             pace.said(f"round {turn} of {pace.rounds}: {each:.0f} s")
@@ -128,3 +138,14 @@ def contest(contenders: Sequence[Contender], pace: Pace) -> dict[str, Outcome]:
 def with_threads(name: str, prepare: str, counts: Sequence[int], **settings: Any) -> list[Contender]:
     """One contender per number of threads, all of one name."""
     return [Contender(name, prepare, settings, threads) for threads in counts]
+
+
+def detail(outcome: Outcome) -> dict[str, Any]:
+    """For the JSON file."""
+    own = {"seconds": outcome.seconds, "memory_mib": round(outcome.memory_mib), "threads": outcome.threads}
+    return own | outcome.answer
+
+
+def rate(outcome: Outcome, unit: str) -> float:
+    """Of what the answer counts, a second."""
+    return float(outcome.answer[unit] / outcome.median)

@@ -40,12 +40,12 @@ class Counted:
         return self.model.reconstruct(x)
 
 
-def ours(precision: str, slots: int | None = None, stride: int = 128) -> Run:
+def ours(precision: str, slots: int | None = None, stride: int = 128, step_size: float = ALPHA) -> Run:
     """`project` with eq8_adam. Also counts evaluations: by all slots (worked), and for the samples alone (needed)."""
     model, tiles, regions, threshold = trial(stride)
     counted = Counted(model)
     energy, stop = Energy(loss=squared_error, weight=WEIGHT), Threshold(value=threshold)
-    descent = Descent(energy=energy, stop=stop, step_size=ALPHA, max_steps=CAP, precision=precision, slots=slots)
+    descent = Descent(energy=energy, stop=stop, step_size=step_size, max_steps=CAP, precision=precision, slots=slots)
 
     def run() -> dict[str, Any]:
         counted.rows.clear()
@@ -142,6 +142,19 @@ def pure(kind: str, channels: int, precision: str, steps: int, slots: int = 16, 
                 reconstruction = model.reconstruct(x)
                 loss = reconstruction.loss if kind == "dsae" else ((x - reconstruction.image) ** 2).sum(dim=(1, 2, 3))
                 torch.autograd.grad(loss.sum(), x)
+        return {"image_steps": slots * steps}
+
+    return run
+
+
+def moved(channels: int, steps: int, slots: int = 16, size: int = 128) -> Run:
+    """The least that a step moves besides the network: x, x0, f(x), ∇E and two moments in, x and the moments out."""
+    tensors = [noise(slots, channels, size) for _ in range(9)]
+
+    def run() -> dict[str, Any]:
+        for _ in range(steps):
+            for one, other, out in zip(tensors[::3], tensors[1::3], tensors[2::3], strict=True):
+                torch.add(one, other, out=out)
         return {"image_steps": slots * steps}
 
     return run

@@ -33,11 +33,11 @@ from renormal.lit.module import AutoencoderModule
 from renormal.lit.progress import Progress
 from renormal.lit.state_report import StateReport
 from renormal.lit.training_clock import TrainingClock
-from renormal.models import DSAE, L2AE
+from renormal.models import DSAE, L2AE, VAE, GammaVAE, RepairAE
 from renormal.run import CONF
 
 Run = Callable[[], dict[str, Any]]
-MODELS = {"l2_ae": L2AE, "dsae": DSAE}
+MODELS = {"l2_ae": L2AE, "dsae": DSAE, "vae": VAE, "gamma_vae": GammaVAE, "repair_ae": RepairAE}
 BATCH = 32
 
 
@@ -139,18 +139,19 @@ class Files(Dataset[Tensor]):
 
 
 class Plain(L.LightningModule):
-    """The simplest LightningModule: the network, its loss, Adam."""
+    """The simplest LightningModule: the network, its loss, Adam. Damage and noise are drawn as in ours."""
 
     def __init__(self, kind: str) -> None:
         super().__init__()
         self.net, self.kind = MODELS[kind](channels=1), kind
 
     def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
-        reconstructed = self.net(batch)
         if self.kind == "dsae":
-            loss = ssim_loss(batch, reconstructed, window_size=11, reduction="sum") / len(batch)
+            loss = ssim_loss(batch, self.net(batch), window_size=11, reduction="sum") / len(batch)
+        elif self.kind == "l2_ae":
+            loss = ((batch - self.net(batch)) ** 2).sum() / len(batch)
         else:
-            loss = ((batch - reconstructed) ** 2).sum() / len(batch)
+            loss = self.net.training_loss(batch).total.mean()
         self.log("loss", loss)
         return loss
 

@@ -11,8 +11,9 @@ import pytest
 import torch
 from benchmarks import contest as contests
 from benchmarks import peers
-from benchmarks.__main__ import SHARES
+from benchmarks.__main__ import MINUTES, sections_of
 from benchmarks.contest import Contender, Pace, contest
+from benchmarks.trained import centres
 from torch import Tensor, nn
 
 from renormal.contracts import Reconstruction
@@ -41,7 +42,7 @@ def maps(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
     seen: list[Tensor] = []
     tiles = torch.rand(4, 1, 16, 16, generator=torch.Generator().manual_seed(0))
     trial = SimpleNamespace(model=Blur(), tiles=tiles, regions=torch.zeros(4, 16, 16), threshold=6.0)
-    monkeypatch.setattr(peers, "trial", lambda *_, **__: tuple(vars(trial).values()))
+    monkeypatch.setattr(peers, "trial_of", lambda *_: tuple(vars(trial).values()))
     monkeypatch.setattr(peers, "found", lambda maps, regions: seen.append(maps) or {})
     seen.append(tiles)
     return seen
@@ -49,7 +50,7 @@ def maps(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
 
 def test_hirokiadachis_loop_is_eq_8_without_the_jacobian(maps: list[Tensor]) -> None:
     """As long as L_r falls: its α is then constant."""
-    peers.hirokiadachi()()()
+    peers.hirokiadachi("grid", 1)()()
     energy, stop = Energy(weight=0.05, detached=True), Threshold(value=6.0)
     expected = project(Blur(), maps[0], Descent(energy=energy, direction=Gradient(), stop=stop, max_steps=25))
     assert expected.steps.min() > 1
@@ -58,7 +59,7 @@ def test_hirokiadachis_loop_is_eq_8_without_the_jacobian(maps: list[Tensor]) -> 
 
 def test_dbbbbms_loop_is_eq_8_on_twice_as_wide_images(maps: list[Tensor]) -> None:
     """x' = 2x − 1 with α = 0.1, λ = 0.05 is x with α = 0.4, λ = 0.025: 0.1 (4e + λ) 4e² / 2 = 0.4 (2e + λ / 2) e²."""
-    peers.dbbbbm()()()
+    peers.dbbbbm("grid", 1)()()
     energy = Energy(weight=0.025, detached=True)
     settings = Descent(energy=energy, direction=Gradient(), stop=Never(), step_size=0.4, clamp=None, max_steps=100)
     expected = project(Blur(), maps[0], settings)
@@ -72,7 +73,7 @@ class Pipe:
     def send(self, wanted: bool) -> None: ...
 
     def recv(self) -> Any:
-        return self.seconds, {"images": 1}, 0.0
+        return self.seconds, self.seconds / 2, {"images": 1}, 0.0
 
 
 @pytest.mark.parametrize(("seconds", "rounds"), [(0.0, 1), (1000.0, 3)])
@@ -89,5 +90,25 @@ def test_no_round_begins_that_would_end_too_late(monkeypatch: pytest.MonkeyPatch
     assert said[2:] == [f"round {turn} of 3: 0 s" for turn in range(1, rounds + 1)]
 
 
-def test_the_sections_share_the_whole_time() -> None:
-    assert sum(SHARES.values()) == pytest.approx(1)
+@pytest.mark.parametrize(("processor", "seconds"), [(False, 2.0), (True, 1.0)])
+def test_a_busy_machine_is_asked_for_seconds_of_the_processor(
+    monkeypatch: pytest.MonkeyPatch, processor: bool, seconds: float
+) -> None:
+    @contextmanager
+    def started(contender: Contender) -> Iterator[Pipe]:
+        yield Pipe(2.0)
+
+    monkeypatch.setattr(contests, "_started", started)
+    found = contest([Contender("one", "a:b")], Pace(1, 0.0, lambda _: None, processor))
+    assert found["one"].seconds == [seconds]
+
+
+def test_the_sections_fit_into_the_whole_time() -> None:
+    options = SimpleNamespace(rounds=3, minutes=MINUTES, small=False, scaling=False, processor=False)
+    assert sum(section.minutes for section in sections_of(options, "float32").values()) <= MINUTES
+
+
+def test_the_centre_of_a_texture_is_what_its_public_code_tests() -> None:
+    pixels = torch.arange(512.0).expand(1, 1, 512, 512)
+    assert centres(pixels)[0, 0, 0, [0, -1]].tolist() == [192, 319]
+    assert torch.equal(centres(pixels[..., :128, :128]), pixels[..., :128, :128])
