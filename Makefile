@@ -36,7 +36,7 @@ types: install   ## mypy --strict on src
 docs: install    ## the documentation as a site: docs/_build/html/index.html; a warning is an error
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 
-benchmark: install  ## every speed figure against a rival in the same run, 20 minutes: outputs/benchmark.json
+benchmark: install  ## every speed figure against a rival in the same run, 22 minutes: outputs/benchmark.json
 	$(BIN)/python -m benchmarks
 
 benchmark-scaling: install  ## slots 1 to 256, sides 64 to 512, tiles: outputs/benchmark-scaling.json
