@@ -18,7 +18,13 @@ from renormal.projection import Descent, Energy, Threshold, known_mask, model_lo
         ({"step_size": 0.0}, "step_size must be positive, got 0.0"),
         ({"slots": 0}, "slots must be positive, got 0"),
         ({"check_every": -1}, "check_every must be positive, got -1"),
-        ({"max_steps": -1}, "max_steps must be >= 0, got -1"),
+        ({"step_size": torch.inf}, "step_size must be positive, got inf"),
+        ({"step_size": torch.nan}, "step_size must be positive, got nan"),
+        ({"max_steps": -1}, "max_steps must be a whole number >= 0, got -1"),
+        ({"max_steps": 1.5}, "max_steps must be a whole number >= 0, got 1.5"),
+        ({"clamp": (1.0, 0.0)}, r"two numbers, the lower one first, got \(1.0, 0.0\)"),
+        ({"clamp": (0.0, torch.nan)}, "the lower one first, got"),
+        ({"clamp": (0.0,)}, r"the lower one first, got \(0.0,\)"),
         ({"precision": "float16"}, "one of float32, bfloat16, auto, got 'float16'"),
     ],
 )
@@ -38,6 +44,8 @@ def test_a_descent_that_cannot_be_is_refused(settings: dict[str, object], messag
         (torch.rand(2, 3, 8, 8), torch.ones(2, 2, 8, 8), r"got \(2, 2, 8, 8\)"),
         (torch.rand(2, 3, 8, 8), torch.ones(2, 1, 8, 7), r"got \(2, 1, 8, 7\)"),
         (torch.rand(2, 3, 8, 8), torch.ones(2, 8, 8), r"got \(2, 8, 8\)"),
+        (torch.rand(2, 3, 8, 8), torch.full((2, 1, 8, 8), torch.nan), r"omega must lie in \[0, 1\]"),
+        (torch.rand(2, 3, 8, 8), torch.full((2, 1, 8, 8), 255), r"omega must lie in \[0, 1\]"),
     ],
 )
 def test_images_and_omega_that_do_not_fit_are_refused(x0: Tensor, omega: Tensor | None, message: str) -> None:
@@ -50,8 +58,11 @@ def test_what_is_missing_is_named() -> None:
         project(Net(), images(), Descent())
     with pytest.raises(ValueError, match="known_mask needs omega"):
         project(Net(), images(), replace(DESCENTS["eq5"], mask=known_mask))
-    with pytest.raises(ValueError, match="must be >= 0, got -1"):
-        Energy(weight=-1)
+    for weight in (-1.0, torch.nan, torch.inf):
+        with pytest.raises(ValueError, match=f"must be >= 0, got {weight}"):
+            Energy(weight=weight)
+    with pytest.raises(ValueError, match="the stop threshold is NaN: no loss is below it"):
+        Threshold(value=torch.nan)
 
 
 def test_a_model_may_answer_with_a_plain_tuple() -> None:

@@ -22,6 +22,8 @@ def check_images(x0: Images, omega: Mask | None) -> None:
     batch, channels, *side = omega.shape if omega.ndim == 4 else (0, 0)
     if batch != len(x0) or channels not in (1, x0.shape[1]) or tuple(side) != tuple(x0.shape[2:]):
         raise ValueError(f"omega must be (B, 1 or C, H, W) like the images {tuple(x0.shape)}, got {tuple(omega.shape)}")
+    if not bool(((omega >= 0) & (omega <= 1)).all()):  # a NaN fails both
+        raise ValueError("omega must lie in [0, 1]: 1 where pixels may move")
 
 
 def check_search(energy: Any, mask: UpdateMask, clamp: tuple[float, float] | None, stop: StopCriterion) -> None:

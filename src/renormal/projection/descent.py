@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
@@ -54,10 +55,12 @@ class Descent:
 
     def __post_init__(self) -> None:
         for name in ("step_size", "slots", "check_every"):
-            if (value := getattr(self, name)) is not None and value <= 0:
+            if (value := getattr(self, name)) is not None and not 0 < value < math.inf:
                 raise ValueError(f"{name} must be positive, got {value}")
-        if self.max_steps < 0:
-            raise ValueError(f"max_steps must be >= 0, got {self.max_steps}")
+        if not (self.max_steps >= 0 and float(self.max_steps).is_integer()):
+            raise ValueError(f"max_steps must be a whole number >= 0, got {self.max_steps}")
+        if self.clamp is not None and not (len(self.clamp) == 2 and self.clamp[0] < self.clamp[1]):
+            raise ValueError(f"clamp must be two numbers, the lower one first, got {self.clamp}")
         if self.precision not in PRECISIONS:
             raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {self.precision!r}")
         check_search(self.energy, self.mask, self.clamp, self.stop)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -89,9 +90,9 @@ class Energy:
     distance: Distance = field(default_factory=L1)
 
     def __post_init__(self) -> None:
-        if self.weight < 0:
+        if not 0 <= self.weight < math.inf:
             raise ValueError(f"the weight λ of ‖x − x0‖₁ must be >= 0, got {self.weight}")
-        if self.kl_weight < 0:
+        if not 0 <= self.kl_weight < math.inf:
             raise ValueError(f"kl_weight must be >= 0, got {self.kl_weight}")
         if self.detached and self.loss is model_loss:
             raise ValueError("model_loss lives inside the network and cannot be detached: use squared_error or dssim")

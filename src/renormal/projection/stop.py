@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
@@ -61,6 +62,8 @@ class Threshold(_Composable):
     def __post_init__(self) -> None:
         if not 0 <= self.quantile <= 1:
             raise ValueError(f"a quantile lies in [0, 1], got {self.quantile}")
+        if self.value is not None and math.isnan(self.value):
+            raise ValueError("the stop threshold is NaN: no loss is below it")
 
     @property
     def unfitted(self) -> bool:
