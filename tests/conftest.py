@@ -19,8 +19,13 @@ from small import DRAWN, SMALL
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-TOGETHER = ("tests/sweep/test_slurm.py", "tests/job/test_processes.py", "tests/lit/test_several_ranks.py")
-LONGEST = (*TOGETHER, "tests/sweep/test_callback.py", "tests/job/test_processes_end.py", "tests/sweep/")
+# Long tests that share nothing:
+APART = ("tests/sweep/test_callback.py", "tests/test_examples.py", "tests/test_commands.py")
+LONGEST = (
+    *("tests/sweep/test_slurm.py", "tests/job/test_processes.py", "tests/lit/test_several_ranks.py"),
+    *("tests/sweep/test_callback.py", "tests/job/test_processes_end.py", "tests/job/test_every_experiment.py"),
+    *("tests/sweep/", "tests/inspect/", "tests/test_examples.py", "tests/test_commands.py", "tests/job/"),
+)
 
 Compose = Callable[..., "DictConfig"]
 
@@ -81,14 +86,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class Scheduling(LoadScopeScheduling):
-    """One test after the other to whoever is free; the files TOGETHER, whose tests share what takes long, as a whole.
+    """A file to whoever is free: its tests share what takes long. The files APART test by test.
 
     Marks of --dist loadgroup would say the same, but pytest-xdist 3.8 loses them under pytest 9.2.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return file if file in TOGETHER else nodeid
+        return nodeid if file in APART else file
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -193,24 +193,28 @@ def become(files: dict[int, int], environment: dict[str, str], place: str) -> No
 
 
 def run(arguments: list[str]) -> None:
-    """`python [options] -m module …` or `python [options] -c code …`."""
+    """`python [options] -m module …`, `python [options] -c code …` or `python [options] script …`."""
     given = iter(arguments)
     safe = False
     for option in given:
         safe = safe or option in ("-P", "-I")
         if option in ("-X", "-W"):
             next(given)
-        if option in ("-m", "-c"):
+        if option in ("-m", "-c") or not option.startswith("-"):
             break
-    what, rest = next(given), list(given)
-    sys.path[0:1] = [] if safe else [str(Path.cwd()) if option == "-m" else ""]
+    what, rest = next(given) if option in ("-m", "-c") else option, list(given)
+    first = {"-m": str(Path.cwd()), "-c": ""}.get(option, str(Path(what).resolve().parent))
+    sys.path[0:1] = [] if safe else [first]
     if option == "-m":
         sys.argv = [what, *rest]
         runpy.run_module(what, run_name="__main__", alter_sys=True)
-    else:
-        sys.argv = ["-c", *rest]
-        main = sys.modules["__main__"] = types.ModuleType("__main__")
-        exec(compile(what, "<string>", "exec"), main.__dict__)
+        return
+    main = sys.modules["__main__"] = types.ModuleType("__main__")
+    sys.argv = ["-c" if option == "-c" else what, *rest]
+    if option != "-c":
+        main.__file__ = str(Path(what).absolute())
+    code = what if option == "-c" else Path(what).read_text(encoding="utf-8")
+    exec(compile(code, "<string>" if option == "-c" else what, "exec"), main.__dict__)
 
 
 def finish(work: Callable[[list[str]], None], arguments: list[str]) -> NoReturn:

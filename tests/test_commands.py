@@ -11,7 +11,6 @@ import os
 import re
 import shlex
 import subprocess
-import sys
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from every_experiment import EXPERIMENTS
+from preloaded import python
 from small import DRAWN, SMALL
 
 ROOT = Path(__file__).parents[1]
@@ -44,7 +44,7 @@ def ran(folder: Path, *command: str, accepted: tuple[int, ...] = (0,)) -> str:
 
 
 def main_of(script: str) -> list[str]:
-    return [sys.executable, "-c", f"import sys; from {SCRIPTS[script]} import main; sys.exit(main())"]
+    return [python(), "-c", f"import sys; from {SCRIPTS[script]} import main; sys.exit(main())"]
 
 
 def test_the_quick_start_runs_as_it_is_written(tmp_path: Path) -> None:
@@ -53,13 +53,13 @@ def test_the_quick_start_runs_as_it_is_written(tmp_path: Path) -> None:
     for script, arguments in lines:
         given = shlex.split(arguments)
         if script == "renormal":
-            ran(tmp_path, sys.executable, "-m", "renormal.run", *given, *TINY)
+            ran(tmp_path, python(), "-m", "renormal.run", *given, *TINY)
         else:
             ran(tmp_path, *main_of(script), *given, accepted=(0, 1) if script == "renormal-predict" else (0,))
     assert (tmp_path / "outputs" / "demo" / "report.html").stat().st_size > 10_000
     assert len(list((tmp_path / "found" / "overlays").rglob("*.png"))) > 1
     (code,) = re.findall(r"```python\n(.*?)```", START, flags=re.DOTALL)
-    assert ran(tmp_path, sys.executable, "-c", f"{code}\nprint(found.map.shape)").split("\n")[-2].startswith("(")
+    assert ran(tmp_path, python(), "-c", f"{code}\nprint(found.map.shape)").split("\n")[-2].startswith("(")
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

@@ -14,12 +14,12 @@ import pytest
 from hydra import compose, initialize_config_dir
 from PIL import Image
 
+from preloaded import python
 from renormal.report.record import read_record
 from renormal.run import CONF
 from small import DRAWN, SMALL
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "PYTHON": sys.executable, "LAUNCHER": "basic"}
 
 
 def photograph(path: Path, seed: int) -> None:
@@ -33,20 +33,21 @@ def photograph(path: Path, seed: int) -> None:
 
 def said(folder: Path, *command: object) -> str:
     """What an example prints, run in a folder of its own."""
-    done = subprocess.run(list(map(str, command)), cwd=folder, env=ENVIRONMENT, capture_output=True, text=True)
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHON": python(), "LAUNCHER": "basic"}
+    done = subprocess.run(list(map(str, command)), cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def test_an_own_network_projects(tmp_path: Path) -> None:
-    text = said(tmp_path, sys.executable, EXAMPLES / "own_network.py")
+    text = said(tmp_path, python(), EXAMPLES / "own_network.py")
     assert "16 of 16 images reached it" in text
     good, defective = map(float, re.findall(r"\d\.\d{3}", text.splitlines()[-1]))
     assert defective > 10 * good
 
 
 def test_a_score_of_ones_own_is_a_column(tmp_path: Path) -> None:
-    said(tmp_path, sys.executable, EXAMPLES / "new_score.py", *DRAWN, *SMALL, "projection=[eq8]", "folder=job")
+    said(tmp_path, python(), EXAMPLES / "new_score.py", *DRAWN, *SMALL, "projection=[eq8]", "folder=job")
     record = read_record(tmp_path / "job" / "record.json")
     assert 0 <= record.metrics["edges/pixel_auroc"] <= 1
     assert record.metrics["edges/pixel_auroc"] != record.metrics["baseline/pixel_auroc"]
@@ -58,7 +59,7 @@ def test_a_folder_becomes_overlays(tmp_path: Path) -> None:
     for i in range(2):
         photograph(tmp_path / "new" / f"{i}.png", seed=100 + i)
     tiny = ["choose.defects=4", "choose=as_configured", "minutes=1", "model.net.width=8", "data.kind=object"]
-    text = said(tmp_path, sys.executable, EXAMPLES / "folder_to_overlays.py", "parts", "new", "found", *SMALL, *tiny)
+    text = said(tmp_path, python(), EXAMPLES / "folder_to_overlays.py", "parts", "new", "found", *SMALL, *tiny)
     assert [line.split()[0] for line in text.splitlines() if line.endswith(("yes", "no"))] == ["0.png", "1.png"]
     assert len(list((tmp_path / "found" / "overlays").glob("*.png"))) == 2
 

@@ -26,9 +26,11 @@ SURROUNDINGS = "import os; print(os.getcwd(), os.environ['GIVEN'], os.environ.ge
         ("-c", "import os; os.kill(os.getpid(), 15)"),
         ("-c", "import atexit; atexit.register(print, 'last')"),
         ("-P", "-m", "renormal.run", "batch_size=many"),
+        ("script.py", "a", "-b"),
     ],
 )
 def test_a_preloaded_python_ends_as_python_does(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    (tmp_path / "script.py").write_text(f"import sys\nprint(sys.path[0], __name__, __file__)\n{SAYS}")
     ends = [
         subprocess.run(
             [executable, *arguments],

@@ -7,13 +7,14 @@ import json
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-COMMAND = [sys.executable, "-c", "import sys; from renormal.inspect.view import main; sys.exit(main())"]
+from preloaded import python
+
+COMMAND = ["-c", "import sys; from renormal.inspect.view import main; sys.exit(main())"]
 
 
 class Answer(NamedTuple):
@@ -26,7 +27,7 @@ class Answer(NamedTuple):
 def viewed(run: Path, *options: str) -> Iterator[int]:
     """The port of the page, until the block ends."""
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
-    command = [*COMMAND, str(run), "--port", "0", *options]
+    command = [python(), *COMMAND, str(run), "--port", "0", *options]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     ) as process:

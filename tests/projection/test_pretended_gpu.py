@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from searches import SEARCHES
 from toys import DESCENTS
+
+from preloaded import python
 
 SCRIPT = Path(__file__).parents[1] / "on_pretend_gpu.py"
 MODELS = ("l2_ae", "l2_ae detached", "dsae", "vae", "vae_draws", "gamma_vae", "repair_ae")
@@ -26,7 +27,7 @@ RUNS = (
 def found() -> dict[str, Any]:
     places = [SCRIPT.parent, Path(__file__).parent, os.environ.get("PYTHONPATH", "")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, places)).rstrip(os.pathsep)}
-    command = [sys.executable, str(SCRIPT)]
+    command = [python(), str(SCRIPT)]
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
     result: dict[str, Any] = json.loads(done.stdout)
     return result
