@@ -16,7 +16,7 @@ from renormal.files import whole_file
 RED = (230, 30, 40)
 LINE = 256  # ours: the outline is 1/256 of the shorter side wide
 ROWS = 512  # at a time, so that a large photograph needs little more memory than its pixels
-STRONGEST = 0.6  # opacity of the colours at twice the threshold, ours
+STRONGEST = 0.4  # opacity of the colours at twice the threshold, ours: the defect stays visible below them
 FAST = 1  # compression level of PNG: a higher one takes longer than the network
 
 Pixels = NDArray[np.uint8]
