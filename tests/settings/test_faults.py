@@ -16,6 +16,7 @@ from omegaconf import OmegaConf
 
 from conf_cases import names
 from recipes import recipe as composed
+from renormal.choose.measure import MEAN
 from renormal.data.depth import DEPTHS
 from renormal.functional.fills import FILLS
 from renormal.job.settings import SettingsError, check_settings
@@ -222,7 +223,7 @@ def test_a_key_of_ones_own_is_taken_where_the_recipe_refers_to_it() -> None:
 
 
 def test_the_settings_name_what_the_code_has() -> None:
-    assert set(get_args(job.Metric)) == set(METRICS)
+    assert set(get_args(job.Metric)) == {*METRICS, MEAN}
     assert set(get_args(job.Stage)) == set(STAGES)
     assert set(get_args(projection.Precision)) == set(PRECISIONS)
     assert set(get_args(model.Fill)) == set(FILLS)

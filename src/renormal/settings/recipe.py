@@ -29,7 +29,7 @@ from renormal.settings.projection import PROJECTION, SCORE, DescentSettings
 from renormal.settings.trainer import TRAINER
 
 Stage = Literal["train", "choose", "test", "inpaint", "sample"]
-Metric = Literal["pixel_auroc", "average_precision", "aupro", "best_f1", "image_auroc"]
+Metric = Literal["pixel_auroc", "average_precision", "aupro", "best_f1", "image_auroc", "mean_of_three"]
 Few = Annotated[int, Ge(0), Le(10_000)]  # pictures
 Scores = dict[str, Annotated[Any, SCORE]]
 
@@ -84,7 +84,9 @@ class Choose(Group):
 
     holdout: Annotated[HoldOut, "Every so-many-th good image is not trained on and gets planted defects; 0: none."]
     defects: Annotated[int, Ge(1), Le(100_000), "Planted defects; half as many good images are added."]
-    metric: Annotated[Metric, "The best value of it decides."]
+    metric: Annotated[
+        Metric, "The best value of it decides; mean_of_three: the mean of pixel_auroc, aupro and image_auroc."
+    ]
     seed: Annotated[Seed, "Of the planting."]
     family: Annotated[
         Literal["first", "second"] | None,
