@@ -91,7 +91,7 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("test.false_alarms", 1, "a number > 0 and < 1"),
     ("test.aupro_limits", [0.3, 1.5], "a list, as [a,b], of a number > 0 and < 1"),
     ("test.drawn", "eq8", "a list, as [a,b], of printable text, or null (all)"),
-    ("choose.metric", "auc", "pixel_auroc, average_precision, aupro, best_f1, image_auroc"),
+    ("choose.metric", "auc", "pixel_auroc, average_precision, aupro, best_f1, image_auroc, mean_of_three"),
     ("choose.holdout", 1, "0 or a whole number ≥ 2"),
     ("choose.axes.step_size", [], "a list of numbers, at least one"),
     ("choose.axes.step_size", 0.5, "a list of numbers, at least one"),
