@@ -1,7 +1,4 @@
-"""python onnx_without_renormal.py export.onnx photo.png overlay.png: what `renormal-export RUN` wrote, on a photograph.
-
-Needs numpy, pillow and onnxruntime. The photograph has 8 bit, grey or RGB.
-"""
+"""python onnx_without_renormal.py export.onnx photo.png overlay.png: what `renormal-export` wrote, on 8 bit photos."""
 
 import sys
 
@@ -12,6 +9,8 @@ from PIL import Image, ImageOps
 model, photo, out = sys.argv[1:]
 session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
 facts = session.get_modelmeta().custom_metadata_map
+if "threshold" not in facts:
+    sys.exit(f"{model}: {facts['decision']}")
 size, threshold = int(facts["size"]), float(facts["threshold"])
 image = ImageOps.exif_transpose(Image.open(photo))
 if image.mode not in ("L", "RGB") or facts["fit"] not in ("squash", "crop"):

@@ -107,6 +107,18 @@ def test_onnxruntime_gives_the_same_numbers_and_the_file_says_how_to_use_it(
     assert "add --force" in capsys.readouterr().err
 
 
+def test_a_graph_of_other_steps_has_no_threshold(
+    bottle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    assert main([str(bottle), "--steps", "1", "--out", str(tmp_path / "a.onnx")]) == 0
+    line = "no threshold: that of the job was measured after 3 steps, not 1"
+    assert line in capsys.readouterr().out
+    facts = onnxruntime.InferenceSession(str(tmp_path / "a.onnx")).get_modelmeta().custom_metadata_map
+    assert "threshold" not in facts
+    assert facts["decision"] == line
+
+
 def test_torch_export_and_safetensors(bottle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(bottle), "--to", "torch", "--out", str(tmp_path / "a.pt2"), "--column", "baseline"]) == 0
     extra = {"renormal.json": ""}
@@ -115,6 +127,7 @@ def test_torch_export_and_safetensors(bottle: Path, tmp_path: Path, capsys: pyte
     inspector = Inspector(load(bottle), column="baseline")
     assert torch.allclose(program(image)[0], inspector.maps(image)[1], atol=1e-5)
     assert json.loads(extra["renormal.json"])["steps"] == "0"
+    assert float(json.loads(extra["renormal.json"])["threshold"]) == inspector.decision.threshold
     safetensors = pytest.importorskip("safetensors.torch")
     assert main([str(bottle), "--to", "safetensors", "--out", str(tmp_path / "a.safetensors")]) == 0
     weights = safetensors.load_file(tmp_path / "a.safetensors")

@@ -87,7 +87,7 @@ def export(options: argparse.Namespace) -> Iterator[str]:
     inspector = Inspector(load(options.run, options.trust), column=options.column, rate=options.false_alarms)
     if options.to == "safetensors":
         weights = inspector.job.model.state_dict()
-        write_weights(weights, out, facts_of(inspector, 0))
+        write_weights(weights, out, facts_of(inspector, steps_of(inspector, None)))
         yield f"{out}: {len(weights)} tensors"
         return
     steps = steps_of(inspector, options.steps)
@@ -103,7 +103,9 @@ def export(options: argparse.Namespace) -> Iterator[str]:
     yield f"after {steps} steps the map differs by {whole.map:.2g} at most, the score by {whole.score:.2g}, from torch"
     yield f"the score differs by {apart:.2g} at most from that of renormal-predict, on {which}"
     yield f"an image takes {whole.graph_seconds:.3f} s, in torch {whole.own_seconds:.3f} s (float32, one at a time)"
-    yield f"{out}: {out.stat().st_size / 2**20:.1f} MiB, threshold {inspector.decision.threshold:.6g}"
+    facts = facts_of(inspector, steps)
+    limit = f"threshold {float(facts['threshold']):.6g}" if "threshold" in facts else facts["decision"]
+    yield f"{out}: {out.stat().st_size / 2**20:.1f} MiB, {limit}"
 
 
 def checked(inspector: Inspector, steps: int, file: Path, to: str, images: Sequence[Images]) -> str:
@@ -186,13 +188,12 @@ def from_inspector(inspector: Inspector, run: Run, images: Sequence[Images]) -> 
 
 
 def facts_of(inspector: Inspector, steps: int) -> dict[str, str]:
-    """For the file: how a photograph becomes the input, and how the score is read."""
+    """For the file: how a photograph becomes the input, and how the score is read. Other steps have no threshold."""
     frame, record, decision = inspector.frame, inspector.job.record, inspector.decision
     facts = {
         "category": record.category,
         "column": inspector.column,
         "steps": steps,
-        "threshold": decision.threshold,
         "decision": f"score > threshold is defective: {decision.line}",
         "input": f"(1, {frame.channels}, {frame.size}, {frame.size}) float32 in [0, 1], "
         f"{'grey' if frame.channels == 1 else 'RGB'}, {frame.fit} to the square, Lanczos",
@@ -203,4 +204,8 @@ def facts_of(inspector: Inspector, steps: int) -> dict[str, str]:
         "weights": record.hashes.get("weights", ""),
         "renormal": version("renormal"),
     }
+    if (own := steps_of(inspector, None)) != steps:
+        facts["decision"] = f"no threshold: that of the job was measured after {own} steps, not {steps}"
+    else:
+        facts["threshold"] = decision.threshold
     return {name: str(value) for name, value in facts.items()}
