@@ -68,6 +68,7 @@ def test_two_processes_leave_one_of_everything(place: Path) -> None:
         "run.log",
         "samples.csv",
         "state.json",
+        "trained_on.sha256",
     ]
     assert record.config["name"] == NAME
     assert record.device["count"] == 2
