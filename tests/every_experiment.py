@@ -25,7 +25,10 @@ OWN = {  # what an experiment needs besides
     **{key: ["checkpoint=null", "stages=[train,test]"] for key in ("figure5", "table2_cpu")},
     "restoration": ["checkpoint=null", "stages=[train,test]", *(f"projections.{name}.max_steps=3" for name in MAPS)],
     "inspect": ["choose.defects=4", "choose=as_configured", "minutes=1"],
-    "recipe": ["choose.defects=4", "choose=as_configured", "minutes=1", "data.object_size=64", "data.shrink=[1,2]"],
+    "recipe": [
+        *("choose.defects=4", "choose=as_configured", "minutes=1"),
+        *("data.object_size=64", "data.object_tiles=true", "data.shrink=[1,2]"),
+    ],
     "latent_cpu": ["checkpoint=null", "stages=[train,test]", "projections.latent_500.max_steps=3"],
     "choose": ["choose.defects=4", "choose=as_configured"],
     "choose_cpu": ["choose.defects=4", "choose=as_configured"],

@@ -107,6 +107,22 @@ def test_onnxruntime_gives_the_same_numbers_and_the_file_says_how_to_use_it(
     assert "add --force" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "score", ["msgms", "squared_error", "combined", "reconstructed", "loss_gradient", "kl_gradient"]
+)
+def test_every_score_has_a_file(score: str, small: Any, tmp_path: Path) -> None:
+    run_job(small("category=bottle", "model=vae", "projection=[]", f"score={score}", f"folder={tmp_path / 'run'}"))
+    assert main([str(tmp_path / "run")]) == 0
+
+
+def test_what_onnx_cannot_hold_is_one_line(small: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run_job(small("category=bottle", "projection=[]", "score=ranked", f"folder={tmp_path / 'run'}"))
+    assert main([str(tmp_path / "run")]) == 2
+    said = capsys.readouterr().err
+    assert re.fullmatch(r"renormal-export: ONNX has no form of the operation \S+, .*: export with --to torch\n", said)
+    assert main([str(tmp_path / "run"), "--to", "torch"]) == 0
+
+
 def test_a_graph_of_other_steps_has_no_threshold(
     bottle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

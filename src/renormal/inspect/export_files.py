@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -29,9 +30,16 @@ def write_onnx(graph: Any, image: Images, out: Path, facts: dict[str, str], name
     except ImportError as error:
         raise ValueError(f"--to onnx {EXTRA}") from error
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    program = torch.onnx.export(
-        graph, (image,), dynamo=True, verbose=False, input_names=["image"], output_names=list(names)
-    )
+    try:
+        program = torch.onnx.export(
+            graph, (image,), dynamo=True, verbose=False, input_names=["image"], output_names=list(names)
+        )
+    except torch.onnx.OnnxExporterError as error:
+        lack = re.search(r"OpOverload\(op='([^']*)'", str(error))
+        what = f"the operation {lack[1]}" if lack else "an operation of this job"
+        raise ValueError(
+            f"ONNX has no form of {what}, of the score or the projection: export with --to torch"
+        ) from None
     if program is None:
         raise ValueError("torch.onnx.export returned no program")
     program.model.metadata_props.update(facts)

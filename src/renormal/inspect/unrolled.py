@@ -122,12 +122,18 @@ def decompositions() -> dict[Any, Callable[..., Any]]:
         aten.convolution_backward.default: convolution_backward,
         aten.empty_permuted.default: zeros,
         aten.empty.memory_format: zeros,
+        aten.hypot.default: hypotenuse,
     }
 
 
 def zeros(size: Sequence[int], *_: Any, dtype: torch.dtype | None = None, **__: Any) -> Tensor:
     """Memory that is written later: exporters know no empty one."""
     return torch.full(list(size), 0, dtype=dtype or torch.float32)
+
+
+def hypotenuse(a: Tensor, b: Tensor) -> Tensor:
+    """√(a² + b²): ONNX has no operation for it."""
+    return (a * a + b * b).sqrt()
 
 
 def convolution_backward(
