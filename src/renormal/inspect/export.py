@@ -170,16 +170,16 @@ def checked_images(inspector: Inspector, folder: Path | None) -> tuple[list[Imag
 
 def measured(inspector: Inspector, run: Run, images: Sequence[Images], steps: int) -> Difference:
     """How far the graph's map and score are from those of the same steps in torch."""
-    own, largest, seconds = unrolled(inspector, steps), dict.fromkeys(OUTPUTS, 0.0), [0.0, 0.0]
+    own, largest, seconds = unrolled(inspector, steps), [0.0, 0.0], [0.0, 0.0]
     for image in images:
         found: list[list[Tensor]] = []
         for number, function in enumerate((run, own)):
             start = time.perf_counter()
             found.append([one.detach() for one in function(image)])
             seconds[number] += (time.perf_counter() - start) / len(images)
-        for name, one, other in zip(OUTPUTS, *found, strict=True):
-            largest[name] = max(largest[name], float((one - other).abs().max()))
-    return Difference(largest["map"], largest["score"], *seconds)
+        for at, (one, other) in enumerate(zip(*(outputs[:2] for outputs in found), strict=True)):  # map, score
+            largest[at] = max(largest[at], float((one - other).abs().max()))
+    return Difference(*largest, *seconds)
 
 
 def from_inspector(inspector: Inspector, run: Run, images: Sequence[Images]) -> float:
