@@ -11,6 +11,7 @@ import torch
 from renormal.data.source import Augmentation
 from renormal.data.transforms import TrainingBatches
 from renormal.functional.transfer import waited_for
+from renormal.lit.recorded_loss import RecordedLoss
 
 WARM_UP = 5  # batches that are not timed
 IMAGES = 64  # that are drawn from
@@ -19,10 +20,13 @@ IMAGES = 64  # that are drawn from
 class Training:
     """Batches of one network, one after another."""
 
-    def __init__(self, make: Callable[..., Any], side: int, batch: int, device: torch.device) -> None:
+    def __init__(
+        self, make: Callable[..., Any], side: int, batch: int, device: torch.device, *, recorded: bool = True
+    ) -> None:
         torch.manual_seed(0)
         small = {"width": 8} if make.__name__ == "RepairAE" and side < 128 else {}
         self.model = make(channels=3, size=side, **small).to(device=device, memory_format=torch.channels_last)
+        self.loss = RecordedLoss(self.model) if recorded else self.model.training_loss
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-4, fused=True)
         images = torch.randint(0, 256, (IMAGES, 3, side, side), dtype=torch.uint8).to(device)
         moves = Augmentation(rotate=15, translate=0.02, mirror_x=True)
@@ -32,7 +36,7 @@ class Training:
     def step(self) -> None:
         x = self.batches.batch(0, self.done % len(self.batches)).contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16):
-            loss = self.model.training_loss(x).total.mean()
+            loss = self.loss(x).total.mean()
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()

@@ -12,7 +12,8 @@ from __future__ import annotations
 import argparse
 import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,8 @@ def pack(sources: Sequence[Source], training: int | None = None) -> bytes:
         test = load_test(source, size=size, channels=good.shape[1])
         names = [f"{defect}/{Path(path).stem}" for defect, path in zip(test.defects, test.paths, strict=True)]
         own = {
-            "train": _differences(good),
-            "test": _differences(test.images.numpy()),
+            **_lossless("train", good),
+            **_lossless("test", test.images.numpy()),
             "defects": np.packbits(test.regions.numpy() > 0),
             "names": np.array(names),
         }
@@ -57,7 +58,7 @@ def unpack(file: Path, root: Path) -> list[str]:
     with np.load(file) as content:
         names = sorted({key.partition("/")[0] for key in content})
         for name in names:
-            good, test = (_sums(content[f"{name}/{part}"]) for part in ("train", "test"))
+            good, test = (_read(content, f"{name}/{part}") for part in ("train", "test"))
             defects = np.unpackbits(content[f"{name}/defects"], count=len(test) * test.shape[-1] ** 2)
             for number, image in enumerate(good):
                 _write(root / name / "train" / GOOD / f"{number:03}.png", image)
@@ -70,15 +71,27 @@ def unpack(file: Path, root: Path) -> list[str]:
     return names
 
 
-def _differences(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Each pixel minus its left one, modulo 256: that compresses to two thirds."""
-    found = images.copy()
-    found[..., 1:] -= images[..., :-1]
-    return found
+def _lossless(part: str, images: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
+    """All images as lossless WebP, which is 40 % smaller than PNG here; where each ends, and how many channels."""
+    with ThreadPoolExecutor() as pool:
+        files = list(pool.map(_webp, images))
+    whole = np.frombuffer(b"".join(files), np.uint8)
+    return {part: whole, f"{part}/ends": np.cumsum([len(file) for file in files]), f"{part}/like": images[:0]}
 
 
-def _sums(differences: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return np.cumsum(differences, axis=-1, dtype=np.uint8)
+def _webp(image: NDArray[np.uint8]) -> bytes:
+    file = io.BytesIO()
+    _picture(image).convert("RGB").save(
+        file, "WEBP", lossless=True, quality=80, method=6
+    )  # 100 takes ten times as long for 0.5 %
+    return file.getvalue()
+
+
+def _read(content: Mapping[str, NDArray[Any]], part: str) -> NDArray[np.uint8]:
+    whole, ends, like = (content[f"{part}{rest}"] for rest in ("", "/ends", "/like"))
+    parts = np.split(whole, ends[:-1])
+    images = [np.asarray(Image.open(io.BytesIO(file.tobytes())))[..., : like.shape[1]] for file in parts]
+    return np.stack(images).transpose(0, 3, 1, 2)
 
 
 def _file(arrays: dict[str, NDArray[Any]]) -> bytes:
@@ -89,7 +102,11 @@ def _file(arrays: dict[str, NDArray[Any]]) -> bytes:
 
 def _write(path: Path, image: NDArray[np.uint8]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(image[0] if len(image) == 1 else image.transpose(1, 2, 0)).save(path)
+    _picture(image).save(path)
+
+
+def _picture(image: NDArray[np.uint8]) -> Image.Image:
+    return Image.fromarray(image[0] if len(image) == 1 else image.transpose(1, 2, 0))
 
 
 def main() -> None:

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from benchmarks import device, wheels
@@ -198,13 +197,6 @@ def test_more_than_a_lent_machine_gets_is_refused(tmp_path: Path, monkeypatch: p
     with pytest.raises(ValueError, match=r"^\d+ MiB, at most 0: bottle \d+; leave some out, or --train N$"):
         pack([source])
     assert LIMIT == 64 * 2**20
-
-
-def test_differences_compress_and_add_up_again() -> None:
-    from benchmarks.packed import _differences, _sums
-
-    images = np.random.default_rng(0).integers(0, 256, (2, 3, 8, 8), dtype=np.uint8)
-    assert np.array_equal(_sums(_differences(images)), images)
 
 
 def test_the_wheels_leave_torch_and_what_it_needs_alone() -> None:

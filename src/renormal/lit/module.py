@@ -18,6 +18,7 @@ from renormal.contracts import Batch, Images
 from renormal.data.transforms import TrainingBatches
 from renormal.lit.epoch_means import EpochMeans, Sums
 from renormal.lit.gathering import gathered
+from renormal.lit.recorded_loss import RecordedLoss
 from renormal.models import ConvAutoencoder, TrainingLoss
 
 OptimizerFactory = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
@@ -57,6 +58,7 @@ class AutoencoderModule(L.LightningModule):
         self.optimizer_factory, self.scheduler_factory = optimizer, scheduler
         self.finite = torch.ones((), dtype=torch.bool)
         self.means = EpochMeans()
+        self.recorded_loss = RecordedLoss(model)
         self.lowest = math.inf  # mean of an epoch
         self.within: list[dict[str, Any]] = []  # from a checkpoint, until the training has started
         self.save_hyperparameters({"fingerprint": fingerprint}, logger=False)
@@ -71,7 +73,8 @@ class AutoencoderModule(L.LightningModule):
         self.means.begin()
 
     def training_step(self, batch: Images, batch_idx: int) -> Tensor | None:
-        return self.batch_mean("loss", self.model.training_loss(batch))
+        loss = self.recorded_loss if self.trainer.world_size == 1 else self.model.training_loss
+        return self.batch_mean("loss", loss(batch))
 
     def batch_mean(self, noun: str, loss: TrainingLoss) -> Tensor:
         """The mean loss, checked, and logged as train/<noun> with the means of its terms."""
@@ -177,7 +180,8 @@ def noise_state(device: torch.device) -> list[Tensor]:
 
 
 def set_noise_state(states: list[Tensor], device: torch.device) -> None:
-    """Set what `noise_state` has returned."""
+    """Set what `noise_state` has returned, on this kind of device or on another: the CPU's is set on all of them."""
     torch.set_rng_state(states[0])
-    for state in states[1:]:
-        torch.cuda.set_rng_state(state, device)
+    if device.type == "cuda":
+        for state in states[1:]:
+            torch.cuda.set_rng_state(state, device)

@@ -74,3 +74,11 @@ class ConvAutoencoder(nn.Module, ABC):
         """L_r alone; variational models add their KL term."""
         reconstruction = self.reconstruct(x).loss
         return TrainingLoss(reconstruction, {"reconstruction": reconstruction})
+
+    def prepared(self, x: Images) -> tuple[Tensor, ...]:
+        """What `prepared_loss` is of: x, and what the host draws for it."""
+        return (x,)
+
+    def prepared_loss(self, x: Images) -> TrainingLoss:
+        """The training loss of `prepared` images."""
+        return self.training_loss(x)

@@ -21,6 +21,8 @@ class GammaVAE(VAE):
     limit keeps γ from falling to 0.
     """
 
+    recordable = True  # nothing in the training loss is drawn or decided on the host
+
     def __init__(
         self,
         *,

@@ -10,5 +10,7 @@ from renormal.models.base import ConvAutoencoder
 class L2AE(ConvAutoencoder):
     """L_r(x) = ‖x − f(x)‖²."""
 
+    recordable = True  # nothing in the training loss is drawn or decided on the host
+
     def reconstruction_loss(self, x: Images, reconstructed: Images) -> PerSample:
         return squared_distance(x, reconstructed)

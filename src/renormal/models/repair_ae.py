@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from renormal.contracts import Images, PerSample, Reconstruction
-from renormal.functional.corruption import Corrupting, Corruption
+from renormal.contracts import Images, Mask, PerSample, Reconstruction
+from renormal.functional.corruption import Corrupted, Corrupting, Corruption
 from renormal.functional.dssim_loss import dssim_sum
 from renormal.functional.norms import squared_distance
 from renormal.models.base import TrainingLoss
@@ -30,6 +30,8 @@ class RepairAE(nn.Module):
     channels: 1 or 3. size: image side in pixels, a multiple of 8. width: channels at side / 2; twice and three times
     as many below. weight: of covered pixels. dssim: δ. corruption: the damage.
     """
+
+    recordable = True  # nothing in `prepared_loss` is drawn or decided on the host
 
     def __init__(
         self,
@@ -79,8 +81,15 @@ class RepairAE(nn.Module):
 
     def training_loss(self, x: Images) -> TrainingLoss:
         """Of newly damaged x; torch's global generator draws the damage."""
+        return self.prepared_loss(*self.prepared(x))
+
+    def prepared(self, x: Images) -> Corrupted:
+        """Newly damaged x. The host draws what decides shapes and calls."""
         with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
-            damaged, target, cover = self.corruption(x.float())
+            return self.corruption(x.float())
+
+    def prepared_loss(self, damaged: Images, target: Images, cover: Mask) -> TrainingLoss:
+        """Of damaged images and what f should make of them."""
         image = self(damaged.contiguous(memory_format=torch.channels_last))
         error = ((image - target).square() * (1 + (self.weight - 1) * cover)).sum(dim=(1, 2, 3))
         terms = {"repair": error}

@@ -25,6 +25,7 @@ class VAE(ConvAutoencoder):
     posterior that is as wide as the prior, so that Dec(μ) may be far from every image (docs/blurred.md).
     """
 
+    recordable = True  # nothing in the training loss is drawn or decided on the host
     draws: Tensor  # ε_k, (k, latent)
 
     def __init__(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
@@ -95,7 +96,7 @@ def recorded(iterate: Callable[[Slots], None], slots: Slots, record: Recorder) -
         repeat = record(in_place, slots.x.device)
     except REFUSED as error:  # a stop rule that reads a value on the host, a network that cannot be recorded
         counted.refused += 1
-        log.info("the descent runs step by step, its CUDA graph could not be recorded: %s", _first_line(error))
+        log.info("the descent runs step by step, its CUDA graph could not be recorded: %s", first_line(error))
         _rewind(slots, held, start)
         return None
     _rewind(slots, held, start)
@@ -146,7 +147,9 @@ def _current(stream: cuda.Stream, before: cuda.Stream) -> Iterator[None]:
 def _waits_refused() -> Iterator[None]:
     """Inside, torch raises RuntimeError where the host waits for the device, before a recording could be spoilt."""
     before = cuda.get_sync_debug_mode()
-    cuda.set_sync_debug_mode("error")
+    with warnings.catch_warnings():  # torch says once that it does not yet see all waits
+        warnings.filterwarnings("ignore", "Synchronization debug mode")
+        cuda.set_sync_debug_mode("error")
     try:
         yield
     finally:
@@ -167,7 +170,7 @@ def _counted(repeat: Step) -> None:
     repeat()
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
     return next(iter(str(error).splitlines()), "") or type(error).__name__
 
 
