@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 from toys import DESCENTS, Net, images
 
-from renormal.projection import Descent, Energy, Threshold, known_mask, model_loss, project, squared_error
+from renormal.models import VAE
+from renormal.projection import (
+    Descent,
+    Drawn,
+    Energy,
+    LatentEnergy,
+    Plateau,
+    Threshold,
+    known_mask,
+    model_loss,
+    no_mask,
+    project,
+    squared_error,
+)
+
+IN_Z = Descent(energy=LatentEnergy(start=Drawn()), mask=no_mask, clamp=None, stop=Plateau(), max_steps=2)
 
 
 @pytest.mark.parametrize(
@@ -75,3 +94,85 @@ def test_a_model_may_answer_with_a_plain_tuple() -> None:
         result = project(Plain(), x0, Descent(energy=Energy(loss=loss), stop=Threshold(value=0.0), max_steps=3))
         assert result.terms.reconstruction.shape == (2,)
         assert (result.x < x0).all()
+
+
+def small_vae() -> VAE:
+    return VAE(channels=3, size=64, latent=2)
+
+
+@pytest.mark.parametrize(
+    ("model", "x0", "message"),
+    [
+        (small_vae(), torch.rand(2, 3, 128, 128), r"x0 \(2, 3, 128, 128\), give it .*\(channels=3, size=64\): Runtime"),
+        (small_vae(), torch.rand(2, 3, 32, 32), r"VAE cannot take x0 \(2, 3, 32, 32\)"),
+        (small_vae(), torch.rand(2, 1, 64, 64), r"VAE cannot take x0 \(2, 1, 64, 64\)"),
+        (Net(), images().double(), r"x0 is torch.float64, .* torch.float32: give x0.to\(torch.float32\)"),
+        (Net().double(), images(), r"x0 is torch.float32, .* torch.float64: give x0.to\(torch.float64\)"),
+        (Net().half(), images(), r"weights of the model torch.float16: give model.to\(torch.float32\)"),
+        (Net().to("meta"), images(), "the model's weights are on the device meta"),
+        (Net(), images().to("meta"), "x0 is on the device meta"),
+        (None, images(), "model must be an autoencoder, got None"),
+        (Net, images(), "got the class Net: give an object of it"),
+        (torch.sigmoid, images(), r"has no reconstruct: give a model whose reconstruct\(x\) returns"),
+        (nn.Identity(), images(), "Identity has no reconstruct"),
+        (Net(), np.zeros((1, 2, 8, 8), np.float32), "x0 must be a torch.Tensor, got ndarray"),
+    ],
+)
+@pytest.mark.parametrize("name", ["eq8_adam", "eq5"])
+def test_a_model_that_x0_does_not_fit_is_one_line(name: str, model: Any, x0: Any, message: str) -> None:
+    with pytest.raises((ValueError, TypeError), match=message) as caught:
+        project(model, x0, DESCENTS[name])
+    assert "\n" not in str(caught.value)
+
+
+class Elsewhere(nn.Module):
+    """A model whose weights are on a GPU, for torch without CUDA."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        with FakeTensorMode():
+            self.weight = torch.empty(2, device="cuda:0")
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        return iter([self.weight])
+
+    def reconstruct(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        raise RuntimeError("Expected all tensors to be on the same device")
+
+
+def test_a_tensor_of_another_device_is_named() -> None:
+    with pytest.raises(ValueError, match=r"x0 is on cpu, omega on meta: give omega.to\('cpu'\)"):
+        project(Net(), images(), DESCENTS["eq8_adam"], omega=torch.ones(1, 1, 8, 8, device="meta"))
+    with pytest.raises(ValueError, match=r"x0 is on cpu, the model on cuda:0: give x0.to\('cuda:0'\)"):
+        project(Elsewhere(), images(), DESCENTS["eq8_adam"])
+
+
+class Answers:
+    """A model whose `reconstruct` is any function."""
+
+    def __init__(self, reconstruct: Callable[[Tensor], object]) -> None:
+        self.reconstruct = reconstruct
+
+
+@pytest.mark.parametrize(
+    ("model", "descent", "message"),
+    [
+        (Answers(lambda x: x), DESCENTS["eq5"], r"must return f\(x\) and L_r\(x\), got Tensor"),
+        (Answers(lambda x: (x[:, :1], x.sum((1, 2, 3)))), DESCENTS["eq5"], r"\(2, 3, 64, 64\), got \(2, 1, 64, 64\)"),
+        (Answers(lambda x: (x / 2, x.sum())), replace(DESCENTS["eq5"], energy=Energy(model_loss)), r"\(2,\), got \(\)"),
+        (VAE(channels=1, size=64, latent=2), IN_Z, r"\(2, 3, 64, 64\), got \(2, 1, 64, 64\)"),
+    ],
+)
+def test_an_answer_that_torch_would_stretch_is_refused(model: Any, descent: Descent, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        project(model, torch.rand(2, 3, 64, 64), descent)
+
+
+def test_an_error_that_is_not_of_the_fit_stays_as_it_is() -> None:
+    def over(count: int) -> None:
+        raise RuntimeError("the callback fails")
+
+    with pytest.raises(RuntimeError, match="the callback fails"):
+        project(Net(), images(), DESCENTS["eq8_adam"], finished=over)
+    with pytest.raises(TypeError, match="descent must be a Descent, got Energy"):
+        project(Net(), images(), Energy())

@@ -1,24 +1,39 @@
-"""Images and settings that cannot be projected raise ValueError before the first step."""
+"""Images, models and settings that cannot be projected raise ValueError or TypeError before the first step."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
-from renormal.contracts import Images, Mask
-from renormal.projection.latent_start import LatentSearch
+from renormal.contracts import EnergyTerms, Images, Mask
+from renormal.projection.energy import Checked
+from renormal.projection.latent_start import LatentSearch, starting_point
 from renormal.projection.mask import UpdateMask, no_mask
 from renormal.projection.stop import StopCriterion
 
+MISFITS = (RuntimeError, TypeError, AttributeError, IndexError)  # what a model raises for images that do not fit it
+
 
 def check_images(x0: Images, omega: Mask | None) -> None:
+    for name, value in dict[str, object](x0=x0, omega=omega).items():
+        if value is not None and not isinstance(value, Tensor):
+            kind = type(value).__name__
+            raise TypeError(f"{name} must be a torch.Tensor, got {kind}: give torch.as_tensor(…)")
     if x0.ndim != 4 or x0.dtype not in (torch.float32, torch.float64):
         raise ValueError(f"images must be float32 or float64 (B, C, H, W), got {x0.dtype} {tuple(x0.shape)}")
+    if x0.is_meta:
+        raise ValueError("x0 is on the device meta, which holds no numbers: give the images themselves")
     if not bool(x0.isfinite().all()):
         raise ValueError("images must be finite, got NaN or infinity")
     if omega is None:
         return
+    if omega.device != x0.device:
+        raise ValueError(f"x0 is on {x0.device}, omega on {omega.device}: give omega.to({str(x0.device)!r})")
     batch, channels, *side = omega.shape if omega.ndim == 4 else (0, 0)
     if batch != len(x0) or channels not in (1, x0.shape[1]) or tuple(side) != tuple(x0.shape[2:]):
         raise ValueError(f"omega must be (B, 1 or C, H, W) like the images {tuple(x0.shape)}, got {tuple(omega.shape)}")
@@ -38,8 +53,72 @@ def check_search(energy: Any, mask: UpdateMask, clamp: tuple[float, float] | Non
 
 
 def check_fit(energy: Any, model: Any, omega: Mask | None) -> None:
-    """Raise ValueError where the model lacks what a search in z needs, or where the search is given an Ω."""
-    if isinstance(energy, LatentSearch):
-        energy.check(model)
-        if omega is not None:
-            raise ValueError("omega masks pixels, and a search in z moves none: leave it out")
+    """Raise for a model that lacks what the energy asks of it, and where a search in z is given an Ω."""
+    if not isinstance(energy, LatentSearch | Checked):
+        return
+    if model is None or isinstance(model, type):
+        found, mend = ("None", "a trained one") if model is None else (f"the class {model.__name__}", "an object of it")
+        raise TypeError(f"model must be an autoencoder, got {found}: give {mend}")
+    if any(one.is_meta for one in _weights(model)):  # torch computes with them, and no number comes of it
+        raise ValueError("the model's weights are on the device meta, which holds no numbers: load them")
+    energy.check(model)
+    if omega is not None and isinstance(energy, LatentSearch):
+        raise ValueError("omega masks pixels, and a search in z moves none: leave it out")
+
+
+def check_terms(terms: EnergyTerms, x0: Images) -> None:
+    """Raise ValueError for shapes that torch would stretch to those of x0 without a word. Waits for no device."""
+    if terms.reconstructed.shape != x0.shape:
+        shapes = f"{tuple(x0.shape)}, got {tuple(terms.reconstructed.shape)}"
+        raise ValueError(f"the model's image must have the shape of x0: {shapes}")
+    if not terms.total.shape == terms.reconstruction.shape == x0.shape[:1]:
+        shapes = f"{tuple(terms.total.shape)} and {tuple(terms.reconstruction.shape)}"
+        raise ValueError(f"E and L_r must be one sum for each image, ({len(x0)},), got {shapes}")
+
+
+@contextmanager
+def misfit_named(energy: Any, model: Any, x0: Images) -> Iterator[None]:
+    """Raise ValueError in place of an error of the model, if it fails for one image alone.
+
+    Nothing is computed where no error comes: no model that works is refused for its size, type or device.
+    """
+    try:
+        yield
+    except MISFITS as error:
+        if isinstance(error, torch.OutOfMemoryError) or (cause := _cause(energy, model, x0[:1])) is None:
+            raise
+        raise ValueError(_misfit(model, x0, cause)) from error
+
+
+def _cause(energy: Any, model: Any, x0: Images) -> Exception | None:
+    try:
+        with torch.no_grad():
+            energy(model, starting_point(energy, model, x0), x0)
+    except MISFITS as error:
+        return error
+    return None
+
+
+def _misfit(model: Any, x0: Images, error: Exception) -> str:
+    """Which of device, type and shape of x0 does not fit, and the mend."""
+    weights = _weights(model)
+    devices = {str(one.device): None for one in weights}
+    kinds = {one.dtype: None for one in weights if one.is_floating_point()}
+    if devices and str(x0.device) not in devices:
+        place = next(iter(devices))
+        return f"x0 is on {x0.device}, the model on {place}: give x0.to({place!r})"
+    if kinds and x0.dtype not in kinds:
+        kind = next(iter(kinds))
+        mend = f"x0.to({kind})" if kind in (torch.float32, torch.float64) else f"model.to({x0.dtype})"
+        return f"x0 is {x0.dtype}, the weights of the model {kind}: give {mend}"
+    own = [f"{name}={value}" for name in ("channels", "size") if isinstance(value := getattr(model, name, None), int)]
+    wanted = (
+        f"channels and side of its training images ({', '.join(own)})" if own else "images like those it trained on"
+    )
+    why = next(iter(str(error).splitlines()), "")
+    return f"{type(model).__name__} cannot take x0 {tuple(x0.shape)}, give it {wanted}: {type(error).__name__}: {why}"
+
+
+def _weights(model: Any) -> list[Tensor]:
+    """Parameters and buffers; none of a model that is no nn.Module."""
+    return list(chain(model.parameters(), model.buffers())) if isinstance(model, nn.Module) else []

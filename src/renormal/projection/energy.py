@@ -101,6 +101,9 @@ class Energy:
 
     def check(self, model: object) -> None:
         """Raise ValueError where the model lacks what this energy asks of it."""
+        if not callable(getattr(model, "reconstruct", None)):
+            lack = f"{type(model).__name__} has no reconstruct"
+            raise ValueError(f"{lack}: give a model whose reconstruct(x) returns f(x) and L_r(x)")
         if self.kl_weight and not callable(getattr(model, "kl", None)):
             lack = f"{type(model).__name__} has no KL term"
             raise ValueError(f"kl_weight={self.kl_weight:g}, but {lack}: take a variational model, or kl_weight=0")
@@ -148,6 +151,8 @@ class Energy:
         return torch.add(total, away, alpha=self.weight, out=away)
 
     def _terms(self, loss: PerSample, kl: PerSample | None, x: Images, x0: Images, image: Images) -> EnergyTerms:
+        if loss.shape != x.shape[:1]:
+            raise ValueError(f"L_r must be one sum for each image, ({len(x)},), got {tuple(loss.shape)}")
         distance = self.distance(x, x0)
         total = loss + self.weight * distance
         return EnergyTerms(total if kl is None else total + self.kl_weight * kl, loss, distance, image)
@@ -165,4 +170,12 @@ class Energy:
     def _reconstruct(self, model: Autoencoder, x: Images) -> Reconstruction:
         with nullcontext() if not self.detached else torch.no_grad():
             answer = model.reconstruct(x)
-        return answer if isinstance(answer, Reconstruction) else Reconstruction(*answer)
+        name = f"{type(model).__name__}.reconstruct"
+        if isinstance(answer, tuple) and len(answer) == 2:
+            answer = Reconstruction(*answer)
+        if not isinstance(answer, Reconstruction):
+            raise ValueError(f"{name} must return f(x) and L_r(x), got {type(answer).__name__}")
+        if answer.image.shape != x.shape:
+            shapes = f"{tuple(x.shape)}, got {tuple(answer.image.shape)}"
+            raise ValueError(f"{name} must return f(x) of the shape of x: {shapes}")
+        return answer

@@ -12,7 +12,7 @@ from renormal.contracts import Autoencoder, EnergyTerms, Images, Mask, Projectio
 from renormal.functional.blocks import blocks, per_row
 from renormal.functional.precision import exact_float32
 from renormal.functional.transfer import current
-from renormal.projection.checks import check_fit, check_images
+from renormal.projection.checks import check_fit, check_images, check_terms, misfit_named
 from renormal.projection.descent import Descent, Settled, settle
 from renormal.projection.energy import Differentiable, Slope
 from renormal.projection.latent_start import LatentSearch, starting_point
@@ -42,12 +42,14 @@ def project(
     between two checks (check_every) come at the second one. finished: called with the number of samples that are newly
     done, one call at a time. Works under inference mode, leaves the model's weights, gradients and training flag alone.
     For a model with nn.Linear on a CPU set MKL_CBWR=AUTO before torch multiplies: MKL may add up differently from row
-    to row without it. Raises ValueError for images, Ω or a model that do not fit. It ends whatever the device does:
-    RuntimeError for one that does not do its work.
+    to row without it. Raises ValueError or TypeError for images, Ω or a model that do not fit. It ends whatever the
+    device does: RuntimeError for one that does not do its work.
     """
+    if not isinstance(descent, Descent):
+        raise TypeError(f"descent must be a Descent, got {type(descent).__name__}")
     check_images(x0, omega)
     check_fit(descent.energy, model, omega)
-    with torch.inference_mode(False), exact_float32(), current(x0.device):
+    with torch.inference_mode(False), exact_float32(), current(x0.device), misfit_named(descent.energy, model, x0):
         x0, omega = x0.clone(), None if omega is None else omega.clone()
         settled = settle(descent, model, x0)
         width = min(settled.slots, len(x0))
@@ -111,6 +113,7 @@ def _differentiate(descent: Settled, model: Autoencoder, slots: Slots) -> tuple[
             return energy.differentiate(model, slots.x, slots.x0)
         x = slots.x.detach().requires_grad_()
         terms = energy(model, x, slots.x0)
+        check_terms(terms, slots.x0)
         (gradient,) = torch.autograd.grad(terms.total.sum(), x)
         return EnergyTerms(*(term.detach() for term in terms)), gradient.__getitem__
 
