@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+import pytest
 from table_files import PLAIN, parts, rows, write
 
 from data_sets import photographs, refusal
@@ -87,3 +88,48 @@ def test_each_group_is_set_apart_in_one_fold(tmp_path: Path) -> None:
     source = grouped(tmp_path, *lines, "z.png,dent,,")
     apart = [item.image.name for fold in range(3) for item in set_apart(source, 3, fold).apart]
     assert sorted(apart) == [item.image.name for item in source.train]
+
+
+def masked(root: Path, *lines: str) -> Path:
+    """Three good parts, and rows of defective ones, with their masks and groups."""
+    parts(root)
+    (root / "copy.png").write_bytes((root / "images" / "dent.png").read_bytes())
+    (root / "masks" / "link.png").symlink_to("dent.png")
+    good = [f"images/{name}.png,good,,train," for name in "abc"]
+    return write(root, rows("image,label,mask,split,group", *good, *lines))
+
+
+DENT = "images/dent.png,dent,masks/dent.png,test,"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "images/scratch.png,scratch,masks/dent.png,test,",
+        "images/scratch.png,scratch,masks/link.png,test,",
+        "images/scratch.png,scratch,images/../masks/dent.png,test,7",
+    ],
+)
+def test_a_mask_of_two_photographs_is_one_line(row: str, tmp_path: Path) -> None:
+    line = refusal(lambda: table(masked(tmp_path, DENT, row))) or "no refusal"
+    text = line.replace(f"{tmp_path}/", "")
+    assert text.startswith("parts.csv, line 6: masks/")
+    assert "is the mask of images/dent.png in line 5, too, and the photographs differ; give each its own mask" in text
+
+
+def test_a_mask_may_be_that_of_a_copy_or_of_one_group(tmp_path: Path) -> None:
+    found = table(masked(tmp_path, DENT, "copy.png,dent,masks/dent.png,test,"))
+    assert any("masks of an earlier row of the same group: 1, as that of " in line for line in found.remarks)
+    (lights := tmp_path / "lights").mkdir()
+    found = table(masked(lights, f"{DENT}7", "images/scratch.png,dent,masks/dent.png,test,7"))
+    assert [item.mask for item in found.test] == [lights / "masks" / "dent.png"] * 2
+
+
+def test_one_black_mask_may_serve_all_good_photographs(tmp_path: Path) -> None:
+    parts(tmp_path)
+    good = [
+        f"images/{name}.png,good,masks/a.png,{split}"
+        for name, split in zip("abc", ("train", "train", "test"), strict=True)
+    ]
+    found = table(write(tmp_path, rows("image,label,mask,split", *good, DENT.rstrip(","))))
+    assert not any("earlier row" in line for line in found.remarks)

@@ -20,7 +20,7 @@ from renormal.data.kind import kind_of
 from renormal.data.names import role
 from renormal.data.source import MAX_PIXELS, Augmentation, DataError, Fit, Item, Kind, Source
 from renormal.data.table_file import Row, Table, has_category, listed, read_table
-from renormal.data.table_parts import group_equal, parts_of
+from renormal.data.table_parts import check_shared_masks, group_equal, parts_of
 from renormal.data.table_rows import Entry, base_of, check_entries, check_labels, entries_of, read_masks
 from renormal.data.table_words import is_number
 
@@ -47,6 +47,7 @@ def table(
     sizes = check_entries(found, entries, base, max_pixels)
     remarks += read_masks(found, entries, max_pixels, numbers=numbers)
     remarks += group_equal(found, entries, sizes)
+    remarks += check_shared_masks(found, entries)
     parts = parts_of(found, entries, holdout)
     remarks += parts.remarks
     place, train, spare, test = _items(base, parts.train, parts.spare, parts.test)

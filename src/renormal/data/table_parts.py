@@ -58,6 +58,29 @@ def _check_one(table: Table, same: Sequence[Entry], name: str, values: Sequence[
             )
 
 
+def check_shared_masks(table: Table, entries: Sequence[Entry]) -> list[str]:
+    """A line that counts the photographs whose mask is that of an earlier row. A link is the file that it leads to.
+
+    Raises DataError where they are of different groups: a mask outlines the defects of one photograph. Call it after
+    `group_equal`, which puts copies of a photograph into one group.
+    """
+    masks, shared = dict[Path, Entry](), list[Entry]()
+    for entry in entries:
+        if entry.mask is None:
+            continue
+        first = masks.setdefault(entry.mask.resolve(), entry)
+        if first is entry:
+            continue
+        if not entry.group or entry.group != first.group:
+            why = f"{entry.mask} is the mask of {first.image} in line {first.line}, too, and the photographs differ"
+            mend = "give each its own mask, or both one group if the part lies at the same place in them"
+            raise fault(table.path, entry.line, f"{why}; {mend}")
+        shared.append(entry)
+    if not shared:
+        return []
+    return [f"{table.path}: masks of an earlier row of the same group: {len(shared)}, as that of {shared[0].image}"]
+
+
 def equal_files(sizes: dict[Path, int], title: str) -> list[list[Path]]:
     """The files that hold the same bytes, two or more each, in their order. sizes: of all files."""
     keys: dict[Path, tuple[Any, ...]] = {path: (size,) for path, size in sizes.items()}
