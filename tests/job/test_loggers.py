@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import signal
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,6 +24,8 @@ from renormal.boards import wandb_run
 from renormal.job.job import run_job
 from renormal.job.loggers import run_id
 from renormal.lit.module import AutoencoderModule
+from several import PAIR, ended, folder_of
+from waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("home")
 SAYS_NOTHING_ELSE = {"header", "run", "telemetry", "config", "metric", "history", "summary", "files", "exit"}
@@ -101,6 +106,41 @@ def test_jobs_of_one_process_have_runs_of_their_own_and_a_failed_one_says_so(
     assert [run.exit_code for run in runs] == [0, 1, 0]
     assert len({run.run["run_id"] for run in runs}) == 3
     assert [len(run.values("train/loss")) for run in runs] == [1, 0, 1]
+
+
+def end_services(process: int) -> None:
+    """End the services of wandb that a process has started, as SLURM does before it ends the process."""
+    children = [
+        child for file in Path(f"/proc/{process}/task").glob("*/children") for child in file.read_text().split()
+    ]
+    services = [child for child in children if b"wandb-core" in Path(f"/proc/{child}/cmdline").read_bytes()]
+    assert services
+    for child in services:
+        os.kill(int(child), signal.SIGKILL)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds the service by Linux's /proc")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, None])
+def test_a_job_whose_service_has_ended_goes_on_until_it_is_done_or_interrupted(
+    tmp_path: Path, number: signal.Signals | None
+) -> None:
+    job = [*PAIR, "data.root=drawn", "name=long", "logger=wandb", f"trainer.max_epochs={100_000 if number else 30}"]
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    own = {name: value for name, value in os.environ.items() if name != "WANDB_SERVICE"}  # else this process's
+    process = subprocess.Popen([sys.executable, "-m", "renormal.run", *job], cwd=tmp_path, env=own, **pipes)
+    folder = folder_of(tmp_path, "long")
+    checkpoint = folder / "checkpoints" / "last.ckpt"
+    try:
+        wait_until(lambda: checkpoint.is_file() or process.poll() is not None, "checkpoint")
+        end_services(process.pid)
+    finally:
+        if number:
+            process.send_signal(number)
+        code, out, err = ended(process)
+    assert (code, err) == (128 + number if number else 0, "")
+    assert json.loads((folder / "state.json").read_text())["state"] == ("interrupted" if number else "done")
+    assert out.count("wandb: its service has ended") == 1
+    assert not list(folder.rglob("debug*.log"))
 
 
 def test_a_run_that_somebody_else_has_open_is_left_alone(tiny: Any, tmp_path: Path) -> None:

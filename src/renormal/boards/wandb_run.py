@@ -83,9 +83,36 @@ def open_run(folder: Path, **run: Any) -> Run:
     return opened
 
 
+def service_errors() -> tuple[type[Exception], ...]:
+    """What wandb raises once its service, a process of its own, has ended: scancel ends it before the job."""
+    from wandb.sdk.mailbox import HandleAbandonedError, MailboxClosedError
+
+    return ConnectionError, HandleAbandonedError, MailboxClosedError
+
+
+def leave_service() -> None:
+    """Forget a service that has ended. Otherwise wandb waits for it at the end, and opens no other run."""
+    import wandb
+
+    try:
+        wandb.teardown()
+    except service_errors():
+        pass
+    except SystemExit as error:
+        if isinstance(error.code, int) and error.code > 128:  # a signal to this process; else the service's own status
+            raise
+
+
 def end(run: Run, *, exit_code: int) -> None:
-    """Close the run; an exit code other than 0 marks it failed. Delete wandb's debug logs: they name local paths."""
-    run.finish(exit_code=exit_code)
+    """Close the run; an exit code other than 0 marks it failed."""
+    try:
+        run.finish(exit_code=exit_code)
+    finally:
+        delete_logs(run)
+
+
+def delete_logs(run: Run) -> None:
+    """Those of wandb's service, which name local paths."""
     if run.dir:
         for logs in Path(run.dir).parents[1].glob(f"*run-*-{run.id}*/logs"):
             shutil.rmtree(logs, ignore_errors=True)
