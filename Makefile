@@ -42,7 +42,7 @@ benchmark: install  ## every speed figure against a rival in the same run, 22 mi
 benchmark-scaling: install  ## slots 1 to 256, sides 64 to 512, tiles: outputs/benchmark-scaling.json
 	$(BIN)/python -m benchmarks --scaling
 
-device: install   ## this GPU and the code, 8 minutes: results/device-<name>.json; DRY=1 tries it on the CPU
+device: install   ## this GPU and the code, 4 minutes on an H100: results/device-<name>.json; DRY=1 tries it on the CPU
 	$(BIN)/python -m benchmarks.device $(if $(DRY),--dry)
 
 device-wheels: install  ## wheels of what a machine with a CUDA torch lacks, for one that has no package index: wheels/

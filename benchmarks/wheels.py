@@ -95,7 +95,9 @@ def install(folder: Path, target: Path) -> None:
     """Install what is missing into `target`, which goes into PYTHONPATH."""
     wheels = [str(wheel) for wheel in missing(folder)]
     options = ["--no-index", "--no-deps", "--no-compile", "--quiet", "--upgrade", "--target", str(target)]
-    subprocess.run([sys.executable, "-m", "pip", "install", *options, *wheels], check=True)
+    target.mkdir(parents=True, exist_ok=True)
+    if wheels:  # pip refuses to install nothing
+        subprocess.run([sys.executable, "-m", "pip", "install", *options, *wheels], check=True)
     print(f"{target}: {len(wheels)} packages")
 
 

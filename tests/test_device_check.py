@@ -174,7 +174,7 @@ def test_packed_images_come_back_as_a_job_reads_them(tmp_path: Path, category: s
 def test_jobs_that_are_kept_replace_those_of_before_when_they_are_whole(tmp_path: Path) -> None:
     """The machine may be taken away while they are packed."""
     script = (ROOT / "benchmarks" / "lent.sh").read_text()
-    keep = script[script.index("keep() {") :].partition("\ncategory=")[0]
+    keep = script[script.index("keep() {") :].partition("\nexport ")[0]
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "jobs.tar.aa").write_text("of before")
 
@@ -183,12 +183,17 @@ def test_jobs_that_are_kept_replace_those_of_before_when_they_are_whole(tmp_path
 
     assert kept() != 0, "there are no jobs to pack"
     assert (tmp_path / "out" / "jobs.tar.aa").read_text() == "of before"
-    (tmp_path / "outputs" / "lent").mkdir(parents=True)
-    (tmp_path / "outputs" / "lent" / "record.json").write_text("{}")
+    for job, files in {"begun": ["last.ckpt"], "ended": ["last.ckpt", "record.json"]}.items():
+        for name in files:
+            place = tmp_path / "outputs" / "lent" / job / ("checkpoints" if name == "last.ckpt" else ".") / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text("{}")
     assert kept() == 0
     assert [one.name for one in (tmp_path / "out").iterdir()] == ["jobs.tar.aa"]
     listed = subprocess.run(["tar", "-tzf", "out/jobs.tar.aa"], cwd=tmp_path, capture_output=True, text=True).stdout
-    assert "outputs/lent/record.json" in listed
+    assert "outputs/lent/ended/record.json" in listed
+    assert "outputs/lent/begun/checkpoints/last.ckpt" in listed
+    assert "outputs/lent/ended/checkpoints" not in listed
 
 
 def test_more_than_a_lent_machine_gets_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -104,3 +104,11 @@ def test_a_function_in_float32_and_a_whole_descent_are_exact() -> None:
     project(Model(), torch.rand(2, 1, 8, 8), Descent(stop=Never(), max_steps=2))  # type: ignore[arg-type]
     assert len(seen) >= 4
     assert all(kinds <= EXACT for kinds in seen)
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_cudnn_repeats_its_sums_inside_and_is_as_it_was_outside(before: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", before)
+    with exact_float32():
+        assert torch.backends.cudnn.deterministic
+    assert torch.backends.cudnn.deterministic is before

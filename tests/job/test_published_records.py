@@ -64,9 +64,20 @@ def asked(record: Record, root: Path) -> tuple[DictConfig, dict[str, str]]:
 def found(record: Record, root: Path) -> dict[str, str]:
     """The digests of today. Most published records are older than the contents of files in a digest."""
     _, hashes = asked(record, root)
-    if "data" in record.hashes:
+    if "data" in record.hashes and not packed(record):
         return hashes | {part: held for part, held in record.hashes.items() if part == "weights"}
     return {part: hashes[part].partition(CONTENTS)[0] for part in ("training", "test")}
+
+
+def held(record: Record) -> dict[str, str]:
+    """The digests of a record that today's are compared with."""
+    own = {part: record.hashes[part].partition(CONTENTS)[0] for part in ("training", "test")}
+    return own if packed(record) else record.hashes
+
+
+def packed(record: Record) -> bool:
+    """Whether its images came in one file to a machine that was lent: the same pixels in other files."""
+    return record.device["type"] == "cuda"
 
 
 def own_training(kinds: set[str]) -> list[Path]:
@@ -87,7 +98,7 @@ def test_a_published_config_has_the_same_former_names_as_before(path: Path) -> N
 @pytest.mark.parametrize("path", own_training({"mvtec", "celeba"}), ids=folder_of)
 def test_a_published_record_has_the_digests_of_its_config(path: Path) -> None:
     record = read_record(path)
-    assert found(record, REAL[record.config["data"]["name"]]) == record.hashes
+    assert found(record, REAL[record.config["data"]["name"]]) == held(record)
 
 
 def test_a_published_training_has_seen_what_its_config_asks_for() -> None:

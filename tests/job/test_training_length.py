@@ -79,7 +79,7 @@ def test_a_training_goes_on_with_its_plan_on_a_machine_of_another_speed(
 def test_a_training_that_becomes_slower_ends_within_its_minutes(
     tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Planned: 9 epochs of 0.12 s. A batch takes 0.048 s, an epoch 0.24 s: after the first, 3 more fit into 1.14 s."""
+    """Planned: 9 epochs of 0.12 s. A batch takes 0.048 s, an epoch 0.24 s: after the second, 2 more fit into 1.14 s."""
     with cut_at(set(), lose_power) as seen:
         machine(monkeypatch, speed=20 / 0.12, clock=lambda: 0.048 * len(seen))
         run_job(tiny(*LIMITED))
@@ -89,10 +89,23 @@ def test_a_training_that_becomes_slower_ends_within_its_minutes(
     assert (rate < 2e-5, step) == (True, 9 * EACH)
 
 
+def test_one_slow_epoch_at_the_start_shortens_no_training(
+    tiny: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The first of 9 epochs takes 0.2 s, each other one 0.06: at the speed of the first alone, 5 would fit."""
+    with cut_at(set(), lose_power) as seen:
+        machine(
+            monkeypatch, speed=20 / 0.12, clock=lambda: 0.04 * min(len(seen), EACH) + 0.012 * max(0, len(seen) - EACH)
+        )
+        run_job(tiny(*LIMITED))
+    assert len(seen) == 9 * EACH
+    assert "slower" not in caplog.text
+
+
 def test_the_rest_of_the_schedule_of_a_shortened_training_is_passed_evenly(
     tiny: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """40 steps of the schedule in 15 of the optimizer, and no jump."""
+    """35 steps of the schedule in 10 of the optimizer, and no jump."""
     steps: list[int] = []
 
     def note(self: Any, trainer: Any, *arguments: Any) -> None:
@@ -104,8 +117,8 @@ def test_the_rest_of_the_schedule_of_a_shortened_training_is_passed_evenly(
     with cut_at(set(), lose_power) as seen:
         machine(monkeypatch, speed=20 / 0.12, clock=lambda: 0.048 * len(seen))
         run_job(tiny(*LIMITED))
-    assert steps[:EACH] == [1, 2, 3, 4, 5]
-    assert {later - step for step, later in pairwise(steps[EACH - 1 :])} == {2, 3}
+    assert steps[: 2 * EACH] == [*range(1, 2 * EACH + 1)]
+    assert {later - step for step, later in pairwise(steps[2 * EACH - 1 :])} == {3, 4}
     assert steps[-1] == 9 * EACH
 
 

@@ -15,6 +15,7 @@ from renormal.lit.held_out import held_out_training_loss
 from renormal.lit.stage import work_of
 from renormal.lit.training_speed import images_per_second
 
+EVIDENCE = 0.25  # share of the time before a slow machine shortens a training, ours: a slow minute may be the only one
 RESERVE = 0.95  # share of the minutes that is planned: the rest is for checkpoints and held-out images, ours
 MEASURED = 0.02  # share of the minutes in which the speed is measured, ours
 LONGEST = 5.0  # seconds in which it is measured, ours
@@ -151,7 +152,8 @@ class TrainingLength(L.Callback):
     def _revised(self, trainer: L.Trainer, done: int) -> Length:
         length = self._now
         each = (length.seconds - self.begun) / max(1, self.batches) * int(trainer.num_training_batches)
-        if length.seconds + (length.epochs - done) * each > self.allowed:
+        late = length.seconds + (length.epochs - done) * each > self.allowed
+        if late and length.seconds > EVIDENCE * self.allowed:
             left = max(1, int((RESERVE * self.allowed - length.seconds) / each))
             if done + left < length.epochs:
                 log.warning(SLOWER, done + left, length.planned)
