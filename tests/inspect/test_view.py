@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import socket
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from select import select
 from typing import Any
 
 import pytest
@@ -160,6 +163,86 @@ def test_nothing_is_left_of_a_photograph(
         assert request(port, "POST", "/descend?column=eq8", b"no image").status == 400
         assert not list(tmp_path.rglob("renormal-view-*"))
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
+
+
+HEAD = "POST /descend?column=eq8 HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {}\r\n\r\n"
+
+
+def opened(port: int, text: str) -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", port), timeout=60)
+    connection.sendall(text.encode())
+    return connection
+
+
+def answered(connection: socket.socket) -> str:
+    """All that the other end says before it closes."""
+    with connection:
+        return b"".join(iter(lambda: connection.recv(1 << 16), b"")).decode()
+
+
+def trickled(connection: socket.socket) -> None:
+    """A byte in each half second, until the other end closes."""
+    with suppress(OSError):
+        for _ in range(100):
+            connection.sendall(b"x")
+            if select([connection], [], [], 0.5)[0]:
+                return
+
+
+@pytest.fixture(scope="module")
+def hurried(run: Path) -> Iterator[int]:
+    """The port of a page that waits for seconds, takes 8 connections, and images of 1 MiB, 2 MiB together."""
+    limits = "import renormal.inspect.view_server as s, renormal.inspect.view_connections as c; "
+    limits += "s.LARGEST, s.TOGETHER, s.PATIENCE, c.HEAD, c.UNREAD, c.MOST = 2**20, 2**21, 3.0, 1.0, 1.0, 8; "
+    with viewed(run, before=limits) as found:
+        yield found
+
+
+def test_a_client_that_sends_a_byte_a_second_is_answered_and_ended(hurried: int) -> None:
+    head, slow = opened(hurried, "GET /job HT"), opened(hurried, HEAD.format(1000))
+    assert request(hurried, "GET", "/job").status == 200
+    for connection, line in ((head, "the request took more than 1 s"), (slow, "the image came too slowly")):
+        trickled(connection)
+        text = answered(connection)
+        assert text.startswith("HTTP/1.1 408 ")
+        assert line in text
+
+
+def test_images_that_are_sent_at_once_are_held_up_to_a_limit(hurried: int, image: bytes) -> None:
+    held = [opened(hurried, HEAD.format(2**40)) for _ in range(3)]
+    for connection in held:
+        connection.sendall(bytes(2**20 - 1))
+    first, *others = sorted(map(answered, held), reverse=True)
+    assert first.startswith("HTTP/1.1 503 ")
+    assert "other images are being sent" in first
+    assert all(text.startswith("HTTP/1.1 408 ") for text in others)
+    assert request(hurried, "POST", "/descend?column=eq8", image).status == 200
+
+
+def test_an_image_that_says_its_size_is_not_awaited(hurried: int) -> None:
+    with opened(hurried, HEAD.format(2**40)) as connection:
+        connection.sendall(bytes(2**20 + 1))
+        assert connection.recv(12) == b"HTTP/1.1 400"
+
+
+def test_of_too_many_connections_the_oldest_silent_one_ends(hurried: int) -> None:
+    silent = [opened(hurried, "") for _ in range(20)]
+    assert request(hurried, "GET", "/job").status == 200
+    assert all("more than 8 connections" in answered(one) for one in silent)
+
+
+def test_a_reader_that_stops_keeps_nobody_from_a_descent(hurried: int, image: bytes) -> None:
+    stopped = opened(hurried, HEAD.format(len(image)).replace("eq8", "eq8&max_steps=1000&stop=0"))
+    stopped.sendall(image)
+    for _ in range(3):
+        with descending(hurried, "column=eq8&max_steps=2&stop=0", image) as other:
+            assert list(other)[-1]["kind"] == "end"
+    stopped.close()
+
+
+def test_a_websocket_is_refused_in_one_line(port: int) -> None:
+    answer = request(port, "GET", "/job", connection="Upgrade", upgrade="websocket")
+    assert (answer.status, answer.body.startswith(b"no websockets here")) == (400, True)
 
 
 def test_what_cannot_be_shown_is_one_line(

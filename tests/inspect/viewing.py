@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from preloaded import python
 
-COMMAND = ["-c", "import sys; from renormal.inspect.view import main; sys.exit(main())"]
+COMMAND = "import sys; from renormal.inspect.view import main; sys.exit(main())"
 
 
 class Answer(NamedTuple):
@@ -24,10 +24,10 @@ class Answer(NamedTuple):
 
 
 @contextmanager
-def viewed(run: Path, *options: str) -> Iterator[int]:
-    """The port of the page, until the block ends."""
+def viewed(run: Path, *options: str, before: str = "") -> Iterator[int]:
+    """The port of the page, until the block ends. before: what Python runs first."""
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
-    command = [python(), *COMMAND, str(run), "--port", "0", *options]
+    command = [python(), "-c", before + COMMAND, str(run), "--port", "0", *options]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     ) as process:

@@ -46,6 +46,7 @@ def serve(options: argparse.Namespace) -> None:
     try:
         import uvicorn
 
+        from renormal.inspect.view_connections import Connection
         from renormal.inspect.view_server import application
     except ImportError as error:
         if (error.name or "").partition(".")[0] not in {"anyio", "starlette", "uvicorn"}:
@@ -62,7 +63,10 @@ def serve(options: argparse.Namespace) -> None:
         listening = loopback(options.port)
         address = f"http://127.0.0.1:{listening[0].getsockname()[1]}"
         print(f"{address} shows {options.run}, column {live.column}; Ctrl-C ends it", flush=True)
-        config = uvicorn.Config(application(live), log_level="warning", lifespan="off", timeout_graceful_shutdown=1)
+        app = application(live)
+        config = uvicorn.Config(
+            app, http=Connection, ws="none", log_level="error", lifespan="off", timeout_graceful_shutdown=1
+        )
         uvicorn.Server(config).run(sockets=listening)
 
 

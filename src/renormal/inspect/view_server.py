@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
 
-from anyio import CancelScope, Lock, create_task_group, from_thread, to_thread
+from anyio import CancelScope, Lock, create_task_group, current_time, from_thread, to_thread
 from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
@@ -25,6 +25,8 @@ from renormal.inspect.photographs import Photograph, photograph
 
 HOSTS = {"127.0.0.1", "localhost", "::1"}
 LARGEST = 64 * 2**20  # bytes of an image, ours
+TOGETHER = 4 * LARGEST  # bytes of all images that are being received, ours
+PATIENCE, RATE = 10.0, 100_000  # seconds that an image may lag behind so many bytes a second, ours
 FILES = {"/": "text/html", "/view.css": "text/css", "/view.js": "text/javascript"}
 HEADERS = {  # the page loads nothing from elsewhere, and no other page may show or read it
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -40,12 +42,12 @@ Work = Callable[[Give], None]
 
 def application(live: Live) -> ASGIApp:
     """The page, the facts of the job, and one descent at a time."""
-    descents = Descents()
+    descents, uploads = Descents(), Uploads()
     pages = [Route(path, partial(page, path[1:] or "view.html", kind)) for path, kind in FILES.items()]
     routes = [
         *pages,
         Route("/job", lambda request: JSONResponse(live.facts)),
-        Route("/descend", partial(descend, live, descents), methods=["POST"]),
+        Route("/descend", partial(descend, live, descents, uploads), methods=["POST"]),
     ]
     return Starlette(routes=routes, middleware=[Middleware(Guard)])
 
@@ -54,11 +56,13 @@ def page(name: str, kind: str, request: Request) -> Response:
     return Response((files("renormal.inspect") / "page" / name).read_bytes(), media_type=kind)
 
 
-async def descend(live: Live, descents: Descents, request: Request) -> Response:
+async def descend(live: Live, descents: Descents, uploads: Uploads, request: Request) -> Response:
     """The image is the body. The answer is a stream of server-sent events, as the descent goes on."""
     try:
         wanted = asked(request.query_params, live.columns)
-        photo = await to_thread.run_sync(read, await body(request), live)
+        photo = await to_thread.run_sync(read, await uploads.body(request), live)
+    except UploadError as error:
+        return JSONResponse({"error": str(error)}, error.status, headers={"connection": "close"})
     except ValueError as error:
         return JSONResponse({"error": str(error)}, status_code=400)
     except ClientDisconnect:  # while it was sending
@@ -66,14 +70,52 @@ async def descend(live: Live, descents: Descents, request: Request) -> Response:
     return Stream(descents, partial(live.show, photo, wanted))
 
 
-async def body(request: Request) -> bytes:
-    """Raises ValueError for more than LARGEST bytes, as soon as they are there."""
-    received = bytearray()
-    async for part in request.stream():
-        received += part
-        if len(received) > LARGEST:
-            raise ValueError(f"the image has more than {LARGEST >> 20} MiB: make it smaller")
-    return bytes(received)
+class UploadError(ValueError):
+    """An image that is too large, too slow, or one too many."""
+
+    def __init__(self, status: int, line: str) -> None:
+        super().__init__(line)
+        self.status = status
+
+
+class Uploads:
+    """Images that are being received. Together they hold no more than TOGETHER bytes."""
+
+    def __init__(self) -> None:
+        self.held = 0
+
+    async def body(self, request: Request) -> bytes:
+        """Raises UploadError for more than LARGEST bytes, or slower than PATIENCE and RATE allow.
+
+        The rest of a refused image is read for PATIENCE seconds and not kept: who still sends reads no answer.
+        """
+        received, refusal = bytearray(), list[UploadError]()
+        with CancelScope(deadline=current_time() + PATIENCE) as scope:
+            try:
+                async for part in request.stream():
+                    refusal = refusal or self._take(part, received, scope)
+            finally:
+                self.held -= len(received)
+        if scope.cancelled_caught and not refusal:
+            refusal = [UploadError(408, f"the image came too slowly, {len(received)} bytes so far: send it again")]
+        if refusal:
+            raise refusal[0]
+        return bytes(received)
+
+    def _take(self, part: bytes, received: bytearray, scope: CancelScope) -> list[UploadError]:
+        """Adds a part to what has been received. Of a refused image nothing is kept."""
+        scope.deadline = min(scope.deadline + len(part) / RATE, current_time() + PATIENCE)
+        if len(received) + len(part) > LARGEST:
+            refusal = UploadError(400, f"the image has more than {LARGEST >> 20} MiB: make it smaller")
+        elif self.held + len(part) > TOGETHER:
+            refusal = UploadError(503, "other images are being sent: send this one again")
+        else:
+            received += part
+            self.held += len(part)
+            return []
+        self.held -= len(received)
+        received.clear()
+        return [refusal]
 
 
 def read(content: bytes, live: Live) -> Photograph:
@@ -170,6 +212,8 @@ class Guard:
             await send(message)
 
         app = self.app if welcome(headers) else Response("this page answers its own machine alone\n", status_code=403)
+        if "upgrade" in headers and welcome(headers):
+            app = Response("no websockets here: POST /descend sends its events as it goes on\n", status_code=400)
         await app(scope, receive, sent)
 
 
