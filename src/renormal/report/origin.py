@@ -99,7 +99,8 @@ def combinations(jobs: Sequence[dict[str, str]]) -> list[list[dict[str, str]]]:
 
 def command(jobs: Sequence[dict[str, str]]) -> str:
     """`renormal -m experiment=table1_cpu model=l2_ae,vae data.root=…`: -m where a key has several values."""
-    values = {key: list(dict.fromkeys(job[key] for job in jobs)) for key in jobs[0]}
+    keys = sorted(jobs[0], key=lambda key: key != "experiment")  # what is run stands first
+    values = {key: list(dict.fromkeys(job[key] for job in jobs)) for key in keys}
     overrides = [f"{key}={','.join(own)}" if own != [""] else key for key, own in values.items()]
     sweep = ["-m"] if any(len(own) > 1 for own in values.values()) else []
     return printable(" ".join(["renormal", *sweep, *map(quoted, overrides)]))
