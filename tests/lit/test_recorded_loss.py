@@ -88,7 +88,7 @@ def test_a_recording_has_the_losses_and_gradients_of_the_step_itself(
     assert tried == [1]
 
 
-def trained(**settings: object) -> tuple[L.LightningModule, int]:
+def trained(**settings: object) -> tuple[AutoencoderModule, int]:
     """A VAE after two epochs of four batches, and the steps of its optimizer."""
     module = AutoencoderModule(made("vae"), optimizer=partial(torch.optim.Adam, lr=1e-3), seed=3)  # type: ignore[arg-type]
     plain = {"accelerator": "cpu", "logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
@@ -107,6 +107,7 @@ def test_a_training_with_a_recording_gives_the_same_weights(
     found, again = trained(**settings)
     assert tried == [1]
     assert steps == again
+    assert found.recorded_loss.recording is None, "its memory is free for the test"
     for one, other in zip(found.parameters(), expected.parameters(), strict=True):
         assert torch.allclose(one, other, rtol=1e-5, atol=1e-7)
 

@@ -99,6 +99,10 @@ class AutoencoderModule(L.LightningModule):
         if "train/loss" in means:
             self._watch(float(means["train/loss"]))
 
+    def on_train_end(self) -> None:
+        """The memory of the recording is free for the test."""
+        self.recorded_loss = RecordedLoss(self.model)
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what an epoch that has begun needs to go on, of each rank. Weights with a NaN are not saved."""
         checkpoint[LOWEST] = self.lowest
