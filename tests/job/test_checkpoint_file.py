@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import pickletools
 import re
 import shutil
 import zipfile
@@ -76,6 +77,26 @@ def other_bytes(data: bytes) -> Callable[[Path], object]:
     return lambda path: path.write_bytes(data)
 
 
+def pickled(body: bytes) -> Callable[[str, bytes], bytes]:
+    """A change of the archive: another pickle."""
+    return lambda name, before: b"\x80\x02" + body + b"." if name.endswith("data.pkl") else before
+
+
+def declared(count: int) -> Callable[[str, bytes], bytes]:
+    """A change of the archive: its first storage says that it has so many numbers."""
+
+    def edited(name: str, body: bytes) -> bytes:
+        if not name.endswith("data.pkl"):
+            return body
+        operations = [(operation.name, value, start) for operation, value, start in pickletools.genops(body)]
+        place = next(at for at, (_, value, _) in enumerate(operations) if value == "cpu")
+        at = next(at for at in range(place, len(operations)) if operations[at][0].startswith("BININT"))
+        start, end = operations[at][2], operations[at + 1][2]
+        return body[:start] + pickle.dumps(count, 2)[2:-1] + body[end:]
+
+    return edited
+
+
 FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "empty": (other_bytes(b""), "is no archive of torch.save"),
     "cut": (lambda path: path.write_bytes(path.read_bytes()[:-200]), "its end is missing"),
@@ -92,6 +113,16 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda path: repacked(path, lambda name, body: body[:5] if "data/0" in name else body),
         "be read",
     ),
+    "a pickle that fills the memory": (
+        lambda path: repacked(path, pickled(b"cbuiltins\nbytearray\n\x8a\x05" + bytes(4) + b"\x09\x85R")),
+        "it asks for builtins bytearray",
+    ),
+    "a pickle that grows": (
+        lambda path: repacked(path, pickled(b"c_codecs\nencode\n(X\x01\x00\x00\x00aX\x06\x00\x00\x00utf-32tR")),
+        "it asks for _codecs encode",
+    ),
+    "a pickle that is long": (lambda path: repacked(path, pickled(b"N0" * 2**23)), "its pickle has 16777219 bytes"),
+    "a storage of 10^12 numbers": (lambda path: repacked(path, declared(10**12)), "it cannot be read"),
     "compressed": (lambda path: repacked(path, lambda name, body: body, zipfile.ZIP_DEFLATED), "compressed"),
     "a flipped bit": (lambda path: flip(path, "data/0"), "/data/0' in it has changed"),
     "a flipped bit of the pickle": (lambda path: flip(path, "data.pkl"), "data.pkl' in it has changed"),

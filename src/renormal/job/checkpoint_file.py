@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pickle
+import pickletools
 import re
 import struct
 import warnings
@@ -26,6 +27,8 @@ FINGERPRINT = re.compile(r"[0-9a-f]{64}(\.[0-9a-f]{1,64})?(x[1-9][0-9]{0,5})?")
 MEND = "take another copy of it, or train again"
 START = b"PK\x03\x04"  # of an archive; torch.load would take another start for a pickle of older torch
 DEPTH, PARTS = 32, 200_000  # of a checkpoint, ours: parts may name one another, and would not end
+PICKLE = 16 * 2**20  # bytes, ours: that of a checkpoint has 0.1 · 2²⁰
+GROWING = {"bytearray", "encode"}  # torch calls them for whatever a pickle says: few bytes of it can fill the memory
 SHOWN = 200  # characters of a message or a name
 PLAIN = {
     *(torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.complex64, torch.complex128, torch.bool),
@@ -77,6 +80,18 @@ def check_archive(path: Path) -> None:
             raise ValueError("its parts are larger than the file")
         if (changed := archive.testzip()) is not None:
             raise ValueError(f"{changed!r} in it has changed since it was written")
+        for member in members:
+            if member.filename.endswith("data.pkl"):
+                check_pickle(archive, member)
+
+
+def check_pickle(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
+    """Raise ValueError for a pickle that renormal cannot have written, before it is loaded."""
+    if member.file_size > PICKLE:
+        raise ValueError(f"its pickle has {member.file_size} bytes")
+    for operation, name, _ in pickletools.genops(archive.read(member)):
+        if operation.name == "GLOBAL" and str(name).rpartition(" ")[2] in GROWING:
+            raise ValueError(f"it asks for {shown(name)}")
 
 
 def faults(content: Any, size: int) -> Iterator[str]:
