@@ -170,3 +170,29 @@ def test_what_cannot_be_exported_is_one_line(
     said = capsys.readouterr().err
     assert line in said
     assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize("to", ["onnx", "safetensors"])
+def test_a_place_that_cannot_be_written_is_one_line_before_the_job_is_loaded(
+    to: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def loaded(*_: object) -> None:
+        raise AssertionError("the job is loaded")
+
+    def closed(dir: Path) -> None:  # noqa: A002 as tempfile calls it
+        raise PermissionError(13, "Permission denied", f"{dir}/tmpx7")
+
+    monkeypatch.setattr("renormal.inspect.export.load", loaded)
+    out = tmp_path / f"a.{to}"
+
+    def line(*further: str, path: Path = out) -> str:
+        assert main([str(tmp_path), "--to", to, "--out", str(path), *further]) == 2
+        return capsys.readouterr().err
+
+    out.symlink_to("nowhere")  # somebody's link is not replaced unasked
+    assert line() == f"renormal-export: {out} is there: add --force to replace it, or choose another with --out\n"
+    (tmp_path / f"b.{to}").mkdir()
+    assert "is no regular file" in line("--force", path=tmp_path / f"b.{to}")
+    assert "File name too long" in line(path=tmp_path / f"{'c' * 300}.{to}")
+    monkeypatch.setattr("renormal.inspect.export.TemporaryFile", closed)
+    assert line("--force") == f"renormal-export: {tmp_path}: Permission denied: choose another place with --out\n"

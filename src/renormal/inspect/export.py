@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import NamedTuple
 
 import torch
@@ -18,7 +19,7 @@ from renormal.console.program import begin
 from renormal.contracts import BASELINE, Images
 from renormal.data.listing import images_below
 from renormal.data.opening import strict_pillow
-from renormal.files import whole_file
+from renormal.files import check_target, whole_file
 from renormal.inspect.export_files import WRITERS, Run, write_weights
 from renormal.inspect.inspector import Inspector
 from renormal.inspect.load import load
@@ -75,13 +76,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def export(options: argparse.Namespace) -> Iterator[str]:
     """Lines for the terminal; the file is there when they end. Raises ValueError for what cannot be exported."""
-    out = options.out or options.run / f"export{ENDS[options.to]}"
-    if out.suffix != ENDS[options.to]:
-        raise ValueError(f"--out {out}: a file for --to {options.to} ends in {ENDS[options.to]}")
-    if not out.parent.is_dir():
-        raise ValueError(f"--out {out}: {out.parent} is no folder")
-    if out.exists() and not options.force:
-        raise ValueError(f"{out} is there: add --force to replace it, or choose another with --out")
+    out = file_of(options)
     if options.steps is not None and options.steps < 0:
         raise ValueError(f"--steps must be 0 or more, got {options.steps}")
     inspector = Inspector(load(options.run, options.trust), column=options.column, rate=options.false_alarms)
@@ -106,6 +101,23 @@ def export(options: argparse.Namespace) -> Iterator[str]:
     facts = facts_of(inspector, steps)
     limit = f"threshold {float(facts['threshold']):.6g}" if "threshold" in facts else facts["decision"]
     yield f"{out}: {out.stat().st_size / 2**20:.1f} MiB, {limit}"
+
+
+def file_of(options: argparse.Namespace) -> Path:
+    """The file to write. Raises ValueError or OSError where it cannot be written, before the job is loaded."""
+    out: Path = options.out or options.run / f"export{ENDS[options.to]}"
+    if out.suffix != ENDS[options.to]:
+        raise ValueError(f"--out {out}: a file for --to {options.to} ends in {ENDS[options.to]}")
+    if not out.parent.is_dir():
+        raise ValueError(f"--out {out}: {out.parent} is no folder")
+    check_target(out)
+    if os.path.lexists(out) and not options.force:  # a link that leads nowhere is there, too
+        raise ValueError(f"{out} is there: add --force to replace it, or choose another with --out")
+    try:
+        TemporaryFile(dir=out.parent).close()
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(out.parent)) from error
+    return out
 
 
 def checked(inspector: Inspector, steps: int, file: Path, to: str, images: Sequence[Images]) -> str:
