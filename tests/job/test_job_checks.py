@@ -13,6 +13,7 @@ from renormal.job.checks import check_kinds, check_names, check_share, check_tes
 from renormal.job.job import run_job
 from renormal.lit.columns import Columns
 from renormal.projection import Descent
+from renormal.report.record import read_record
 from renormal.scores import DSSIM, SquaredError
 
 EQ8 = {"eq8": Descent(), "eq8_adam": Descent()}
@@ -113,3 +114,22 @@ def test_settings_that_no_object_takes_are_refused_before_an_image_is_decoded(
         run_job(tiny("score.smooth.mean=9", "score.smooth.share=0.1"))
     with pytest.raises(ValueError, match=r"projections\.\w+\.foo does not exist: .* take it out of choose.axes"):
         run_job(tiny("experiment=choose", "+choose.axes.foo=[1]"))
+
+
+def test_names_of_digits_are_text_in_the_record(tiny: Any) -> None:
+    run_job(tiny("name=5", "model.name=7", "model.label=1e3", "data.name=8", "logger=wandb", "test.panels=0"))
+    record = read_record(Path(tiny().folder) / "record.json")
+    assert (record.name, record.model) == ("5", "7")
+    assert [record.config["model"]["label"], record.config["data"]["name"]] == ["1000.0", "8"]
+
+
+@pytest.mark.parametrize(
+    ("override", "line"),
+    [
+        ("trainer.devices=[1,2]", r"^trainer.devices=\[1, 2\] is a list of GPUs, and the job runs on a CPU"),
+        ("++data.source.root=null", r"data.root=null, but the drawn images need a folder"),
+    ],
+)
+def test_a_value_that_this_job_cannot_use_is_one_line(tiny: Any, override: str, line: str) -> None:
+    with pytest.raises((ValueError, InstantiationException), match=line):
+        run_job(tiny(override))

@@ -266,3 +266,8 @@ def test_a_lower_limit_above_the_upper_one_is_one_line(lower: str, upper: str, o
     assert with_value(lower, below, *overrides, f"++{upper}={below}") == []
     if "momentum" not in lower:
         assert with_value(lower, above, "++trainer.max_steps=-1", "++trainer.max_epochs=9") == []
+
+
+def test_a_number_that_no_tensor_holds_is_one_line() -> None:
+    (line,) = with_value("projections.eq8.stop.value", 10**21)
+    assert line == f"projections.eq8.stop.value={10**21}: a whole number must be below 2^63"

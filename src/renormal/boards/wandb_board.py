@@ -73,7 +73,9 @@ class WandbBoard(WandbLogger, Board):
         pictures_in_rows: bool = False,
     ) -> None:
         super().__init__(name=name, save_dir=save_dir, project=project, version=id)
-        self.run = {"project": project, "name": name, "group": group, "tags": list(tags), "entity": entity, "id": id}
+        own = {"project": project, "name": name, "group": group, "entity": entity, "id": id}
+        self.run: dict[str, Any] = {key: value if value is None else str(value) for key, value in own.items()}
+        self.run["tags"] = list(map(str, tags))
         self.mode, self.pictures_in_rows, self.closed = mode, pictures_in_rows, False
 
     @property

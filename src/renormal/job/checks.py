@@ -42,6 +42,8 @@ def check_trainer(config: DictConfig) -> None:
 def check_devices(config: DictConfig) -> None:
     """This machine has the devices that a job asks for: a process more would wait for ever, or share a core."""
     devices, kind = config.trainer.devices, device_of(config).type
+    if OmegaConf.is_list(devices) and kind == "cpu":
+        raise ValueError(f"trainer.devices={devices} is a list of GPUs, and the job runs on a CPU: give a number")
     there = torch.cuda.device_count() if kind == "cuda" else max(FEW, os.cpu_count() or 1)
     asked = max(devices) + 1 if OmegaConf.is_list(devices) and kind == "cuda" else count_of(devices)
     if asked > there:

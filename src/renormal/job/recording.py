@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import lightning as L
@@ -15,6 +16,11 @@ from renormal.lit.datamodule import SourceData
 from renormal.lit.stage import Found, Work
 from renormal.report.record import REGIONS, SCORES, Record
 from renormal.report.typed import typed
+
+NAMES = (  # keys of names, which a record holds as text
+    *("name", "category", "model.name", "model.label", "model.paper", "data.name", "data.category"),
+    *("logger.wandb.project", "logger.wandb.entity"),
+)
 
 
 def record_of(
@@ -30,6 +36,7 @@ def record_of(
 
     examination: see `examined`.
     """
+    config = with_text(config)
     resolved: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     return Record(
         name=config.name,
@@ -55,6 +62,16 @@ def record_of(
         inspection=dict(found.inspection),
         panels=list(found.panels),
     )
+
+
+def with_text(config: DictConfig) -> DictConfig:
+    """A copy whose names are text: Hydra reads name=5 as a number."""
+    copy = deepcopy(config)
+    OmegaConf.set_readonly(copy, False)
+    for key in NAMES:
+        if isinstance(value := OmegaConf.select(copy, key), int | float):
+            OmegaConf.update(copy, key, str(value))
+    return copy
 
 
 def _data(config: DictConfig, data: SourceData) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from renormal.settings.kinds import SAID, words_of
 from renormal.settings.objects import Group, OneOf
 from renormal.settings.recipe import Recipe
 
+BIG = 2**63 - 1  # the largest whole number of a tensor
 SHOWN = 60  # characters of a value, ours
 FIXED = ("null", "false", "true", "false, null", "true, null")  # one choice alone: the description says why
 REFERENCE = re.compile(r"\$\{([\w.]+)\}")
@@ -32,7 +33,7 @@ def faults_in(config: Mapping[str, Any], raw: Mapping[str, Any] | None = None) -
     named = {name.split(".")[0] for name in _references(raw)} if raw is not None else set(config)
     own = {key: value for key, value in config.items() if key in named and key not in settings_of(Recipe)}
     lines = _faults(Recipe, {key: value for key, value in config.items() if key not in own})
-    lines |= {place: f"{place}={value}: must be finite" for place, value in infinite(own)}
+    lines |= {place: f"{place}={value}: {_bound(value)}" for place, value in infinite(own)}
     lines = dict(contradictions_in(config)) | lines
     copied = [place for place in lines if any(_any_at_or_below(key, lines) for key in _references(_at(raw, place)))]
     return [line for place, line in lines.items() if place not in copied]
@@ -77,7 +78,7 @@ def _adapter(schema: Any) -> TypeAdapter[Any]:
 
 def _faults(schema: Any, values: Any, above: str = "") -> dict[str, str]:
     """Place → line."""
-    lines = {place: f"{place}={shown(value)}: must be finite" for place, value in infinite(values, above)}
+    lines = {place: f"{place}={shown(value)}: {_bound(value)}" for place, value in infinite(values, above)}
     try:
         _adapter(schema).validate_python(values)
     except ValidationError as error:
@@ -90,12 +91,16 @@ def _faults(schema: Any, values: Any, above: str = "") -> dict[str, str]:
 
 
 def infinite(value: Any, place: str = "") -> Iterator[tuple[str, float]]:
-    """The place of every number that is not finite."""
-    if isinstance(value, float) and not math.isfinite(value):
+    """The place of every number that is not finite, or that no tensor holds."""
+    if (isinstance(value, float) and not math.isfinite(value)) or (type(value) is int and abs(value) > BIG):
         yield place, value
     items = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
     for key, item in items:
         yield from infinite(item, f"{place}.{key}".lstrip(".") if isinstance(value, Mapping) else place)
+
+
+def _bound(value: float) -> str:
+    return "must be finite" if isinstance(value, float) else "a whole number must be below 2^63"
 
 
 def _line(schema: Any, values: Any, error: Any, above: str) -> tuple[str, str]:
