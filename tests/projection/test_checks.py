@@ -168,6 +168,17 @@ def test_an_answer_that_torch_would_stretch_is_refused(model: Any, descent: Desc
         project(model, torch.rand(2, 3, 64, 64), descent)
 
 
+@pytest.mark.parametrize("kind", [tuple, list])
+@pytest.mark.parametrize("kl", [False, True])
+def test_any_two_or_three_parts_are_an_answer(kind: Callable[[Any], object], kl: bool) -> None:
+    def reconstruct(x: Tensor) -> object:
+        loss = x.square().sum((1, 2, 3))
+        return kind([torch.zeros_like(x), loss, loss] if kl else [torch.zeros_like(x), loss])
+
+    found = project(Answers(reconstruct), torch.rand(2, 3, 8, 8), DESCENTS["eq5"])
+    assert bool(found.terms.total.isfinite().all())
+
+
 def test_an_error_that_is_not_of_the_fit_stays_as_it_is() -> None:
     def over(count: int) -> None:
         raise RuntimeError("the callback fails")

@@ -171,7 +171,7 @@ class Energy:
         with nullcontext() if not self.detached else torch.no_grad():
             answer = model.reconstruct(x)
         name = f"{type(model).__name__}.reconstruct"
-        if isinstance(answer, tuple) and len(answer) == 2:
+        if isinstance(answer, tuple | list) and len(answer) in (2, 3):  # with or without a KL term
             answer = Reconstruction(*answer)
         if not isinstance(answer, Reconstruction):
             raise ValueError(f"{name} must return f(x) and L_r(x), got {type(answer).__name__}")
