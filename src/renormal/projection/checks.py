@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from renormal.contracts import EnergyTerms, Images, Mask
-from renormal.projection.energy import Checked
+from renormal.projection.energy import Checked, Energy
 from renormal.projection.latent_start import LatentSearch, starting_point
 from renormal.projection.mask import UpdateMask, no_mask
 from renormal.projection.stop import StopCriterion
@@ -61,6 +61,9 @@ def check_fit(energy: Any, model: Any, omega: Mask | None) -> None:
         raise TypeError(f"model must be an autoencoder, got {found}: give {mend}")
     if any(one.is_meta for one in _weights(model)):  # torch computes with them, and no number comes of it
         raise ValueError("the model's weights are on the device meta, which holds no numbers: load them")
+    if isinstance(energy, Energy) and not callable(getattr(model, "reconstruct", None)):
+        lack = f"{type(model).__name__} has no reconstruct"
+        raise ValueError(f"{lack}: give a model whose reconstruct(x) returns f(x) and L_r(x)")
     energy.check(model)
     if omega is not None and isinstance(energy, LatentSearch):
         raise ValueError("omega masks pixels, and a search in z moves none: leave it out")

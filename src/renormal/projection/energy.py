@@ -101,9 +101,6 @@ class Energy:
 
     def check(self, model: object) -> None:
         """Raise ValueError where the model lacks what this energy asks of it."""
-        if not callable(getattr(model, "reconstruct", None)):
-            lack = f"{type(model).__name__} has no reconstruct"
-            raise ValueError(f"{lack}: give a model whose reconstruct(x) returns f(x) and L_r(x)")
         if self.kl_weight and not callable(getattr(model, "kl", None)):
             lack = f"{type(model).__name__} has no KL term"
             raise ValueError(f"kl_weight={self.kl_weight:g}, but {lack}: take a variational model, or kl_weight=0")
