@@ -72,7 +72,10 @@ def unpack(file: Path, root: Path) -> list[str]:
 
 
 def _lossless(part: str, images: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
-    """All images as lossless WebP, which is 40 % smaller than PNG here; where each ends, and how many channels."""
+    """All images as lossless WebP; where each ends, and how many channels.
+
+    Deflated differences of neighbours took a third more on grid, and two thirds more on bottle.
+    """
     with ThreadPoolExecutor() as pool:
         files = list(pool.map(_webp, images))
     whole = np.frombuffer(b"".join(files), np.uint8)
@@ -81,9 +84,8 @@ def _lossless(part: str, images: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
 
 def _webp(image: NDArray[np.uint8]) -> bytes:
     file = io.BytesIO()
-    _picture(image).convert("RGB").save(
-        file, "WEBP", lossless=True, quality=80, method=6
-    )  # 100 takes ten times as long for 0.5 %
+    # quality=100 takes ten times as long for 0.5 %
+    _picture(image).convert("RGB").save(file, "WEBP", lossless=True, quality=80, method=6)
     return file.getvalue()
 
 

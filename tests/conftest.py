@@ -140,6 +140,24 @@ def tiny(tmp_path: Path, small: Compose) -> Compose:
 
 
 @pytest.fixture
+def recorder(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], list[int]]:
+    """recorder(record) records on a CPU as well, and gives a list with one entry for each recording that is tried."""
+    from renormal.projection import graph
+
+    def use(record: Any) -> list[int]:
+        tried: list[int] = []
+
+        def counting(step: Any, device: Any) -> Any:
+            tried.append(1)
+            return record(step, device)
+
+        monkeypatch.setitem(graph.RECORDERS, "cpu", counting)
+        return tried
+
+    return use
+
+
+@pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home folder with a name that must not be published, and without a key."""
     folder = tmp_path / "home" / "ada_lovelace"

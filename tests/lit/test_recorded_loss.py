@@ -38,23 +38,6 @@ def nothing(step: graph.Step, device: torch.device) -> graph.Step:
     return lambda: None
 
 
-@pytest.fixture
-def recorder(monkeypatch: pytest.MonkeyPatch) -> Callable[[Recorder], list[int]]:
-    """Records on a CPU as well; gives one entry for each recording that is tried."""
-
-    def use(record: Recorder) -> list[int]:
-        tried: list[int] = []
-
-        def counting(step: graph.Step, device: torch.device) -> graph.Step:
-            tried.append(1)
-            return record(step, device)
-
-        monkeypatch.setitem(graph.RECORDERS, "cpu", counting)
-        return tried
-
-    return use
-
-
 def made(name: str) -> nn.Module:
     torch.manual_seed(0)
     return MODELS[name]()

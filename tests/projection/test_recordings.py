@@ -21,23 +21,6 @@ def call(step: graph.Step, device: torch.device) -> graph.Step:
     return step
 
 
-@pytest.fixture
-def recorder(monkeypatch: pytest.MonkeyPatch) -> Callable[[graph.Recorder], list[int]]:
-    """Records on a CPU as well; gives one entry for each recording that is tried."""
-
-    def use(record: graph.Recorder) -> list[int]:
-        tried: list[int] = []
-
-        def counting(step: graph.Step, device: torch.device) -> graph.Step:
-            tried.append(1)
-            return record(step, device)
-
-        monkeypatch.setitem(graph.RECORDERS, "cpu", counting)
-        return tried
-
-    return use
-
-
 def test_one_recording_serves_every_call_with_one_network_recipe_and_shape(
     recorder: Callable[[graph.Recorder], list[int]],
 ) -> None:
