@@ -45,6 +45,11 @@ def with_value(place: str, value: Any, *overrides: str) -> list[str]:
 
 
 NAN, INF = math.nan, math.inf
+STRATEGY = (
+    "a name of Lightning's, or an object: its switches are true or false, its timeout has a `_target_` "
+    "and numbers > 0 and ≤ 1000000, or null"
+)
+DDP = {"_target_": "lightning.pytorch.strategies.DDPStrategy"}
 REFUSED: list[tuple[str, Any, str]] = [
     ("batch_size", "abc", "a whole number ≥ 1 and ≤ 65536"),
     ("batch_size", 1.5, "a whole number ≥ 1 and ≤ 65536"),
@@ -110,6 +115,11 @@ REFUSED: list[tuple[str, Any, str]] = [
         "soon",
         "days, hours, minutes and seconds such as 00:12:00:00, or {hours: 12}, or null (none)",
     ),
+    ("trainer.strategy", {**DDP, "timeout": {"_target_": "datetime.timedelta", "hours": -1}}, STRATEGY),
+    ("trainer.strategy", {**DDP, "timeout": {"_target_": "datetime.timedelta", "hours": 1e30}}, STRATEGY),
+    ("trainer.strategy", {**DDP, "timeout": {"_target_": "datetime.timedelta", "hours": "x"}}, STRATEGY),
+    ("trainer.strategy", {**DDP, "timeout": None}, STRATEGY),
+    ("trainer.strategy", {**DDP, "static_graph": "x"}, STRATEGY),
     ("trainer.callbacks", [], "null: a job has its own; dashboard= and logger= change what is shown"),
     ("trainer.barebones", True, "false, null: a job needs its checkpoint and its callbacks"),
     ("logger.csv", 3, "a logger: choose with logger="),

@@ -37,11 +37,35 @@ Time = Annotated[
 ]
 
 
+SWITCHES = ("find_unused_parameters", "gradient_as_bucket_view", "static_graph")  # of DDPStrategy
+
+
+def can_wait(strategy: str | dict[str, Any]) -> bool:
+    """Whether the switches of a strategy are true or false, and whether ranks have time to wait for each other."""
+    if isinstance(strategy, str):
+        return True
+    timeout = strategy.get("timeout", {"_target_": ""})
+    if not isinstance(strategy.get("_target_"), str) or not isinstance(timeout, dict) or "_target_" not in timeout:
+        return False
+    times = [value for key, value in timeout.items() if key != "_target_"]
+    right = all(type(one) in (int, float) and 0 < one <= 1e6 for one in times)
+    return right and all(type(strategy.get(key, False)) is bool for key in SWITCHES)
+
+
 class Trainer(Object):
     targets = ("lightning.Trainer", "lightning.pytorch.Trainer", "pytorch_lightning.Trainer")
     accelerator: Annotated[Accelerator, "Kind of device; auto: a GPU where there is one, else the CPU."]
     strategy: Annotated[
-        Annotated[str | dict[str, Any], Len(1), Words("a name of Lightning's, or an object")] | None,
+        Annotated[
+            str | dict[str, Any],
+            Len(1),
+            refusing(can_wait),
+            Words(
+                "a name of Lightning's, or an object: its switches are true or false, its timeout has a `_target_` "
+                "and numbers > 0 and ≤ 1000000"
+            ),
+        ]
+        | None,
         "How several devices work together.",
     ]
     devices: Annotated[Devices, "Of one job, one process for each."]
