@@ -114,6 +114,9 @@ def test_settings_that_no_object_takes_are_refused_before_an_image_is_decoded(
         run_job(tiny("score.smooth.mean=9", "score.smooth.share=0.1"))
     with pytest.raises(ValueError, match=r"projections\.\w+\.foo does not exist: .* take it out of choose.axes"):
         run_job(tiny("experiment=choose", "+choose.axes.foo=[1]"))
+    monkeypatch.setattr(job, "source_of", lambda *_: pytest.fail("listed"))
+    with pytest.raises(ValueError, match=r"test\.drawn names \[1, 2\], projection has"):
+        run_job(tiny("test.drawn=[1,2]"))
 
 
 def test_names_of_digits_are_text_in_the_record(tiny: Any) -> None:

@@ -23,7 +23,7 @@ from renormal.files import RECORD, shown
 from renormal.functional.precision import exact_float32
 from renormal.job.build import build_columns, build_data, build_module, build_trainer
 from renormal.job.checkpoints import load
-from renormal.job.checks import check_columns, check_devices, check_stages, check_trainer
+from renormal.job.checks import check_columns, check_devices, check_names_in, check_stages, check_trainer
 from renormal.job.environment import (
     filter_messages,
     make_sums_reproducible,
@@ -72,6 +72,7 @@ def run_job(
     check_trainer(config)
     check_stages(config)
     check_objective(config)
+    check_names_in(config, build_columns(config))  # before the images are listed
     folder = Path(config.folder)
     with said_if_slow("listing the images and their masks"):
         source = source_of(config)
