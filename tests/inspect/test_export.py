@@ -165,6 +165,8 @@ def test_torch_export_and_safetensors(bottle: Path, tmp_path: Path, capsys: pyte
         (["--out", "/nowhere/a.onnx"], "/nowhere is no folder"),
         (["--column", "nope"], "has no column nope"),
         (["--steps", "-1"], "--steps must be 0 or more"),
+        (["--steps", "4"], "has at most 3 steps"),
+        (["--steps", "1", "--column", "baseline"], "column baseline is f(x0), without steps"),
         (["--false-alarms", "2"], "between 0 and 1"),
         (["--images", "/nowhere"], "no photographs there"),
     ],

@@ -154,12 +154,16 @@ def graph_file(inspector: Inspector, steps: int, file: Path, to: str) -> Run:
 
 
 def steps_of(inspector: Inspector, asked: int | None) -> int:
-    """Steps of the graph: what was asked, or max_steps of the recipe; 0 for f(x0)."""
+    """Steps of the graph: what was asked, or max_steps of the recipe; 0 for f(x0).
+
+    Raises ValueError for more steps than the recipe has: the descent would end before.
+    """
     whose, _ = inspector.ends[inspector.column]
-    if whose == BASELINE:
-        return 0
-    most = inspector.answers.networks[0].descents[whose].max_steps
-    return most if asked is None else min(asked, most)
+    most = 0 if whose == BASELINE else inspector.answers.networks[0].descents[whose].max_steps
+    if asked is not None and asked > most:
+        has = f"has at most {most} steps" if most else "is f(x0), without steps"
+        raise ValueError(f"--steps {asked}: column {inspector.column} {has}")
+    return most if asked is None else asked
 
 
 def checked_images(inspector: Inspector, folder: Path | None) -> tuple[list[Images], str]:

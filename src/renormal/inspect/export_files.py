@@ -31,9 +31,11 @@ def write_onnx(graph: Any, image: Images, out: Path, facts: dict[str, str], name
         raise ValueError(f"--to onnx {EXTRA}") from error
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     try:
-        program = torch.onnx.export(
-            graph, (image,), dynamo=True, verbose=False, input_names=["image"], output_names=list(names)
-        )
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)  # torch's own call
+            program = torch.onnx.export(
+                graph, (image,), dynamo=True, verbose=False, input_names=["image"], output_names=list(names)
+            )
     except torch.onnx.OnnxExporterError as error:
         lack = re.search(r"OpOverload\(op='([^']*)'", str(error))
         what = f"the operation {lack[1]}" if lack else "an operation of this job"
