@@ -2,6 +2,7 @@
 
     python -m benchmarks.packed pack images.npz /data/mvtec_ad bottle grid
     python -m benchmarks.packed unpack images.npz data      # then: renormal data=mvtec data.root=data …
+    python -m benchmarks.packed original outputs/table1/l2_ae/bottle/0 /data/mvtec_ad   # a training of unpacked images
 
 The images are kept without loss at the size that a job reads, 128 px for objects and 512 px for textures. A mask is
 kept as the defective pixels at that size: two defects that touch there count as one.
@@ -18,12 +19,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from omegaconf import OmegaConf
 from PIL import Image
 
 from renormal.data import GOOD, DataError, Source, mvtec
 from renormal.data.memory import load_test, load_training
-from renormal.files import whole_file
+from renormal.files import RECORD, whole_file
+from renormal.job.checkpoint_file import read_checkpoint
+from renormal.job.checkpoints import checkpoint_of
+from renormal.job.fingerprints import fingerprints, source_of
+from renormal.lit.weights import DIGEST, digest_of_content
+from renormal.report.record import read_record
 
 LIMIT = 64 * 2**20  # bytes, of what a lent machine gets
 SIZES = {"object": 128, "texture": 512}  # section 4.1
@@ -69,6 +77,34 @@ def unpack(file: Path, root: Path) -> list[str]:
                 if mask.any():
                     _write(root / name / "ground_truth" / f"{place}_mask.png", 255 * mask[None])
     return names
+
+
+def original(job: Path, root: Path) -> Path:
+    """A finished training of unpacked images becomes one of the original files below `root`; the path of its record.
+
+    All training images are compared as the job reads them. Then the checkpoint gets the digest of the original files.
+    The record, which is one of the unpacked files, is renamed: the job's command with data.root=root tests again.
+    Raises ValueError for other pixels, another number of images, or a job that trained on something else.
+    """
+    record = read_record(job / RECORD)
+    config = OmegaConf.create(record.config)
+    packed = source_of(config)
+    path = checkpoint_of(job)
+    content, precision = read_checkpoint(path), record.device["precision"]
+    if content["hyper_parameters"]["fingerprint"] != fingerprints(config, packed, precision)["training"]:
+        raise ValueError(f"{path} is no training of the images in {config.data.root}")
+    config.data.root = config.data.source.root = str(root)
+    source = source_of(config)
+    unpacked, images = (load_training(one, size=SIZES[one.kind], channels=None) for one in (packed, source))
+    if not torch.equal(unpacked, images):
+        raise ValueError(f"{root}: the training images of {source.name} are not those that {job} was trained on")
+    content["hyper_parameters"]["fingerprint"] = fingerprints(config, source, precision)["training"]
+    content[DIGEST] = digest_of_content(content)
+    with whole_file(path) as file:
+        torch.save(content, file)
+    aside = job / "record_of_packed.json"
+    (job / RECORD).replace(aside)
+    return aside
 
 
 def _lossless(part: str, images: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
@@ -122,11 +158,18 @@ def main() -> None:
     unpacking = commands.add_parser("unpack", help="the file into a data root")
     unpacking.add_argument("file", type=Path, help="of pack")
     unpacking.add_argument("root", type=Path, help="is written: data.root of a job")
+    returning = commands.add_parser("original", help="unpacked images of a job become the original files")
+    returning.add_argument("job", type=Path, help="outputs/<name>/<model>/<category>/<seed>, finished")
+    returning.add_argument("root", type=Path, help="folder of MVTec AD")
     options = parser.parse_args()
     if options.command == "unpack":
         print(f"{options.root}: {', '.join(unpack(options.file, options.root))}")
         return
     try:
+        if options.command == "original":
+            before = original(options.job, options.root)
+            print(f"{before}: the record of before. Run the job with data.root={options.root}")
+            return
         content = pack([mvtec(options.root, name) for name in options.categories], options.train)
     except (DataError, ValueError) as error:
         sys.exit(str(error))

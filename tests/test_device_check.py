@@ -15,11 +15,16 @@ import torch
 from benchmarks import device, wheels
 from benchmarks.ceilings import work_of
 from benchmarks.hours import hours_of
-from benchmarks.packed import LIMIT, pack, unpack
+from benchmarks.packed import LIMIT, original, pack, unpack
+from omegaconf import OmegaConf
 
+from recipes import recipe
 from renormal.data import stand_in
 from renormal.data.memory import load_test, load_training
 from renormal.data.mvtec import mvtec
+from renormal.job.job import run_job
+from renormal.report.record import Record, read_record
+from small import SMALL
 from waiting import lives, wait_until
 
 ROOT = Path(__file__).parents[1]
@@ -169,6 +174,33 @@ def test_packed_images_come_back_as_a_job_reads_them(tmp_path: Path, category: s
     order = [names[1].index(name) for name in names[0]]
     assert torch.equal(after.images[order], before.images)
     assert torch.equal(after.regions[order] > 0, before.regions > 0)
+
+
+def test_a_training_of_unpacked_images_becomes_one_of_the_original_files(tmp_path: Path) -> None:
+    source = stand_in(tmp_path / "drawn", "bottle", train=4, good=1, defective=1)
+    stand_in(tmp_path / "other", "bottle", train=4, good=1, defective=1, seed=1)
+    file = tmp_path / "images.npz"
+    file.write_bytes(pack([source]))
+    unpack(file, tmp_path / "root")
+    job = tmp_path / "job"
+
+    def trained(root: str) -> Record:
+        config = recipe("data=mvtec", f"data.root={tmp_path / root}", "category=bottle", *SMALL, f"folder={job}")
+        OmegaConf.resolve(config)
+        run_job(config)
+        return read_record(job / "record.json")
+
+    packed = trained("root")
+    with pytest.raises(ValueError, match="the training images of bottle are not those that"):
+        original(job, tmp_path / "other")
+    assert original(job, tmp_path / "drawn").is_file()
+    again = trained("drawn")
+    assert again.training == packed.training, "it was trained again"
+    assert again.hashes["weights"] == packed.hashes["weights"]
+    assert again.hashes["training"] != packed.hashes["training"]
+    (job / "record.json").write_bytes((job / "record_of_packed.json").read_bytes())
+    with pytest.raises(ValueError, match="is no training of the images in"):
+        original(job, tmp_path / "drawn")
 
 
 def test_jobs_that_are_kept_replace_those_of_before_when_they_are_whole(tmp_path: Path) -> None:
