@@ -154,7 +154,7 @@ def damaged(folder: Path) -> int:
 def repeated(folder: Path) -> list[str]:
     """Jobs whose log has the line of a finished test more than once."""
     logs = sorted(folder.rglob("run.log"))
-    return [path.parent.relative_to(folder).as_posix() for path in logs if path.read_text().count("pixel AUROC ") > 1]
+    return [path.parent.relative_to(folder).as_posix() for path in logs if path.read_text().count(": pixel AUROC ") > 1]
 
 
 if __name__ == "__main__":
