@@ -24,7 +24,7 @@ demo: install    ## drawn images, four autoencoders, 5 minutes: a table and a pa
 	$(BIN)/renormal-report outputs/demo
 
 test: lint types ## lint, types and tests
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadscope --durations 40
+	$(BIN)/python -m pytest --numprocesses 4 --dist loadscope --durations 40
 
 lint: install    ## ruff: rules and format
 	$(BIN)/ruff check .
