@@ -73,6 +73,7 @@ def test_a_record_without_the_number_returns_none_and_says_what_it_has(
         (["objective=planted"], "objective=planted is measured by the stage choose: add it to the stages"),
         (["objective=held_out"], "needs good images kept from training: add choose.holdout=10"),
         (["objective=pixel_auroc", "stages=[train]"], "is measured by a test: add test to the stages"),
+        (["objective=-1"], "objective=-1: give the name of a number"),
         (["objective=nope"], "no such number. It has planted, held_out, and of each column pixel_auroc, average_prec"),
         (["objective=eq9/pixel_auroc"], "baseline/pixel_auroc names one column, pixel_auroc the best of them"),
         (["objective=aupro_0.07"], "objective=aupro_0.07: this job has no such number"),

@@ -51,6 +51,8 @@ def test_a_folder_that_exists_is_the_folder_that_is_read(
         ("hydra.sweep.dir=out, new", "hydra.sweep.dir='out, new'"),
         ("hydra.sweep.dir=out/${name}", "hydra.sweep.dir=out/${name}"),
         ("name=零件", "name='零件'"),
+        ("name=nan", "name='nan'"),
+        ("name=1e5", "name='1e5'"),
         ("name=plain,other", "name=plain,other"),
         ("category=bottle,grid", "category=bottle,grid"),
         ("batch_size=8,16", "batch_size=8,16"),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -14,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from preloaded import python
+from renormal.job.job import run_job
 from renormal.report.record import Record, read_record
 from small import SWEPT
 from waiting import HANGING, wait_until
@@ -156,6 +160,32 @@ def test_an_array_of_four_jobs_ends_in_a_complete_table(tmp_path: Path, cluster:
     table = (sweep.folder / "table.csv").read_text()
     assert "bottle" in table
     assert "grid" in table
+
+
+def test_photographs_are_shared_by_an_array_and_by_the_tasks_of_srun(
+    tmp_path: Path, cluster: dict[str, str], small: Any
+) -> None:
+    """The two commands of docs/inspect.md: each photograph once, and one table of all of them."""
+    run_job(small("category=bottle", "projection=[]", f"folder={tmp_path / 'run'}"))
+    names = [f"{number}.png" for number in range(6)]
+    (tmp_path / "photographs").mkdir()
+    for number, name in enumerate(names):
+        Image.new("RGB", (40, 40), (40 * number, 0, 0)).save(tmp_path / "photographs" / name)
+    program = "import sys; from renormal.inspect.predict import main; sys.exit(main())"
+    predict = [python(), "-c", program, "run", "photographs", "--only", "csv", "--threshold", "1e6", "--device", "cpu"]
+    shared = f"{shlex.join(predict)} --out array --part $SLURM_ARRAY_TASK_ID/2"
+    for command in (
+        ["sbatch", "--wait", "--array=1-2", "--mem=1G", "--wrap", shared],
+        ["srun", "--ntasks=2", "--mem=2G", *predict, "--out", "tasks"],
+    ):
+        end = subprocess.run(command, cwd=tmp_path, env=cluster, capture_output=True, text=True, timeout=HANGING)
+        assert end.returncode == 0, end.stderr + "".join(path.read_text() for path in tmp_path.glob("slurm-*.out"))
+    for out in (tmp_path / "array", tmp_path / "tasks"):
+        parts = [out / f"predictions-{part}-of-2.jsonl" for part in (1, 2)]
+        found = [json.loads(line)["image"] for part in parts for line in part.read_text().splitlines()]
+        assert sorted(found) == names
+        with (out / "predictions.csv").open(newline="") as table:
+            assert [row["image"] for row in csv.DictReader(table)] == names
 
 
 def test_failed_and_killed_jobs_are_named_and_take_no_other_along(tmp_path: Path, cluster: dict[str, str]) -> None:

@@ -25,6 +25,8 @@ def objective_of(config: DictConfig) -> str | None:
 def check_objective(config: DictConfig) -> None:
     """Raise ValueError for an objective that this job will not have."""
     name = config.objective
+    if name is not None and not any(letter.isalpha() for letter in str(name)):
+        raise ValueError(f"objective={name}: give the name of a number, such as held_out or pixel_auroc")
     if name == PLANTED and CHOOSE not in config.stages:
         raise ValueError("objective=planted is measured by the stage choose: add it to the stages")
     if name == HELD_OUT and not config.choose.holdout:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
+from math import isfinite
 from typing import Any
 
 import torch
@@ -28,8 +29,6 @@ def check_images(x0: Images, omega: Mask | None) -> None:
         raise ValueError(f"images must be float32 or float64 (B, C, H, W), got {x0.dtype} {tuple(x0.shape)}")
     if x0.is_meta:
         raise ValueError("x0 is on the device meta, which holds no numbers: give the images themselves")
-    if not bool(x0.isfinite().all()):
-        raise ValueError("images must be finite, got NaN or infinity")
     if omega is None:
         return
     if omega.device != x0.device:
@@ -39,6 +38,21 @@ def check_images(x0: Images, omega: Mask | None) -> None:
         raise ValueError(f"omega must be (B, 1 or C, H, W) like the images {tuple(x0.shape)}, got {tuple(omega.shape)}")
     if not bool(((omega >= 0) & (omega <= 1)).all()):  # a NaN fails both
         raise ValueError("omega must lie in [0, 1]: 1 where pixels may move")
+
+
+def check_values(x0: Images, clamp: tuple[float, float] | None) -> None:
+    """Raise ValueError for NaN, infinity, and images outside of the range that x is clamped to but for its 0.001."""
+    if not x0.numel():
+        return
+    least, most = torch.stack(x0.aminmax()).tolist()  # the host waits once; a NaN is both
+    if not (isfinite(least) and isfinite(most)):
+        raise ValueError("images must be finite, got NaN or infinity")
+    low, high = (least, most) if clamp is None else clamp
+    if least < low - 1e-3 * (high - low) or most > high + 1e-3 * (high - low):
+        raise ValueError(
+            f"images must lie in clamp=({low:g}, {high:g}), got {least:.4g} to {most:.4g}: "
+            "divide images of 0 to 255 by 255, or give Descent(clamp=None)"
+        )
 
 
 def check_search(energy: Any, mask: UpdateMask, clamp: tuple[float, float] | None, stop: StopCriterion) -> None:

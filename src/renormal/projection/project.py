@@ -12,7 +12,7 @@ from renormal.contracts import Autoencoder, EnergyTerms, Images, Mask, Projectio
 from renormal.functional.blocks import blocks, per_row
 from renormal.functional.precision import exact_float32
 from renormal.functional.transfer import current
-from renormal.projection.checks import check_fit, check_images, check_terms, misfit_named
+from renormal.projection.checks import check_fit, check_images, check_terms, check_values, misfit_named
 from renormal.projection.descent import Descent, Settled, settle
 from renormal.projection.energy import Differentiable, Slope
 from renormal.projection.latent_start import LatentSearch, starting_point
@@ -48,6 +48,7 @@ def project(
     if not isinstance(descent, Descent):
         raise TypeError(f"descent must be a Descent, got {type(descent).__name__}")
     check_images(x0, omega)
+    check_values(x0, descent.clamp)
     check_fit(descent.energy, model, omega)
     with torch.inference_mode(False), exact_float32(), current(x0.device), misfit_named(descent.energy, model, x0):
         x0, omega = x0.clone(), None if omega is None else omega.clone()

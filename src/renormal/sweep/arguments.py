@@ -78,7 +78,9 @@ def as_typed(argument: str) -> str:
         return argument
     key, value = match.groups()
     if key.lstrip("+") in NAMES:
-        return argument if parsed(argument) else f"{key}={quoted(value)}"
+        override = parsed(argument)
+        number = override is not None and not override.is_sweep_override() and isinstance(override.value(), float)
+        return f"{key}={quoted(value)}" if override is None or number else argument  # nan, inf and 1e5 are names
     if exists(value):
         return argument if is_plain(argument, value) else f"{key}={path(value)}"
     opening, inside, closing = re.fullmatch(r"(\[?)(.*?)(\]?)", value, re.DOTALL).groups()  # type: ignore[union-attr]
