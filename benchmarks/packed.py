@@ -27,6 +27,7 @@ from PIL import Image
 from renormal.data import GOOD, DataError, Source, mvtec
 from renormal.data.memory import load_test, load_training
 from renormal.files import RECORD, whole_file
+from renormal.job.build import build_data
 from renormal.job.checkpoint_file import read_checkpoint
 from renormal.job.checkpoints import checkpoint_of
 from renormal.job.fingerprints import fingerprints, source_of
@@ -82,7 +83,8 @@ def unpack(file: Path, root: Path) -> list[str]:
 def original(job: Path, root: Path) -> Path:
     """A finished training of unpacked images becomes one of the original files below `root`; the path of its record.
 
-    All training images are compared as the job reads them. Then the checkpoint gets the digest of the original files.
+    All training images are compared as the job reads them, at its size. Then the checkpoint gets the digest of the
+    original files.
     The record, which is one of the unpacked files, is renamed: the job's command with data.root=root tests again.
     Raises ValueError for other pixels, another number of images, or a job that trained on something else.
     """
@@ -93,10 +95,10 @@ def original(job: Path, root: Path) -> Path:
     content, precision = read_checkpoint(path), record.device["precision"]
     if content["hyper_parameters"]["fingerprint"] != fingerprints(config, packed, precision)["training"]:
         raise ValueError(f"{path} is no training of the images in {config.data.root}")
+    as_packed = config.copy()
     config.data.root = config.data.source.root = str(root)
     source = source_of(config)
-    unpacked, images = (load_training(one, size=SIZES[one.kind], channels=None) for one in (packed, source))
-    if not torch.equal(unpacked, images):
+    if not torch.equal(build_data(as_packed, packed).training, build_data(config, source).training):
         raise ValueError(f"{root}: the training images of {source.name} are not those that {job} was trained on")
     content["hyper_parameters"]["fingerprint"] = fingerprints(config, source, precision)["training"]
     content[DIGEST] = digest_of_content(content)

@@ -184,12 +184,16 @@ def test_a_training_of_unpacked_images_becomes_one_of_the_original_files(tmp_pat
     unpack(file, tmp_path / "root")
     job = tmp_path / "job"
 
-    def trained(root: str) -> Record:
-        config = recipe("data=mvtec", f"data.root={tmp_path / root}", "category=bottle", *SMALL, f"folder={job}")
+    def trained(root: str, size: int = 128) -> Record:
+        side, place = f"data.object_size={size}", f"data.root={tmp_path / root}"
+        config = recipe("data=mvtec", place, "category=bottle", *SMALL, side, f"folder={job}")
         OmegaConf.resolve(config)
         run_job(config)
         return read_record(job / "record.json")
 
+    trained("root", 32)
+    with pytest.raises(ValueError, match="the training images of bottle are not those that"):
+        original(job, tmp_path / "drawn")  # 32 of 128 of 256 pixels are not 32 of 256
     packed = trained("root")
     with pytest.raises(ValueError, match="the training images of bottle are not those that"):
         original(job, tmp_path / "other")
