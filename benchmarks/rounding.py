@@ -1,11 +1,16 @@
 """`python -m benchmarks.rounding`: how many digits of DSSIM are left where an image hardly changed, ours and others.
 
 The rank correlation of all pixels with scikit-image in float64, for y = x + a noisy bump of at most the size on top.
+
+FormerDSSIM scores the same x_N as records without `"scores": "exact"` were scored, in columns of their own:
+    PYTHONPATH=. renormal … 'stages=[test]' checkpoint=… name=… test.crossed=true \
+        +scores.former._target_=benchmarks.rounding.FormerDSSIM
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -16,10 +21,29 @@ from skimage.metrics import structural_similarity
 from torch import Tensor
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-from renormal.functional.ssim import dssim_map
+from renormal.contracts import Images, Maps
+from renormal.functional.ssim import C1, C2, blur, dssim_map
+from renormal.scores.comparison import Comparison
 
 MARGIN = 8  # pixels at the border, which the libraries reflect in other ways
 SIZES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
+
+
+def former_dssim(x: Images, y: Images) -> Tensor:
+    """(1 − SSIM) / 2 of (B, C, H, W) by σ² = E[x²] − μ² in float32: what was subtracted is large beside the rest."""
+    x, y = x.float().contiguous(), y.float().contiguous()
+    mean_x, mean_y, squares, product = blur(torch.stack((x, y, x.square() + y.square(), x * y))).unbind()
+    means, mean_product = mean_x.square() + mean_y.square(), mean_x * mean_y
+    structure = (2 * (product - mean_product) + C2) / (squares - means + C2)
+    return (1 - (2 * mean_product + C1) / (means + C1) * structure) / 2
+
+
+@dataclass(frozen=True)
+class FormerDSSIM(Comparison):
+    """The score of records without `"scores": "exact"`."""
+
+    def compare(self, x0: Images, projected: Images) -> Maps:
+        return former_dssim(x0, projected).mean(dim=1).clamp(0, 1)
 
 
 def by_scikit_image(x: Tensor, y: Tensor, kind: type[np.floating] = np.float32) -> Tensor:
@@ -35,6 +59,7 @@ def by_torchmetrics(x: Tensor, y: Tensor) -> Tensor:
 
 RIVALS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "ours": lambda x, y: dssim_map(x, y)[0, 0],
+    "formerly ours": lambda x, y: former_dssim(x, y)[0, 0],
     "kornia": lambda x, y: 1 - kornia_ssim(x, y, 11)[0, 0],
     "torchmetrics": by_torchmetrics,
     "scikit-image": by_scikit_image,

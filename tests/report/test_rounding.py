@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from benchmarks.ablation import methods_of, rows, scores
 from made_up import made_up
 
-from renormal.report.record import SCORES, Record, read_record
+from renormal.report.record import SCORES, Record, read_record, read_records
 from renormal.report.rounding import notes_on_rounding
 from renormal.report.table import build_table
 
-RESULTS = Path(__file__).parents[2] / "results"
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "results"
 
 
 def record(threshold: float, **data: Any) -> Record:
@@ -39,3 +41,18 @@ def test_of_the_published_records_those_of_the_repair_autoencoder_are_named(name
     records = [read_record(path) for path in sorted((RESULTS / name).rglob("record.json"))]
     assert records
     assert bool(notes_on_rounding(records)) is named or all(one.data.get("scores") == SCORES for one in records)
+
+
+def test_the_ablation_shows_no_descent_that_one_of_its_records_scored_with_rounding() -> None:
+    exact, rounded = record(7.5, scores=SCORES), record(7.5)
+    assert methods_of([exact, exact]) == ["baseline", "eq8_adam"]
+    assert methods_of([exact, rounded]) == methods_of([rounded]) == ["baseline"]
+
+
+def test_the_page_of_the_ablation_has_the_numbers_of_its_records() -> None:
+    records = read_records(RESULTS / "repair_ablation").records
+    page = (ROOT / "docs/results/repair.md").read_text(encoding="utf-8")
+    printed = rows(records, "pixel_auroc") + scores(records, "pixel_auroc")
+    assert len(printed) == 20
+    for line in printed:
+        assert "|" + "|".join(f" {cell} ".replace("  ", " ") for cell in line) + "|" in page
