@@ -115,6 +115,22 @@ CLASSES = [  # good, defective
     ("crack-free", "cracked"),
     ("ohne Kratzer", "ohne Etikett"),
     ("无划痕", "划痕"),
+    ("合格產品", "不合格產品"),
+    ("OK品", "NG品"),
+    ("欠陥なし", "欠陥"),
+    ("異常なし", "異常"),
+    ("양호", "결함"),
+    ("불량없음", "불량"),
+    ("без_брака", "с_браком"),
+    ("geen_defecten", "defecten"),
+    ("utan_fel", "fel"),
+    ("bez_vad", "vady"),
+    ("prawidłowe", "nieprawidłowe"),
+    ("fehlerfreie_Teile", "nicht_fehlerfrei"),
+    ("unbeschädigt", "beschädigt"),
+    ("virheetön", "viallinen"),
+    ("correctas", "incorrectas"),
+    ("defectless", "defects"),
 ]
 
 LAYOUTS: dict[str, tuple[Callable[[Path], None], Listed]] = {

@@ -57,3 +57,15 @@ def test_where_some_have_masks_one_of_them_is_the_example(tmp_path: Path) -> Non
 def test_a_data_set_without_defects_needs_no_mask(tmp_path: Path) -> None:
     photographs(tmp_path, *(f"good/{number}.png" for number in range(4)))
     assert advice(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("holdout", "measured"),
+    [(2, "the image AUROC is measured, and no metric of pixels"), (0, "no metric of pixels is measured")],
+)
+def test_the_line_promises_an_image_auroc_only_where_good_images_are_tested(
+    holdout: int, measured: str, tmp_path: Path
+) -> None:
+    photographs(tmp_path, "train/good/1.png", "train/good/2.png", "test/dent/1.png")
+    line = next(line for line in folder(tmp_path, holdout=holdout).remarks if ADVICE.fullmatch(line))
+    assert f"have no mask: {measured}; draw" in line

@@ -114,7 +114,9 @@ def _without_masks(test: Sequence[Item], home: Path) -> list[str]:
     first, like = lacking[0], next((item for item in bad if item.mask), None)
     own = home / "ground_truth" / first.defect / f"{first.image.stem}_mask.png"
     place = f"as {like.mask} does for {like.image}" if like else f"for {first.image} in {own}"
-    effect = "pixel metrics leave them out" if like else "the image AUROC is measured, and no metric of pixels"
+    some = "the image AUROC is measured, and no metric of pixels"
+    alone = some if len(bad) < len(test) else "no metric of pixels is measured"
+    effect = "pixel metrics leave them out" if like else alone
     mend = f"draw defects white on black, {place}"
     return [f"{len(lacking)} of {len(bad)} defective images have no mask: {effect}; {mend}"]
 

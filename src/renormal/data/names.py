@@ -28,28 +28,51 @@ PICTURES = _set(
     "immagini imagenes imagens data dataset"
 )
 NEUTRAL = PICTURES | _set("part parts piece pieces sample samples product products set folder teil teile")
-NEUTRAL_ENDINGS = ("图片", "图像", "照片", "样本", "样品", "产品", "画像", "写真", "이미지")
+NEUTRAL_ENDINGS = (
+    "图片",
+    "图像",
+    "照片",
+    "样本",
+    "样品",
+    "产品",
+    "圖片",
+    "圖像",
+    "樣本",
+    "樣品",
+    "產品",
+    "画像",
+    "写真",
+    "이미지",
+    "사진",
+)
 GOOD_NAMES = _set(
     "good goods normal normals ok okay okey pass passed intact healthy free clean correct conform conforming compliant "
     "accepted acceptable undamaged flawless faultless spotless perfect nominal golden "
     "gut gute guter gutes gesund gesunde gutteil gutteile io inordnung einwandfrei fehlerlos makellos "
     "bon bons bonne bonnes conforme conformes sain saine sains saines normale normales normaux "
     "bueno buenos buena buenas sano sanos correcto bom boa bons boas buono buoni buona buone sani goed goede "
-    "dobry dobre dobra iyi saglam normalny норма нормальные хорошие хороший годные годен годный исправные исправный "
-    "正常 正常品 良品 良好品 合格 合格品 良好 完好 好 好品 良 正品 정상 양품"
+    "bien correcta correctos correctas intacto intacta intakt unbeschadigt unauffallig normaal goedgekeurd godkand "
+    "godkendt hyva hyvaksytty virheeton prawidłowe sprawne dobry dobre dobra hibatlan iyi saglam kusursuz hatasiz "
+    "normalny норма нормальные нормальный хорошие хороший хорошо годные годен годный исправные исправный исправно "
+    "正常 正常品 良品 良好品 合格 合格品 良好 完好 好 好品 良 正品 ok品 無傷 정상 양품 양호"
 )
 DEFECT_WORDS = (
     "(defect|defects|defective|defected|fault|faults|faulty|flaw|flaws|damage|damages|damaged|anomaly|anomalies|"
     "anomalous|abnormality|abnormalities|error|errors|broken|cracked|fehler|defekt|defekte|schaden|defaut|defauts|anomalie|"
-    "defecto|defectos|defeito|defeitos|difetto|difetti|дефектов|дефекта|"
+    "defecto|defectos|defeito|defeitos|difetto|difetti|defecten|fouten|fel|vad|wad|дефектов|дефекта|брака|"
     "scratch|scratches|scratched|crack|cracks|dent|dents|stain|stains|rust|corrosion|burr|burrs|blowhole|blowholes|fray|"
     "bubble|bubbles|blister|blisters|contamination|contaminations|dirt|dust|pits|pores|tear|tears|wrinkle|wrinkles|"
     "smudge|smudges|blemish|blemishes|kratzer|riss|risse|delle|dellen|flecken|rost|beschadigung|beschadigungen|mangel|"
     "rayure|rayures|fissure|fissures|tache|taches|rasguno|rasgunos|grieta|grietas|graffi|graffio|crepa|crepe)"
 )
-WITHOUT = re.compile(f"(no|non|not|un|zero|without|ohne|keine?|sans|sin|sem|senza|без){DEFECT_WORDS}")
+WITHOUT = re.compile(
+    f"(no|non|not|un|zero|without|ohne|keine?|sans|sin|sem|senza|geen|zonder|utan|bez|без){DEFECT_WORDS}"
+)
 WITHOUT_CHINESE = re.compile("[无無没](有)?(缺陷|瑕疵|异常|異常|损伤|不良|欠陥|划痕|裂纹|污渍|凹陷|破损)")
-FREE = re.compile(f"({DEFECT_WORDS}|.{{0,2}})(free|frei)")  # defect-free, fehlerfrei, MT_Free; not label_free
+WITHOUT_ENDING = re.compile("(欠陥|異常|不良|傷|キズ)(なし|無し)|(결함|불량|이상)(없음)")
+FREE = re.compile(
+    f"({DEFECT_WORDS}|.{{0,2}})(free|freie?[mnrs]?)|{DEFECT_WORDS}less"
+)  # defect-free, fehlerfrei, MT_Free; not label_free
 DEFECTIVE_WORDS = _set(
     "nok ng ko bad defect defects defective defekt fault faulty fail failed reject rejected scrap anomaly anomalous "
     "abnormal damaged schlecht schlechtteil ausschuss nio 不良 不良品 不合格 缺陷 异常 불량 брак"
@@ -114,7 +137,7 @@ def _is_mask(words: list[str]) -> bool:
 
 
 def _is_good(words: list[str], key: str) -> bool:
-    without = WITHOUT.fullmatch(key) or WITHOUT_CHINESE.fullmatch(key)
+    without = next((found for one in (WITHOUT, WITHOUT_CHINESE, WITHOUT_ENDING) if (found := one.fullmatch(key))), None)
     free = FREE.fullmatch(key) and not NEGATED & set(words)
     return key in GOOD_NAMES or bool(without or free)
 
