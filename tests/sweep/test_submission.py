@@ -73,12 +73,13 @@ def test_a_labs_own_file_reaches_sbatch_and_keeps_requeue_and_our_exports(
 
 
 def test_settings_of_the_command_line_reach_sbatch(tmp_path: Path, stubs: Path) -> None:
-    own = ["gres=gpu:2", "exclude=node7", "setup=[module purge,module load cuda]", "mem_gb=3"]
+    own = ["gres=gpu:2", "exclude=node7", "setup=[ulimit -n 4096]", "mem_gb=3", "modules=[cuda/12,gcc]"]
     more = ["+hydra.launcher.nodelist=node1", "+hydra.launcher.comment=night"]
     lines = submitted(tmp_path, stubs, "hydra/launcher=slurm", *(f"hydra.launcher.{one}" for one in own), *more)
     for option in ("gres=gpu:2", "exclude=node7", "mem=3GB", "nodelist=node1", "comment=night", "requeue"):
         assert f"#SBATCH --{option}" in lines
-    assert "module load cuda" in lines
+    shell = ["module load cuda/12", "module load gcc", "ulimit -n 4096"]
+    assert [line for line in lines if line in EXPORTS or line in shell] == [*EXPORTS, *shell]
 
 
 def test_without_slurm_one_line_says_so(

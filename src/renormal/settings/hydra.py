@@ -51,6 +51,7 @@ class Slurm(Object):
     cpus_per_task: Annotated[Count | None, "Cores of one task; null: the cluster's default."]
     mem_gb: Annotated[Annotated[float, Ge(0)] | None, "Memory of a node, GB; null: the cluster's default."]
     mem_per_cpu: Annotated[str | int | None, "Such as 4GB, in place of mem_gb; null: the cluster's default."]
+    modules: Annotated[list[Name] | None, "module load of each, in the job's shell before setup; null: none."]
     setup: Annotated[list[str] | None, "Commands in the job's shell before it starts; null: none."]
     wait: Annotated[bool, "false: submit and return."]
     additional_parameters: Annotated[dict[str, Any] | None, "Any other option of sbatch; null: none."]

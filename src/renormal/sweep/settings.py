@@ -12,7 +12,7 @@ from renormal.settings.faults import faults_in_sweep
 
 LAUNCHER = "hydra.launcher"
 OWN, BASIC = "hydra_plugins.renormal_plugins.", "hydra._internal."  # others check their settings themselves
-SLURM = {"submitit_folder", "max_num_timeout", "wait"}  # those that are not submitit's options of a job
+SLURM = {"submitit_folder", "max_num_timeout", "wait", "modules"}  # those that are not submitit's options of a job
 LOCAL = {"submitit_folder", "timeout_min", "n_jobs"}
 
 

@@ -6,6 +6,7 @@ import io
 import logging
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import time
@@ -37,7 +38,8 @@ def array_executor(params: Mapping[str, Any]) -> Any:
     if missing := [program for program in ("sbatch", "srun", "squeue") if shutil.which(program) is None]:
         exit_with([f"hydra/launcher=slurm needs {' and '.join(missing)}: start it where SLURM is installed"])
     given = {key: value for key, value in params.items() if key not in SLURM}
-    given["setup"] = [*EXPORTS, *(params.get("setup") or [])]
+    modules = [f"module load {shlex.quote(name)}" for name in params.get("modules") or []]
+    given["setup"] = [*EXPORTS, *modules, *(params.get("setup") or [])]
     if params.get("mem_per_cpu") or params.get("mem_per_gpu"):
         given["mem_gb"] = None
     shared = shared_parameters()
