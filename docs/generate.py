@@ -1,14 +1,17 @@
-"""Writes the page of all messages from the code: what is raised, by package."""
+"""Writes the page of all messages from the code: what is raised, refused, logged and printed, by package."""
 
 from __future__ import annotations
 
 import ast
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 HEAD = """# All messages
 
-Made from the code when this documentation is built. A ‹name› stands for a value. Where a command refuses its settings
-or its files, the exit status is 2, and nothing has been computed.
+Made from the code when this documentation is built. A ‹name› stands for a value, ‹…› for one without a name. Some
+messages are put together from several lines of this page. Search for three words of yours that are no name, number
+or path. Where a command refuses its settings or its files, the exit status is 2, and nothing has been computed.
 [Questions](questions.md) answers the most frequent ones.
 """
 SKIPPED = {"join", "sorted", "map", "str", "repr", "len", "shown", "text", "tuple", "type", "int", "set", "list"}
@@ -27,17 +30,23 @@ ROOMS = {
     "scores": "Scores",
     "metrics": "Metrics",
     "functional": "Formulas",
+    "schema": "What a record holds",
 }
+REST = "All commands"
+PRINTED = re.compile(r"(?<!%)%[-+.\d]*[a-z]|\{[\w.:%]*\}")  # of a log line, and of str.format
+SENTENCE = re.compile(r"(?<![\w.])[a-zA-Z]+(?:[ ,:;]+(?:‹[^›]*› )*[a-zA-Z]+){2,}")
+NO_MESSAGE = re.compile(r"^[<#|\\(]|=\"|\(\?|\.\*|\||`")  # HTML, LaTeX, a heading, an expression
+TEXTS_OF_ITS_OWN = ("help", "description", "epilog", "title")  # --help says these
 
 
 def constants(module: ast.Module) -> dict[str, str]:
     """Name → text of a module's own texts."""
     found = {}
     for node in module.body:
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+        if isinstance(node, ast.Assign) and isinstance(name := node.targets[0], ast.Name) and name.id.isupper():
             text = template(node.value, {})
             if text is not None:
-                found[node.targets[0].id] = text
+                found[name.id] = text
     return found
 
 
@@ -65,24 +74,47 @@ def shown(value: ast.expr) -> str:
     return f"‹{words[0].strip('_').replace('_', ' ').lower()}›" if words else "‹…›"
 
 
+def texts(node: ast.AST, known: dict[str, str]) -> Iterator[tuple[str, bool]]:
+    """Each text below a node, and whether it is raised as it is. Docstrings and descriptions are none."""
+    if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
+        raised = template(node.exc.args[-1], known)
+        if raised and " " in raised:
+            yield raised, True
+    text = template(node, known) if isinstance(node, ast.Constant | ast.JoinedStr | ast.BinOp) else None
+    if text is not None:
+        yield text, False
+    for below in ast.iter_child_nodes(node):
+        if text is None or isinstance(below, ast.FormattedValue):
+            yield from () if is_described(node, below) else texts(below, known)
+
+
+def is_described(node: ast.AST, below: ast.AST) -> bool:
+    """A docstring, the text of --help or of docs/settings.md, or a list of words."""
+    return (
+        (isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant))
+        or (isinstance(below, ast.keyword) and below.arg in TEXTS_OF_ITS_OWN)
+        or (isinstance(node, ast.Subscript) and ast.unparse(node.value) == "Annotated")
+        or (isinstance(node, ast.Call) and ast.unparse(node.func) in ("_set", "re.compile", "warnings.filterwarnings"))
+    )
+
+
 def messages(package: Path) -> dict[str, list[str]]:
-    """Package → the messages that its code raises."""
+    """Package → the messages of its code."""
     found: dict[str, set[str]] = {}
     modules = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(package.rglob("*.py"))}
     shared = {name: text for module in modules.values() for name, text in constants(module).items()}
     for path, module in modules.items():
         room, known = path.relative_to(package).parts[0], shared | constants(module)
-        for node in ast.walk(module):
-            if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
-                text = template(node.exc.args[-1], known)
-                if text and " " in text:
-                    found.setdefault(room, set()).add(" ".join(text.split()))
-    return {room: sorted(texts, key=str.lower) for room, texts in found.items()}
+        for text, raised in texts(module, known):
+            line = PRINTED.sub("‹…›", " ".join(text.split())).replace("%%", "%")
+            if raised or (SENTENCE.search(line) and not NO_MESSAGE.search(line)):
+                found.setdefault(room if room in ROOMS else REST, set()).add(line)
+    return {room: sorted(lines, key=str.lower) for room, lines in found.items()}
 
 
 def write_messages(page: Path, package: Path) -> None:
     found, lines = messages(package), [HEAD]
-    for room, title in ROOMS.items():
+    for room, title in (*ROOMS.items(), (REST, REST)):
         if room in found:
             lines += [f"## {title}\n", *(f"- ``{text}``" for text in found[room]), ""]
     text = "\n".join(lines)

@@ -98,3 +98,83 @@ def test_a_target_of_make_exists(target: str) -> None:
 @pytest.mark.parametrize("module", sorted(set(re.findall(r"python -m ((?:benchmarks|renormal)[\w.]*)", PAGES))))
 def test_a_module_that_is_run_exists(module: str) -> None:
     assert find_spec(module)
+
+
+CI = "\n".join((ROOT / name).read_text(encoding="utf-8") for name in (".ci/run", "Makefile"))
+RUN_BY_CI = {".venv/bin/pre-commit", "git", "-m venv", "-m pytest", "-m build"}
+OF_UNIX = {".", "cd", "cp", "tail"}
+TESTED = {"renormal", "make", *SCRIPTS}  # above, and in tests/conf
+NEEDS = re.compile(r"#.*\bneeds (?:SLURM|jq|the internet|an account)\b")
+
+
+def commands(line: str) -> list[list[str]]:
+    """The commands that a line of a shell joins with &&, | or ;, without settings of the environment."""
+    words = shlex.shlex(line, posix=True, punctuation_chars=True)
+    words.whitespace_split = True
+    found: list[list[str]] = [[]]
+    for word in words:
+        if set(word) <= set("&|;"):
+            found.append([])
+        elif found[-1] or not re.match(r"\w+=", word):
+            found[-1].append(word)
+    return [command for command in found if command]
+
+
+def is_run(command: list[str]) -> bool:
+    """By CI, or by a test of the parts that it is made of."""
+    program, *arguments = command
+    name = program.rpartition("/")[2]
+    if name.startswith("python") and arguments[0] == "-m":
+        return arguments[1].startswith(("renormal", "benchmarks")) or f"-m {arguments[1]}" in RUN_BY_CI
+    return name in TESTED | OF_UNIX or program in RUN_BY_CI or arguments == [".ci/run"]
+
+
+def test_ci_runs_what_it_is_said_to_run() -> None:
+    assert [command for command in RUN_BY_CI if f"{command} " not in CI] == []
+
+
+def unmarked(text: str) -> list[str]:
+    """Lines of blocks without a language that nothing runs and no word excuses. Blocks of output are called text."""
+    blocks = re.findall(r"^```([^\n]*)\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+    lines = [line for language, block in blocks if language in ("", "bash", "sh") for line in block.splitlines()]
+    return [
+        line
+        for line in lines
+        if not NEEDS.search(line) and ("/launcher=slurm" in line or not all(map(is_run, commands(line))))
+    ]
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "examples/README.md", "docs"])
+def test_a_command_is_run_or_says_what_it_needs(page: str) -> None:
+    paths = sorted((ROOT / page).rglob("*.md")) if page == "docs" else [ROOT / page]
+    assert {str(path): lines for path in paths if (lines := unmarked(path.read_text(encoding="utf-8")))} == {}
+
+
+@pytest.mark.parametrize(
+    ("line", "there"),
+    [
+        ("pip install renormal", False),
+        ("pip install renormal  # needs the internet", True),
+        ("pip install renormal  # needs patience", False),
+        ("renormal-predict RUN - --json | jq .score", False),
+        ("sbatch --wrap 'renormal-predict RUN new/'  # needs SLURM", True),
+        ("srun -n 8 renormal-predict RUN new/", False),
+        ("renormal experiment=table1 hydra/launcher=slurm", False),
+        ("wandb agent ENTITY/PROJECT/SWEEP &", False),
+        ("cd parts && conda activate", False),
+        ("A=1 .venv/bin/python -m benchmarks.made && cp a b", True),
+        ("python -m pip freeze", False),
+        ("python3 -m venv .venv && . .venv/bin/activate", True),
+        ("renormal experiment=demo &", True),
+    ],
+)
+def test_a_planted_command_is_found(line: str, there: bool) -> None:
+    assert (unmarked(f"# Page\n\n```\n{line}\n```\n") == []) == there
+    assert unmarked(f"```text\n{line}\n```\n") == []
+
+
+def test_the_quick_start_says_which_paths_stand_for_licensed_data() -> None:
+    """All others are of photographs that anybody may have."""
+    named = re.findall(r"`(/data/\w+)`", START.partition("In all pages")[2])
+    shown = set(re.findall(r"^renormal.* data\.root=(/\w+/\w+)", TEXT, flags=re.MULTILINE))
+    assert {root for root in shown if "mvtec" in root or "celeba" in root} == set(named)

@@ -21,7 +21,7 @@ from renormal.sweep.arguments import as_typed
 from small import SMALL
 
 PAGE = (Path(__file__).parents[2] / "docs" / "table.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+BLOCKS = re.findall(r"^```(?:text)?\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 LISTED = next(block for block in BLOCKS if block.startswith("image,"))
 COMMANDS = [line for block in BLOCKS for line in block.splitlines() if line.startswith("renormal ")]
 ROOT = Path(os.environ.get("RENORMAL_DATA", "")) / "mvtec_ad"
