@@ -1,4 +1,4 @@
-"""renormal makes images normal again: energy-based projection on a learned manifold (arXiv 2002.03734).
+"""renormal finds defects in images: an autoencoder of good parts and gradient descent on the input (arXiv 2002.03734).
 
 from renormal import Descent, Threshold, project
 result = project(autoencoder, images, Descent(stop=Threshold(value=25.0)))

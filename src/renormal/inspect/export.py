@@ -61,16 +61,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="renormal-export", description="Write a finished job as one graph.")
     parser.add_argument("run", type=Path, help="outputs/<name>/<model>/<category>/<seed> of a finished job")
-    parser.add_argument("--to", choices=list(ENDS), default="onnx", help="onnx; torch.export; weights alone")
-    parser.add_argument("--out", type=Path, help="the file; <run>/export.onnx, .pt2 or .safetensors without it")
-    parser.add_argument("--column", help="of the job's table; the chosen one without it")
-    parser.add_argument("--steps", type=int, help="of the projection; those of the job's recipe without it")
-    parser.add_argument("--images", type=Path, help="a folder of photographs to check with; the run's own without it")
-    parser.add_argument("--false-alarms", type=float, default=RATE, help="share of good images above the threshold")
+    to = "onnx, the default: a graph for ONNX; torch: a program of torch.export; safetensors: the weights alone"
+    parser.add_argument("--to", choices=list(ENDS), default="onnx", help=to)
+    parser.add_argument("--out", type=Path, help="the file (default: <run>/export.onnx, .pt2 or .safetensors)")
+    parser.add_argument("--column", help="a column of the job's table (default: the chosen one)")
+    parser.add_argument("--steps", type=int, help="steps of the projection (default: as in the job)")
+    images = "a folder of photographs to compare the graph with renormal on (default: those of the job)"
+    parser.add_argument("--images", type=Path, help=images)
+    rate = f"share of good parts that may be called defective (default: {RATE})"
+    parser.add_argument("--false-alarms", type=float, default=RATE, help=rate)
     parser.add_argument("--force", action="store_true", help="replace the file if it is there")
-    parser.add_argument(
-        "--trust", action="append", default=[], metavar="PACKAGE", help="of your own, that the job's config names"
-    )
+    trust = "a package of your own that the job's config names; may be repeated"
+    parser.add_argument("--trust", action="append", default=[], metavar="PACKAGE", help=trust)
     return parser.parse_args(arguments)
 
 

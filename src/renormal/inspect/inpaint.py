@@ -61,7 +61,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="renormal-inpaint", description="Fill the hole of a photograph.")
     parser.add_argument("run", type=Path, help="outputs/inpaint/<model>/<category>/<seed> of a finished job")
     parser.add_argument("image", type=Path, help="the photograph, in any format that training reads")
-    parser.add_argument("--mask", type=Path, help="white where the image is to be filled; without one: blind, eq. 8")
+    mask = "an image that is white where the photograph is to be filled; without it the damage is found by eq. 8"
+    parser.add_argument("--mask", type=Path, help=mask)
     parser.add_argument(
         "--out", type=Path, default=Path("repaired.png"), help="the repaired picture (default: repaired.png)"
     )

@@ -36,23 +36,25 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="renormal-predict", description="Find defects in photographs.", epilog=DONE)
     parser.add_argument("run", type=Path, nargs="?", help="outputs/<name>/<model>/<category>/<seed> of a finished job")
     parser.add_argument("images", nargs="*", help="files, folders with all folders in them, globs, or - for stdin")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="of the CSV, the JSON lines and the pictures")
-    only = {"choices": ["csv", "overlays", "masks", "maps"], "action": "append"}
-    parser.add_argument("--only", **only, help="write this beside CSV and JSON lines; repeatable; csv: no picture")  # type: ignore[arg-type]
+    parser.add_argument("--out", type=Path, metavar="DIR", help="a folder for the CSV, the JSON lines and the pictures")
+    only = "pictures to write beside CSV and JSON lines (default: all); may be repeated; csv: none"
+    parser.add_argument("--only", choices=["csv", "overlays", "masks", "maps"], action="append", help=only)
     parser.add_argument("--json", action="store_true", help="print the JSON line of each photograph to stdout")
-    parser.add_argument("--column", help="of the job's table; default: the chosen one, or the best on planted defects")
-    parser.add_argument("--false-alarms", type=float, default=RATE, metavar="RATE", help="share of good parts, 0.05")
-    parser.add_argument("--threshold", type=float, help="a score above it is defective; overrides --false-alarms")
-    parser.add_argument("--ignore", type=Path, metavar="MASK", help="white pixels of every photograph count in nothing")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, …")
+    column = "a column of the job's table (default: the chosen one, or the best on planted defects)"
+    parser.add_argument("--column", help=column)
+    rate = f"share of good parts that may be called defective (default: {RATE})"
+    parser.add_argument("--false-alarms", type=float, default=RATE, metavar="RATE", help=rate)
+    parser.add_argument("--threshold", type=float, help="a score above it is defective; replaces --false-alarms")
+    ignore = "an image of the size of the photographs; where it is white, nothing counts"
+    parser.add_argument("--ignore", type=Path, metavar="MASK", help=ignore)
+    parser.add_argument("--device", default="auto", help="auto (a GPU if there is one), cpu, cuda, cuda:1, …")
     parser.add_argument("--workers", type=int, default=1, help="processes on this machine")
-    parser.add_argument("--part", type=part_of, default=Part(), metavar="I/N", help="only the I-th of N parts, from 1")
-    parser.add_argument("--join", type=Path, metavar="DIR", help="only write the CSV of all parts in DIR")
-    parser.add_argument("--watch", metavar="FOLDER", help="go on with new photographs in it, until Ctrl-C")
+    parser.add_argument("--part", type=part_of, default=Part(), metavar="I/N", help="take the I-th of N parts (1 to N)")
+    parser.add_argument("--join", type=Path, metavar="DIR", help="only write the CSV of all parts in DIR again")
+    parser.add_argument("--watch", metavar="FOLDER", help="take each new photograph in it, until Ctrl-C")
     parser.add_argument("--force", action="store_true", help="predict again, and write over what is there")
-    parser.add_argument(
-        "--trust", action="append", default=[], metavar="PACKAGE", help="of your own, that the job's config names"
-    )
+    trust = "a package of your own that the job's config names; may be repeated"
+    parser.add_argument("--trust", action="append", default=[], metavar="PACKAGE", help=trust)
     options = parser.parse_intermixed_args(arguments)
     if fault := fault_in(options):
         parser.error(fault)

@@ -31,13 +31,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="renormal-view", description="Watch a finished job repair an image.")
     parser.add_argument("run", type=Path, help="outputs/<name>/<model>/<category>/<seed> of a finished job")
-    parser.add_argument("--column", help="of the job's table, to begin with; the chosen one without it")
-    parser.add_argument("--false-alarms", type=float, default=RATE, metavar="RATE", help="share of good parts, 0.05")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, …")
-    parser.add_argument("--port", type=int, help=f"of the page; {PORT}, or any free one where that is taken")
-    parser.add_argument(
-        "--trust", action="append", default=[], metavar="PACKAGE", help="of your own, that the job's config names"
-    )
+    parser.add_argument("--column", help="the first column of the job's table to show (default: the chosen one)")
+    rate = f"share of good parts that may be called defective (default: {RATE})"
+    parser.add_argument("--false-alarms", type=float, default=RATE, metavar="RATE", help=rate)
+    parser.add_argument("--device", default="auto", help="auto (a GPU if there is one), cpu, cuda, cuda:1, …")
+    parser.add_argument("--port", type=int, help=f"port of the page (default: {PORT}, or a free one if that is taken)")
+    trust = "a package of your own that the job's config names; may be repeated"
+    parser.add_argument("--trust", action="append", default=[], metavar="PACKAGE", help=trust)
     return parser.parse_args(arguments)
 
 

@@ -35,7 +35,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("folder", type=Path, help="outputs/<name> or results/<name>")
     parser.add_argument(
         "--metric",
-        help="pixel_auroc (the default with masks), aupro, aupimo, f1, recall/<defect>, …",
+        help="what the table shows: pixel_auroc (the default with masks), aupro, aupimo, f1, recall/<defect>, …",
     )
     parser.add_argument(
         "--with",
@@ -44,13 +44,12 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         default=[],
         dest="beside",
         metavar="FOLDER",
-        help="columns of further records in the table, of the same categories: --with results/trivial_cpu",
+        help="adds the columns of records in another folder, of the same categories: --with results/trivial_cpu",
     )
     parser.add_argument("--figures", action="store_true", help="also write the paper's figures as PNG and PDF")
     parser.add_argument("--publish", type=Path, help="copy the records to this folder, without pictures and paths")
-    parser.add_argument(
-        "--one-for-all", type=Path, metavar="JSON", help="write the best settings for all jobs together"
-    )
+    best = "write to this file the settings that are best over all jobs together (stage choose)"
+    parser.add_argument("--one-for-all", type=Path, metavar="JSON", help=best)
     parser.add_argument("--wandb", action="store_true", help="also log the table as a wandb run")
     parser.add_argument("--out", type=Path, help="where to write (default: the folder itself)")
     return parser.parse_args(arguments)

@@ -27,10 +27,14 @@ COPIES = "data.source."  # settings there are those of data
 MANY = 3  # values of one setting in a cell, ours
 HEAD = """# Settings
 
-Printed by `python -m renormal.settings > docs/settings.md`. Any other value is refused before work begins.
-*conf* has the values that the files of conf/ give; – stands for the default of the class. *of* has the classes with
-this setting, where not all have it. An object of your own, with another `_target_`, has settings of its own: of those
-only NaN and infinity are refused.
+Each key of a job, the values that it takes, and what it means. Any other value is refused before work begins.
+
+- *of*: the classes that have this setting. An empty cell: all of them.
+- *conf*: the values that the files of conf/ give. `${name}` takes the value of another key. –: no file gives one,
+  and the class has a default.
+
+An object of your own, with another `_target_`, has settings of its own. Of those only NaN and infinity are refused.
+`python -m renormal.settings > docs/settings.md` writes this page.
 """
 
 
