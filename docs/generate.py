@@ -106,7 +106,7 @@ def messages(package: Path) -> dict[str, list[str]]:
     for path, module in modules.items():
         room, known = path.relative_to(package).parts[0], shared | constants(module)
         for text, raised in texts(module, known):
-            line = PRINTED.sub("‹…›", " ".join(text.split())).replace("%%", "%")
+            line = PRINTED.sub("‹…›", " ".join(text.split()).lstrip(",;: ")).replace("%%", "%")
             if raised or (SENTENCE.search(line) and not NO_MESSAGE.search(line)):
                 found.setdefault(room if room in ROOMS else REST, set()).add(line)
     return {room: sorted(lines, key=str.lower) for room, lines in found.items()}

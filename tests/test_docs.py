@@ -127,8 +127,8 @@ def test_the_page_of_messages_has_them_with_names_for_values(tmp_path: Path) -> 
     )
     assert GENERATED["messages"](tmp_path) == {
         "data": [
-            ", which is not there",
             "draw this again",
+            "which is not there",
             "‹path›: has ‹size› pixels: draw this again",
             "‹…› is dark, ‹…› on average",
         ]
