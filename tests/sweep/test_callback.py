@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import subprocess
-import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,8 @@ from waiting import HANGING, lives, wait_until
 LAUNCHERS = ["basic", "joblib", "local"]
 
 
-def command(*arguments: str, executable: str = "") -> list[str]:
-    return [executable or python(), "-m", "renormal.run", "-m", *SWEPT, *arguments]
+def command(*arguments: str) -> list[str]:
+    return [python(), "-m", "renormal.run", "-m", *SWEPT, *arguments]
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -103,19 +103,14 @@ def test_seeds_land_in_folders_of_their_own_and_a_repeated_sweep_launches_only_w
     assert plan["jobs"] == [*found, "l2_ae/bottle/3", "vae/bottle/3"], "merged"
 
 
-def descendants(process: int) -> set[int]:
-    """Of Linux's /proc: processes below this one."""
-    parents = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rsplit(")", 1)[1].split()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        parents[int(stat.parent.name)] = int(fields[1])
-    below = {process}
-    while found := {child for child, parent in parents.items() if parent in below} - below:
-        below |= found
-    return below - {process}
+def working_in(folder: Path) -> set[int]:
+    """Of Linux's /proc: processes that have this working directory, as a sweep and all that it starts."""
+    found = set()
+    for place in Path("/proc").glob("[0-9]*/cwd"):
+        with suppress(OSError):  # it ends meanwhile
+            if place.readlink() == folder:
+                found.add(int(place.parent.name))
+    return found
 
 
 @pytest.mark.parametrize("launcher", ["joblib", "local"])
@@ -125,19 +120,15 @@ def test_a_killed_sweep_leaves_no_worker_and_goes_on_to_the_same_numbers(tmp_pat
     whole.mkdir()
     killed.mkdir()
     with subprocess.Popen(
-        command(*longer, executable=sys.executable),
-        cwd=killed,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        text=True,
+        command(*longer), cwd=killed, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True
     ) as sweep:
         checkpoint = killed / "outputs/s/l2_ae/bottle/0/checkpoints/last.ckpt"
         wait_until(lambda: checkpoint.exists() or sweep.poll() is not None, "checkpoint")
         assert sweep.poll() is None, "the sweep ended early"
-        workers = descendants(sweep.pid)
-        assert len(workers) >= 2
+        processes = working_in(killed)
+        assert len(processes) > 2, "the sweep and its workers"
         os.kill(sweep.pid, signal.SIGKILL)
-    wait_until(lambda: not any(map(lives, workers)), "end of the workers")
+    wait_until(lambda: not any(map(lives, processes)), "end of the workers")
     assert run(killed, *longer).returncode == 0
     assert run(whole, longer[0], *longer[3:]).returncode == 0, "one job after the other, never disturbed"
     assert {name: record.metrics for name, record in records(killed).items()} == {
