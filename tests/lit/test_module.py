@@ -42,9 +42,14 @@ def test_training_lowers_the_loss() -> None:
     assert own.model.training_loss(images).total.mean() < 0.8 * before
 
 
-def test_a_loss_that_is_not_a_number_ends_the_run() -> None:
-    with pytest.raises(ValueError, match=r"training loss is not finite in epoch 0: lower model.optimizer.lr"):
-        trainer(max_epochs=1).fit(module(Exploding), batches())
+@pytest.mark.parametrize(
+    ("precision", "mend"), [("32-true", ""), ("bf16-mixed", ", or train with trainer.precision=32-true")]
+)
+def test_a_loss_that_is_not_a_number_ends_the_run(precision: str, mend: str) -> None:
+    """Nobody is told to train in the precision that the training has."""
+    found = r"training loss is not finite in epoch 0: lower model.optimizer.lr or the scheduler's max_lr"
+    with pytest.raises(ValueError, match=f"{found}{mend}$"):
+        trainer(max_epochs=1, precision=precision).fit(module(Exploding), batches())
 
 
 class Dying(L2AE):

@@ -171,9 +171,10 @@ class AutoencoderModule(L.LightningModule):
 
     def _check_finite(self) -> None:
         if not bool(self.finite):
+            exact = "" if self.trainer.precision == "32-true" else ", or train with trainer.precision=32-true"
             raise ValueError(
                 f"the training loss is not finite in epoch {self.current_epoch}: lower {self.rates} or the "
-                "scheduler's max_lr, or train with trainer.precision=32-true"
+                f"scheduler's max_lr{exact}"
             )
 
 
