@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import signal
@@ -107,3 +108,17 @@ def test_no_message_of_a_logger_has_a_password(caplog: pytest.LogCaptureFixture)
     finally:
         logging.setLogRecordFactory(before)
     assert caplog.messages == ["https://…@host/a?token=…: 3 bytes", "{'no': 'text'}"]
+
+
+@pytest.mark.parametrize(
+    "command", ["inspect.predict", "inspect.export", "inspect.inpaint", "inspect.view", "report.cli"]
+)
+@pytest.mark.parametrize("given", [[], ["a", "--none"], ["a", "b", "--false-alarms=x\x1b", "--metric"]])
+def test_wrong_arguments_are_one_line(command: str, given: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        importlib.import_module(f"renormal.{command}").parse(given)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert end.value.code == 2
+    assert line.startswith("renormal-")
+    assert line.endswith(" --help")
+    assert line.isprintable()

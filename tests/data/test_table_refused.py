@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from table_files import PLAIN, parts, write
 
 from data_sets import photographs, refusal
 from renormal.data import table
+from renormal.data.table_file import has_category, read_table
 
 ONE = "images/b.png,good,,train"  # the row in line 3 that is replaced
 ROWS: dict[str, tuple[str, str]] = {  # the row, and what is said of line 3
@@ -211,3 +215,42 @@ def test_a_setting_that_is_wrong_is_a_line(
     write(tmp_path, PLAIN)
     monkeypatch.chdir(tmp_path)
     assert refusal(lambda: table(**given)) == said  # type: ignore[arg-type]
+
+
+WIDE = "x" * (csv.field_size_limit() + 1)
+PIECES = [
+    "image",
+    "label",
+    "split",
+    "category",
+    "a.png",
+    "good",
+    ",",
+    ";",
+    "\t",
+    '"',
+    "\n",
+    "\r",
+    " ",
+    "=",
+    "ä",
+    "\ufeff",
+]
+
+
+@given(
+    pieces=st.lists(st.sampled_from([*PIECES, "image,label\na.png,good\n", "\0", WIDE]), max_size=20),
+    encoding=st.sampled_from(["utf-8", "utf-16", "latin-1"]),
+)
+def test_a_file_of_any_text_is_a_table_or_one_line(pieces: list[str], encoding: str, tmp_path: Path) -> None:
+    path = tmp_path / "parts.csv"
+    path.write_bytes("".join(pieces).encode(encoding, "replace"))
+    assert has_category(path) in (True, False)
+    line = refusal(lambda: read_table(path))
+    assert line is None or (line.startswith(str(path)) and len(line.splitlines()) == 1)
+
+
+def test_a_header_with_a_cell_that_is_too_long_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path, f"image,{WIDE}\na.png,x\n")
+    line = refusal(lambda: read_table(path)) or "no refusal"
+    assert line.startswith(f"{path}: the header, its first line: a cell has more than 131072 characters; shorten it")

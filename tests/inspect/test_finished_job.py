@@ -169,6 +169,16 @@ def another_fit(record: dict[str, Any]) -> None:
     record["data"]["fit"] = "oval"
 
 
+def a_huge_batch(record: dict[str, Any]) -> None:
+    part = {"networks": [{"descents": {}, "scores": {}}], "views": [{"mirror": False, "turns": 0}], "good": {}}
+    record["inspection"] = part | {"tiles": 1_000_000}
+
+
+def a_huge_good_score(record: dict[str, Any]) -> None:
+    a_huge_batch(record)
+    record["inspection"] |= {"tiles": 1, "good": {"baseline": [1e300]}}
+
+
 def no_net(record: dict[str, Any]) -> None:
     record["config"]["model"] = {}
 
@@ -207,6 +217,8 @@ def no_blind_projection(record: dict[str, Any]) -> None:
         (a_network_as_projection, "asks for renormal.models.VAE, which is no part of renormal"),
         (another_mask, "the job's projection cannot run: "),
         (another_size, "a value in data.size that no job writes"),
+        (a_huge_batch, "inspection.tiles: should be less than or equal to 1024, got 1000000"),
+        (a_huge_good_score, "inspection.good.baseline.0: should be less than or equal to 1000000000000000000, got 1e"),
         (another_fit, "a value in data.fit that no job writes"),
         (no_net, "model.net of the record's config names no class"),
         (projections_of_a_list, "config.projections: "),
@@ -233,3 +245,15 @@ def test_a_record_that_does_not_fit_is_refused_in_a_line(
 def test_a_name_that_cannot_be_written_is_refused_first(out: str, tmp_path: Path, capsys: Any) -> None:
     assert main([str(tmp_path), "photo.png", "--out", str(tmp_path / out)]) == 2
     assert "--out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("lost", ["photo.png", "mask.png", "link.png"])
+def test_no_picture_that_is_read_is_written_over(lost: str, tmp_path: Path, capsys: Any) -> None:
+    photo, mask, out = tmp_path / "photo.png", tmp_path / "mask.png", tmp_path / lost
+    for path in (photo, mask):
+        Image.new("RGB", (32, 32)).save(path)
+    (tmp_path / "link.png").symlink_to(photo)
+    before = photo.read_bytes(), mask.read_bytes()
+    assert main([str(tmp_path), str(photo), "--mask", str(mask), "--out", str(out)]) == 2
+    assert f"--out {out} is the picture " in capsys.readouterr().err
+    assert (photo.read_bytes(), mask.read_bytes()) == before

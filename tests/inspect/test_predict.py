@@ -15,6 +15,7 @@ from scipy import ndimage
 
 from renormal.inspect.inspector import Inspector
 from renormal.inspect.load import load
+from renormal.inspect.predicting import device_named
 from renormal.job.job import run_job
 
 NAMES = ["a/1.png", "b/1.jpg", "b/1.png"]
@@ -238,3 +239,18 @@ def test_what_names_nothing_is_one_line_before_any_work(
     assert line in error
     assert error.count("\n") == 1
     assert not list(tmp_path.glob("out/*.csv"))
+
+
+@pytest.mark.parametrize("given", ["nan", "1e400", "-1e308", "1e-320"])
+def test_a_threshold_that_no_score_can_reach_is_one_line(given: str, capsys: Any) -> None:
+    with pytest.raises(SystemExit):
+        predict(Path("run"), "photo.png", "--out", "out", f"--threshold={given}")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"renormal-predict: --threshold {float(given)}: give 0, or a number that a score can be")
+
+
+@pytest.mark.parametrize("name", ["meta", "tpu", "", "cpu\n"])
+def test_a_device_without_numbers_is_one_line(name: str) -> None:
+    with pytest.raises(ValueError, match=r"^--device .*: take cpu or auto$") as error:
+        device_named(name)
+    assert len(str(error.value).splitlines()) == 1

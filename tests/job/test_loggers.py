@@ -250,6 +250,27 @@ def test_a_server_that_takes_nothing_does_not_end_the_job(
     assert KEY not in caplog.text
 
 
+def test_an_upload_that_does_not_end_is_one_line_with_the_command_that_sends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = wandb_run.begin(tmp_path / "job", mode="offline", project="p", id="x")
+    assert run.settings.finish_timeout_raises
+    finish = run.finish
+
+    def late(exit_code: int) -> None:
+        finish(exit_code=exit_code)
+        raise TimeoutError
+
+    monkeypatch.setattr(run, "finish", late)
+    with caplog.at_level(logging.WARNING, "renormal"):
+        wandb_run.end(run, exit_code=0)
+    (line,) = [record.message for record in caplog.records if record.name == "renormal"]
+    start, _, place = line.rpartition(" ")
+    assert start == "wandb took too long (300 s at most). To send the rest: wandb sync"
+    assert (tmp_path / place).is_dir()
+
+
 def test_an_unknown_mode_is_refused(tiny: Any) -> None:
     with pytest.raises(ValueError, match=r"logger.wandb.mode=onlin: must be auto, online, offline, disabled"):
         run_job(tiny("logger=wandb", "logger.wandb.mode=onlin"))

@@ -149,6 +149,16 @@ def test_a_published_record_has_the_command_without_paths(tmp_path: Path) -> Non
     assert published.command == given("vae", "grid") | {"data.root": "…"}
 
 
+def test_a_record_is_not_published_over_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_made_up(tmp_path / "run", job(command=given("vae", "grid", "data.root=/home/ada/mvtec")))
+    before = path.read_bytes()
+    (tmp_path / "link").symlink_to(tmp_path / "run")
+    for folder in ("run", "link"):
+        assert main([str(tmp_path / "run"), "--publish", str(tmp_path / folder)]) == 2
+    assert "record.json is the record itself: publish to another folder" in capsys.readouterr().err
+    assert path.read_bytes() == before
+
+
 def test_a_table_may_have_columns_of_another_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Of the same categories alone. The page shows the jobs of its own folder."""
     write_made_up(tmp_path / "run", job("dsae"))

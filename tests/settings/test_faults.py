@@ -12,6 +12,7 @@ from typing import Any, get_args
 
 import lightning as L
 import pytest
+from lightning.pytorch.strategies import StrategyRegistry
 from omegaconf import OmegaConf
 
 from conf_cases import names
@@ -46,9 +47,11 @@ def with_value(place: str, value: Any, *overrides: str) -> list[str]:
 
 NAN, INF = math.nan, math.inf
 STRATEGY = (
-    "a name of Lightning's, or an object: its switches are true or false, its timeout has a `_target_` "
-    "and numbers > 0 and ≤ 1000000, or null"
+    "auto, ddp, ddp_find_unused_parameters_false or …_true, or an object: its switches are true or false, "
+    "its timeout has a `_target_` and numbers > 0 and ≤ 1000000, or null"
 )
+CLAMP = "two numbers ≤ 0 and ≥ 1: images lie in [0, 1], or null (nothing, as for a search in z)"
+DOTTED = "a dotted name such as package.module.name"
 DDP = {"_target_": "lightning.pytorch.strategies.DDPStrategy"}
 REFUSED: list[tuple[str, Any, str]] = [
     ("batch_size", "abc", "a whole number ≥ 1 and ≤ 65536"),
@@ -79,9 +82,10 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("model.optimizer.betas", [-1, 0.9], "two numbers ≥ 0 and < 1"),
     ("model.optimizer.betas", [0.9], "two numbers ≥ 0 and < 1"),
     ("model.energy_loss", "dssim", "a function"),
-    ("projections.eq8.clamp", [1, 0], "two numbers that rise, or null (nothing, as for a search in z)"),
+    *(("projections.eq8.clamp", pair, CLAMP) for pair in ([1, 0], [1, 2], [0.2, 1], [0, 0.9], [0, 1e30])),
     ("projections.eq8.step_size", 1e30, "a number > 0 and ≤ 10000"),
     ("projections.eq8.stop.quantile", 1.5, "a number ≥ 0 and ≤ 1"),
+    ("projections.eq8_adam.direction.epsilon", 1e-300, "a number ≥ 1e-30 and ≤ 10"),
     ("projections.eq8_adam.direction.beta1", 1, "a number ≥ 0 and < 1"),
     ("projections.eq8.energy.weight", -1, "a number ≥ 0 and ≤ 1000000"),
     ("projections.mine", {"step_size": 1}, "a descent: add it to projection=[...] to change its settings"),
@@ -120,6 +124,11 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("trainer.strategy", {**DDP, "timeout": {"_target_": "datetime.timedelta", "hours": "x"}}, STRATEGY),
     ("trainer.strategy", {**DDP, "timeout": None}, STRATEGY),
     ("trainer.strategy", {**DDP, "static_graph": "x"}, STRATEGY),
+    ("trainer.strategy", "x", STRATEGY),
+    ("model.net._target_", "x", DOTTED),
+    ("model.energy_loss.path", "x", DOTTED),
+    ("score._target_", "os..system", DOTTED),
+    ("logger.csv._target_", "", DOTTED),
     ("trainer.callbacks", [], "null: a job has its own; dashboard= and logger= change what is shown"),
     ("trainer.barebones", True, "false, null: a job needs its checkpoint and its callbacks"),
     ("logger.csv", 3, "a logger: choose with logger="),
@@ -158,6 +167,8 @@ def test_what_is_not_finite_is_refused_in_an_object_of_ones_own() -> None:
 
 
 TAKEN: list[tuple[str, Any]] = [
+    ("projections.eq8.clamp", [-0.5, 1]),
+    *(("trainer.strategy", name) for name in trainer.STRATEGIES),
     ("name", 7),
     ("threads", None),
     ("test.limit", 1),
@@ -238,6 +249,10 @@ def test_the_settings_name_what_the_code_has() -> None:
     assert set(get_args(projection.Precision)) == set(PRECISIONS)
     assert set(get_args(model.Fill)) == set(FILLS)
     assert [bits for bits in range(20) if not with_value("data.bits", bits)] == list(DEPTHS)
+
+
+def test_the_names_of_strategies_are_lightnings() -> None:
+    assert set(trainer.STRATEGIES) <= {"auto", *StrategyRegistry.available_strategies()}
 
 
 def test_every_argument_of_lightnings_trainer_has_a_setting() -> None:

@@ -16,7 +16,7 @@ from hydra.types import RunMode
 from preloaded import python
 from renormal.run import CONF, basename
 from renormal.sweep.refusals import line_of
-from renormal.sweep.settings import wrong_settings
+from renormal.sweep.settings import wrong_hydra, wrong_settings
 from waiting import HANGING
 
 BASIC = "settings belong to a launcher, add hydra/launcher=slurm, local or joblib"
@@ -30,7 +30,7 @@ def refusal(*overrides: str) -> str:
             config = load("config", list(overrides), run_mode=RunMode.RUN)
         except Exception as error:
             return line_of(error)
-        return next(iter(wrong_settings(config)), "")
+        return next(iter(wrong_hydra(config) or wrong_settings(config)), "")
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,17 @@ def refusal(*overrides: str) -> str:
             ["model.optimizer.betas=[0.9, 0.99]"],
             "model.optimizer.betas does not exist: model.optimizer has lr, fused; +model.optimizer.betas=… gives the",
         ),
+        (["hydra.launcher=null"], "hydra.launcher=null: choose one with hydra/launcher="),
+        (["hydra.sweeper=3"], "hydra.sweeper=3: choose one with hydra/sweeper="),
+        (["hydra.callbacks.check=null"], "hydra.callbacks.check checks every job before the first starts: leave it"),
+        (
+            ["hydra.job.chdir=true"],
+            "hydra.job.chdir=true: must be null, a job's paths start from the working directory",
+        ),
+        (["hydra.verbose=3"], "hydra.verbose=3: must be true, false, or names of loggers such as [renormal]"),
+        (["hydra.mode=x"], "hydra.mode: Invalid value 'x', expected one of [RUN, MULTIRUN]"),
+        (["hydra.run.dir=null"], "hydra.run.dir: field 'hydra.run.dir' is not Optional"),
+        (["hydra.job.env_set.A=1"], "hydra.job.env_set.A does not exist: hydra.job.env_set has no settings; +hydra.jo"),
         (["model=vaee"], "model=vaee does not exist: did you mean vae?"),
         (["model=l2ae"], "model=l2ae does not exist: did you mean l2_ae?"),
         (

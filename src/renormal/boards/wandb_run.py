@@ -77,7 +77,7 @@ def open_run(folder: Path, **run: Any) -> Run:
     """`wandb.init` with the settings PRIVATE, which switch off all that describes the machine."""
     import wandb
 
-    settings = wandb.Settings(**PRIVATE, init_timeout=WAIT, finish_timeout=UPLOAD)
+    settings = wandb.Settings(**PRIVATE, init_timeout=WAIT, finish_timeout=UPLOAD, finish_timeout_raises=True)
     with said_if_slow("opening the run of wandb"):
         opened: Run = wandb.init(dir=str(folder), reinit="create_new", resume="allow", settings=settings, **run)
     return opened
@@ -104,9 +104,13 @@ def leave_service() -> None:
 
 
 def end(run: Run, *, exit_code: int) -> None:
-    """Close the run; an exit code other than 0 marks it failed."""
+    """Close the run; an exit code other than 0 marks it failed. What is not sent after UPLOAD seconds stays here."""
     try:
-        run.finish(exit_code=exit_code)
+        with said_if_slow(f"sending the run to wandb, for {UPLOAD:.0f} s at most"):
+            run.finish(exit_code=exit_code)
+    except TimeoutError:
+        place = os.path.relpath(Path(run.dir).parent)
+        log.warning("wandb took too long (%.0f s at most). To send the rest: wandb sync %s", UPLOAD, place)
     finally:
         delete_logs(run)
 

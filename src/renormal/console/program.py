@@ -5,6 +5,7 @@ And what it says while it works long without a line.
 
 from __future__ import annotations
 
+import argparse
 import atexit
 import errno
 import io
@@ -16,13 +17,20 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
-from renormal.console.text import without_secrets
+from renormal.console.text import printable, without_secrets
 
 SILENCE = 3.0  # seconds that need no explanation, ours
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 log = logging.getLogger("renormal")
+
+
+class Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong with the arguments, where argparse prints all options before it."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {printable(without_secrets(message))}; see {self.prog} --help\n")
 
 
 def begin() -> None:

@@ -137,7 +137,10 @@ def header_of(path: Path, text: str) -> tuple[str, int, list[str]]:
     head = next((line for line in lines if line.strip()), "")
     if not head:
         raise DataError(f"{path}: an empty file; its first line names the columns: image,label,mask,split")
-    found = {one: next(csv.reader([head], delimiter=one, skipinitialspace=True)) for one in SEPARATORS}
+    try:
+        found = {one: next(csv.reader([head], delimiter=one, skipinitialspace=True)) for one in SEPARATORS}
+    except csv.Error as error:
+        raise DataError(f"{path}: the header, its first line: {_unsplit(error)}") from error
     own = declared[1] if declared else ""
     best = max(found, key=lambda one: (len(_known(found[one])), one == own))
     return best, int(declared is not None), [name.strip() for name in found[best]]
@@ -187,8 +190,15 @@ def _records(path: Path, text: str, separator: str, above: int) -> Iterator[tupl
             begun = begun or any(cell.strip() for cell in cells)
             start = reader.line_num + above + 1
     except csv.Error as error:
-        mend = "put a whole cell in quotes, and write a quote inside it twice"
-        raise fault(path, start, f"its quotes do not match ({error}); {mend}") from error
+        raise fault(path, start, _unsplit(error)) from error
+
+
+def _unsplit(error: csv.Error) -> str:
+    """Why a line cannot be split into cells, and the mend."""
+    mend = "put a whole cell in quotes, and write a quote inside it twice"
+    if "field limit" in str(error):
+        return f"a cell has more than {csv.field_size_limit()} characters; shorten it, or {mend}"
+    return f"its quotes do not match ({error}); {mend}"
 
 
 def _fitted(path: Path, line: int, cells: list[str], width: int, separator: str) -> list[str]:

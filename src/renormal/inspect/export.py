@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from renormal.console.program import begin
+from renormal.console.program import Parser, begin
 from renormal.contracts import BASELINE, Images
 from renormal.data.listing import images_below
 from renormal.data.opening import strict_pillow
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="renormal-export", description="Write a finished job as one graph.")
+    parser = Parser(prog="renormal-export", description="Write a finished job as one graph.")
     parser.add_argument("run", type=Path, help="outputs/<name>/<model>/<category>/<seed> of a finished job")
     to = "onnx, the default: a graph for ONNX; torch: a program of torch.export; safetensors: the weights alone"
     parser.add_argument("--to", choices=list(ENDS), default="onnx", help=to)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from renormal.console.program import begin
+from renormal.console.program import Parser, begin
 from renormal.contracts import Images, Mask
 from renormal.data.depth import FULL
 from renormal.data.drawn_masks import Pair, read_hole
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         begin()
     options = parse(arguments)
     try:
-        check_output(options.out)
+        check_output(options.out, options.image, options.mask)
         job = load(options.run, options.trust)
         if in_tiles(job.record):
             raise ValueError("the job was trained on tiles of its images: a whole photograph is at another scale")
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="renormal-inpaint", description="Fill the hole of a photograph.")
+    parser = Parser(prog="renormal-inpaint", description="Fill the hole of a photograph.")
     parser.add_argument("run", type=Path, help="outputs/inpaint/<model>/<category>/<seed> of a finished job")
     parser.add_argument("image", type=Path, help="the photograph, in any format that training reads")
     mask = "an image that is white where the photograph is to be filled; without it the damage is found by eq. 8"
@@ -73,13 +73,16 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def check_output(path: Path) -> None:
-    """Raise ValueError, before any work, for a name that cannot be written."""
+def check_output(path: Path, *inputs: Path | None) -> None:
+    """Raise ValueError, before any work, for a name that cannot be written, and for that of a picture that is read."""
     Image.init()
     if Image.EXTENSION.get(path.suffix.lower()) not in FORMATS:
         raise ValueError(f"--out {path}: end it in .png or the suffix of {', '.join(FORMATS[1:])}")
     if not path.parent.is_dir():
         raise ValueError(f"--out {path}: {path.parent} is no folder")
+    for read in inputs:
+        if read is not None and path.exists() and read.exists() and path.samefile(read):
+            raise ValueError(f"--out {path} is the picture {read}, which would be lost: give another name")
 
 
 def descent_of(job: FinishedJob, *, blind: bool) -> Descent:

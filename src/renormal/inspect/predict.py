@@ -10,13 +10,15 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from renormal.console.program import begin
+from renormal.console.program import Parser, begin
 from renormal.inspect.counting import Counting
 from renormal.inspect.inputs import STDIN, TABLE, Inputs, Part, inputs_of
 from renormal.inspect.predictions import join
 from renormal.job.errors import refused
 from renormal.report.decide import RATE
+from renormal.schema.kinds import LARGE
 
+TINY = 1e-30  # of a score that is not 0, ours: float32 holds it in all digits
 DONE = """exit status: 0 nothing is defective, 1 something is, 2 something could not be read"""
 
 
@@ -33,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="renormal-predict", description="Find defects in photographs.", epilog=DONE)
+    parser = Parser(prog="renormal-predict", description="Find defects in photographs.", epilog=DONE)
     parser.add_argument("run", type=Path, nargs="?", help="outputs/<name>/<model>/<category>/<seed> of a finished job")
     parser.add_argument("images", nargs="*", help="files, folders with all folders in them, globs, or - for stdin")
     parser.add_argument("--out", type=Path, metavar="DIR", help="a folder for the CSV, the JSON lines and the pictures")
@@ -71,8 +73,9 @@ def fault_in(options: argparse.Namespace) -> str:
         return "give photographs, or --watch FOLDER"
     if options.workers < 1:
         return f"--workers {options.workers}: at least 1"
-    wrong = options.threshold is not None and not abs(options.threshold) < float("inf")
-    return f"--threshold {options.threshold}: give a finite number" if wrong else ""
+    if options.threshold is not None and not (options.threshold == 0 or TINY <= abs(options.threshold) <= LARGE):
+        return f"--threshold {options.threshold}: give 0, or a number that a score can be, from {TINY:g} to {LARGE:g}"
+    return ""
 
 
 def part_of(text: str) -> Part:

@@ -15,6 +15,7 @@ from typing import Any, Self
 
 import torch
 
+from renormal.console.text import printable
 from renormal.inspect.counting import Counting
 from renormal.inspect.inputs import TABLE, Inputs, Item, Part, chunks, stable
 from renormal.inspect.predictions import FILES, Predictions, join, state_of
@@ -152,7 +153,9 @@ def device_named(name: str) -> str:
         torch.empty(0, device=name)
     except (RuntimeError, AssertionError) as error:
         line = str(error).partition("\n")[0]
-        raise ValueError(f"--device {name}: {line}: take cpu or auto") from error
+        raise ValueError(f"--device {printable(name)}: {line}: take cpu or auto") from error
+    if torch.device(name).type == "meta":
+        raise ValueError("--device meta holds no numbers: take cpu or auto")
     return name
 
 

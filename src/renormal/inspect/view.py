@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from renormal.console.program import begin
+from renormal.console.program import Parser, begin
 from renormal.report.decide import RATE
 
 PORT = 8765  # ours; another one where it is taken
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="renormal-view", description="Watch a finished job repair an image.")
+    parser = Parser(prog="renormal-view", description="Watch a finished job repair an image.")
     parser.add_argument("run", type=Path, help="outputs/<name>/<model>/<category>/<seed> of a finished job")
     parser.add_argument("--column", help="the first column of the job's table to show (default: the chosen one)")
     rate = f"share of good parts that may be called defective (default: {RATE})"

@@ -36,6 +36,7 @@ from renormal.job.file_contents import check_unchanged
 from renormal.job.fingerprints import fingerprints, has_record, source_of, weights_before
 from renormal.job.loggers import log_objective, logging_to
 from renormal.job.memory import check_threads
+from renormal.job.named_code import check_named_code
 from renormal.job.objective import check_number, check_objective, number_of, objective_of, returned
 from renormal.job.planned import change_since
 from renormal.job.processes import other_ranks, process_count
@@ -72,6 +73,7 @@ def run_job(
     check_trainer(config)
     check_stages(config)
     check_objective(config)
+    check_named_code(config)
     check_names_in(config, build_columns(config))  # before the images are listed
     folder = Path(config.folder)
     with said_if_slow("listing the images and their masks"):

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from renormal.console.program import begin
+from renormal.console.program import Parser, begin
 from renormal.console.text import printable
 from renormal.files import TargetError, check_target, write_whole
 
@@ -31,7 +31,7 @@ class FurtherError(ValueError):
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="renormal-report", description="Table, page and figures from finished runs.")
+    parser = Parser(prog="renormal-report", description="Table, page and figures from finished runs.")
     parser.add_argument("folder", type=Path, help="outputs/<name> or results/<name>")
     parser.add_argument(
         "--metric",
@@ -85,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return export(options, records) or int(bool(problems))
         write(options, records, status, problems)
     except OSError as error:
-        return fail(f"{error.filename or options.out or options.folder}: {error.strerror}")
+        return fail(f"{error.filename or options.out or options.folder}: {error.strerror}: choose another folder")
     except (TargetError, FurtherError) as error:
         return fail(str(error))
     return int(bool(problems or status.of("failed")))

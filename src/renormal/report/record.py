@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from renormal.console.text import HIDDEN, is_secret, without_secrets
-from renormal.files import RECORD, check_no_link, read_json, write_whole
+from renormal.files import RECORD, TargetError, check_no_link, read_json, write_whole
 from renormal.report.former_names import renewed
 from renormal.report.typed import without_paths
 
@@ -100,6 +100,8 @@ def publish(folder: Path, record: Record, source: Path) -> Path:
     inside = record.folder.relative_to(source)
     for part in (inside, *inside.parents):
         check_no_link(folder / part)
+    if (folder / inside).exists() and (folder / inside).samefile(record.folder):
+        raise TargetError(f"{folder / inside / RECORD} is the record itself: publish to another folder")
     command = without_paths(record.command)
     return write_record(folder / inside, replace(record, config=pathless(record.config), command=command, panels=[]))
 

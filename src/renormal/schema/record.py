@@ -138,7 +138,7 @@ class Device(Schema):
 class SettledDescent(Closed):
     """Of one projection: what the device and normal images decided."""
 
-    slots: Annotated[int, Field(ge=1, le=10**6)]
+    slots: Annotated[int, Field(ge=1, le=65_536)]
     check_every: Annotated[int, Field(ge=1, le=10**6)]
     precision: Literal["float32", "bfloat16"]
     threshold: Grown | None = None
@@ -167,8 +167,8 @@ class Inspection(Closed):
 
     networks: Annotated[list[InspectedNetwork], Field(min_length=1, max_length=100)]
     views: Annotated[list[InspectedView], Field(min_length=1, max_length=8)]
-    tiles: Annotated[int, Field(ge=1, le=10**6)]
-    good: dict[Name, Numbers]
+    tiles: Annotated[int, Field(ge=1, le=1024)]  # a batch is filled up to them, 64 so far
+    good: dict[Name, Annotated[list[Number], Field(max_length=MANY)]]
     area: Annotated[int, Field(ge=1, le=10**9)] = 1
     held_out: bool | None = None
 

@@ -148,13 +148,19 @@ def _found(schema: Any, location: tuple[str | int, ...]) -> tuple[list[str], Any
             settings = settings_of(inner)
             siblings = [name for name in settings if not name.startswith("_")]
             keys.append(str(part))
-            schema = settings.get(str(part))
+            schema = settings.get(str(part), _of_others(inner))
         elif get_origin(inner) is dict:
             keys.append(str(part))
             schema = get_args(inner)[1]
         else:
             break
     return keys, schema, siblings
+
+
+@cache
+def _of_others(group: type[Group]) -> Any:
+    """The annotation of a group's further settings, if it has one."""
+    return next(iter(get_args(get_type_hints(group, include_extras=True).get("__pydantic_extra__"))[1:]), None)
 
 
 @cache

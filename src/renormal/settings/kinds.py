@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -42,16 +43,13 @@ def refusing(holds: Callable[[Any], object]) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _rises(pair: list[float]) -> bool:
-    return pair[0] < pair[1]
-
-
 Count = Annotated[int, Ge(1), Le(LARGEST)]
 Amount = Annotated[int, Ge(0), Le(LARGEST)]
 Size = Annotated[int, Ge(1), Le(65_536)]  # of a layer, a batch: more would not fit into memory
 Side = Annotated[int, Ge(1), Le(16_384)]  # px
 Seed = Annotated[int, Ge(0), Lt(2**32)]  # what Lightning takes
 Positive = Annotated[float, Gt(0)]
+Epsilon = Annotated[float, Ge(1e-30), Le(10)]  # added to a divisor in float32, which has no smaller one
 Weight = Annotated[float, Ge(0), Le(1e6)]
 Rate = Annotated[float, Gt(0), Le(100)]  # of learning
 Share = Annotated[float, Ge(0), Le(1)]
@@ -61,7 +59,13 @@ Finite = Annotated[float, Words("a number")]
 Name = Annotated[
     str | int | float, refusing(lambda text: is_printable(str(text)) and str(text) != ""), Words("printable text")
 ]
+Dotted = Annotated[
+    str,
+    refusing(re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+").fullmatch),
+    Words("a dotted name such as package.module.name"),
+]
 Path = Annotated[str, refusing(lambda text: text != "" and "\0" not in text), Words("a path")]
+Place = Annotated[str, refusing(lambda text: is_printable(text) and text.strip() != ""), Words("a path")]  # of logs
 Odd = Annotated[int, Ge(3), Le(16_383), refusing(lambda n: n % 2 == 1), Words("an odd whole number ≥ 3")]
 Box = Annotated[int, Ge(0), Le(16_383), refusing(lambda n: n == 0 or n % 2 == 1), Words("0 or an odd whole number")]
 Sigma = Annotated[float, Ge(0.01), Le(1000)]  # px
@@ -69,7 +73,12 @@ OptionalSigma = Annotated[
     float, Ge(0), Le(1000), refusing(lambda n: n == 0 or n >= 0.01), Words("0 or a number ≥ 0.01 and ≤ 1000")
 ]
 HoldOut = Annotated[int, Ge(0), refusing(lambda n: n != 1), Words("0 or a whole number ≥ 2")]
-Range = Annotated[list[float], Len(2, 2), refusing(_rises), Words("two numbers that rise")]
+Clamp = Annotated[
+    list[Annotated[float, Ge(-1e6), Le(1e6)]],
+    Len(2, 2),
+    refusing(lambda pair: pair[0] <= 0 and pair[1] >= 1),
+    Words("two numbers ≤ 0 and ≥ 1: images lie in [0, 1]"),
+]
 Shares = Annotated[
     list[Annotated[float, Gt(0), Le(1)]],
     Len(2, 2),

@@ -11,6 +11,7 @@ from renormal.settings.kinds import (
     Beta,
     Betas,
     Count,
+    Epsilon,
     Name,
     Positive,
     Rate,
@@ -139,7 +140,7 @@ class Optimizer(Object):
 class Adam(Optimizer):
     targets = tuple(f"torch.optim.{name}" for name in ("Adam", "AdamW"))
     betas: Annotated[Betas, "β₁ and β₂ of the running means."]
-    eps: Annotated[float, Gt(0), Le(10), "Added to the root of the second mean."]
+    eps: Annotated[Epsilon, "Added to the root of the second mean."]
     amsgrad: Annotated[bool, "Whether the largest second mean counts."]
     fused: Annotated[bool | None, "The same arithmetic in one pass."]
 
@@ -151,7 +152,7 @@ class Momentum(Optimizer):
 class RMSprop(Momentum):
     targets = ("torch.optim.RMSprop",)
     alpha: Annotated[Beta, "Of the running mean of squares."]
-    eps: Annotated[float, Gt(0), Le(10), "Added to the root of the mean."]
+    eps: Annotated[Epsilon, "Added to the root of the mean."]
     centered: Annotated[bool, "Whether the mean gradient is taken off."]
 
 
@@ -169,7 +170,7 @@ class OtherOptimizer(Other):
 class OtherScheduler(Other):
     target: Annotated[
         str,
-        refusing(lambda name: not name.startswith("torch.optim.lr_scheduler.")),
+        refusing(lambda name: "." in name and not name.startswith("torch.optim.lr_scheduler.")),
         Words("a class that takes total_steps, as torch.optim.lr_scheduler.OneCycleLR does"),
         "Its class.",
     ] = Field(alias="_target_")

@@ -9,6 +9,8 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
+from renormal.settings.kinds import Dotted
+
 OTHER, MANY = "<other>", "<many>"  # tags: an object of somebody else; objects by name
 
 
@@ -22,7 +24,7 @@ class Group(BaseModel):
 class Object(Group):
     """What Hydra makes an object of. Settings that are left out have the default of the class."""
 
-    target: Annotated[str, "Its class or function."] = Field(alias="_target_")
+    target: Annotated[Dotted, "Its class or function."] = Field(alias="_target_")
     partial: Annotated[bool, "Whether further arguments follow."] = Field(alias="_partial_")
     convert: Annotated[str, "How Hydra hands over lists."] = Field(alias="_convert_")
     recursive: Annotated[bool, "Whether Hydra makes objects below it."] = Field(alias="_recursive_")
@@ -32,7 +34,7 @@ class Function(Object):
     """A function or a class by its dotted name."""
 
     targets = ("hydra.utils.get_method", "hydra.utils.get_class", "hydra.utils.get_object")
-    path: Annotated[str, "Its dotted name."]
+    path: Annotated[Dotted, "Its dotted name."]
 
 
 class Other(Object):

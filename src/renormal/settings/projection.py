@@ -10,12 +10,13 @@ from renormal.settings.kinds import (
     Amount,
     Beta,
     Box,
+    Clamp,
     Count,
+    Epsilon,
     Finite,
     Odd,
     OptionalSigma,
     Positive,
-    Range,
     Seed,
     Share,
     Sigma,
@@ -63,7 +64,7 @@ class AdamDirection(Object):
     targets = ("renormal.projection.Adam",)
     beta1: Annotated[Beta, "Of the running mean of the gradient."]
     beta2: Annotated[Beta, "Of the running mean of its square."]
-    epsilon: Annotated[float, Gt(0), Le(1), "Added to the root of the second mean."]
+    epsilon: Annotated[Epsilon, "Added to the root of the second mean."]
 
 
 class ClippedGradient(Object):
@@ -113,7 +114,7 @@ class Descent(Object, DescentSettings):
     direction: Annotated[Any, DIRECTION, "Where to go from a gradient."]
     stop: Annotated[Any, STOP, "When a sample has arrived."]
     step_size: Annotated[float, Gt(0), Le(1e4), "α."]
-    clamp: Annotated[Range | None, "What x is held within after each update; null: nothing, as for a search in z."]
+    clamp: Annotated[Clamp | None, "What x is held within after each update; null: nothing, as for a search in z."]
     graph: Annotated[bool, "Whether iterations are replayed as a CUDA graph."]
 
 
@@ -142,7 +143,7 @@ class DSSIMScore(Comparison):
 class MSGMSScore(Comparison):
     targets = ("renormal.scores.MSGMS",)
     scales: Annotated[int, Ge(1), Le(10), "The image and its halvings."]
-    constant: Annotated[Positive, "c."]
+    constant: Annotated[float, Gt(0), Le(1e6), "c."]
     grey: Annotated[bool, "true: luminance only."]
 
 

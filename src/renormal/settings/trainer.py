@@ -37,13 +37,14 @@ Time = Annotated[
 ]
 
 
+STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_false", "ddp_find_unused_parameters_true")  # of Lightning's
 SWITCHES = ("find_unused_parameters", "gradient_as_bucket_view", "static_graph")  # of DDPStrategy
 
 
-def can_wait(strategy: str | dict[str, Any]) -> bool:
-    """Whether the switches of a strategy are true or false, and whether ranks have time to wait for each other."""
+def can_run(strategy: str | dict[str, Any]) -> bool:
+    """Whether a job runs with this strategy: a name that it can start, or an object with right switches and timeout."""
     if isinstance(strategy, str):
-        return True
+        return strategy in STRATEGIES
     timeout = strategy.get("timeout", {"_target_": ""})
     if not isinstance(strategy.get("_target_"), str) or not isinstance(timeout, dict) or "_target_" not in timeout:
         return False
@@ -59,10 +60,10 @@ class Trainer(Object):
         Annotated[
             str | dict[str, Any],
             Len(1),
-            refusing(can_wait),
+            refusing(can_run),
             Words(
-                "a name of Lightning's, or an object: its switches are true or false, its timeout has a `_target_` "
-                "and numbers > 0 and ≤ 1000000"
+                "auto, ddp, ddp_find_unused_parameters_false or …_true, or an object: its switches are true or false, "
+                "its timeout has a `_target_` and numbers > 0 and ≤ 1000000"
             ),
         ]
         | None,

@@ -12,11 +12,9 @@ from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn, JobStatus
-from hydra.errors import HydraException, InstantiationException
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
 
 from renormal.console.program import said_if_slow
 from renormal.console.text import without_secrets
@@ -43,7 +41,7 @@ def one_line(status: int = 2) -> Iterator[None]:
         yield
     except SettingsError as error:
         exit_with(error.lines, status)
-    except (InstantiationException, HydraException, OmegaConfBaseException, ValueError, OSError) as error:
+    except Exception as error:  # Hydra would warn of any, and start the jobs
         exit_with([line_of(error)], status)
 
 

@@ -18,7 +18,7 @@ from renormal.console.text import printable, without_secrets
 from renormal.files import CONF
 from renormal.job.errors import in_one_line
 from renormal.sweep.arguments import for_shell, parsed, quoted
-from renormal.sweep.settings import LAUNCHER, known_settings
+from renormal.sweep.settings import LAUNCHER, known_settings, wrong_hydra
 
 NOT_FOUND = re.compile(r"Interpolation key '(.*?)' not found")  # OmegaConf's words, which alone name the key
 NO_NAME = "Config group override must be a string or a list"
@@ -31,7 +31,9 @@ def refuse_in_one_line() -> None:
 
     def composed(hydra: Hydra, *arguments: Any, **named: Any) -> DictConfig:
         try:
-            return compose(hydra, *arguments, **named)
+            config = compose(hydra, *arguments, **named)
+            exit_with(wrong_hydra(config))
+            return config
         except (HydraException, OmegaConfBaseException, ValueError) as error:
             exit_with([line_of(error)])
             raise
@@ -88,6 +90,8 @@ def line_of(error: Exception) -> str:
         return unknown_choice(*cause.missing_cfg_file.rpartition("/")[::2], list(cause.options))
     if str(error).startswith(NO_NAME) and (argument := without_name()):
         return argument
+    if isinstance(cause, OmegaConfBaseException) and cause.full_key:
+        return f"{cause.full_key}: {next(iter(str(cause).splitlines()), type(cause).__name__)}"
     if isinstance(cause, HydraException):
         return " ".join(str(cause).split()).partition(" Config search path")[0]
     return in_one_line(cause)
@@ -138,4 +142,5 @@ def unknown(key: str, parent: Any) -> str:
     if close := get_close_matches(last, keys, n=1):
         return f"{key} does not exist: {'.'.join(filter(None, (above, close[0])))} was meant?"
     adds = f"; +{key}=… gives the object a further argument" if "_target_" in parent else ""
-    return f"{key} does not exist: {above or 'the recipe'} has {', '.join(keys)}{adds}"
+    adds = adds if adds or keys else f"; +{key}=… adds it"
+    return f"{key} does not exist: {above or 'the recipe'} has {', '.join(keys) or 'no settings'}{adds}"
