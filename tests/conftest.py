@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gc
 import signal
-from collections.abc import Callable, Generator
-from functools import partial
+from collections.abc import Callable, Generator, Iterator
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -155,6 +155,17 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], list[int]]:
         return tried
 
     return use
+
+
+@pytest.fixture(scope="session")
+def tables_read_once() -> Iterator[None]:
+    """torch reads its thousand ONNX functions anew for each file that it writes: a fifth of the time."""
+    from torch.onnx._internal.exporter import _registration
+
+    registry = _registration.ONNXRegistry
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "from_torchlib", staticmethod(cache(registry.from_torchlib)))
+        yield
 
 
 @pytest.fixture

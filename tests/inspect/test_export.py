@@ -21,6 +21,8 @@ from renormal.job.fingerprints import source_of
 from renormal.job.job import run_job
 from renormal.projection import project, settle
 
+pytestmark = pytest.mark.usefixtures("tables_read_once")
+
 SMALLEST = ["model=mean_image", "projection=[eq8_adam]", "descent.max_steps=2"]  # tracing takes seconds a network
 ONE_STEP = ["projection=[eq8]", "descent.max_steps=1"]
 KINDS = {

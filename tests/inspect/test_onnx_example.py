@@ -19,6 +19,7 @@ from renormal.inspect.load import load
 from renormal.job.job import run_job
 
 pytest.importorskip("onnxruntime", reason="the example needs pip install 'renormal[export]'")
+pytestmark = pytest.mark.usefixtures("tables_read_once")
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "onnx_without_renormal.py"
 ALONE = "import runpy, sys; sys.modules.update(renormal=None, torch=None); runpy.run_path(sys.argv.pop(1))"
