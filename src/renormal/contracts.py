@@ -46,6 +46,11 @@ class Reconstruction:
         return self._loss
 
     @property
+    def given(self) -> object:
+        """The loss as it was given: a tensor, or the function that returns it."""
+        return self._loss
+
+    @property
     def kl(self) -> PerSample | None:
         if self._kl is not None and not isinstance(self._kl, Tensor):
             self._kl = self._kl()

@@ -25,6 +25,7 @@ from renormal.projection import (
     model_loss,
     no_mask,
     project,
+    reconstruction_losses,
     squared_error,
 )
 
@@ -126,6 +127,64 @@ def test_a_model_that_x0_does_not_fit_is_one_line(name: str, model: Any, x0: Any
     with pytest.raises((ValueError, TypeError), match=message) as caught:
         project(model, x0, DESCENTS[name])
     assert "\n" not in str(caught.value)
+    with pytest.raises((ValueError, TypeError), match=message):
+        reconstruction_losses(model, x0, DESCENTS[name])
+
+
+class Holds:
+    """An object that is no nn.Module and has one."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        self.net = Holding(layer)
+
+    def reconstruct(self, x: Tensor) -> object:
+        return self.net.reconstruct(x)
+
+
+class Holding(Net):
+    """A network with one layer more."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.first = nn.Sequential(self.first, layer)
+
+
+@pytest.mark.parametrize("kind", [Holding, Holds])
+@pytest.mark.parametrize(
+    ("layer", "why"),
+    [
+        (nn.BatchNorm2d(4), "its BatchNorm2d mixes the images of a batch"),
+        (nn.InstanceNorm2d(4, track_running_stats=True), "its InstanceNorm2d mixes"),
+        (nn.Dropout2d(0.5), "its Dropout2d drops values at random"),
+    ],
+)
+def test_a_network_that_training_mode_changes_is_refused_until_it_is_in_eval_mode(
+    kind: Callable[[nn.Module], Any], layer: nn.Module, why: str
+) -> None:
+    model = kind(layer.train())
+    for use in (project, reconstruction_losses):
+        with pytest.raises(ValueError, match=rf"{kind.__name__} is in training mode, in which {why}.*: call .eval\(\)"):
+            use(model, images(), DESCENTS["eq8"])
+    layer.eval()
+    assert project(model, images(), DESCENTS["eq8"]).x.shape == images().shape
+
+
+@pytest.mark.parametrize("layer", [nn.Identity(), nn.Dropout(0.0), nn.InstanceNorm2d(4), nn.GroupNorm(1, 4)])
+def test_a_network_that_training_mode_leaves_alone_may_be_in_it(layer: nn.Module) -> None:
+    model = Holding(layer).train()
+    found = project(model, images(), DESCENTS["eq8"]).x
+    assert torch.equal(found, project(model.eval(), images(), DESCENTS["eq8"]).x)
+
+
+def test_the_loss_of_the_model_counts_with_model_loss_alone() -> None:
+    def reconstruct(x: Tensor) -> object:
+        return x / 2, torch.full((len(x),), 7.0)
+
+    model, x0 = Answers(reconstruct), torch.rand(3, 1, 8, 8)
+    expected = (x0 / 2).square().sum((1, 2, 3))
+    assert torch.allclose(reconstruction_losses(model, x0, DESCENTS["eq5"]), expected)
+    own = replace(DESCENTS["eq5"], energy=Energy(loss=model_loss))
+    assert reconstruction_losses(model, x0, own).tolist() == [7.0, 7.0, 7.0]
 
 
 class Elsewhere(nn.Module):
@@ -163,6 +222,13 @@ class Answers:
         (Answers(lambda x: x), DESCENTS["eq5"], r"must return f\(x\) and L_r\(x\), got Tensor"),
         (Answers(lambda x: (x[:, :1], x.sum((1, 2, 3)))), DESCENTS["eq5"], r"\(2, 3, 64, 64\), got \(2, 1, 64, 64\)"),
         (Answers(lambda x: (x / 2, x.sum())), replace(DESCENTS["eq5"], energy=Energy(model_loss)), r"\(2,\), got \(\)"),
+        (
+            Answers(lambda x: (x / 2, x.mean())),
+            DESCENTS["eq5"],
+            r"must return one loss for each image, \(2,\), got \(\)",
+        ),
+        (Answers(lambda x: (x / 2, x.sum((1, 2, 3))[:, None])), DESCENTS["eq5"], r"\(2,\), got \(2, 1\): sum it over"),
+        (Answers(lambda x: (x / 2, 1.0)), DESCENTS["eq5"], r"one loss for each image, \(2,\), got float"),
         (VAE(channels=1, size=64, latent=2), IN_Z, r"\(2, 3, 64, 64\), got \(2, 1, 64, 64\)"),
     ],
 )

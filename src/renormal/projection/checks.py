@@ -17,6 +17,7 @@ from renormal.projection.latent_start import LatentSearch, starting_point
 from renormal.projection.mask import UpdateMask, no_mask
 from renormal.projection.stop import StopCriterion
 
+DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
 MISFITS = (RuntimeError, TypeError, AttributeError, IndexError)  # what a model raises for images that do not fit it
 
 
@@ -67,7 +68,8 @@ def check_search(energy: Any, mask: UpdateMask, clamp: tuple[float, float] | Non
 
 
 def check_fit(energy: Any, model: Any, omega: Mask | None) -> None:
-    """Raise for a model that lacks what the energy asks of it, and where a search in z is given an Ω."""
+    """Raise for a model in training mode or without what the energy asks of it, and for a search in z with an Ω."""
+    check_mode(model)
     if not isinstance(energy, LatentSearch | Checked):
         return
     if model is None or isinstance(model, type):
@@ -81,6 +83,16 @@ def check_fit(energy: Any, model: Any, omega: Mask | None) -> None:
     energy.check(model)
     if omega is not None and isinstance(energy, LatentSearch):
         raise ValueError("omega masks pixels, and a search in z moves none: leave it out")
+
+
+def check_mode(model: Any) -> None:
+    """Raise ValueError where training mode changes f(x): a batch norm that mixes a batch, a dropout that draws."""
+    for one in _parts(model):
+        drops = isinstance(one, DROPOUTS) and one.p > 0
+        if one.training and (drops or getattr(one, "running_mean", None) is not None):
+            why = "drops values at random" if drops else "mixes the images of a batch"
+            name, layer = type(model).__name__, type(one).__name__
+            raise ValueError(f"{name} is in training mode, in which its {layer} {why}: call .eval()")
 
 
 def check_terms(terms: EnergyTerms, x0: Images) -> None:
@@ -134,6 +146,12 @@ def _misfit(model: Any, x0: Images, error: Exception) -> str:
     )
     why = next(iter(str(error).splitlines()), "")
     return f"{type(model).__name__} cannot take x0 {tuple(x0.shape)}, give it {wanted}: {type(error).__name__}: {why}"
+
+
+def _parts(model: Any) -> Iterator[nn.Module]:
+    """The layers of a model, or of the networks that an object holds."""
+    held = [model] if isinstance(model, nn.Module) else getattr(model, "__dict__", {}).values()
+    return chain.from_iterable(one.modules() for one in held if isinstance(one, nn.Module))
 
 
 def _weights(model: Any) -> list[Tensor]:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from renormal.contracts import Autoencoder, EnergyTerms, Images, PerSample
 from renormal.functional.precision import exact_float32
-from renormal.projection.checks import check_search
+from renormal.projection.checks import check_fit, check_images, check_search, misfit_named
 from renormal.projection.direction import Adam, Direction
 from renormal.projection.energy import Energy
 from renormal.projection.latent_start import starting_point
@@ -102,8 +102,17 @@ def settle(descent: Descent, model: Autoencoder, images: Images) -> Settled:
 
 
 def reconstruction_losses(model: Autoencoder, images: Images, descent: Descent) -> PerSample:
-    """L_r of normal images, in the precision and the batch size of the descent: T is a quantile of them."""
-    settled = settle(descent, model, images)
+    """L_r of normal images, in the precision and the batch size of the descent: T is a quantile of them.
+
+    Raises ValueError or TypeError for images or a model that do not fit.
+    """
+    check_images(images, None)
+    check_fit(descent.energy, model, None)
+    with misfit_named(descent.energy, model, images):
+        return _losses(model, images, settle(descent, model, images))
+
+
+def _losses(model: Autoencoder, images: Images, settled: Settled) -> PerSample:
     with torch.no_grad(), computing(images.device, settled.precision), exact_float32():
         batches = torch.split(images, settled.slots)
         starts = ((starting_point(settled.energy, model, batch), batch) for batch in batches)

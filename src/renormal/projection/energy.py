@@ -175,4 +175,15 @@ class Energy:
         if answer.image.shape != x.shape:
             shapes = f"{tuple(x.shape)}, got {tuple(answer.image.shape)}"
             raise ValueError(f"{name} must return f(x) of the shape of x: {shapes}")
+        check_loss(answer, name)
         return answer
+
+
+def check_loss(answer: Reconstruction, name: str) -> None:
+    """Raise ValueError for a loss that is not one number for each image. A function that returns one is not called."""
+    loss, count = answer.given, len(answer.image)
+    if callable(loss) or (isinstance(loss, Tensor) and loss.shape == (count,)):
+        return
+    got = tuple(loss.shape) if isinstance(loss, Tensor) else type(loss).__name__
+    mend = "sum it over pixels and channels alone, .flatten(1).sum(dim=1)"
+    raise ValueError(f"{name} must return one loss for each image, ({count},), got {got}: {mend}")
