@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from mutations import changes
 from renormal.choose.choice import Choice, changed, read_choice, setting_of
 from renormal.projection import Descent, Never, Threshold
 
+PLACES = [
+    *(item.name for item in fields(Descent)),
+    *(f"{part}.{item.name}" for part in ("energy", "direction", "stop") for item in fields(getattr(Descent(), part))),
+]
 SETTINGS = {"step_size": 0.1, "energy.weight": 0.3, "stop.quantile": 0.5}
 
 
@@ -31,11 +37,22 @@ def test_numbers_go_to_their_places_and_nothing_else_changes() -> None:
         ("energy.wait", "projections.eq8.energy.wait does not exist: Energy has no wait"),
         ("step_size.x", "projections.eq8.step_size.x does not exist: float has no x"),
         ("stop.quantile", "projections.eq8.stop.quantile does not exist: Never has no quantile"),
+        *((place, f"projections.eq8.{place} is no number") for place in ("mask", "clamp", "energy.loss", "safeguard")),
     ],
 )
 def test_a_place_that_is_not_there_is_named(place: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         changed(Descent(stop=Never()), {place: 0.1}, "eq8")
+
+
+@given(st.sampled_from(PLACES), st.floats(allow_nan=False, allow_infinity=False))
+def test_any_number_at_any_place_gives_a_descent_or_one_line(place: str, value: float) -> None:
+    line = ""
+    try:
+        assert isinstance(changed(Descent(), {place: value}, "eq8"), Descent)
+    except ValueError as error:
+        line = str(error)
+    assert len(line.splitlines()) <= 1
 
 
 def test_values_that_a_descent_refuses_are_refused() -> None:

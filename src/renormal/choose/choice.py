@@ -32,6 +32,9 @@ class Choice(NamedTuple):
         return " ".join([f"projection=[{self.projection}]", *settings])
 
 
+NO_NUMBER = "{} is no number, take it out of choose.axes"
+
+
 def changed(descent: T, settings: Mapping[str, float], name: str) -> T:
     """The descent with other numbers at some places. name: of the projection, for messages."""
     for place, value in settings.items():
@@ -44,13 +47,23 @@ def setting_of(descent: Descent, place: str, name: str) -> float:
     value: Any = descent
     for part in place.split("."):
         value = getattr(value, _part(value, part, f"projections.{name}.{place}"))
+    if type(value) not in (int, float):
+        raise ValueError(NO_NUMBER.format(f"projections.{name}.{place}"))
     return float(value)
 
 
 def _with(node: T, path: list[str], value: float, whole: str) -> T:
     head = _part(node, path[0], whole)
+    if len(path) == 1 and not _is_number(node, head):
+        raise ValueError(NO_NUMBER.format(whole))
     inner = _with(getattr(node, head), path[1:], value, whole) if len(path) > 1 else value
     return replace(node, **{head: inner})  # type: ignore[type-var]
+
+
+def _is_number(node: Any, head: str) -> bool:
+    """Whether a field holds a number, or may hold one and is empty."""
+    kind = next(str(item.type) for item in fields(node) if item.name == head)
+    return type(getattr(node, head)) in (int, float) or kind in ("float | None", "int | None")
 
 
 def _part(node: Any, head: str, whole: str) -> str:

@@ -123,8 +123,13 @@ def chosen_before(config: DictConfig, columns: Columns) -> tuple[Columns, Found]
         return columns, Found()
     check_choice(config, columns.projections)
     scores, _ = scores_of(config, columns.score)
-    choice, content = read_choice(Path(config.choose.settings), columns.projections, scores)
-    return columns.added(CHOSEN, *column_of(choice, columns.projections, scores)), Found(choice=content)
+    path = Path(config.choose.settings)
+    choice, content = read_choice(path, columns.projections, scores)
+    try:
+        column = column_of(choice, columns.projections, scores)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    return columns.added(CHOSEN, *column), Found(choice=content)
 
 
 def column_of(choice: Choice, projections: Mapping[str, Descent], scores: Mapping[str, Score]) -> Column:
