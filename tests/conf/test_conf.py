@@ -22,7 +22,8 @@ from PIL import Image
 from renormal.functional.corruption import Corruption
 from renormal.functional.damage import Damage
 from renormal.run import CONF, GROUPS
-from renormal.sweep.overrides import key_missing_in_folder, parsed_overrides, swept_values
+from renormal.sweep.jobs import composed_jobs, folder_of
+from renormal.sweep.overrides import key_missing_in_folder, parsed_overrides, shared_folder, swept_values
 
 
 def composed(*overrides: str) -> DictConfig:
@@ -197,6 +198,29 @@ def test_jobs_of_a_sweep_have_folders_of_their_own(arguments: list[str], key: st
         loader = GlobalHydra.instance().config_loader()
         config = loader.load_configuration("config", arguments, run_mode=RunMode.MULTIRUN)
         assert key_missing_in_folder(config, parsed_overrides(config)) == key
+
+
+@pytest.mark.parametrize("projections", ["eq8_adam,eq8", "[eq8_adam],[eq8]"])
+def test_a_sweep_over_projections_is_told_that_they_are_columns(projections: str) -> None:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        config = loader.load_configuration("config", [f"projection={projections}"], run_mode=RunMode.MULTIRUN)
+        line = "projections are columns of one job, not jobs of their own: give projection=[eq8_adam,eq8]"
+        assert shared_folder(config, parsed_overrides(config)) == line
+
+
+def test_the_folder_that_a_sweep_over_a_group_is_told_to_take_differs_with_it() -> None:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        loader, swept = GlobalHydra.instance().config_loader(), "score=dssim,msgms"
+        config = loader.load_configuration("config", [swept], run_mode=RunMode.MULTIRUN)
+        line = shared_folder(config, parsed_overrides(config))
+        assert line is not None
+        (mend,) = shlex.split(line.partition(": add ")[2])
+        config = loader.load_configuration("config", [swept, mend], run_mode=RunMode.MULTIRUN)
+        overrides = parsed_overrides(config)
+        assert shared_folder(config, overrides) is None
+        folders = [folder_of(job)[0] for _, job in composed_jobs(config, overrides)]
+    assert [folder.split("/")[0] for folder in folders] == ["dssim", "msgms"]
 
 
 def test_a_sweep_with_jobs_that_would_share_a_folder_is_refused_with_the_mend(tmp_path: Path) -> None:

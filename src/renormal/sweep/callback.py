@@ -26,7 +26,7 @@ from renormal.sweep.ending import after_job, after_sweep, pictures
 from renormal.sweep.folders import check_folder, make_folder
 from renormal.sweep.jobs import Job, jobs_of, take_folder
 from renormal.sweep.optimize import check_optimizer, optimizes
-from renormal.sweep.overrides import folder_pattern, key_missing_in_folder, parsed_overrides, unused_category
+from renormal.sweep.overrides import parsed_overrides, shared_folder, unused_category
 from renormal.sweep.plan import PLANNED, delete_old_state, unfinished, write_plan, write_planned
 from renormal.sweep.refusals import exit_with, line_of
 from renormal.sweep.settings import launcher_of, wrong_settings
@@ -69,9 +69,8 @@ class CheckSweep(Callback):
             if optimizes(config):  # the jobs are not known yet
                 check_optimizer(config, overrides)
                 return
-            if key := key_missing_in_folder(config, overrides):
-                mend = f"'hydra.sweep.subdir=${{{key}}}/{folder_pattern(config)}'"
-                exit_with([f"jobs that differ in {key} would overwrite each other: add {mend}"])
+            if line := shared_folder(config, overrides):
+                exit_with([line])
         with (
             one_line(),
             said_if_slow("planning the sweep: the config of each job, and digests of its images"),

@@ -40,9 +40,27 @@ def key_missing_in_folder(config: DictConfig, overrides: Iterable[Override]) -> 
     """The first key that the sweep varies while all its values give the job the same folder."""
     folder = folder_pattern(config)
     for key, values in swept_values(overrides).items():
-        if len(values) > 1 and f"${{{SHOWN_BY.get(key, key)}}}" not in folder:
+        if len(values) > 1 and f"${{{shown_by(key)}}}" not in folder:
             return key
     return None
+
+
+def shown_by(key: str) -> str:
+    """What a folder needs in ${…} to differ with the key: of a group it is the name of the chosen file."""
+    if key not in SHOWN_BY and GlobalHydra.instance().config_loader().get_group_options(key):
+        return f"hydra:runtime.choices.{key}"
+    return SHOWN_BY.get(key, key)
+
+
+def shared_folder(config: DictConfig, overrides: Iterable[Override]) -> str | None:
+    """A line for jobs that would share a folder, with the mend."""
+    given = list(overrides)
+    key = key_missing_in_folder(config, given)
+    if key == "projection":
+        names = ",".join(value.strip("[]") for value in swept_values(given)[key])
+        return f"projections are columns of one job, not jobs of their own: give projection=[{names}]"
+    mend = f"'hydra.sweep.subdir=${{{shown_by(key)}}}/{folder_pattern(config)}'" if key else ""
+    return f"jobs that differ in {key} would overwrite each other: add {mend}" if key else None
 
 
 def folder_pattern(config: DictConfig) -> str:
