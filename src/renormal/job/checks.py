@@ -12,6 +12,7 @@ from renormal.data.source import Kind
 from renormal.job.checkpoints import given
 from renormal.job.environment import device_of
 from renormal.job.processes import count_of
+from renormal.job.tried_scores import check_scores
 from renormal.lit.columns import Columns
 from renormal.lit.datamodule import Sizes, SourceData
 from renormal.lit.module import AutoencoderModule
@@ -156,17 +157,6 @@ def check_masks(config: DictConfig, columns: Columns) -> None:
     without = [stage for stage in config.stages if stage in (CHOOSE, TEST)]
     if known and without:
         raise ValueError(f"projections.{known[0]} needs a known hole, and the stage {without[0]} has none")
-
-
-def check_scores(config: DictConfig, columns: Columns, module: AutoencoderModule, data: SourceData) -> None:
-    """Call every score, and every part of one, on a black image: an error comes before the training, not after it."""
-    side, training = data.size if config.test.average == "pixels" else data.patch_size, module.training
-    black, model = torch.zeros(1, data.channels, side, side), module.eval().model
-    with torch.no_grad():
-        for score in (columns.score, *columns.scores.values()):
-            for part in score.parts.values() if isinstance(score, FittedScore) else (score,):
-                part(model, black, black)
-    module.train(training)
 
 
 def check_energies(columns: Columns, module: AutoencoderModule) -> None:

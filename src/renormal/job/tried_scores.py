@@ -1,0 +1,64 @@
+"""Every score is tried on two training images before the training: what a test would refuse then shows at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import torch
+from omegaconf import DictConfig
+from torch import Tensor
+
+from renormal.contracts import Autoencoder, FittedScore, Images, Score
+from renormal.lit.batches import channels_last
+from renormal.lit.columns import Columns
+from renormal.lit.datamodule import SourceData
+from renormal.lit.module import AutoencoderModule
+
+
+def check_scores(config: DictConfig, columns: Columns, module: AutoencoderModule, data: SourceData) -> None:
+    """Raise ValueError for a score whose maps a test cannot count. The network is as it is before its training.
+
+    A score is given the corner of two training images and f(x) of it; where the network has none, the other image.
+    """
+    side, training = data.size if config.test.average == "pixels" else data.patch_size, module.training
+    x0 = channels_last(data.training[:2, :, :side, :side].float() / 255, torch.device("cpu"))
+    model = module.eval().model
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        sees = isinstance(model, Autoencoder) and side == data.patch_size
+        became, _ = model.reconstruct(x0) if sees else (x0.flip(0), None)
+        for key, score in parts_of(columns):
+            check_maps(f"{key} ({path_of(score)})", score(model, x0, became), x0)
+    module.train(training)
+
+
+def parts_of(columns: Columns) -> Iterator[tuple[str, Score]]:
+    """Key and score. Of a score that must be fitted, its parts: two images are too few to fit it."""
+    for key, score in {"score": columns.score, **{f"scores.{n}": one for n, one in columns.scores.items()}}.items():
+        if isinstance(score, FittedScore):
+            yield from ((f"{key}.parts.{name}", part) for name, part in score.parts.items())
+        else:
+            yield key, score
+
+
+def path_of(score: Any) -> str:
+    """The score's function or class, by its path in Python."""
+    function = score.func if isinstance(score, partial) else score
+    named = function if hasattr(function, "__qualname__") else type(function)
+    return f"{named.__module__}.{named.__qualname__}"
+
+
+def check_maps(name: str, maps: Any, x0: Images) -> None:
+    """Raise ValueError for what are no maps of x0. name: of the score."""
+    if not isinstance(maps, Tensor) or not maps.is_floating_point():
+        found = maps.dtype if isinstance(maps, Tensor) else type(maps).__name__
+        raise ValueError(f"{name} returns {found}: return a tensor of floating point numbers")
+    wanted = (len(x0), *x0.shape[-2:])
+    if tuple(maps.shape) != wanted:
+        mend = "return one number for each pixel of an image, as .mean(dim=1) does"
+        raise ValueError(f"{name} returns the shape {tuple(maps.shape)} in place of (B, H, W) = {wanted}: {mend}")
+    if not bool(maps.isfinite().all()):
+        raise ValueError(f"{name} is not finite on training images: check its divisions, roots and logarithms")
+    if (low := float(maps.min())) < 0:
+        raise ValueError(f"{name} has values below 0 ({low:.3g}) on training images: return a distance, as .abs() does")
