@@ -21,7 +21,7 @@ from renormal.models import DSAE, L2AE, VAE, GammaVAE, RepairAE
 from renormal.projection import Descent, Energy, Never, Plateau, Threshold, dssim, graph, model_loss, project, settle
 from renormal.scores import DSSIM, MSGMS, SquaredError
 
-SIDE, SLOTS, EVERY = 64, 4, 3
+SIDE, SLOTS, EVERY = 32, 4, 3
 MODELS: dict[str, tuple[Any, Energy]] = {  # every network and every loss once
     "l2_ae": (lambda: L2AE(channels=1, size=SIDE), Energy()),
     "l2_ae detached": (lambda: L2AE(channels=1, size=SIDE), Energy(detached=True)),

@@ -101,11 +101,11 @@ def test_an_interrupted_job_does_not_choose_again(tiny: Any, tmp_path: Path, mon
 
 
 def test_a_rank_takes_the_choice_that_the_first_one_has_found(
-    tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    first: Path, tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file system may show a file to one node and not yet to another, which would measure and wait for the others."""
     config = tiny(*FEW)
-    run_job(config)
+    shutil.copytree(first, tmp_path / "run")
     _, found = left(tmp_path / "run")
     (tmp_path / "run" / "choice.json").unlink()
     monkeypatch.setattr(PlantedTest, "measure", lambda *given: pytest.fail("measured"))
