@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
-import sys
 from importlib import resources
 from itertools import product
 from pathlib import Path
@@ -19,6 +18,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
+from preloaded import python
 from renormal.functional.corruption import Corruption
 from renormal.functional.damage import Damage
 from renormal.run import CONF, GROUPS
@@ -158,7 +158,7 @@ def test_a_further_score_is_one_override() -> None:
 
 
 def launched(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "renormal.run", *arguments]
+    command = [python(), "-m", "renormal.run", *arguments]
     return subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False, timeout=120)
 
 
