@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from renormal import Descent, Threshold, project, reconstruction_losses
 from renormal.contracts import Stopped
+from renormal.metrics import AnomalyMetrics
+from renormal.scores import DSSIM
 
 
 class Small(nn.Module):
@@ -52,6 +54,13 @@ def trained() -> Small:
     return model.eval().requires_grad_(False)
 
 
+def pixel_auroc(maps: Tensor, masks: Tensor) -> float:
+    """Both are (B, H, W). With several batches, `update` is called for each."""
+    metrics = AnomalyMetrics()
+    metrics.update(maps, masks.long())
+    return float(metrics.compute()["pixel_auroc"])
+
+
 def main() -> None:
     torch.manual_seed(0)
     model = trained()
@@ -62,6 +71,9 @@ def main() -> None:
     print(f"T = {T:.2f}; {int((result.stopped == Stopped.ARRIVED).sum())} of {len(images)} images reached it")
     print(f"updates: {steps[:8].mean():.1f} of good images, {steps[8:].mean():.1f} of others")
     print(f"change: {changed[~defect].mean():.3f} of good pixels, {changed[defect].mean():.3f} of defective ones")
+    ends = model.reconstruct(images)[0], result.x
+    before, after = (pixel_auroc(DSSIM()(model, images, end), defect[:, 0]) for end in ends)
+    print(f"pixel AUROC: {before:.3f} with f(x0), {after:.3f} with x_N")
 
 
 if __name__ == "__main__":

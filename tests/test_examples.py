@@ -42,8 +42,11 @@ def said(folder: Path, *command: object) -> str:
 def test_an_own_network_projects(tmp_path: Path) -> None:
     text = said(tmp_path, python(), EXAMPLES / "own_network.py")
     assert "16 of 16 images reached it" in text
-    good, defective = map(float, re.findall(r"\d\.\d{3}", text.splitlines()[-1]))
+    (change,) = re.findall(r"change: (.*)", text)
+    good, defective = map(float, re.findall(r"\d\.\d{3}", change))
     assert defective > 10 * good
+    (found,) = re.findall(r"pixel AUROC: .* (\d\.\d{3}) with x_N", text)
+    assert float(found) > 0.9  # 0.5 by chance
 
 
 def test_a_score_of_ones_own_is_a_column(tmp_path: Path) -> None:

@@ -180,8 +180,8 @@ def test_a_metric_without_its_two_classes_is_left_out_with_its_reason(
         (torch.rand(1, 2, 2), torch.zeros(1, 2, 3).long(), r"\(1, 2, 2\) and \(1, 2, 3\)"),
         (torch.rand(1, 1, 2, 2), torch.zeros(1, 1, 2, 2).long(), r"must both be \(B, H, W\)"),
         (torch.rand(1, 2, 2), torch.full((1, 2, 2), -2), "got -2"),
-        (torch.rand(1, 2, 2), torch.zeros(1, 2, 2), "must be integers.*float32"),
-        (torch.rand(1, 2, 2), torch.zeros(1, 2, 2).bool(), "must be integers.*bool"),
+        (torch.rand(1, 2, 2), torch.zeros(1, 2, 2), "must be integers.*float32: give masks.long"),
+        (torch.rand(1, 2, 2), torch.zeros(1, 2, 2).bool(), r"must be integers.*bool: give masks\.long\(\), which"),
         (torch.zeros(1, 2, 2).long(), torch.zeros(1, 2, 2).long(), "floating point, got torch.int64"),
     ],
 )

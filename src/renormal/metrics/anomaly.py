@@ -33,7 +33,8 @@ def check(maps: Maps, regions: Regions) -> None:
     if not maps.is_floating_point():
         raise TypeError(f"maps must be floating point, got {maps.dtype}")
     if regions.is_floating_point() or regions.dtype == torch.bool:
-        raise TypeError(f"regions must be integers that number the defects of each image, got {regions.dtype}")
+        mend = "give masks.long(), which counts all of an image's mask as one defect"
+        raise TypeError(f"regions must be integers that number the defects of each image, got {regions.dtype}: {mend}")
     low, high = (value.item() for value in maps.float().aminmax())
     if not (low >= 0 and high < float("inf")):  # a NaN fails both
         raise ValueError(f"maps must be finite and >= 0, got [{low:.3g}, {high:.3g}]")
