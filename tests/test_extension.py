@@ -11,6 +11,7 @@ import pytest
 from conf_cases import build, searchable, served, takes_a_step
 from extension import write_extension
 from preloaded import python
+from renormal import load
 from renormal.report.cli import main as report
 from renormal.report.record import read_record
 from small import SMALL
@@ -33,6 +34,7 @@ def test_the_command_trains_tests_and_reports_what_others_wrote(tmp_path: Path, 
     )
     assert done.returncode == 0, done.stderr
     record = read_record(tmp_path / "outputs" / "try" / "grey" / "squares" / "0" / "record.json")
+    loads_if_trusted(tmp_path / "outputs" / "try" / "grey" / "squares" / "0")
     assert record.metrics["baseline/pixel_auroc"] == 1  # |x0 − grey| is largest in the square
     assert record.metrics["pull/pixel_auroc"] == 1
     assert record.projections["pull"]["steps_mean"] is not None
@@ -42,6 +44,12 @@ def test_the_command_trains_tests_and_reports_what_others_wrote(tmp_path: Path, 
     assert "Grey²<br>pull" in table
     assert "`renormal model=grey data=squares score=change 'projection=[pull]' " in table
     assert "Grey²" in (tmp_path / "outputs" / "try" / "report.html").read_text(encoding="utf-8")
+
+
+def loads_if_trusted(job: Path) -> None:
+    with pytest.raises(ValueError, match=r"^add --trust own, or trust=\['own'\] in Python, if that package is yours: "):
+        load(job)
+    assert load(job, trust=["own"]).model.level.shape == (1, 3, 1, 1)
 
 
 @pytest.mark.parametrize("projection", ["pull", "eq8_adam", "eq8"])

@@ -14,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 from renormal.data.depth import FULL
 from renormal.data.source import Fit
 from renormal.files import RECORD
-from renormal.inspect.stored import build, one_line
+from renormal.inspect.stored import build, check_trust, one_line, read
 from renormal.job.checkpoint_file import check_weights, read_checkpoint
 from renormal.job.checkpoints import check_recorded, checkpoint_of
 from renormal.job.digests import same_weights
@@ -102,6 +102,7 @@ def trained_model(folder: Path, record: Record, trust: Sequence[str] = (), other
         raise ValueError(f"{path} was trained with another config than that of {folder / RECORD}: repeat the job")
     check_recorded(content, path, record)
     weights = {name.removeprefix("model."): value for name, value in content["state_dict"].items()}
+    read(record.config["model"].get("net"), "model.net", check_trust(trust))  # a name to trust is no fault of the file
     if not trust:
         with torch.device("meta"), Undrawn(), one_line(f"{path} does not fit the model of its record"):
             check_weights(weights, network(record))

@@ -135,8 +135,8 @@ def found(name: Any, place: str, trust: tuple[str, ...]) -> Any:
         return own_object(name, package)
     top = name.partition(".")[0]
     own = top.isidentifier() and top not in NEVER_TRUSTED | sys.stdlib_module_names
-    mend = f"; if the package is yours, add --trust {plain(top)}" if own else ""
-    raise ValueError(f"the record's config asks for {plain(name)}, which is no part of renormal: it is not run{mend}")
+    mend = f"add --trust {plain(top)}, or trust=[{plain(top)!r}] in Python, if that package is yours: " if own else ""
+    raise ValueError(f"{mend}the record's config asks for {plain(name)}, which is no part of renormal: it is not run")
 
 
 def part_of(place: str) -> str:
