@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from preloaded import python
+from renormal.job.settings import unfound
 
 
 @pytest.mark.parametrize(
@@ -23,6 +25,13 @@ from preloaded import python
         (
             ["-m", "seed=0,1", "test.limit=nan"],
             ["renormal: test.limit=nan: must be finite"],
+        ),
+        (
+            ["model.net._target_=nowhere.net.Net", "-m", "seed=0,1"],
+            [
+                "renormal: nowhere is not on Python's path, and model.net asks for nowhere.net.Net: "
+                "add its folder, PYTHONPATH=/folder/that/holds/nowhere"
+            ],
         ),
         (
             ["data=folder", "category=bottle"],
@@ -41,3 +50,12 @@ def test_nothing_is_written_for_settings_that_no_job_can_have(
     assert end.returncode in (1, 2)
     assert end.stderr.splitlines() == lines
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [before]
+
+
+def test_the_object_that_a_getter_names_is_looked_for_and_no_other_path_is() -> None:
+    getter = {"_target_": "hydra.utils.get_method", "path": "nowhere.change"}
+    line = (
+        "nowhere is not on Python's path, and parts.0 asks for nowhere.change: .* PYTHONPATH=/folder/that/holds/nowhere"
+    )
+    (found,) = unfound({"parts": [getter, {**getter, "path": "renormal.none"}], "path": "nowhere.csv"})
+    assert re.fullmatch(line, found)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -33,8 +36,20 @@ def check_settings(config: DictConfig, *, resolved: bool = False) -> None:
         for key, today in TO_TODAY.keys.items()
         if _has(values, key)
     ]
-    if lines := former or faults_in(values, None if resolved else raw):
+    if lines := former or faults_in(values, None if resolved else raw) or list(unfound(values)):
         raise SettingsError(lines)
+
+
+def unfound(value: Any, place: str = "") -> Iterator[str]:
+    """A line for each object whose package Python does not find. Nothing is imported."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        if key in ("_target_", "path") and "_target_" in value and isinstance(item, str):
+            package, dot, _ = item.partition(".")
+            if dot and package.isidentifier() and package not in sys.modules and find_spec(package) is None:
+                mend = f"add its folder, PYTHONPATH=/folder/that/holds/{package}"
+                yield f"{package} is not on Python's path, and {place} asks for {item}: {mend}"
+        yield from unfound(item, f"{place}.{key}".lstrip("."))
 
 
 def _has(values: Any, place: str) -> bool:
