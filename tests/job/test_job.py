@@ -15,6 +15,7 @@ from PIL import Image
 
 from cutting import cut_at, stop
 from preloaded import python
+from renormal import load
 from renormal.job.build import build_data
 from renormal.job.digests import CONTENTS, digest
 from renormal.job.fingerprints import fingerprints, listing, parts
@@ -257,6 +258,21 @@ def test_weights_given_by_hand_are_named_in_the_record(tiny: Any, tmp_path: Path
     assert mixed.hashes["training"] == source.hashes["training"]
     assert mixed.training == source.training
     assert mixed.metrics == source.metrics
+
+
+def test_a_state_dict_that_torch_saved_is_tested_as_the_checkpoint_that_holds_it(tiny: Any, tmp_path: Path) -> None:
+    run_job(tiny(f"folder={tmp_path / 'a'}"))
+    net, bare = load(tmp_path / "a").model, tmp_path / "net.pt"
+    torch.save(net.state_dict(), bare)
+    given = tiny(f"folder={tmp_path / 'b'}", "stages=[test]", f"checkpoint={bare}")
+    run_job(given)
+    own, source = (read_record(tmp_path / place / "record.json") for place in ("b", "a"))
+    assert own.metrics == source.metrics
+    assert own.training == {}
+    assert torch.equal(next(load(tmp_path / "b").model.parameters()), next(net.parameters()))
+    torch.save({"weight": torch.ones(1)}, bare)
+    with pytest.raises(ValueError, match=r"net\.pt does not fit model=l2_ae on bottle: model\.\S+ is missing$"):
+        run_job(given)
 
 
 @pytest.mark.parametrize(

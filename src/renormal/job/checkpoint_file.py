@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from renormal.console.text import printable
 from renormal.files import check_regular
-from renormal.job.digests import LIMIT
+from renormal.job.digests import LIMIT, digest_of_file
 from renormal.job.training_size import CLOCK
 from renormal.lit.module import LOWEST
 from renormal.lit.weights import DIGEST, digest_of_content
@@ -41,7 +41,7 @@ TORCH = (  # what torch.load raises for a file that is none of its own
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """The content of a checkpoint that renormal wrote. Raises ValueError with one line for any other file."""
+    """The content of a checkpoint that renormal wrote, or of a network's state_dict. ValueError for any other file."""
     check_regular(path, LIMIT)
     try:
         check_archive(path)
@@ -49,10 +49,24 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             content = torch.load(path, weights_only=True, map_location="cpu")
     except (*TORCH, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} is no checkpoint of renormal, or damaged: {reason(error)}: {MEND}") from error
+    if is_bare(content):
+        content = around(content, digest_of_file(path))
     if fault := next(faults(content, path.stat().st_size), None):
         raise ValueError(f"{path} is no checkpoint of renormal, or damaged: {fault}: {MEND}")
     checked: dict[str, Any] = content
     return checked
+
+
+def is_bare(content: Any) -> bool:
+    """Whether it is the state_dict of a network and nothing else."""
+    return isinstance(content, dict) and bool(content) and all(isinstance(one, Tensor) for one in content.values())
+
+
+def around(weights: Mapping[Any, Tensor], fingerprint: str) -> dict[str, Any]:
+    """A checkpoint with these weights of a network, of a training that is named by the fingerprint alone."""
+    state = {f"model.{name}": value for name, value in weights.items()}
+    counts = {"epoch": 0, "global_step": 0, "callbacks": dict[str, Any]()}
+    return {"state_dict": state, "hyper_parameters": {"fingerprint": fingerprint}, **counts}
 
 
 def reason(error: Exception) -> str:
