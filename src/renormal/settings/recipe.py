@@ -163,8 +163,8 @@ class Recipe(Group):
     ]
     checkpoint: Annotated[
         Path | Annotated[list[Path], Len(1)] | None,
-        "Weights to test, a checkpoint or the network's state_dict; a list: their maps are averaged; null: those of the "
-        "job's own folder.",
+        "Weights to test, a checkpoint or the network's state_dict; a list: their maps are averaged; null: those of "
+        "the job's own folder.",
     ]
     objective: Annotated[Name | None, "What a job returns to an optimizer; null: a number without labels."]
     rerun: Annotated[bool, "true: repeat a job although its record was written by this config."]
