@@ -18,6 +18,7 @@ from renormal.lit import last_checkpoint
 from renormal.lit.held_signals import HeldSignals
 from renormal.lit.last_checkpoint import LastCheckpoint
 from renormal.lit.module import LOWEST, WITHIN
+from renormal.lit.projection_callback import ProjectionCallback
 from renormal.lit.weights import DIGEST
 from waiting import wait_until
 
@@ -153,6 +154,21 @@ def test_an_interrupt_is_named_with_the_part_of_the_epoch(tiny: Any, caplog: pyt
     assert "interrupted: the same command goes on after 1.6 epochs" in caplog.text
     run_job(config)
     assert "going on after 1.6 epochs of" in caplog.text
+
+
+def test_an_interrupted_test_says_how_it_goes_on(
+    tiny: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "renormal")
+    config = tiny()
+    with monkeypatch.context() as patch:
+        patch.setattr(ProjectionCallback, "on_test_batch_end", lambda *_, **__: signal.raise_signal(signal.SIGTERM))
+        with pytest.raises(SystemExit) as end:
+            run_job(config)
+    assert end.value.code == 128 + signal.SIGTERM
+    assert "interrupted: the same command begins the stage test again, with the weights that are there" in caplog.text
+    run_job(config)
+    assert (Path(config.folder) / "record.json").is_file()
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2], ids=lambda number: number.name)

@@ -138,7 +138,7 @@ def perform(
         work = Work(trainer, module, data, hashes["training"])
         for stage in stages:
             bar.begin(stage.name)
-            with timed(seconds, stage.name), settings_of_lightning():
+            with timed(seconds, stage.name), in_a_line(stage.name):
                 found |= stage.run(work, found)
         if not trainer.is_global_zero:
             return None
@@ -172,9 +172,18 @@ def timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
 
 
 @contextmanager
-def settings_of_lightning() -> Iterator[None]:
-    """Raise ValueError, which is one line, for a setting of the trainer that Lightning refuses in the block."""
+def in_a_line(stage: str) -> Iterator[None]:
+    """Raise ValueError, which is one line, for a setting of the trainer that Lightning refuses in the block.
+
+    After a signal a line says how the job goes on. The training has its own, with its epochs.
+    """
     try:
         yield
+    except SystemExit:
+        if stage != TRAIN:
+            log.warning(
+                "interrupted: the same command begins the stage %s again, with the weights that are there", stage
+            )
+        raise
     except MisconfigurationException as error:
         raise ValueError(f"trainer: {error}") from error
