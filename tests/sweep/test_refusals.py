@@ -94,15 +94,17 @@ def test_what_is_wrong_and_what_exists_is_one_line(overrides: list[str], line: s
     ("argument", "known"),
     [
         ("budget=null", "did you mean full?"),
-        ("budget=5", "budget has full, quick"),
-        ("trainer=true", "trainer has ddp, single"),
+        ("budget=5", "budget has full, quick;"),
+        ("trainer=true", "trainer has ddp, single;"),
     ],
 )
 def test_a_group_that_gets_no_name_is_named_with_its_choices(
     argument: str, known: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["renormal", "seed=1", argument])
-    assert refusal(argument) == f"{argument} does not exist: {known}"
+    name = argument.partition("=")[2]
+    own = f"a {name}.yaml of yours is found with 'hydra.searchpath=[file:///path/to/your/conf]'"
+    assert refusal(argument) == f"{argument} does not exist: {known} {own}"
 
 
 @pytest.mark.parametrize(("path", "name"), [("/a/b", "b"), ("/", "folder"), (None, "folder"), (["a"], "folder")])

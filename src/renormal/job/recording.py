@@ -54,7 +54,7 @@ def record_of(
         device=_device(config, work.trainer),
         versions=versions(),
         commit=commit(),
-        command=typed(HydraConfig.get().overrides.task) if HydraConfig.initialized() else {},
+        command=typed(_overrides()) if HydraConfig.initialized() else {},
         config=resolved,
         hashes=hashes,
         curves=dict(found.curves),
@@ -62,6 +62,12 @@ def record_of(
         inspection=dict(found.inspection),
         panels=list(found.panels),
     )
+
+
+def _overrides() -> list[str]:
+    """What was typed, with the folders of further yamls: without them the command does not compose."""
+    given = HydraConfig.get().overrides
+    return [*given.task, *(line for line in given.hydra if line.startswith("hydra.searchpath="))]
 
 
 def with_text(config: DictConfig) -> DictConfig:

@@ -101,9 +101,9 @@ def unknown_choice(group: str, choice: str, choices: list[str]) -> str:
     """A choice of a group that is not there, and those that are."""
     close = get_close_matches(choice.lower(), choices, cutoff=0.5)
     close.sort(key=lambda one: sorted(one) != sorted(choice))  # two letters in the wrong order are the usual mistake
-    return f"{group}={choice} does not exist: " + (
-        f"did you mean {close[0]}?" if close else f"{group} has {', '.join(choices)}"
-    )
+    known = f"did you mean {close[0]}?" if close else f"{group} has {', '.join(choices)};"
+    own = f"a {choice}.yaml of yours is found with 'hydra.searchpath=[file:///path/to/your/conf]'"
+    return f"{group}={choice} does not exist: {known} {own}"
 
 
 def without_name() -> str:
