@@ -57,7 +57,10 @@ def content(folder: Path) -> dict[str, object]:
 
 def test_a_job_says_where_it_stands_and_how_it_ended(tmp_path: Path) -> None:
     with hold_folder(tmp_path, 7) as file:
-        assert read_state(tmp_path) is None, "no state before the first report"
+        said = content(tmp_path)
+        assert (said["state"], said["stage"]) == ("running", "data"), (
+            "before the first report: libraries load for seconds"
+        )
         assert (tmp_path / "run.log").read_text() == "", "what messages name is there, also before the first line"
         file.report("train", 3)
         said = content(tmp_path)

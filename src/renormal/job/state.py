@@ -45,6 +45,7 @@ class StateFile:
         spent = max(0.0, before.updated - before.started) if before and before.state != "done" else 0.0
         self.folder, self.place, self.began = folder, folder.stat(), time.time()
         self.state = State(epochs=epochs, started=self.began - spent, updated=self.began)
+        self.first = before is None
         self.settled = before is not None and before.state == "done"
 
     def report(self, stage: str, epoch: int | None = None) -> None:
@@ -75,6 +76,8 @@ def hold_folder(folder: Path, epochs: int) -> Iterator[StateFile]:
         (folder / RUN_LOG).open("a").close()  # messages name it, also if the job is killed before its first line
         file = StateFile(folder, epochs)
         try:
+            if file.first:
+                file.report("data")  # the libraries and the images are read next, which takes a while
             yield file
             file.end("done")
         except Exception as error:
