@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from preloaded import python
+from renormal.metrics.overlap import unseen
 from renormal.report.record import Record, write_record
 from renormal.sweep.callback import CheckSweep
 from renormal.sweep.ending import after_job, after_sweep
@@ -82,6 +84,14 @@ def test_a_metric_that_no_job_has_is_one_line_for_the_whole_sweep(tmp_path: Path
         "f1 not defined in 1 of 3 jobs: no T",
         f"table and page: renormal-report {tmp_path}",
     ]
+
+
+def test_a_test_set_too_small_for_aupimo_is_told_what_would_give_it(tmp_path: Path) -> None:
+    folder = job(tmp_path, undefined={"aupimo": unseen(torch.tensor([8000, 192]))})
+    assert after_job(folder, tmp_path)[0] == (
+        "aupimo not defined: 8192 pixels of good images, an FPR of 1e-05 needs 100000; "
+        "test more good images, or larger ones, if you want it: no other number needs them"
+    )
 
 
 def test_metrics_that_lack_for_one_reason_share_their_line(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from renormal.files import RECORD, shown
 from renormal.report.record import Record, read_record
 
 PANELS = "panels"
+MORE = "; test more good images, or larger ones, if you want it: no other number needs them"  # for aupimo
+NEEDS = "an FPR of"  # in the reason that says how many pixels aupimo needs
 OWN = ("folder", "table")  # data sets of one's own photographs
 
 
@@ -70,4 +72,5 @@ def undefined(records: Sequence[Record]) -> list[str]:
 def _line(names: Sequence[str], reasons: Sequence[str], jobs: int) -> str:
     where = f" in {len(reasons)} of {jobs} jobs" if jobs > 1 else ""
     where += ", in the first" if len(set(reasons)) > 1 else ""
-    return f"{', '.join(names)} not defined{where}: {reasons[0]}"
+    mend = MORE if NEEDS in reasons[0] else ""
+    return f"{', '.join(names)} not defined{where}: {reasons[0]}{mend}"
