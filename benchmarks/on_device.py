@@ -221,7 +221,7 @@ def network(name: str, side: int, device: torch.device) -> Any:
     torch.manual_seed(0)
     small = {"width": 8} if name == "repair_ae" and side < 128 else {}
     model = MODELS[name](channels=3, size=side, **small)
-    return model.to(device=device, memory_format=torch.channels_last).requires_grad_(False)
+    return model.eval().to(device=device, memory_format=torch.channels_last).requires_grad_(False)
 
 
 def noise(count: int, side: int, device: torch.device) -> Tensor:

@@ -38,7 +38,7 @@ def given(name: str) -> tuple[ConvAutoencoder, Images, Descent]:
     module.load_state_dict(read_checkpoint(Path(config.checkpoint))["state_dict"])
     images: Tensor = torch.cat(list(islice(data.normal_images(IMAGES), 1)))
     descent: Descent = instantiate(config.projections[name], _convert_="all")
-    return module.model.requires_grad_(False), channels_last(images, torch.device("cpu")), descent
+    return module.model.eval().requires_grad_(False), channels_last(images, torch.device("cpu")), descent
 
 
 def main() -> None:
