@@ -108,6 +108,24 @@ def test_a_checkpoint_is_tested_again_without_training(tiny: Any) -> None:
     assert again.training == first.training
 
 
+@pytest.mark.parametrize(
+    ("override", "trains"), [("+score@scores.msgms=msgms", False), ("model.optimizer.lr=2e-4", True)]
+)
+def test_a_record_that_is_replaced_says_whether_its_training_is_kept(
+    tiny: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, override: str, trains: bool
+) -> None:
+    run_job(tiny())
+    steps: list[int] = []
+    begin = AutoencoderModule.on_train_batch_start
+    monkeypatch.setattr(
+        AutoencoderModule, "on_train_batch_start", lambda *given: (steps.append(given[2]), begin(*given))[1]
+    )
+    run_job(tiny(override))
+    assert bool(steps) == trains
+    assert ("will be replaced, and its training is kept: name=" in caplog.text) == (not trains)
+    assert "holds the record of another config and will be replaced" in caplog.text
+
+
 @pytest.mark.parametrize("model", ["l2_ae", "vae"])
 def test_an_interrupted_training_ends_as_an_undisturbed_one(tiny: Any, tmp_path: Path, model: str) -> None:
     whole, halves = f"folder={tmp_path / 'whole'}", f"folder={tmp_path / 'halves'}"

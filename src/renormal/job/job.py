@@ -6,7 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,9 @@ from renormal.data import Source
 from renormal.files import RECORD, shown
 from renormal.functional.precision import exact_float32
 from renormal.job.build import build_columns, build_data, build_module, build_trainer
-from renormal.job.checkpoints import load
+from renormal.job.checkpoints import checkpoint_of, load
 from renormal.job.checks import check_columns, check_devices, check_names_in, check_stages, check_trainer
+from renormal.job.digests import same_weights
 from renormal.job.environment import (
     filter_messages,
     make_sums_reproducible,
@@ -160,7 +161,17 @@ def finished(config: DictConfig, folder: Path, hashes: dict[str, str]) -> bool:
         log.info("%s already has the record of this config (rerun=true repeats it)", shown(folder))
         return True
     if (folder / RECORD).is_file() and not config.rerun:
-        log.warning("%s holds the record of another config and will be replaced: name=... keeps both", shown(folder))
+        kept = ", and its training is kept" if trained_alike(folder, hashes) else ""
+        text = "%s holds the record of another config and will be replaced%s: name=... keeps both"
+        log.warning(text, shown(folder), kept)
+    return False
+
+
+def trained_alike(folder: Path, hashes: Mapping[str, str]) -> bool:
+    """Whether the folder has a checkpoint, and the record beside it is of the same training as these hashes."""
+    with suppress(ValueError):  # a damaged record
+        training = read_record(folder / RECORD).hashes.get("training", "")
+        return checkpoint_of(folder).is_file() and same_weights(training, hashes["training"])
     return False
 
 
