@@ -29,6 +29,7 @@ OWN = {  # what an experiment needs besides
         *("choose.defects=4", "choose=as_configured", "minutes=1"),
         *("data.object_size=64", "data.object_tiles=true", "data.shrink=[1,2]"),
     ],
+    "segment": ["choose.defects=4", "choose=as_configured", "minutes=1"],
     "latent_cpu": ["checkpoint=null", "stages=[train,test]", "projections.latent_500.max_steps=3"],
     "choose": ["choose.defects=4", "choose=as_configured"],
     "choose_cpu": ["choose.defects=4", "choose=as_configured"],
@@ -40,6 +41,7 @@ NARROW = {
     "f_anogan_cpu": 16,
     "inspect": 8,
     "recipe": 8,
+    "segment": 8,
     "repair_cpu": 8,
     "repair_ablation": 8,
 }

@@ -116,6 +116,13 @@ class Inpainter(Protocol):
     def inpaint(self, x: Images, hole: Mask) -> Images: ...  # hole: 1 = missing
 
 
+@runtime_checkable
+class Segmenter(Protocol):
+    """A model that has learned which differences between x and y are damage, for the score `segmented`."""
+
+    def segment(self, x: Images, y: Images) -> Maps: ...
+
+
 class Score(Protocol):
     """How anomalous each pixel of x0 is, from x0 and x_N or f(x0)."""
 

@@ -31,7 +31,10 @@ KINDS = {
     "two sizes": ["category=grid", *ONE_STEP, "data.shrink=[1,2]", "test.average=pixels"],
     "a VAE": ["model=vae", "category=cable", "projection=[eq8_adam]", "descent.max_steps=2"],
     "all views": ["category=hazelnut", *ONE_STEP, "test.flips=true"],
-    "the repair network": ["model=repair_ae", "model.net.width=4", "category=bottle", "projection=[one_pass]"],
+    "the repair network and a learned score": [
+        *("model=segmenting_ae", "model.net.width=4", "model.net.segmenter=4", "score=segmented"),
+        *("category=bottle", "projection=[one_pass]"),
+    ],
 }
 
 

@@ -12,6 +12,7 @@ from renormal.models.mean_image import MeanImage
 from renormal.models.repair_ae import RepairAE
 from renormal.models.resnet_vae import ResNetVAE
 from renormal.models.second_stage import SecondStageVAE
+from renormal.models.segmenting_ae import SegmentingAE
 from renormal.models.vae import VAE
 from renormal.models.vaeac import VAEAC
 
@@ -31,5 +32,6 @@ __all__ = [
     "RepairAE",
     "ResNetVAE",
     "SecondStageVAE",
+    "SegmentingAE",
     "TrainingLoss",
 ]

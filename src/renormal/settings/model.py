@@ -117,6 +117,11 @@ class RepairAE(Object):
     corruption: Annotated[Any, OneOf("a corruption", (Corruption, Damage)), "The damage that is drawn on good images."]
 
 
+class SegmentingAE(RepairAE):
+    targets = ("renormal.models.SegmentingAE",)
+    segmenter: Annotated[Width, "Channels of S at half of the side."]
+
+
 class MeanImage(Object):
     targets = ("renormal.models.MeanImage",)
 
@@ -189,7 +194,7 @@ class OneCycle(Object):
     three_phase: Annotated[bool, "Whether the last fall is a phase of its own."]
 
 
-NETS = (Deterministic, VAE, GammaVAE, ResNetVAE, VAEAC, AnoGAN, FAnoGAN, AnoVAEGAN, RepairAE, MeanImage)
+NETS = (Deterministic, VAE, GammaVAE, ResNetVAE, VAEAC, AnoGAN, FAnoGAN, AnoVAEGAN, RepairAE, SegmentingAE, MeanImage)
 NET = OneOf("a network", NETS)
 OPTIMIZERS = (Adam, RMSprop, SGD)
 OPTIMIZER = OneOf("an optimizer", OPTIMIZERS, other=OtherOptimizer)

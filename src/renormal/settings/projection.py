@@ -147,6 +147,10 @@ class MSGMSScore(Comparison):
     grey: Annotated[bool, "true: luminance only."]
 
 
+class SegmentedScore(Comparison):
+    targets = ("renormal.scores.Segmented",)
+
+
 class GradientScore(Object):
     targets = ("renormal.scores.GradientScore",)
     of: Annotated[Any, FUNCTION, "What is differentiated."]
@@ -156,7 +160,7 @@ class GradientScore(Object):
     window: Annotated[Odd, "Side of its window, px."]
 
 
-SIMPLE = (DSSIMScore, Comparison, MSGMSScore, GradientScore, Function)
+SIMPLE = (DSSIMScore, Comparison, MSGMSScore, SegmentedScore, GradientScore, Function)
 PART = OneOf("a score: add it with '+score@score.parts.<name>=...' first", SIMPLE)
 
 
