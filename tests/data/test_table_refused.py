@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from pathlib import Path
 
 import pytest
@@ -248,6 +249,12 @@ def test_a_file_of_any_text_is_a_table_or_one_line(pieces: list[str], encoding: 
     assert has_category(path) in (True, False)
     line = refusal(lambda: read_table(path))
     assert line is None or (line.startswith(str(path)) and len(line.splitlines()) == 1)
+
+
+def test_a_pipe_in_place_of_a_table_is_not_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "parts.csv")
+    assert not has_category(tmp_path / "parts.csv")
+    assert "is no file, but a folder, pipe or device" in (refusal(lambda: read_table(tmp_path / "parts.csv")) or "")
 
 
 def test_a_header_with_a_cell_that_is_too_long_is_named(tmp_path: Path) -> None:

@@ -425,6 +425,7 @@ def test_no_password_reaches_a_file_or_a_message(tmp_path: Path, capsys: pytest.
     content = json.loads(path.read_text())
     url = "https://me:hidden-in-a-url@host/a?X-Amz-Signature=hidden-in-an-argument"
     content["config"] |= {"data": {"url": url}, "password": "hidden-in-a-key", "list": [{"a": f"see {url}"}]}
+    content["config"]["model"] |= {"label": url}
     path.write_text(json.dumps(content))
     (tmp_path / "vae/tile/1/state.json").write_text(json.dumps({"state": "failed", "error": f"{url}: not found"}))
     (tmp_path / "other").mkdir()

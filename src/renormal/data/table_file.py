@@ -88,8 +88,10 @@ def read_table(path: Path) -> Table:
 def has_category(path: Path) -> bool:
     """Whether the table has a column of categories. False where it cannot be read."""
     try:
+        if not path.is_file():  # a pipe that is opened waits for its writer
+            return False
         with path.open("rb") as file:
-            head = file.read(1 << 16) if path.is_file() else b""
+            head = file.read(1 << 16)
         return "category" in columns_of(path, header_of(path, _decoded(path, head, "ignore"))[2])[0]
     except (DataError, OSError):
         return False

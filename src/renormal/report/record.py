@@ -129,7 +129,16 @@ def read_record(path: Path) -> Record:
     if len(today) < len(content):
         raise ValueError(f"{path}: a field stands twice, under its former name and under today's")
     check(today, path)
-    return replace(Record(**today), folder=path.parent)
+    return replace(Record(**without_passwords(today)), folder=path.parent)
+
+
+def without_passwords(value: Any) -> Any:
+    """The same value without those in URLs, which older records and those of others may have in any text."""
+    if isinstance(value, dict):
+        return {key: without_passwords(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [without_passwords(item) for item in value]
+    return without_secrets(value) if isinstance(value, str) and "://" in value else value
 
 
 def check(content: dict[str, Any], path: Path) -> None:
