@@ -155,6 +155,8 @@ def test_two_cameras_are_two_groups(parts: Path) -> None:
     [line] = [line for line in lines(parts) if "brightness" in line]
     assert "parts the good photographs into two groups: 8 photographs with" in line
     assert "(000.png, …) and 16 photographs with" in line
+    rows = [row for row in examine(folder(parts)).rows if row[1] == "the smaller of two groups"]
+    assert [row[0] for row in rows if row[2].startswith("brightness")] == [f"train/good/{k:03d}.png" for k in range(8)]
 
 
 def test_darker_test_photographs_are_said(parts: Path) -> None:

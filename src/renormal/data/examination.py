@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from renormal.data.depth import FULL
 from renormal.data.duplicates import Copies, copies
-from renormal.data.exposure import exposures, sizes
+from renormal.data.exposure import exposures, sizes, smaller_groups
 from renormal.data.kind import Guess, guess_kind
 from renormal.data.source import GOOD, DataError, Item, Source
 from renormal.data.thumbnails import Thumbnail, thumbnails
@@ -46,6 +46,7 @@ def examine(source: Source, *, bits: int = FULL) -> Examination:
     lines = [*_kind(source, guess), *_turned(source, found[: len(source.train)]), *twice, *_unlike(source, good, odd)]
     lines += [f"{source.name}: {line}" for line in (*sizes(found, source.fit), *exposures(found[:count], tested))]
     named = [(_name(source, good[one.place].item), "unlike the others", one.reason) for one in odd]
+    named += [(_name(source, one.item), "the smaller of two groups", why) for one, why in smaller_groups(found[:count])]
     return Examination(
         guess,
         tuple(lines),

@@ -83,6 +83,17 @@ def exposures(good: Sequence[Thumbnail], tested: Sequence[Thumbnail]) -> list[st
     return lines
 
 
+def smaller_groups(good: Sequence[Thumbnail]) -> list[tuple[Thumbnail, str]]:
+    """The photographs of the smaller of two groups, each with its value, for each quantity that makes two groups."""
+    found = []
+    for quantity in QUANTITIES:
+        values = np.array([quantity.of(one) for one in good])
+        if (limit := between(values, quantity.least)) is not None:
+            smaller = min(values < limit, values > limit, key=np.count_nonzero)
+            found += [(good[k], f"{quantity.name} {quantity.shown(values[k])}") for k in np.flatnonzero(smaller)]
+    return found
+
+
 def between(values: Numbers, least: float) -> float | None:
     """The middle of the widest gap, if it parts the values into two groups. None if they are one."""
     ordered = np.sort(values)
@@ -103,7 +114,7 @@ def _groups(quantity: Quantity, values: Numbers, limit: float, good: Sequence[Th
         for chosen in (values < limit, values > limit)
         if len(part := values[chosen])
     ]
-    mend = "two cameras, lamps or kinds of part? keep those that will be inspected"
+    mend = "two cameras, lamps or kinds of part? fine if both will be inspected, else take one of them out"
     return f"{quantity.name} parts the good photographs into two groups: {' and '.join(parts)}; {mend}"
 
 

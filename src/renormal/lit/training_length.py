@@ -25,8 +25,7 @@ PAUSE = 60.0  # seconds between two batches that count at most, ours: a process 
 PLANNED = "training: at most %.3g minutes on this machine, about %d images (%d × %d) at %.3g images/s"
 TOO_SLOW = (
     "training: one epoch of %d images takes about %.2g minutes on this machine, and %.3g are given: that epoch is "
-    "trained; threads=1 is faster where other programs use the cores, and a smaller data.epoch_images keeps to the "
-    "minutes"
+    "trained; data.epoch_images=%d keeps to the minutes, and threads=1 is faster where other programs use the cores"
 )
 SLOWER = "the training is slower than it was at its start: it ends after %d of %d epochs, and its learning rate with it"
 SETTLED = (
@@ -100,7 +99,8 @@ class TrainingLength(L.Callback):
         fit = int((RESERVE * self.allowed - spent) / each)
         epochs = min(most, max(1, fit))
         if fit < 1:
-            log.warning(TOO_SLOW, images, each / 60, self.allowed / 60)
+            fitting = max(1, int(images * (RESERVE * self.allowed - spent) / each))
+            log.warning(TOO_SLOW, images, each / 60, self.allowed / 60, fitting)
         else:
             log.info(PLANNED, self.allowed / 60, epochs * images, epochs, images, speed)
         return Length(epochs, epochs, seconds=spent)
