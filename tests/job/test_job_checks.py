@@ -78,7 +78,10 @@ def test_a_former_key_of_a_users_own_yaml_is_not_ignored(tiny: Any) -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("model.optimizer._target_=torch.optim.LBFGS", "model.optimizer: LBFGS.* unexpected keyword argument"),
+        (
+            "model.optimizer._target_=torch.optim.LBFGS",
+            "model.optimizer: torch.optim.LBFGS: got an unexpected keyword argument 'fused'; it takes params, lr,",
+        ),
     ],
 )
 def test_what_a_library_refuses_about_its_own_settings_is_one_line(tiny: Any, override: str, message: str) -> None:

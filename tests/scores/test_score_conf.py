@@ -21,7 +21,7 @@ def test_there_are_scores() -> None:
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
 def test_it_builds_and_answers_with_maps(name: str, channels: int, mode: type) -> None:
-    config = recipe("model=vae", f"score={name}")
+    config = recipe(f"model={'segmenting_ae' if name.endswith('segmented') else 'vae'}", f"score={name}")
     model = network(config, channels=channels).train()
     score = instantiate(config.score, _convert_="all")
     x0 = torch.rand(2, channels, 64, 64)

@@ -76,7 +76,7 @@ def test_a_report_that_may_not_be_written_and_records_that_may_not_be_read_are_n
     code, lines = said(home, "r", module="renormal.report.cli")
     assert (code, len(lines)) == (2, 1), lines
     assert lines[0].startswith("renormal-report: r/")
-    assert lines[0].endswith("Permission denied")
+    assert lines[0].endswith("Permission denied: choose another folder")
     closed(home / "r", mode=0)
     code, lines = said(home, "r", module="renormal.report.cli")
     assert code == 2

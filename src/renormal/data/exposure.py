@@ -90,7 +90,7 @@ def smaller_groups(good: Sequence[Thumbnail]) -> list[tuple[Thumbnail, str]]:
         values = np.array([quantity.of(one) for one in good])
         if (limit := between(values, quantity.least)) is not None:
             smaller = min(values < limit, values > limit, key=np.count_nonzero)
-            found += [(good[k], f"{quantity.name} {quantity.shown(values[k])}") for k in np.flatnonzero(smaller)]
+            found += [(good[int(k)], f"{quantity.name} {quantity.shown(values[k])}") for k in np.flatnonzero(smaller)]
     return found
 
 

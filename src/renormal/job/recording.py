@@ -66,8 +66,8 @@ def record_of(
 
 def _overrides() -> list[str]:
     """What was typed, with the folders of further yamls: without them the command does not compose."""
-    given = HydraConfig.get().overrides
-    return [*given.task, *(line for line in given.hydra if line.startswith("hydra.searchpath="))]
+    given: Any = OmegaConf.to_container(HydraConfig.get().overrides)  # as typed: ${…} stays
+    return [*given["task"], *(line for line in given["hydra"] if line.startswith("hydra.searchpath="))]
 
 
 def with_text(config: DictConfig) -> DictConfig:

@@ -13,6 +13,8 @@ from omegaconf.errors import InterpolationResolutionError
 from renormal.report.former_names import TO_TODAY
 from renormal.settings.faults import faults_in, faults_in_raw
 
+INSTALLED = frozenset({"renormal", "torch", "hydra", "lightning"})  # whose classes conf/ names
+
 
 class SettingsError(ValueError):
     """Settings that no job can have, in one line each."""
@@ -46,7 +48,8 @@ def unfound(value: Any, place: str = "") -> Iterator[str]:
     for key, item in items:
         if key in ("_target_", "path") and "_target_" in value and isinstance(item, str):
             package, dot, _ = item.partition(".")
-            if dot and package.isidentifier() and package not in sys.modules and find_spec(package) is None:
+            known = package in INSTALLED or package in sys.modules
+            if dot and package.isidentifier() and not known and find_spec(package) is None:
                 mend = f"add its folder, PYTHONPATH=/folder/that/holds/{package}"
                 yield f"{package} is not on Python's path, and {place} asks for {item}: {mend}"
         yield from unfound(item, f"{place}.{key}".lstrip("."))
