@@ -98,6 +98,17 @@ def test_records_are_equal_wherever_they_lie() -> None:
     assert made_up() == replace(made_up(), folder=Path("elsewhere"))
 
 
+def test_a_published_record_has_no_counts_of_scores(tmp_path: Path) -> None:
+    """They are megabytes, and only new images need them. What the page shows of good images stays."""
+    network = {"descents": {}, "scores": {"chosen": {"parts": {"msgms": [[1, 2]]}}}}
+    rest = {"views": [{"mirror": False, "turns": 0}], "tiles": 64, "good": {"chosen": [0.1, 0.2]}}
+    inspection = {**rest, "networks": [network]}
+    write_record(tmp_path / "run" / "vae" / "grid" / "0", made_up(inspection=inspection))
+    [found] = read_records(tmp_path / "run").records
+    published = read_record(publish(tmp_path / "shown", found, tmp_path / "run"))
+    assert published.inspection == {**rest, "networks": [{"descents": {}, "scores": {}}]}
+
+
 def test_a_published_record_keeps_its_numbers_and_loses_its_paths(tmp_path: Path) -> None:
     config = {
         "folder": "/home/me/outputs/x",

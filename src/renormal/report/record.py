@@ -6,7 +6,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -91,9 +91,10 @@ def portable(value: Any, where: str = "record") -> Any:
 
 
 def publish(folder: Path, record: Record, source: Path) -> Path:
-    """Copy the record from below `source` to the same place below `folder`, without pictures and private paths.
+    """Copy the record from below `source` to the same place below `folder`.
 
-    Returns the path of the copy. Raises ValueError for a record that was not read from a folder.
+    Without pictures, private paths and counts of fitted scores. Returns the path of the copy.
+    Raises ValueError for a record that was not read from a folder.
     """
     if record.folder is None:
         raise ValueError("only a record that was read from a folder can be published")
@@ -102,8 +103,14 @@ def publish(folder: Path, record: Record, source: Path) -> Path:
         check_no_link(folder / part)
     if (folder / inside).exists() and (folder / inside).samefile(record.folder):
         raise TargetError(f"{folder / inside / RECORD} is the record itself: publish to another folder")
-    command = without_paths(record.command)
-    return write_record(folder / inside, replace(record, config=pathless(record.config), command=command, panels=[]))
+    shared = {"config": pathless(record.config), "command": without_paths(record.command)}
+    return write_record(folder / inside, replace(record, inspection=uncounted(record.inspection), panels=[], **shared))
+
+
+def uncounted(inspection: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the megabytes of counts of fitted scores: they serve new images, which need the weights, too."""
+    networks = [{**one, "scores": {}} for one in inspection.get("networks", [])]
+    return {**inspection, **({"networks": networks} if networks else {})}
 
 
 def pathless(value: Any) -> Any:
