@@ -21,16 +21,17 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
+from benchmarks.answering import composed
 from renormal.data import GOOD, DataError, Source, mvtec
 from renormal.data.memory import load_test, load_training
 from renormal.files import RECORD, whole_file
 from renormal.job.build import build_data
 from renormal.job.checkpoint_file import read_checkpoint
 from renormal.job.checkpoints import checkpoint_of
-from renormal.job.fingerprints import fingerprints, source_of
+from renormal.job.fingerprints import fingerprints, possible_precisions, source_of
 from renormal.lit.weights import DIGEST, digest_of_content
 from renormal.report.record import read_record
 
@@ -81,19 +82,22 @@ def unpack(file: Path, root: Path) -> list[str]:
 
 
 def original(job: Path, root: Path) -> Path:
-    """A finished training of unpacked images becomes one of the original files below `root`; the path of its record.
+    """A finished training of unpacked images becomes one of the original files below `root`; returns its checkpoint.
 
     All training images are compared as the job reads them, at its size. Then the checkpoint gets the digest of the
     original files.
-    The record, which is one of the unpacked files, is renamed: the job's command with data.root=root tests again.
+    The record, which is one of the unpacked files, is renamed; a job of stages=[train] has none. The job's command with
+    data.root=root tests again.
     Raises ValueError for other pixels, another number of images, or a job that trained on something else.
     """
-    record = read_record(job / RECORD)
-    config = OmegaConf.create(record.config)
+    record = job / RECORD
+    config = OmegaConf.create(read_record(record).config) if record.is_file() else typed_config(job)
     packed = source_of(config)
     path = checkpoint_of(job)
-    content, precision = read_checkpoint(path), record.device["precision"]
-    if content["hyper_parameters"]["fingerprint"] != fingerprints(config, packed, precision)["training"]:
+    content = read_checkpoint(path)
+    found = content["hyper_parameters"]["fingerprint"]
+    same = (one for one in possible_precisions(config) if fingerprints(config, packed, one)["training"] == found)
+    if not (precision := next(same, None)):
         raise ValueError(f"{path} is no training of the images in {config.data.root}")
     as_packed = config.copy()
     config.data.root = config.data.source.root = str(root)
@@ -104,9 +108,17 @@ def original(job: Path, root: Path) -> Path:
     content[DIGEST] = digest_of_content(content)
     with whole_file(path) as file:
         torch.save(content, file)
-    aside = job / "record_of_packed.json"
-    (job / RECORD).replace(aside)
-    return aside
+    if record.is_file():
+        record.replace(job / "record_of_packed.json")
+    return path
+
+
+def typed_config(job: Path) -> DictConfig:
+    """The config of a job without a record, from the arguments that Hydra keeps of it."""
+    arguments = OmegaConf.load(job / ".hydra" / "overrides.yaml")
+    config = composed(*arguments, f"folder={job}")
+    OmegaConf.resolve(config)
+    return config
 
 
 def _lossless(part: str, images: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
@@ -169,8 +181,8 @@ def main() -> None:
         return
     try:
         if options.command == "original":
-            before = original(options.job, options.root)
-            print(f"{before}: the record of before. Run the job with data.root={options.root}")
+            done = original(options.job, options.root)
+            print(f"{done}: of the original files now. Run the job with data.root={options.root}")
             return
         content = pack([mvtec(options.root, name) for name in options.categories], options.train)
     except (DataError, ValueError) as error:

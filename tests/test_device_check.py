@@ -22,6 +22,7 @@ from recipes import recipe
 from renormal.data import stand_in
 from renormal.data.memory import load_test, load_training
 from renormal.data.mvtec import mvtec
+from renormal.job.checkpoint_file import read_checkpoint
 from renormal.job.job import run_job
 from renormal.report.record import Record, read_record
 from small import SMALL
@@ -205,6 +206,30 @@ def test_a_training_of_unpacked_images_becomes_one_of_the_original_files(tmp_pat
     (job / "record.json").write_bytes((job / "record_of_packed.json").read_bytes())
     with pytest.raises(ValueError, match="is no training of the images in"):
         original(job, tmp_path / "drawn")
+
+
+def test_a_job_that_only_trained_becomes_one_of_the_original_files_too(tmp_path: Path) -> None:
+    file, job = tmp_path / "images.npz", tmp_path / "job"
+    file.write_bytes(pack([stand_in(tmp_path / "drawn", "bottle", train=4, good=1, defective=1)]))
+    unpack(file, tmp_path / "root")
+
+    def ran(root: str, *own: str) -> None:
+        place = f"data.root={tmp_path / root}"
+        typed = ["data=mvtec", place, "category=bottle", *SMALL, "data.object_size=128", *own]
+        (job / ".hydra").mkdir(parents=True, exist_ok=True)
+        OmegaConf.save(OmegaConf.create(typed), job / ".hydra" / "overrides.yaml")
+        config = recipe(*typed, f"folder={job}")
+        OmegaConf.resolve(config)
+        run_job(config)
+
+    ran("root", "stages=[train]")
+    assert not (job / "record.json").exists()
+    content = read_checkpoint(original(job, tmp_path / "drawn"))
+    weights, clock = content["state_dict"], content["callbacks"]["TrainingClock"]
+    ran("drawn")
+    tested = read_checkpoint(job / "checkpoints" / "last.ckpt")["state_dict"]
+    assert all(torch.equal(weights[name], tested[name]) for name in weights), "it was trained again"
+    assert read_record(job / "record.json").training["images"] == clock["images"]
 
 
 def test_jobs_that_are_kept_replace_those_of_before_when_they_are_whole(tmp_path: Path) -> None:

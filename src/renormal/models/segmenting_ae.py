@@ -31,6 +31,8 @@ class SegmentingAE(RepairAE):
     segmenter: channels of S at side / 2. Other arguments: as RepairAE.
     """
 
+    recordable = True  # S draws nothing
+
     def __init__(self, *, channels: int, segmenter: int = 16, **repair: Any) -> None:
         super().__init__(channels=channels, **repair)
         self.segmenter = UNet(2 * channels, 1, segmenter)
