@@ -99,6 +99,10 @@ class Folds(Answering):
         self.decision = Pooled(tuple(good), rate)
 
     @property
+    def jobs(self) -> list[Finished]:
+        return [one.job for one in self.inspectors]
+
+    @property
     def frame(self) -> Frame:
         return self.inspectors[0].frame
 

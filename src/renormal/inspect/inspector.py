@@ -72,6 +72,11 @@ class Answering(ABC):
 
     @property
     @abstractmethod
+    def jobs(self) -> list[Finished]:
+        """Those that answer."""
+
+    @property
+    @abstractmethod
     def area(self) -> int:
         """Pixels of the smallest defect, in the network's pixels."""
 
@@ -133,6 +138,10 @@ class Inspector(Answering):
         self.decision: Decision = conformal(self.kept["good"].get(self.column, ()), rate, held_out=held_out(job.record))
         self.device = torch.device(device)
         self.answers = self._answers(columns.projections)
+
+    @property
+    def jobs(self) -> list[Finished]:
+        return [self.job]
 
     @property
     def frame(self) -> Frame:

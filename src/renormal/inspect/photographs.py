@@ -13,7 +13,8 @@ from torch.nn import functional as F
 
 from renormal.contracts import Images
 from renormal.data.depth import FULL, is_deep, to_8_bit
-from renormal.data.images import reduced, square, upright
+from renormal.data.images import converted, flattened, is_grey, reduced, square, upright
+from renormal.data.looks import coloured
 from renormal.data.opening import opened
 from renormal.data.source import MAX_PIXELS, Fit
 
@@ -37,13 +38,14 @@ class Frame:
 
 @dataclass(frozen=True)
 class Photograph:
-    """pixels: (C, size, size) uint8. width, height: of the photograph once it is upright."""
+    """pixels: (C, size, size) uint8. width, height: of the photograph once it is upright. grey: without colours."""
 
     pixels: NDArray[np.uint8]
     width: int
     height: int
     fit: Fit
     name: str
+    grey: bool
 
     @property
     def image(self) -> Images:
@@ -89,7 +91,17 @@ def decoded(path: Path, frame: Frame) -> Image.Image:
 
 def _reduced(image: Image.Image, path: Path, frame: Frame) -> Photograph:
     pixels = reduced(image, path, size=frame.size, channels=frame.channels, fit=frame.fit)
-    return Photograph(pixels, *image.size, frame.fit, str(path))
+    return Photograph(pixels, *image.size, frame.fit, str(path), _grey(image, path, pixels))
+
+
+def _grey(image: Image.Image, path: Path, pixels: NDArray[np.uint8]) -> bool:
+    """Whether a photograph has no colours. pixels: as the network gets it."""
+    if len(pixels) == 3:
+        return not coloured(pixels)
+    if is_grey(image, path):
+        return True
+    small = converted(flattened(image, "white", path), "RGB", path).resize(pixels.shape[1:])
+    return not coloured(np.asarray(small).transpose(2, 0, 1))
 
 
 def picture_of(photo: Image.Image | NDArray[np.generic] | torch.Tensor) -> Image.Image:

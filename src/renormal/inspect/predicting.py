@@ -17,6 +17,7 @@ import torch
 
 from renormal.console.text import printable
 from renormal.inspect.counting import Counting
+from renormal.inspect.doubts import Doubts
 from renormal.inspect.inputs import TABLE, Inputs, Item, Part, chunks, stable
 from renormal.inspect.predictions import FILES, Predictions, join, state_of
 from renormal.inspect.predictor import Lines, Predictor, Processes, Task
@@ -54,7 +55,7 @@ class Run:
         source.root = Path(self.predictions.settings["root"] or source.root)
         total = None if options.watch else self._counted()
         print(begun(predictor, self.part, total), file=sys.stderr)
-        self.size = predictor.at_a_time
+        self.size, self.doubts = predictor.at_a_time, Doubts(predictor.inspector.jobs)
         several = options.workers > 1
         self.workers = self.stack.enter_context(Processes(self.task, options.workers)) if several else predictor
         self.counting = self.stack.enter_context(Counting(total))
@@ -103,6 +104,7 @@ class Run:
             line = self.predictions.line_of(item.name)
             if new is None:
                 self.counting.before += 1
+            self.doubts.look(line)
             self.counting.add(state_of(line))
             if "error" in line:
                 self.counting.say(f"renormal-predict: {line['error']}")
@@ -120,8 +122,10 @@ class Run:
         return f"no images by their names: {self.source.left_out}" if self.source.left_out else ""
 
     def end(self) -> int:
-        """Write the CSV, say what was done, and return the exit status."""
+        """Write the CSV, say what was done and what is doubtful, and return the exit status."""
         join(self.options.out)
+        for line in self.doubts.lines:
+            print(f"renormal-predict: {line}", file=sys.stderr)
         parts = [self.counting.summary, self._left_out(), str(self.options.out / TABLE)]
         print("; ".join(filter(None, parts)), file=sys.stderr if self.options.json else sys.stdout)
         return self.counting.code

@@ -166,6 +166,7 @@ class Predictor:
         threshold = self.threshold if self.pooled is None else None
         line: Line = {"image": seen.item.name, "score": score, "threshold": threshold, "p": p, "defective": defective}
         line |= {"defects": defects_of(mask), "width": photo.width, "height": photo.height, "sha256": seen.sha256}
+        line |= {"grey": photo.grey}
         name = result_name(seen.item.name)
         for one in self.task.files:
             line[one] = f"{one}s/{name.removesuffix('.png')}.tif" if one == "map" else f"{one}s/{name}"

@@ -19,6 +19,7 @@ from renormal.boards.dashboard import Dashboard
 from renormal.choose.choose import chosen_before
 from renormal.console.program import said_if_slow
 from renormal.data import Source
+from renormal.data.looks import shapes_of
 from renormal.files import RECORD, shown
 from renormal.functional.precision import exact_float32
 from renormal.job.build import build_columns, build_data, build_module, build_trainer
@@ -121,7 +122,7 @@ def perform(
     with timed(seconds, "data"):
         data = build_data(config, source)
         check_unchanged(source, hashes["data"])
-        examination = examined(config, source, data.bits)
+        examination = examined(config, source, data.bits) | {"shapes": shapes_of(source)}
     with said_if_slow("building the network"):
         module = build_module(config, data, hashes["training"])
     check_columns(config, columns, module, data)

@@ -11,6 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from renormal.contracts import REPAIRED
+from renormal.data.looks import colours_of
 from renormal.job.environment import commit, device_name, precision_of, versions
 from renormal.lit.datamodule import SourceData
 from renormal.lit.stage import Found, Work
@@ -34,7 +35,7 @@ def record_of(
 ) -> Record:
     """The record. training: numbers of the clock. seconds: by stage. hashes: of config and data.
 
-    examination: see `examined`.
+    examination: see `examined`, and the shapes of the training photographs.
     """
     config = with_text(config)
     resolved: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
@@ -90,6 +91,7 @@ def _data(config: DictConfig, data: SourceData) -> dict[str, Any]:
         "channels": data.channels,
         "bits": data.bits,
         "fit": data.source.fit,
+        "colours": "" if data.channels == 1 and config.data.channels else colours_of(data.training.numpy()),
         "regions": REGIONS,
         "scores": SCORES,
         "note": config.data.notes.get(data.source.name, ""),

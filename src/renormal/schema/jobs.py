@@ -112,6 +112,7 @@ class Prediction(Schema):
     defects: Annotated[list[Box], Field(max_length=10**9)] | None = None
     width: Count | None = None
     height: Count | None = None
+    grey: bool | None = None
 
     @model_validator(mode="after")
     def _is_whole(self) -> Prediction:

@@ -119,6 +119,8 @@ class Data(Schema):
     channels: Count = 3
     bits: Count = 8
     fit: Name = ""
+    colours: Literal["", "grey", "colour", "both"] = ""  # of the training photographs; "": not known
+    shapes: Annotated[list[Annotated[float, Field(gt=0, le=10**6)]], Field(max_length=2)] = []  # their width / height
     regions: Name = ""
     scores: Name = ""
     note: Text = ""

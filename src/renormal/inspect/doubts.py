@@ -1,0 +1,58 @@
+"""Photographs that are unlike those of the training, so that their scores say little: counted, then said in a line."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from renormal.data.exposure import STRETCH
+from renormal.inspect.finished import Finished
+from renormal.inspect.predictions import Line
+
+COLOURS = {True: "grey", False: "in colour"}
+MEND = "give photographs like those, or train on some like these"
+
+
+class Doubts:
+    """Looks at the line of each photograph. jobs: those that answer, of one data set."""
+
+    def __init__(self, jobs: Sequence[Finished]) -> None:
+        data = jobs[0].record.data
+        self.grey = {"grey": True, "colour": False}.get(data.get("colours", ""))
+        self.shapes = data.get("shapes", []) if data.get("fit", "squash") == "squash" else []
+        self.total, self.counts, self.first = 0, Counter[str](), dict[str, Line]()
+
+    def look(self, line: Line) -> None:
+        """Count a photograph that was read."""
+        if "error" in line:
+            return
+        self.total += 1
+        if None not in (self.grey, line.get("grey")) and line["grey"] != self.grey:
+            self._count("colours", line)
+        if self.shapes and not self.shapes[0] / STRETCH <= line["width"] / line["height"] <= self.shapes[-1] * STRETCH:
+            self._count("shape", line)
+
+    def _count(self, doubt: str, line: Line) -> None:
+        self.counts[doubt] += 1
+        self.first.setdefault(doubt, line)
+
+    @property
+    def lines(self) -> list[str]:
+        """What was found, a line for each doubt, with the first photograph of it."""
+        said = {"colours": self._colours, "shape": self._shape}
+        return [
+            f"{count} of {self.total} photographs {said[doubt](self.first[doubt])}"
+            for doubt, count in self.counts.items()
+        ]
+
+    def _colours(self, line: Line) -> str:
+        trained = COLOURS[bool(self.grey)]
+        other = f"are {COLOURS[not self.grey]} ({line['image']}), and the training photographs were {trained}"
+        return f"{other}: their scores say little; {MEND}"
+
+    def _shape(self, line: Line) -> str:
+        low, high = (f"{shape:.2f}" for shape in (self.shapes[0], self.shapes[-1]))
+        trained = low if low == high else f"{low} to {high}"
+        size = f"{line['image']}: {line['width']} × {line['height']}"
+        other = f"have another shape ({size}) than the training photographs (width / height = {trained})"
+        return f"{other}: squashed to a square, their parts look deformed, and their scores say little; {MEND}"

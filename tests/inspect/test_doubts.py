@@ -1,0 +1,83 @@
+"""renormal-predict says in a line which photographs are unlike those of the training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from omegaconf import OmegaConf
+from parts import draw, predict
+from PIL import Image
+
+from recipes import recipe
+from renormal.inspect.doubts import Doubts
+from renormal.inspect.load import load
+from renormal.job.job import run_job
+from small import SMALL
+
+OWN = ["data=parts", "model=mean_image", "data.kind=object", "projection=[]", "data.examine=false"]
+
+
+def trained(place: Path, mode: str, *, size: tuple[int, int] = (40, 60)) -> Path:
+    """The folder of a finished job on ten photographs with (height, width) pixels."""
+    for seed in range(10):
+        image = draw(place / "parts" / f"{seed}.png", seed=seed, size=size)
+        Image.open(image).convert(mode).save(image)
+    config = recipe(*SMALL, *OWN, f"data.root={place / 'parts'}", f"folder={place / 'run'}")
+    OmegaConf.resolve(config)
+    run_job(config)
+    return place / "run"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return trained(tmp_path_factory.mktemp("colour"), "RGB")
+
+
+def said(run: Path, capsys: Any, *arguments: object) -> list[str]:
+    """The lines on stderr after the first one, which tells of the threshold."""
+    capsys.readouterr()
+    assert predict(run, *arguments, "--threshold", 1e6, "--only", "csv") == 0
+    return [line for line in capsys.readouterr().err.splitlines() if line.startswith("renormal-predict: ")]
+
+
+def test_photographs_like_those_of_the_training_are_no_line(run: Path, tmp_path: Path, capsys: Any) -> None:
+    draw(tmp_path / "new" / "1.png", seed=71)
+    draw(tmp_path / "new" / "2.png", seed=72, size=(80, 118))
+    assert said(run, capsys, tmp_path / "new", "--out", tmp_path / "out") == []
+
+
+def test_grey_photographs_and_another_shape_are_a_line_each(run: Path, tmp_path: Path, capsys: Any) -> None:
+    new = tmp_path / "new"
+    for name in ("1.png", "2.jpg"):
+        Image.open(draw(new / "drawn.png", seed=5)).convert("L").convert("RGB").save(new / name)
+    draw(new / "drawn.png", seed=5)
+    draw(new / "tall.png", seed=6, size=(60, 40))
+    colours, shape = said(run, capsys, new, "--out", tmp_path / "out")
+    assert colours.startswith(
+        "renormal-predict: 2 of 4 photographs are grey (1.png), and the training photographs were"
+    )
+    assert "1 of 4 photographs have another shape (tall.png: 40 × 60)" in shape
+    assert "width / height = 1.50" in shape
+    assert said(run, capsys, new, "--out", tmp_path / "out") == [colours, shape], "the same when all was done before"
+
+
+def test_photographs_in_colour_are_a_line_where_the_training_was_grey(tmp_path: Path, capsys: Any) -> None:
+    run, new = trained(tmp_path, "L"), tmp_path / "new"
+    Image.open(draw(new / "1.png", seed=5)).convert("L").save(new / "1.png")
+    assert said(run, capsys, new, "--out", tmp_path / "out") == []
+    draw(new / "2.png", seed=5)
+    (line,) = said(run, capsys, new, "--out", tmp_path / "out")
+    assert "1 of 2 photographs are in colour (2.png), and the training photographs were grey" in line
+
+
+def test_a_record_that_does_not_say_how_the_training_looked_gives_no_line(run: Path) -> None:
+    job = load(run)
+    assert job.record.data["colours"] == "colour"
+    assert job.record.data["shapes"] == [1.5, 1.5]
+    for key in ("colours", "shapes"):
+        job.record.data.pop(key)
+    doubts = Doubts([job])
+    doubts.look({"image": "1.png", "width": 1, "height": 99, "grey": True})
+    assert doubts.lines == []
