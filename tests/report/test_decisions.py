@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,14 @@ def test_the_threshold_is_the_conformal_quantile() -> None:
         "eq8_adam": (3, 0.25),
     }
     assert "Scores of 39 good images" in found.chart
+
+
+def test_the_scale_of_small_scores_has_other_numbers_than_zero() -> None:
+    found = decided(job({"baseline": [score / 100 for score in SCORES]}, maps={"baseline": {"planted_auroc": 0.9}}))
+    assert found is not None
+    numbers = [float(one) for one in re.findall(r">([\d.]+)</text>", found.chart)]
+    assert max(numbers) == pytest.approx(0.004)
+    assert len(numbers) == len(set(numbers)) > 3
 
 
 @pytest.mark.parametrize(

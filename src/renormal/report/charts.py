@@ -147,7 +147,7 @@ def inline(figure: Figure, title: str) -> str:
     svg = text.getvalue()[text.getvalue().index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|font-family: [^;]*; ", "", svg, flags=re.DOTALL)
     svg = re.sub(r' id="(?![mp][0-9a-f]{8,}")[^"]*"', "", svg)  # ids of groups: not unique, and nothing refers to them
-    svg = re.sub(r"(\d\.\d\d)\d+", r"\1", svg)
+    svg = re.sub(r"<[^>]*>", lambda tag: re.sub(r"(\d\.\d\d)\d+", r"\1", tag[0]), svg)  # not the numbers of a scale
     for place, name in PAGE_COLOURS.items():
         svg = svg.replace(place, name)
     view = re.search(r'viewBox="[^"]*"', svg)
