@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +53,9 @@ def test_photographs_like_those_of_the_training_are_no_line(run: Path, tmp_path:
 def test_grey_photographs_and_another_shape_are_a_line_each(run: Path, tmp_path: Path, capsys: Any) -> None:
     new = tmp_path / "new"
     for name in ("1.png", "2.jpg"):
-        Image.open(draw(new / "drawn.png", seed=5)).convert("L").convert("RGB").save(new / name)
-    draw(new / "drawn.png", seed=5)
-    draw(new / "tall.png", seed=6, size=(60, 40))
+        Image.open(draw(new / "drawn.png", seed=55)).convert("L").convert("RGB").save(new / name)
+    draw(new / "drawn.png", seed=55)
+    draw(new / "tall.png", seed=56, size=(60, 40))
     colours, shape = said(run, capsys, new, "--out", tmp_path / "out")
     assert colours.startswith(
         "renormal-predict: 2 of 4 photographs are grey (1.png), and the training photographs were"
@@ -65,11 +67,31 @@ def test_grey_photographs_and_another_shape_are_a_line_each(run: Path, tmp_path:
 
 def test_photographs_in_colour_are_a_line_where_the_training_was_grey(tmp_path: Path, capsys: Any) -> None:
     run, new = trained(tmp_path, "L"), tmp_path / "new"
-    Image.open(draw(new / "1.png", seed=5)).convert("L").save(new / "1.png")
+    Image.open(draw(new / "1.png", seed=55)).convert("L").save(new / "1.png")
     assert said(run, capsys, new, "--out", tmp_path / "out") == []
-    draw(new / "2.png", seed=5)
+    draw(new / "2.png", seed=55)
     (line,) = said(run, capsys, new, "--out", tmp_path / "out")
     assert "1 of 2 photographs are in colour (2.png), and the training photographs were grey" in line
+
+
+def test_photographs_that_were_trained_on_are_a_line(run: Path, tmp_path: Path, capsys: Any) -> None:
+    new = tmp_path / "new"
+    digest, name = (run / "trained_on.sha256").read_text().splitlines()[0].split("  ")
+    draw(new / "1.png", seed=71)
+    shutil.copy(run.parent / "parts" / name, new / "2.png")
+    held = next(path for path in (run.parent / "parts").iterdir() if path.name not in known(run))
+    shutil.copy(held, new / "3.png")
+    (line,) = said(run, capsys, new, "--out", tmp_path / "out")
+    assert line == (
+        "renormal-predict: 1 of 3 photographs were trained on (2.png), so that their scores are too low to judge by; "
+        "predict photographs that the network has not seen"
+    )
+    assert sha256((new / "2.png").read_bytes()).hexdigest() == digest
+
+
+def known(run: Path) -> set[str]:
+    """Names of the photographs that were trained on."""
+    return {line.split("  ")[1] for line in (run / "trained_on.sha256").read_text().splitlines()}
 
 
 def test_a_record_that_does_not_say_how_the_training_looked_gives_no_line(run: Path) -> None:
@@ -79,5 +101,5 @@ def test_a_record_that_does_not_say_how_the_training_looked_gives_no_line(run: P
     for key in ("colours", "shapes"):
         job.record.data.pop(key)
     doubts = Doubts([job])
-    doubts.look({"image": "1.png", "width": 1, "height": 99, "grey": True})
+    doubts.look({"image": "1.png", "width": 1, "height": 99, "grey": True, "sha256": "0"})
     assert doubts.lines == []

@@ -1,4 +1,4 @@
-"""Photographs that are unlike those of the training, so that their scores say little: counted, then said in a line."""
+"""Photographs whose scores say little, being unlike those of the training or among them: counted, said in a line."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from renormal.data.exposure import STRETCH
 from renormal.inspect.finished import Finished
 from renormal.inspect.predictions import Line
+from renormal.job.trained_on import seen_by
 
 COLOURS = {True: "grey", False: "in colour"}
 MEND = "give photographs like those, or train on some like these"
@@ -20,6 +21,7 @@ class Doubts:
         data = jobs[0].record.data
         self.grey = {"grey": True, "colour": False}.get(data.get("colours", ""))
         self.shapes = data.get("shapes", []) if data.get("fit", "squash") == "squash" else []
+        self.trained_on = frozenset[str]().union(*(seen_by(str(job.folder)) or () for job in jobs))
         self.total, self.counts, self.first = 0, Counter[str](), dict[str, Line]()
 
     def look(self, line: Line) -> None:
@@ -31,6 +33,8 @@ class Doubts:
             self._count("colours", line)
         if self.shapes and not self.shapes[0] / STRETCH <= line["width"] / line["height"] <= self.shapes[-1] * STRETCH:
             self._count("shape", line)
+        if line["sha256"] in self.trained_on:
+            self._count("trained on", line)
 
     def _count(self, doubt: str, line: Line) -> None:
         self.counts[doubt] += 1
@@ -39,7 +43,7 @@ class Doubts:
     @property
     def lines(self) -> list[str]:
         """What was found, a line for each doubt, with the first photograph of it."""
-        said = {"colours": self._colours, "shape": self._shape}
+        said = {"colours": self._colours, "shape": self._shape, "trained on": self._trained_on}
         return [
             f"{count} of {self.total} photographs {said[doubt](self.first[doubt])}"
             for doubt, count in self.counts.items()
@@ -56,3 +60,7 @@ class Doubts:
         size = f"{line['image']}: {line['width']} × {line['height']}"
         other = f"have another shape ({size}) than the training photographs (width / height = {trained})"
         return f"{other}: squashed to a square, their parts look deformed, and their scores say little; {MEND}"
+
+    def _trained_on(self, line: Line) -> str:
+        known = f"were trained on ({line['image']}), so that their scores are too low to judge by"
+        return f"{known}; predict photographs that the network has not seen"
