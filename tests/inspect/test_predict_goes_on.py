@@ -20,7 +20,7 @@ from renormal.inspect import predicting
 from renormal.inspect.ignored import touched
 from renormal.inspect.inspector import Inspector
 from renormal.inspect.load import load
-from renormal.inspect.pictures import defects_of, without_small
+from renormal.inspect.pictures import defects_of, outline, without_small
 from renormal.inspect.predict import main
 from renormal.inspect.predictions import Predictions
 from renormal.job.job import run_job
@@ -130,6 +130,15 @@ def test_every_size_comes_back_and_a_defective_photograph_has_a_defect(
         assert pixels_of(out / kind / f"1.{suffix}").shape[:2] == size
     line = lines_of(out)["1.png"]
     assert sum(one["area"] for one in line["defects"]) == (pixels_of(out / "masks" / "1.png") > 0).sum() >= 1
+
+
+@pytest.mark.parametrize(("side", "wide"), [(64, 2), (960, 5)])
+def test_the_outline_of_one_pixel_is_a_ring_that_can_be_seen(side: int, wide: int) -> None:
+    mask = np.zeros((side, side), np.bool_)
+    mask[30, 40] = True
+    found = outline(mask)
+    assert found.sum() == (2 * wide + 1) ** 2 - 1
+    assert found[30 - wide : 31 + wide, 40 - wide : 41 + wide].sum() == found.sum()
 
 
 def test_boxes_and_areas_of_parts_that_touch_at_a_corner() -> None:

@@ -14,7 +14,7 @@ from renormal.data.regions import EIGHT
 from renormal.files import whole_file
 
 RED = (230, 30, 40)
-LINE = 256  # ours: the outline is 1/256 of the shorter side wide
+LINE, THINNEST = 192, 2  # ours: the outline is 1/192 of the shorter side wide, and at least 2 pixels
 ROWS = 512  # at a time, so that a large photograph needs little more memory than its pixels
 STRONGEST = 0.4  # opacity of the colours at twice the threshold, ours: the defect stays visible below them
 FAST = 1  # compression level of PNG: a higher one takes longer than the network
@@ -79,7 +79,7 @@ def outline(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The pixels around the defects."""
     from scipy import ndimage  # here: it takes a second to load, and --help must not wait
 
-    width = 2 * max(1, round(min(mask.shape) / LINE)) + 1
+    width = 2 * max(THINNEST, round(min(mask.shape) / LINE)) + 1
     grown = mask.view(np.uint8)
     for axis in (0, 1):
         grown = ndimage.maximum_filter1d(grown, width, axis=axis, mode="constant")
