@@ -216,10 +216,11 @@ def test_each_part_has_its_own_photographs_and_all_are_joined(
         (["nowhere"], "nowhere: no such file or folder"),
         (["*.nothing"], r"*.nothing: no such file or folder"),
         (["parts", "-"], "- is one image on standard input"),
-        (["empty"], "no photograph is there"),
+        (["empty"], "no photograph is in empty"),
         (["parts", "--device", "nothing"], "--device nothing: "),
         (["parts", "--column", "nope"], "the job has no column nope"),
-        (["parts", "--false-alarms", "2"], "must lie between 0 and 1"),
+        (["parts", "--false-alarms", "5"], "is a share and must lie between 0 and 1, got 5; for 5 % give 0.05"),
+        (["parts", "--false-alarms", "-1"], "must lie between 0 and 1, got -1"),
         (["parts", "--ignore", "parts/a/none.png"], "none.png"),
     ],
 )

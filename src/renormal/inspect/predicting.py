@@ -16,6 +16,7 @@ from typing import Any, Self
 import torch
 
 from renormal.console.text import printable
+from renormal.files import shown
 from renormal.inspect.counting import Counting
 from renormal.inspect.doubts import Doubts
 from renormal.inspect.inputs import TABLE, Inputs, Item, Part, chunks, stable
@@ -46,7 +47,8 @@ class Run:
         make_sums_reproducible()
         options, source = self.options, self.source
         if not options.watch and not any(True for _ in source):
-            raise ValueError("; ".join(filter(None, ["no photograph is there", *source.closed, self._left_out()])))
+            nothing = f"no photograph is in {shown(source.places[0] if len(source.places) == 1 else source.root)}"
+            raise ValueError("; ".join(filter(None, [nothing, *source.closed, self._left_out()])))
         self.task = task_of(options)
         predictor = Predictor(self.task)
         settings = settings_of(predictor, source)

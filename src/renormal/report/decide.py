@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from renormal.contracts import BASELINE, CHOSEN
 from renormal.report.record import Record
 
 PLANTED = "planted_auroc"  # of a column in record.maps: without labels
@@ -71,7 +70,8 @@ def conformal(scores: Sequence[float], rate: float = RATE, *, held_out: bool = T
     score, or a rate outside of (0, 1).
     """
     if not 0 < rate < 1:
-        raise ValueError(f"the rate of false alarms must lie between 0 and 1, got {rate:g}")
+        percent = f"; for {rate:g} % give {rate / 100:g}" if 1 <= rate < 100 else ""
+        raise ValueError(f"the rate of false alarms is a share and must lie between 0 and 1, got {rate:g}{percent}")
     if not scores:
         raise ValueError("the run has no scores of good images: repeat its test with test.normal_images=32")
     ordered, n = sorted(scores), len(scores)
@@ -87,6 +87,8 @@ def held_out(record: Record) -> bool:
 
 def default_column(record: Record, columns: Sequence[str]) -> str:
     """The chosen column; else the one that found planted defects best; else the first projection, else f(x0)."""
+    from renormal.contracts import BASELINE, CHOSEN  # here: it loads torch, and a command first says that it does
+
     if CHOSEN in columns:
         return CHOSEN
     found = {name: values[PLANTED] for name, values in record.maps.items() if PLANTED in values and name in columns}
