@@ -36,6 +36,18 @@ def test_a_failed_write_leaves_the_old_record_and_no_draft(tmp_path: Path, monke
     assert [item.name for item in tmp_path.iterdir()] == ["record.json"]
 
 
+def test_a_folder_above_jobs_is_refused_with_their_names(tmp_path: Path) -> None:
+    for name in "abcde":
+        write_record(tmp_path / "inspect" / "vae" / name / "0", made_up())
+    jobs = ", ".join(str(tmp_path / "inspect" / "vae" / name / "0") for name in "abc")
+    with pytest.raises(ValueError, match="does not exist") as error:
+        read_record(tmp_path / "inspect" / "record.json")
+    said = f"holds 5 jobs: name one of them, as {jobs} or 2 more"
+    assert str(error.value) == f"{tmp_path}/inspect/record.json: does not exist, but {tmp_path}/inspect {said}"
+    with pytest.raises(ValueError, match=r"record\.json: does not exist$"):
+        read_record(tmp_path / "inspect" / "vae" / "a" / "0" / "none" / "record.json")
+
+
 def test_the_home_folder_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/somebody")
     config = {"data": {"root": "/home/somebody/mvtec", "roots": [Path("/home/somebody/more")]}}

@@ -37,8 +37,6 @@ def load(folder: Path | str, trust: Sequence[str] = ()) -> FinishedJob:
     of the record.
     """
     folder = Path(folder)
-    if not (folder / RECORD).exists() and (inner := sorted(folder.glob(f"*/{RECORD}"))):
-        raise ValueError(f"{folder} is the folder of {len(inner)} jobs: name one of them, as {inner[0].parent}")
     if not folder.is_dir():
         raise ValueError(f"{folder} is no folder: name outputs/<name>/<model>/<category>/<seed> of a finished job")
     record = read_record(folder / RECORD)

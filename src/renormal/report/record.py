@@ -19,6 +19,7 @@ from renormal.report.typed import without_paths
 SCHEMA = 1
 SCORES = "exact"  # data.scores: DSSIM and MSGMS were computed from the change itself; older records lack it
 REGIONS = "drawn"  # data.regions: defects were counted in the masks as they are drawn; older records lack it
+LEVELS, NAMED = 4, 3  # ours: folders below each other in which a job is looked for, and jobs that a line names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +130,7 @@ def read_record(path: Path) -> Record:
     try:
         content = read_json(path)
     except FileNotFoundError as error:
-        raise ValueError(f"{path}: does not exist") from error
+        raise ValueError(f"{path}: does not exist{_jobs_below(path.parent)}") from error
     if not isinstance(content, dict):
         raise ValueError(f"{path}: a record is an object, got {type(content).__name__}")
     today = renewed(content)
@@ -137,6 +138,17 @@ def read_record(path: Path) -> Record:
         raise ValueError(f"{path}: a field stands twice, under its former name and under today's")
     check(today, path)
     return replace(Record(**without_passwords(today)), folder=path.parent)
+
+
+def _jobs_below(folder: Path) -> str:
+    """What to name in place of a folder above jobs: outputs/NAME, say."""
+    levels = (sorted(folder.glob("*/" * level + RECORD)) for level in range(1, LEVELS + 1))
+    found = [str(path.parent) for path in next(filter(None, levels), [])]
+    if not found:
+        return ""
+    more = f" or {len(found) - NAMED} more" if len(found) > NAMED else ""
+    count = "1 job" if len(found) == 1 else f"{len(found)} jobs"
+    return f", but {folder} holds {count}: name one of them, as {', '.join(found[:NAMED])}{more}"
 
 
 def without_passwords(value: Any) -> Any:
