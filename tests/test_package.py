@@ -47,6 +47,12 @@ main()
     assert "No module named 'torch'" in done.stderr
 
 
+@pytest.mark.parametrize("command", ["predict", "view"])
+def test_a_command_is_there_before_torch_is_loaded(command: str) -> None:
+    done = fresh(f"import sys, renormal.inspect.{command}; print('torch' in sys.modules)")
+    assert (done.stdout.strip(), done.returncode) == ("False", 0), done.stderr
+
+
 def test_the_projection_needs_torch_alone() -> None:
     """An autoencoder whose f(x) is 0: E = ‖x‖² + λ‖x − x0‖₁ falls below T."""
     code = f"""{ONLY_TORCH.format(names=ABSENT)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import socket
 import sys
@@ -10,14 +11,17 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from select import select
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from parts import draw
 from viewing import descending, request, viewed
 
+from renormal.console import program
+from renormal.inspect import view
 from renormal.inspect.view import loopback, main
 from renormal.job.job import run_job
+from waiting import wait_until
 
 pytest.importorskip("uvicorn", reason="the page needs pip install 'renormal[view]'")
 from renormal.inspect.view_server import LARGEST
@@ -245,9 +249,23 @@ def test_a_websocket_is_refused_in_one_line(port: int) -> None:
     assert (answer.status, answer.body.startswith(b"no websockets here")) == (400, True)
 
 
+def test_a_long_loading_is_said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def prepared(options: argparse.Namespace) -> NoReturn:
+        wait_until(lambda: said.append(capsys.readouterr().err) or any(said), "the line")
+        raise ValueError(f"{options.run} is no job")
+
+    said: list[str] = []
+    monkeypatch.setattr(program, "SILENCE", 0.0)
+    monkeypatch.setattr(view, "prepared", prepared)
+    assert main(["outputs/a"]) == 2
+    line = "renormal-view: loading PyTorch and outputs/a; the address of the page comes then …\n"
+    assert "".join(said) + capsys.readouterr().err == f"{line}renormal-view: outputs/a is no job\n"
+
+
 def test_what_cannot_be_shown_is_one_line(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(program, "SILENCE", 600.0)
     record = json.loads((run / "record.json").read_text(encoding="utf-8"))
     evil = tmp_path / "evil"
     evil.mkdir()

@@ -39,7 +39,8 @@ def viewed(run: Path, *options: str, before: str = "") -> Iterator[int]:
             yield int(found[1])
         finally:
             process.terminate()
-            said = process.communicate(timeout=30)[1]
+            lines = process.communicate(timeout=30)[1].splitlines()
+        said = [line for line in lines if not line.startswith("renormal-view: loading ")]  # on a busy machine
         assert not said, said
 
 

@@ -14,7 +14,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NoReturn
@@ -74,9 +74,9 @@ def open_streams() -> None:
 
 
 @contextmanager
-def said_if_slow(doing: str) -> Iterator[None]:
+def said_if_slow(doing: str, say: Callable[[str], object] = log.info) -> Iterator[None]:
     """Log what the block does, once, if it takes more than SILENCE seconds. The line ends in " …"."""
-    timer = threading.Timer(SILENCE, log.info, ("%s …", doing))
+    timer = threading.Timer(SILENCE, say, (f"{doing} …",))
     timer.daemon = True
     timer.start()
     try:

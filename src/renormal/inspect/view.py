@@ -7,9 +7,13 @@ import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from renormal.console.program import Parser, begin
+from renormal.console.program import Parser, begin, said_if_slow
 from renormal.report.decide import RATE
+
+if TYPE_CHECKING:
+    import uvicorn
 
 PORT = 8765  # ours; another one where it is taken
 EXTRA = "renormal-view needs pip install 'renormal[view]'"
@@ -43,6 +47,19 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def serve(options: argparse.Namespace) -> None:
     """Load the job, print the address, and answer until a signal comes."""
+    with said_if_slow(f"renormal-view: loading PyTorch and {options.run}; the address of the page comes then", _say):
+        column, server = prepared(options)
+    from renormal.data.opening import strict_pillow
+
+    with strict_pillow():
+        listening = loopback(options.port)
+        address = f"http://127.0.0.1:{listening[0].getsockname()[1]}"
+        print(f"{address} shows {options.run}, column {column}; Ctrl-C ends it", flush=True)
+        server.run(sockets=listening)
+
+
+def prepared(options: argparse.Namespace) -> tuple[str, uvicorn.Server]:
+    """The column of the job, and the server of its page."""
     try:
         import uvicorn
 
@@ -52,22 +69,21 @@ def serve(options: argparse.Namespace) -> None:
         if (error.name or "").partition(".")[0] not in {"anyio", "starlette", "uvicorn"}:
             raise
         raise ValueError(EXTRA) from error
-    from renormal.data.opening import strict_pillow
     from renormal.inspect.live import Live
     from renormal.inspect.load import load
     from renormal.inspect.predicting import device_named
 
     device, job = device_named(options.device), load(options.run, options.trust)
     live = Live(job, column=options.column, rate=options.false_alarms, device=device)
-    with strict_pillow():
-        listening = loopback(options.port)
-        address = f"http://127.0.0.1:{listening[0].getsockname()[1]}"
-        print(f"{address} shows {options.run}, column {live.column}; Ctrl-C ends it", flush=True)
-        app = application(live)
-        config = uvicorn.Config(
-            app, http=Connection, ws="none", log_level="error", lifespan="off", timeout_graceful_shutdown=1
-        )
-        uvicorn.Server(config).run(sockets=listening)
+    app = application(live)
+    config = uvicorn.Config(
+        app, http=Connection, ws="none", log_level="error", lifespan="off", timeout_graceful_shutdown=1
+    )
+    return live.column, uvicorn.Server(config)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def loopback(port: int | None) -> list[socket.socket]:
