@@ -40,7 +40,8 @@ REMARKS: dict[str, tuple[Callable[[Path], None], list[str]]] = {
     "no folder of tests": (
         of((photographs, (*(f"good/{k:02}.png" for k in range(20)), "part/1.png"))),
         [
-            "{root}: tested as defects: part; tested as good: 2 training images; "
+            "{root}: tested as defects: part; tested as good: 2 training images; if one of them holds good parts, "
+            "move its photographs into {root}/good to train on them; "
             "good parts to test on belong into {root}/test/good, and then the defects into {root}/test"
         ],
     ),
@@ -73,19 +74,28 @@ REMARKS: dict[str, tuple[Callable[[Path], None], list[str]]] = {
 def test_what_is_taken_for_something_or_left_out_is_said_in_a_line(case: str, tmp_path: Path) -> None:
     build, lines = REMARKS[case]
     build(tmp_path)
-    said = [line for line in folder(tmp_path).remarks if "defective images have no mask" not in line]
+    source = folder(tmp_path)
+    said = [line for line in (*source.warnings, *source.remarks) if "defective images have no mask" not in line]
     assert said == [line.format(root=tmp_path) for line in lines]
+
+
+def test_subfolders_that_are_called_defective_are_no_warning(tmp_path: Path) -> None:
+    photographs(tmp_path, *GOOD, "defective/1.png")
+    assert not folder(tmp_path).warnings
+    photographs(tmp_path, "monday/1.png")
+    (line,) = folder(tmp_path).warnings
+    assert "tested as defects: defective, monday; " in line
 
 
 def test_good_parts_that_were_tested_as_defects_are_good_once_they_lie_where_the_remark_says(tmp_path: Path) -> None:
     photographs(tmp_path, *GOOD, "part/1.png", "crack/1.png")
     outlines(tmp_path, "masks/crack/1.png")
-    assert "good parts to test on belong into" in folder(tmp_path).remarks[0]
+    assert "good parts to test on belong into" in folder(tmp_path).warnings[0]
     move(tmp_path / "part", tmp_path / "test/good")
     move(tmp_path / "crack", tmp_path / "test/crack")
     source = folder(tmp_path)
     assert listed(source) == ([*GOOD], with_crack(**{"crack: test/crack/1.png": "masks/crack/1.png"}))
-    assert not source.remarks
+    assert not source.remarks + source.warnings
 
 
 BOTTLE = ("bottle/train/good/1.png", "bottle/test/good/1.png", "bottle/test/broken/1.png")

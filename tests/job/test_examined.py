@@ -17,6 +17,7 @@ from renormal.job.examined import examined
 from renormal.job.job import run_job
 from renormal.report.record import read_record
 from renormal.report.sheets import sheets
+from small import SMALL
 
 
 def photographs(root: Path, count: int = 20, dark: int | None = None) -> Path:
@@ -81,3 +82,17 @@ def test_a_photograph_in_training_and_test_ends_the_job_before_the_training(tiny
     with pytest.raises(DataError, match=r"good/00.png \(training\) = good/09.png \(tested as good\)"):
         run_job(tiny("data=folder", f"data.root={parts}", "data.examine=true"))
     assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+def test_a_subfolder_that_counts_as_defects_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    parts = photographs(tmp_path / "parts", 6)
+    (parts / "good").rename(parts / "monday")
+    for image in sorted((parts / "monday").iterdir())[1:]:
+        image.rename(parts / image.name)
+    own = ["data=parts", "data.kind=object", "data.examine=false", "model=mean_image", "projection=[]"]
+    job = recipe(*SMALL, *own, f"data.root={parts}", f"folder={tmp_path / 'job'}")
+    OmegaConf.resolve(job)
+    run_job(job)
+    (said,) = [one for one in caplog.records if "tested as defects: monday" in one.message]
+    assert said.levelname == "WARNING"
+    assert f"if one of them holds good parts, move its photographs into {parts} to train on them" in said.message

@@ -23,7 +23,7 @@ from renormal.data.layout import Layout, defect_of, layout_of
 from renormal.data.listing import check_files, is_folder, unread
 from renormal.data.mask_folders import masks_apart
 from renormal.data.masks import add
-from renormal.data.names import role
+from renormal.data.names import role, says_defective
 from renormal.data.places import check_not_too_low, home_of, left_out
 from renormal.data.source import (
     GOOD,
@@ -67,14 +67,17 @@ def folder(
         where = f"{layout.test}/<name>/" if layout.test else "defective/ or test/<name>/"
         raise DataError(f"{place}: nothing to test; add {where}, or set data.holdout=10")
     check_files(train_items := good_items(train), test, max_pixels)
-    lines = [*_called_good(layout, home), *_counted_as_defects(layout, home, len(good_tests), len(held))]
+    counted = _counted_as_defects(layout, home, len(good_tests), len(held))
+    warnings = [] if layout.test or all(says_defective(path.name) for path in layout.tests) else counted
+    lines = [*_called_good(layout, home), *([] if warnings else counted)]
     lines += added_words([layout.training.images, *(found.images for found in layout.tests.values())])
     lines += left_out(place) + unread(place, (*train_items, *test)) + _without_masks(test, home)
     if kind is None:
         kind, line = kind_of(train_items, fit=fit, max_pixels=max_pixels)
         lines.insert(0, f"{place}: {line}")
     label, moves = name or place.resolve().name, augmentation or Augmentation()
-    return Source(label, place, kind, moves, train_items, test, fit, max_pixels, remarks=tuple(lines))
+    files = (train_items, test, fit, max_pixels)
+    return Source(label, place, kind, moves, *files, remarks=tuple(lines), warnings=tuple(warnings))
 
 
 def _existing(root: str | Path | None) -> Path:
@@ -138,4 +141,5 @@ def _counted_as_defects(layout: Layout, home: Path, good: int, held: int) -> lis
     mend = f"good parts to test on belong into {(layout.test or home / 'test') / GOOD}"
     if layout.test is None:
         mend += f", and then the defects into {home / 'test'}"
+        mend = f"if one of them holds good parts, move its photographs into {layout.train} to train on them; {mend}"
     return [f"{place}: tested as defects: {', '.join(defects)}; tested as good: {held_out}; {mend}"]

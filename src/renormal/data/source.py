@@ -71,6 +71,7 @@ class Source:
     spare: tuple[Item, ...] = ()  # good images that are neither trained on nor tested: settings are chosen on them
     apart: tuple[Item, ...] = ()  # further ones, of which nothing is chosen: thresholds of images are measured on them
     remarks: tuple[str, ...] = ()  # what its owner should know before work begins, a line each
+    warnings: tuple[str, ...] = ()  # of these, what makes the result wrong if it is not meant
 
     def __post_init__(self) -> None:
         for setting, value, allowed in (

@@ -41,7 +41,7 @@ TESTING = ("limit_test_batches", "fast_dev_run", "deterministic", "benchmark", "
 TEST = ("projections", "score", "test", *(f"trainer.{key}" for key in TESTING))
 CHOICE = ("projections", "score", "test.stride", "test.average", "choose")
 # fields of a source: digested as files, or no number
-FILES = ("name", "root", "train", "test", "spare", "apart", "max_pixels", "remarks")
+FILES = ("name", "root", "train", "test", "spare", "apart", "max_pixels", "remarks", "warnings")
 log = logging.getLogger("renormal")
 
 

@@ -95,6 +95,8 @@ def run_job(
     check_threads(config)
     for remark in (source.summary, *source.remarks):
         log.info("%s", remark)
+    for warning in source.warnings:
+        log.warning("%s", warning)
     if report:
         report("data", None)
     if config.threads:
