@@ -80,8 +80,9 @@ def test_a_former_key_of_a_users_own_yaml_is_not_ignored(tiny: Any) -> None:
     [
         (
             "model.optimizer._target_=torch.optim.LBFGS",
-            "model.optimizer: torch.optim.LBFGS: got an unexpected keyword argument 'fused'; it takes params, lr,",
+            "model.optimizer._target_=torch.optim.LBFGS: got an unexpected keyword argument 'fused'; it takes params, ",
         ),
+        ("model.net._target_=os.system", r"^model\.net\._target_=os\.system: got an unexpected keyword argument"),
     ],
 )
 def test_what_a_library_refuses_about_its_own_settings_is_one_line(tiny: Any, override: str, message: str) -> None:

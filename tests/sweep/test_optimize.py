@@ -22,6 +22,7 @@ from small import SWEPT
 from waiting import HANGING
 
 LR = "model.optimizer.lr=tag(log,interval(1e-4,1e-2))"
+SAMPLER = "hydra.sweeper.sampler"
 OPTUNA = ["hydra/sweeper=optuna", "hydra.sweeper.n_trials=3", "trainer.max_epochs=1", "projection=[]"]
 
 
@@ -89,6 +90,10 @@ def test_values_of_hydra_are_distributions_of_optuna(value: str, expected: str) 
         ([LR, "choose.holdout=3", "hydra/launcher=local", "stages=[train]"], "a training alone writes no record"),
         ([LR, "choose.holdout=3", "trainer.max_epoch=choice(1,2)"], "To append to your config use"),
         ([LR, "choose.holdout=3", "hydra.sweeper._target_=somebody.Else"], "'hydra.sweep.subdir=${hydra.job.num}/"),
+        ([LR, f"{SAMPLER}._target_=os.system"], rf"^{SAMPLER}=.*os\.system.*: .*os\.system"),
+        ([LR, f"{SAMPLER}._target_=optuna.samplers.TPESamplr"], rf"^{SAMPLER}=.*TPESamplr.*: ImportError: "),
+        ([LR, f"{SAMPLER}.seed=x"], rf"^{SAMPLER}=.*x.*: [A-Z][A-Za-z]+Error: "),
+        ([LR, f"{SAMPLER}._target_=builtins.dict"], rf"^{SAMPLER}=.* is no sampler of Optuna: take one, such as "),
     ],
 )
 def test_what_cannot_be_optimized_is_refused_before_the_first_trial(

@@ -73,4 +73,4 @@ def _check_arguments(place: str, node: Mapping[str, Any], found: Any) -> None:
         signature.bind_partial(*node.get("_args_", []), **named)
     except TypeError as error:
         takes = ", ".join(name for name in signature.parameters)
-        raise ValueError(f"{place}: {target}: {error}; it takes {takes}") from error
+        raise ValueError(f"{place}._target_={target}: {error}; it takes {takes}") from error

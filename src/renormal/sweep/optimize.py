@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from renormal.console.text import printable
 from renormal.files import write_whole
 from renormal.job.objective import HELD_OUT, check_objective, objective_of
+from renormal.settings.faults import shown
 from renormal.sweep.arguments import quoted
 from renormal.sweep.jobs import composed_jobs, jobs_of
 from renormal.sweep.overrides import SHOWN_BY, folder_pattern, parsed_overrides
@@ -43,6 +46,8 @@ def check_optimizer(config: DictConfig, overrides: Iterable[Override]) -> None:
         raise ValueError("hydra/sweeper=optuna needs Optuna: pip install 'renormal[optuna]'")
     if not swept and own:
         raise ValueError("hydra/sweeper=optuna has no value to choose: add 'model.optimizer.lr=interval(1e-5,1e-3)'")
+    if own:
+        check_sampler(config.hydra.sweeper.get("sampler"))
     if not config.hydra.launcher.get("wait", True):
         raise ValueError("hydra.launcher.wait=false leaves an optimizer without numbers: leave it out")
     folder = folder_pattern(config)
@@ -58,6 +63,22 @@ def check_optimizer(config: DictConfig, overrides: Iterable[Override]) -> None:
     if set(job.stages) == {"train"} and launcher_of(config.hydra.launcher) != "basic":
         raise ValueError("a training alone writes no record, which this launcher reads: add test to the stages")
     jobs_of(config, first)
+
+
+def check_sampler(node: DictConfig | None) -> None:
+    """Raise ValueError for a sampler that cannot be built, or is none of Optuna's. node: hydra.sweeper.sampler."""
+    from optuna.samplers import BaseSampler
+
+    if node is None:
+        return
+    given = f"hydra.sweeper.sampler={shown(OmegaConf.to_container(node, resolve=True))}"
+    try:
+        found = instantiate(node)
+    except Exception as error:  # whatever a sampler raises, perhaps one of somebody else
+        cause = error.__cause__ or error
+        raise ValueError(f"{given}: {type(cause).__name__}: {printable(' '.join(str(cause).split()))}") from error
+    if not isinstance(found, BaseSampler):
+        raise ValueError(f"{given} is no sampler of Optuna: take one, such as optuna.samplers.TPESampler")
 
 
 def first_trial(overrides: Iterable[Override]) -> list[Override]:
