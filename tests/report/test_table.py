@@ -18,6 +18,8 @@ from renormal.report.record import Record
 from renormal.report.render import comma_separated, latex, latex_label, legend, markdown, terminal
 from renormal.report.table import DRAWN, Cell, Table, build_table
 
+LOST = "small defects are lost, so its numbers are of another task"
+FEWER = f"grid: images of 128 × 128 pixels, the paper's have 512 × 512: {LOST}"
 TEXTURES = ("carpet", "grid", "leather", "tile", "wood")
 
 
@@ -128,7 +130,7 @@ def test_categories_and_models_that_the_paper_does_not_have_come_last_without_it
     assert cell(table, "screws of mine", "resnet", "baseline").paper is None
     assert cell(table, "grid", "vae", "eq8_adam").paper == cell(table, "grid", "vae", "eq8").paper == 0.961
     means = [f"{model}: the mean is over 1 of 2 categories" for model in ("VAE", "resnet")]
-    assert table.notes == [*means, "grid: <made-up> & small", "screws of mine: <made-up> & small"]
+    assert table.notes == [*means, "grid: <made-up> & small", "screws of mine: <made-up> & small", FEWER]
     assert not any(cell.best for cell in table.mean.cells)  # means over different categories do not compare
 
 
@@ -153,6 +155,14 @@ def test_a_table_of_drawn_images_says_so_next_to_the_papers_numbers() -> None:
 
 BOTH, GOOD, BAD = ({"test_good": good, "test_defective": bad} for good, bad in ((3, 3), (3, 0), (0, 3)))
 NO_MASK, NO_GOOD = "no defective image has a mask", "only defective images were tested"
+
+
+def test_images_with_fewer_pixels_than_the_papers_are_a_note() -> None:
+    small, whole = ({"size": size} for size in (64, 128))
+    records = [made_up("vae", "bottle", kind="object", data=small), made_up("vae", "pill", kind="object", data=whole)]
+    said = [note for note in build_table(records).notes if "pixels" in note]
+    assert said == [f"bottle: images of 64 × 64 pixels, the paper's have 128 × 128: {LOST}"]
+    assert not any("pixels" in note for note in build_table(records, "aupro").notes), "of which the paper has no number"
 
 
 @pytest.mark.parametrize(
@@ -214,7 +224,7 @@ def test_of_a_repeated_job_the_longest_training_counts_and_the_table_says_so() -
     table = build_table(runs)
     assert cell(table, "grid", "vae", "baseline").value == 0.9
     left_out = "2 records repeat a job with no more training images and are left out of the table"
-    assert table.notes == [left_out, "grid: <made-up> & small"]
+    assert table.notes == [left_out, "grid: <made-up> & small", FEWER]
 
 
 def test_every_output_has_every_cell_losing_ones_too() -> None:

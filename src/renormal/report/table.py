@@ -23,6 +23,7 @@ from renormal.report.unscored import missing, unscored
 PAPER_METRIC = "pixel_auroc"  # the only one in Tables 1 and 2
 DRAWN = "drawn under MVTec AD's names, the paper's numbers are those of the real images"
 TINY = 1e-9  # a smaller number is no basis of a relative change, ours
+SIDES = {"texture": 512, "object": 128}  # pixels, section 4.1
 GROUPS = {"texture": "Textures", "object": "Objects"}
 LEGEND = (
     "Second line: the paper's number and our difference from it.",
@@ -100,7 +101,19 @@ def notes_on_data(records: Sequence[Record], metric: str, *, with_paper: bool) -
     notes = [f"{', '.join(ordered_categories(unreal))}: {DRAWN}"] if unreal and with_paper else []
     notes += sorted({f"{r.category}: {unscored(r)}" for r in records if not r.metrics})
     notes += sorted({note for r in records if r.metrics for note in missing(r, metric, readable(metric))})
-    return notes + sorted({f"{r.category}: {r.data['note']}" for r in records if r.data.get("note")})
+    notes += sorted({f"{r.category}: {r.data['note']}" for r in records if r.data.get("note")})
+    return notes + (notes_on_sizes([r for r in records if r.category not in unreal]) if with_paper else [])
+
+
+def notes_on_sizes(records: Sequence[Record]) -> list[str]:
+    """A note for each category with fewer pixels than the paper's numbers have."""
+    sides = {(r.category, r.data.get("size", 0), SIDES.get(r.kind, 0)) for r in records}
+    return [
+        f"{category}: images of {size} × {size} pixels, the paper's have {side} × {side}: small defects are lost, so "
+        "its numbers are of another task"
+        for category, size, side in sorted(sides)
+        if 0 < size < side
+    ]
 
 
 def drawn(records: Sequence[Record]) -> dict[str, str]:
