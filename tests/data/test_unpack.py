@@ -42,6 +42,7 @@ LINK = r"is a link, a device or sparse, or leaves the folder; do not trust this 
 ODD = r"has a name or a size that no file has; do not trust this archive"
 TWICE = r"is in it twice; do not trust this archive"
 DAMAGED = r"damaged archive \(.+\); delete it and run again"
+RECORDS = (b"1000 a=" + b"b" * 992 + b"\n") * 3000  # 3 MB of extended values
 REFUSED = {
     "absolute": (archive(("/tmp/evil", b"x")), LINK),
     "climbs": (archive(("a/../../evil", b"x")), LINK),
@@ -64,10 +65,12 @@ REFUSED = {
     "twice": (archive(("a", b"1"), ("./a", b"2")), TWICE),
     "file, then folder": (archive(("a", b"1"), ("a/b", b"2")), TWICE),
     "folder, then file": (archive(("a/b", b"1"), ("a", b"2")), TWICE),
-    "huge": (member(size=HUGE) + END, "more than 10000 files or 1000000 bytes"),
-    "bomb": (gzip.compress(archive(("a", bytes(3_000_000)))), "more than 10000 files or 1000000 bytes"),
+    "huge": (member(size=HUGE) + END, "more than 10000 files and folders or 1000000 bytes"),
+    "bomb": (gzip.compress(archive(("a", bytes(3_000_000)))), "more than 10000 files and folders or 1000000 bytes"),
     "header of 10^15 bytes": (member(kind=b"x", size=HUGE) + END, DAMAGED),
     "name of −512 bytes": (member(kind=b"L", size=NEGATIVE) + END, DAMAGED),
+    "a header of digits": (member(kind=b"x", size=said(2 * 10**6), content=b"1" * 2 * 10**6) + member() + END, DAMAGED),
+    "headers of 18 MB": (member(kind=b"x", size=said(3 * 10**6), content=RECORDS) * 6 + member() + END, DAMAGED),
     "names of names": (member(kind=b"L") * 3000 + member() + END, DAMAGED),
     "sparse map of letters": (pax(GNU__sparse__map=b"a,b", GNU__sparse__size=b"5"), DAMAGED),
     "size of letters": (pax(size=b"abc"), DAMAGED),
@@ -138,6 +141,19 @@ def test_too_many_members_are_refused_before_one_is_written(
     start = time.process_time()
     assert "more than 10000 files" in outcome(tmp_path, many + END)[1]
     assert time.process_time() - start < 10, "a refusal took 28 s"
+
+
+def test_folders_that_only_paths_name_are_counted_before_one_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unpack_module, "_write", lambda *_: pytest.fail("a folder was made"))
+    deep = b"".join(member(b"%d/" % number + b"a/" * 30 + b"x") for number in range(400))
+    assert "more than 10000 files and folders" in outcome(tmp_path, deep + END)[1]
+
+
+def test_folders_of_many_files_are_counted_once(tmp_path: Path) -> None:
+    files = b"".join(member(b"a/" * 40 + b"%d" % number) for number in range(300))
+    assert outcome(tmp_path, files + END)[1] == ""
 
 
 HEADERS = st.builds(

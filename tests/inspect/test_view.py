@@ -67,6 +67,7 @@ def test_names_of_this_machine_are_answered(port: int, host: str) -> None:
     [
         *("evil.com", "evil.com:8765", "127.0.0.1.evil.com", "localhost.evil.com", "127.0.0.1@evil.com"),
         *("localhost:x@evil.com", "evil.com/localhost", "evil.com#localhost", "localhost, evil.com"),
+        *("localhost/evil.com", "localhost#evil.com", "localhost?evil.com", "evil@localhost", "localhost:x"),
         *("", "[", "[::1", "[::2]", "0.0.0.0", "127.0.0.2"),
     ],
 )
@@ -238,6 +239,7 @@ def test_of_too_many_connections_the_oldest_silent_one_ends(hurried: int) -> Non
 def test_a_reader_that_stops_keeps_nobody_from_a_descent(hurried: int, image: bytes) -> None:
     stopped = opened(hurried, HEAD.format(len(image)).replace("eq8", "eq8&max_steps=1000&stop=0"))
     stopped.sendall(image)
+    assert stopped.recv(12) == b"HTTP/1.1 200"  # its descent has begun: it replaces none of the others
     for _ in range(3):
         with descending(hurried, "column=eq8&max_steps=2&stop=0", image) as other:
             assert list(other)[-1]["kind"] == "end"

@@ -6,11 +6,13 @@ import bz2
 import gzip
 import lzma
 import os
+import re
 import shutil
 import tarfile
 import tempfile
 import zlib
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, cast
 
@@ -20,10 +22,13 @@ from renormal.console.text import is_printable
 from renormal.data.source import DataError
 
 CHUNK = 1 << 20  # bytes copied at a time, ours
-MAX_MEMBERS = 10_000  # files and folders in the archive; MVTec AD has about 6 800, ours
+MAX_MEMBERS = 10_000  # files and folders, also those that only a path names; MVTec AD has about 6 800, ours
 MAX_BYTES = 20 * 10**9  # unpacked; MVTec AD has about 5.3 GB, ours
 FIRST = 1 << 26  # bytes in which too many small files are found before one is written, ours
 MAX_READ = 1 << 22  # bytes of one header or chunk, ours
+MAX_EXTENDED = 1 << 24  # bytes of all extended headers together, ours: 10 000 of 1 KiB have 10 MB
+EXTENDED = b"xgXLK"  # kinds of a header whose content belongs to the next member
+DIGITS = re.compile(rb"[0-9]{100}")  # in such a content; tarfile's own search takes hours for 10⁶ of them
 BLOCK = 512  # bytes of a tar's header; a block of zeros ends a tar
 LONGEST = 255, 1000  # bytes of one name and of a whole path, for all file systems; ours
 PREFIX = ".unpacking-"  # of the temporary folder
@@ -69,13 +74,23 @@ class Bounded:
     """
 
     def __init__(self, file: IO[bytes]) -> None:
-        self.file, self.last = file, b""
+        self.file, self.last, self.extended = file, b"", 0
 
     def read(self, size: int = -1) -> bytes:
         if not 0 <= size <= MAX_READ:
             raise tarfile.ReadError(f"a header of {size} bytes")
-        self.last = self.file.read(size)
-        return self.last
+        content = self.file.read(size)
+        if len(self.last) == BLOCK and self.last[156:157] in EXTENDED and size > BLOCK:
+            self._check_extended(content)
+        self.last = content
+        return content
+
+    def _check_extended(self, content: bytes) -> None:
+        self.extended += len(content)
+        if self.extended > MAX_EXTENDED:
+            raise tarfile.ReadError(f"more than {MAX_EXTENDED} bytes of extended headers")
+        if DIGITS.search(content):
+            raise tarfile.ReadError("an extended header with a number of 100 digits or more")
 
     def seek(self, place: int) -> int:
         if place < self.file.tell():
@@ -99,14 +114,16 @@ def _extract(archive: Path, folder: Path, max_bytes: int) -> None:
 def _members(archive: Path, max_bytes: int) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
     """Every member, checked. Raises DataError for one that must not be written."""
     unpacked = count = 0
+    folders = set[PurePosixPath]()
     with _opened(archive) as file:
         bounded = Bounded(file)
         with tarfile.open(fileobj=cast("IO[bytes]", bounded), mode="r:") as tar:
             for count, member in enumerate(tar, 1):
                 fault = fault_of(member)
                 unpacked += member.size
-                if count > MAX_MEMBERS or unpacked > max_bytes:
-                    fault = f"more than {MAX_MEMBERS} files or {max_bytes} bytes inside"
+                folders.update(takewhile(lambda one: one not in folders, PurePosixPath(member.name).parents))
+                if count + len(folders) > MAX_MEMBERS + 1 or unpacked > max_bytes:
+                    fault = f"more than {MAX_MEMBERS} files and folders or {max_bytes} bytes inside"
                 if fault:
                     raise DataError(f"{archive}: {fault}; do not trust this archive")
                 yield tar, member

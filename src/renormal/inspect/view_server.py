@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+import tempfile
 from collections.abc import Callable, Coroutine
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-from urllib.parse import urlsplit
 
 from anyio import CancelScope, Lock, create_task_group, current_time, from_thread, to_thread
 from starlette.applications import Starlette
@@ -22,8 +23,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from renormal.inspect.live import Event, Give, Live, asked
 from renormal.inspect.photographs import Photograph, photograph
+from renormal.job.errors import fault_of_machine
 
-HOSTS = {"127.0.0.1", "localhost", "::1"}
+HOST = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
 LARGEST = 64 * 2**20  # bytes of an image, ours
 TOGETHER = 4 * LARGEST  # bytes of all images that are being received, ours
 PATIENCE, RATE = 10.0, 100_000  # seconds that an image may lag behind so many bytes a second, ours
@@ -61,6 +63,8 @@ async def descend(live: Live, descents: Descents, uploads: Uploads, request: Req
     try:
         wanted = asked(request.query_params, live.columns)
         photo = await to_thread.run_sync(read, await uploads.body(request), live)
+    except OSError as error:
+        return JSONResponse({"error": unkept(error)}, status_code=500)
     except UploadError as error:
         return JSONResponse({"error": str(error)}, error.status, headers={"connection": "close"})
     except ValueError as error:
@@ -129,6 +133,12 @@ def read(content: bytes, live: Live) -> Photograph:
             raise ValueError(str(error).replace(str(path), "the image")) from error
 
 
+def unkept(error: OSError) -> str:
+    """One line for a photograph that cannot be kept while it is read."""
+    mend = "make room there, or start renormal-view with another TMPDIR"
+    return f"{tempfile.gettempdir()}: {error.strerror or error}; {mend}"
+
+
 class Descents:
     """One descent at a time: a new one cancels the one before."""
 
@@ -182,6 +192,11 @@ def _done(work: Work, give: Give) -> None:
         work(give)
     except ValueError as error:
         give({"kind": "error", "line": str(error)})
+    except (RuntimeError, MemoryError) as error:
+        if not fault_of_machine(error):
+            raise
+        mend = "end other programs, or start renormal-view with --device cpu"
+        give({"kind": "error", "line": f"too little memory for a descent of this photograph: {mend}"})
 
 
 def _give(told: Callable[[Event], Coroutine[Any, Any, None]], event: Event) -> None:
@@ -219,13 +234,5 @@ class Guard:
 
 def welcome(headers: Headers) -> bool:
     """Whether the host is this machine and a request of a page comes from this page."""
-    host, origin = headers.get("host", ""), headers.get("origin")
-    return name_of(f"//{host}") in HOSTS and (origin is None or origin == f"http://{host}")
-
-
-def name_of(address: str) -> str | None:
-    """The host of an address; None for what is none."""
-    try:
-        return urlsplit(address).hostname
-    except ValueError:
-        return None
+    host, origins = headers.get("host", ""), headers.getlist("origin")
+    return bool(HOST.fullmatch(host)) and origins in ([], [f"http://{host}"])
