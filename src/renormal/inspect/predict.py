@@ -13,7 +13,7 @@ from pathlib import Path
 from renormal.console.program import Parser, begin
 from renormal.inspect.counting import Counting
 from renormal.inspect.inputs import STDIN, TABLE, Inputs, Part, inputs_of
-from renormal.inspect.predictions import join
+from renormal.inspect.predictions import check_joinable, join
 from renormal.job.errors import refused
 from renormal.report.decide import RATE
 from renormal.schema.kinds import LARGE
@@ -58,7 +58,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     trust = "a package of your own that the job's config names; may be repeated"
     parser.add_argument("--trust", action="append", default=[], metavar="PACKAGE", help=trust)
     options = parser.parse_intermixed_args(arguments)
-    if fault := fault_in(options):
+    alone = options.join is None or options == parser.parse_intermixed_args([f"--join={options.join}"])
+    if fault := fault_in(options) if alone else "--join takes a folder and nothing else":
         parser.error(fault)
     return options
 
@@ -66,7 +67,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def fault_in(options: argparse.Namespace) -> str:
     """What is wrong with the options as a whole; empty if nothing is."""
     if options.join:
-        return "--join takes a folder and nothing else" if options.run or options.out else ""
+        return ""
     if options.run is None or options.out is None:
         return f"{'RUN' if options.run is None else '--out DIR'} is missing"
     if bool(options.images) == bool(options.watch):
@@ -88,6 +89,7 @@ def part_of(text: str) -> Part:
 
 def joined(folder: Path) -> int:
     """Write the CSV of a folder of predictions."""
+    check_joinable(folder)
     with Counting(None) as counting:
         for state, count in join(folder).items():
             counting.states[state] = count

@@ -185,6 +185,16 @@ def join(folder: Path) -> dict[str, int]:
     return counts
 
 
+def check_joinable(folder: Path) -> None:
+    """Raise ValueError with one line for a folder whose CSV would be without a photograph: the CSV there stays."""
+    if not folder.is_dir():
+        raise ValueError(f"--join {folder} is no folder: give the --out of renormal-predict")
+    with closing(rows_of(folder, digest_of(read_json(folder / SETTINGS)))) as table:
+        if table.execute("SELECT 1 FROM rows LIMIT 1").fetchone() is None:
+            mend = f"bring both files back, or predict again with --out {folder} --force"
+            raise ValueError(f"--join {folder}: no line of {LINES} is of the settings in {SETTINGS}; {mend}")
+
+
 def state_of(line: Line) -> str:
     return "unread" if "error" in line else "defective" if line["defective"] else "good"
 
