@@ -3,7 +3,8 @@
 #   bash benchmarks/lent.sh WHEELS IMAGES.npz OUT SECONDS JOBS [EARLIER]
 # WHEELS: folder of `make device-wheels`. IMAGES.npz: of `python -m benchmarks.packed pack`. OUT: a folder that comes back.
 # SECONDS: until all must be written. JOBS: a file, one job a line, the first ones first (benchmarks/lent.txt). EARLIER: the
-# OUT of an earlier call, whose jobs go on. CHECK=1: the device check comes first, alone. AT_ONCE=6: jobs side by side.
+# OUT of an earlier call, whose jobs go on. CHECK=1: the device check comes first, alone. AT_ONCE=6: jobs side by side;
+# 18 on 16 cores, where the machine has MPS, which runs kernels of several processes at the same time: it is started here.
 # DRY=1: all of it on a CPU, tiny: its numbers mean nothing.
 set -uo pipefail
 wheels=$1 images=$2 out=$3 end=$(($(date +%s) + $4)) jobs=$5 earlier=${6:-}
@@ -16,6 +17,17 @@ if [ -n "${CHECK:-}" ]; then
   $python -m benchmarks.device ${DRY:+--dry} --out "$out/device.json" 2>&1 | tee "$out/device.log"
 fi
 $python -m benchmarks.packed unpack "$images" "$root" || exit
+
+mps=$(command -v nvidia-cuda-mps-control || ls /usr/local/nvidia/bin/nvidia-cuda-mps-control 2>/dev/null)
+[ -n "${DRY:-}" ] && mps=
+if [ -n "$mps" ]; then
+  export CUDA_MPS_PIPE_DIRECTORY=/tmp/renormal-mps CUDA_MPS_LOG_DIRECTORY=/tmp/renormal-mps
+  mkdir -p "$CUDA_MPS_PIPE_DIRECTORY" && "$mps" -d
+  if ! timeout 60 $python -c "import torch; torch.ones(1, device='cuda').sum().item()"; then
+    echo quit | timeout 20 "$mps"
+    unset mps CUDA_MPS_PIPE_DIRECTORY CUDA_MPS_LOG_DIRECTORY
+  fi
+fi
 
 # Files that come back are small: the jobs travel in parts of 15 MiB. Earlier parts go when the new ones are whole.
 # Of a job that has ended its record travels, of one that has not its checkpoint, too.
@@ -39,4 +51,5 @@ job() { # SIGINT: the job writes a checkpoint before it ends, and the same comma
 }
 export -f job
 grep -v '^ *\(#\|$\)' "$jobs" | xargs -P "${AT_ONCE:-6}" -d '\n' -I{} bash -c 'job "{}"' 2>&1 | tee "$out/jobs.log"
+[ -n "${mps:-}" ] && echo quit | timeout 20 "$mps"
 keep
