@@ -37,7 +37,11 @@ WRONG = [
     ("model.net._target_", "nobody.Net", "model.net._target_=nobody.Net cannot be imported: ModuleNotFoundError: "),
     ("model.energy_loss.path", "renormal.projection.x", "model.energy_loss.path=renormal.projection.x cannot be impo"),
     ("model.net._target_", "math.pi", "model.net._target_=math.pi is neither class nor function: float"),
-    ("score", {"_target_": "math.dist", "colour": 1}, "score: math.dist: got an unexpected keyword argument 'colour'"),
+    (
+        "score",
+        {"_target_": "math.dist", "colour": 1},
+        "score._target_=math.dist: got an unexpected keyword argument 'colour'",
+    ),
     ("trainer.strategy", {"_target_": "datetime.timedelta.x"}, "trainer.strategy._target_=datetime.timedelta.x cannot"),
 ]
 
