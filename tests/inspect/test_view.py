@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from select import select
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import pytest
 from parts import draw
@@ -20,20 +20,12 @@ from viewing import descending, request, viewed
 from renormal.console import program
 from renormal.inspect import view
 from renormal.inspect.view import loopback, main
-from renormal.job.job import run_job
 from waiting import wait_until
 
 pytest.importorskip("uvicorn", reason="the page needs pip install 'renormal[view]'")
 from renormal.inspect.view_server import LARGEST
 
 LONG = "column=eq8&max_steps=1000&stop=0"  # never below T
-
-
-@pytest.fixture(scope="module")
-def run(small: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("viewed") / "run"
-    run_job(small("category=bottle", "projection=[eq8]", f"folder={folder}"))
-    return folder
 
 
 @pytest.fixture(scope="module")

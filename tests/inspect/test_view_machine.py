@@ -6,13 +6,10 @@ import json
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from parts import draw
 from viewing import descending, request, viewed
-
-from renormal.job.job import run_job
 
 pytest.importorskip("uvicorn", reason="the page needs pip install 'renormal[view]'")
 
@@ -34,13 +31,6 @@ def show(self, photo, wanted, give):
     return shown(self, photo, wanted, give)
 live.Live.show = show
 """
-
-
-@pytest.fixture(scope="module")
-def run(small: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("viewed") / "run"
-    run_job(small("category=bottle", "projection=[eq8]", f"folder={folder}"))
-    return folder
 
 
 @pytest.fixture(scope="module")
