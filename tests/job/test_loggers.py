@@ -21,6 +21,7 @@ import wandb
 
 from offline_run import OfflineRun, offline_runs, only_run
 from renormal.boards import wandb_run
+from renormal.boards.wandb_board import WandbBoard
 from renormal.job.job import run_job
 from renormal.job.loggers import run_id
 from renormal.lit.module import AutoencoderModule
@@ -141,6 +142,22 @@ def test_a_job_whose_service_has_ended_goes_on_until_it_is_done_or_interrupted(
     assert json.loads((folder / "state.json").read_text())["state"] == ("interrupted" if number else "done")
     assert out.count("wandb: its service has ended") == 1
     assert not list(folder.rglob("debug*.log"))
+
+
+def test_a_run_whose_service_ends_while_it_closes_has_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """wandb itself prints "Problem finishing run" then."""
+
+    def lost() -> None:
+        raise ConnectionResetError("Connection lost")
+
+    board = WandbBoard(save_dir=tmp_path, project="p", name="n", mode="offline")
+    monkeypatch.setattr(board.experiment, "_on_finish", lost)
+    board.finalize("aborted")
+    said = [record.message for record in caplog.records if record.name == "renormal" and "ended" in record.message]
+    assert len(said) == 1
+    assert "Problem finishing run" not in capfd.readouterr().err
 
 
 def test_a_run_that_somebody_else_has_open_is_left_alone(tiny: Any, tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ import netrc
 import os
 import shutil
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -106,13 +108,25 @@ def leave_service() -> None:
 def end(run: Run, *, exit_code: int) -> None:
     """Close the run; an exit code other than 0 marks it failed. What is not sent after UPLOAD seconds stays here."""
     try:
-        with said_if_slow(f"sending the run to wandb, for {UPLOAD:.0f} s at most"):
+        with said_if_slow(f"sending the run to wandb, for {UPLOAD:.0f} s at most"), errors_unprinted():
             run.finish(exit_code=exit_code)
     except TimeoutError:
         place = os.path.relpath(Path(run.dir).parent)
         log.warning("wandb took too long (%.0f s at most). To send the rest: wandb sync %s", UPLOAD, place)
     finally:
         delete_logs(run)
+
+
+@contextmanager
+def errors_unprinted() -> Iterator[None]:
+    """wandb raises its errors without printing them, too. Its setting `silent` does not reach the end of a run."""
+    from wandb.errors import term
+
+    shown, term._silent = term._silent, True
+    try:
+        yield
+    finally:
+        term._silent = shown
 
 
 def delete_logs(run: Run) -> None:
