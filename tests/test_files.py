@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -70,6 +71,27 @@ def test_where_the_block_raises_the_old_file_stays_and_no_draft(tmp_path: Path, 
         write_half(path, error)
     assert path.read_text() == "old\n"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_disk_that_refuses_a_file_s_content_is_named_by_the_file(tmp_path: Path) -> None:
+    """A failed write has no name of its own; torch.save raises another error after it."""
+
+    def full(*, hidden: bool) -> None:
+        with whole_file(tmp_path / "file"):
+            try:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            except OSError:
+                if hidden:
+                    raise RuntimeError("unexpected pos 64 vs 0") from None
+                raise
+
+    with pytest.raises(OSError, match="No space") as refused:
+        full(hidden=False)
+    assert refused.value.filename == str(tmp_path / "file")
+    with pytest.raises(RuntimeError) as other:
+        full(hidden=True)
+    assert isinstance(other.value.__context__, OSError)
+    assert other.value.__context__.filename == str(tmp_path / "file")
 
 
 def test_the_old_file_is_read_until_the_block_ends(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -39,7 +40,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     check_target(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{os.fsdecode(os.fsencode(path.name)[:NAME])}.draft")
-    with _locked_draft(draft) as file:
+    with naming(path), _locked_draft(draft) as file:
         try:
             yield file
             file.flush()
@@ -48,6 +49,18 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         except BaseException:
             draft.unlink(missing_ok=True)
             raise
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """A fault of the disk in the block that names no file, such as a failed write, is one of `path`."""
+    try:
+        yield
+    except Exception as error:
+        for one in (error, error.__context__):  # torch.save raises an error of its own after that of the disk
+            if isinstance(one, OSError) and one.errno and one.filename is None:
+                one.filename = str(path)
+        raise
 
 
 def check_target(path: Path) -> None:
@@ -179,9 +192,7 @@ def read_json(path: Path, largest: int = LARGEST) -> Any:
     if not text.strip():
         raise ValueError(f"{path}: empty")
     try:
-        content = json.loads(
-            text, object_pairs_hook=_object, parse_constant=_finite, parse_float=_finite, parse_int=_whole
-        )
+        content = decoded(text)
         _check_inside(content)
     except RecursionError as error:
         raise ValueError(f"{path}: more than {DEPTH} levels") from error
@@ -210,6 +221,9 @@ def _whole(text: str) -> int:
     if len(text) > DIGITS:
         raise ValueError(f"{text[:DIGITS]}… has more than {DIGITS} digits")
     return int(text)
+
+
+decoded = partial(json.loads, object_pairs_hook=_object, parse_constant=_finite, parse_float=_finite, parse_int=_whole)
 
 
 def _check_inside(content: Any) -> None:

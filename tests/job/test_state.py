@@ -6,11 +6,13 @@ import errno
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import IO, Any
 
 import pytest
@@ -241,6 +243,24 @@ def test_a_full_disk_does_not_hide_that_a_job_has_failed(tmp_path: Path, monkeyp
     assert content(tmp_path)["error"] == (
         "last.ckpt: No space left on device; make room; the same command goes on after the last complete epoch"
     )
+
+
+def test_a_full_disk_that_names_no_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fuller one of the job's folder and of the places for temporary files."""
+    other = tmp_path / "temporary"
+    other.mkdir()
+    monkeypatch.setattr(state, "TEMPORARY", (str(other), str(tmp_path / "none")))
+
+    def job(fuller: Path) -> None:
+        monkeypatch.setattr(shutil, "disk_usage", lambda place: SimpleNamespace(free=0 if place == fuller else 9))
+        with hold_folder(tmp_path / "job", 3) as file:
+            file.report("train", 1)
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    for fuller in (tmp_path / "job", other):
+        with pytest.raises(OSError, match="No space"):
+            job(fuller)
+        assert str(content(tmp_path / "job")["error"]).startswith(f"{fuller}: No space left on device; make room")
 
 
 @pytest.mark.parametrize("again", [True, False])

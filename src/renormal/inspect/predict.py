@@ -19,6 +19,7 @@ from renormal.report.decide import RATE
 from renormal.schema.kinds import LARGE
 
 TINY = 1e-30  # of a score that is not 0, ours: float32 holds it in all digits
+COPY = "copy the folder to another place and join the copy"
 DONE = """exit status: 0 nothing is defective, 1 something is, 2 something could not be read"""
 
 
@@ -30,7 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return joined(options.join) if options.join else predicted(options)
     except (ValueError, OSError) as error:
-        print(f"renormal-predict: {refused(error, options.out or options.join)}", file=sys.stderr)
+        other = {"other": COPY} if options.join else {}
+        print(f"renormal-predict: {refused(error, options.out or options.join, **other)}", file=sys.stderr)
         return 2
 
 

@@ -20,7 +20,16 @@ from typing import Any, BinaryIO
 
 from renormal import schema
 from renormal.console.text import cell, printable
-from renormal.files import check_no_link, check_target, read_json, regular_file, whole_file, write_whole
+from renormal.files import (
+    check_no_link,
+    check_target,
+    decoded,
+    naming,
+    read_json,
+    regular_file,
+    whole_file,
+    write_whole,
+)
 from renormal.inspect.inputs import SETTINGS, TABLE, WRITTEN, Item, Part
 from renormal.schema import checked
 
@@ -46,7 +55,8 @@ class Predictions:
             check_no_link(folder / name)
         folder.mkdir(parents=True, exist_ok=True)
         name = LINES.replace("*", f"-{part.number + 1}-of-{part.of}" if part.of > 1 else "")
-        self.file = appended(folder / name, empty=force)
+        self.path = folder / name
+        self.file = appended(self.path, empty=force)
         write_whole(folder / SETTINGS, json.dumps(self.settings, indent=1))
         self.before = rows_of(folder, self.digest)
 
@@ -66,8 +76,9 @@ class Predictions:
     def add(self, lines: list[Line]) -> None:
         """Append the lines."""
         lines = [line | {"settings": self.digest} for line in lines]
-        self.file.write("".join(f"{json.dumps(line)}\n" for line in lines).encode())
-        self.file.flush()
+        with naming(self.path):
+            self.file.write("".join(f"{json.dumps(line)}\n" for line in lines).encode())
+            self.file.flush()
         _insert(self.before, lines)
 
     def close(self) -> None:
@@ -143,7 +154,11 @@ def rows_of(folder: Path, digest: str) -> sqlite3.Connection:
 
 def _insert(table: sqlite3.Connection, lines: Iterable[Line]) -> None:
     rows = ((json.dumps(line["image"]), json.dumps(line)) for line in lines)
-    table.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?)", rows)
+    try:
+        table.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?)", rows)
+    except sqlite3.OperationalError as error:
+        place = os.environ.get("TMPDIR", "the temporary folder")
+        raise ValueError(f"{place}: no room for a list of the lines ({error}); make room, or set TMPDIR") from error
 
 
 def _read(path: Path, digest: str) -> Iterator[Line]:
@@ -153,9 +168,10 @@ def _read(path: Path, digest: str) -> Iterator[Line]:
             if not text.endswith(b"\n"):
                 return  # in the making, or cut by a kill
             try:
-                line = json.loads(text.decode(errors="surrogateescape"))
+                line = decoded(text.decode(errors="surrogateescape"))
             except (ValueError, RecursionError) as error:
-                raise ValueError(f"{path}: line {number} is no JSON: delete it") from error
+                why = "" if isinstance(error, (json.JSONDecodeError, RecursionError)) else f" ({printable(str(error))})"
+                raise ValueError(f"{path}: line {number} is no JSON{why}: delete it") from error
             if isinstance(line, dict) and line.get("settings") == digest:
                 checked(schema.Prediction, line, Path(f"{path}, line {number}"))
                 yield line

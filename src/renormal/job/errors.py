@@ -19,9 +19,9 @@ MENDS = {
     errno.EMFILE: "the limit of open files is too low: see ulimit -n",
 }
 OTHER = "choose another place with --out"
-COMMANDS = {  # as MENDS, for commands that are given a file or a folder
-    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), f"make room, or {OTHER}"),
-    **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.EFBIG), OTHER),
+COMMANDS = {  # as MENDS, for commands that are given a file or a folder; {} is the other place
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "make room, or {}"),
+    **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.EFBIG), "{}"),
     **dict.fromkeys((errno.ENOENT, errno.ENOTDIR), "correct the path"),
 }
 MEMORY = re.compile(
@@ -30,13 +30,13 @@ MEMORY = re.compile(
 LESS = "too little memory or too many threads for this job ({}): a smaller batch_size= or test.samples= needs less"
 
 
-def refused(error: ValueError | OSError, out: Path | None) -> str:
-    """One line for what ends a command that writes to `out`."""
+def refused(error: ValueError | OSError, out: Path | None, other: str = OTHER) -> str:
+    """One line for what ends a command that writes to `out`. other: how its user takes another place."""
     if not isinstance(error, OSError) or not error.strerror:
         return printable(str(error))
     place, number = error.filename if isinstance(error.filename, str) else out, error.errno or 0
     start = f"{shown(Path(place))}: " if place else ""
-    mend = f": {COMMANDS[number]}" if number in COMMANDS else ""
+    mend = f": {COMMANDS[number].format(other)}" if number in COMMANDS else ""
     return printable(f"{start}{error.strerror}{mend}")
 
 

@@ -12,13 +12,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
-from renormal.files import STATE, read_json, write_whole
-from renormal.job.errors import in_one_line
+from renormal.files import STATE, naming, read_json, write_whole
+from renormal.job.errors import first_cause, in_one_line
 from renormal.job.lock import LOCK, locked
 
 RUN_LOG = "run.log"
 TRACES = {".hydra", RUN_LOG, STATE, LOCK}  # files of a job that failed before it had results
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+TEMPORARY = (os.environ.get("TMPDIR") or "/tmp", "/dev/shm")
 LONGEST = 800  # letters of an error, ours: state.json stays in the one block that a file system has given it
 PATIENCE = 5.0  # seconds, ours: the jobs of a killed sweep end within two
 
@@ -72,7 +73,7 @@ def hold_folder(folder: Path, epochs: int) -> Iterator[StateFile]:
     epochs: wanted. Raises BusyError with the name of the process that holds the lock.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder / LOCK, patience=PATIENCE):
+    with naming(folder), locked(folder / LOCK, patience=PATIENCE):
         (folder / RUN_LOG).open("a").close()  # messages name it, also if the job is killed before its first line
         file = StateFile(folder, epochs)
         try:
@@ -81,6 +82,7 @@ def hold_folder(folder: Path, epochs: int) -> Iterator[StateFile]:
             yield file
             file.end("done")
         except Exception as error:
+            name_place(error, folder)
             with suppress(ValueError):  # without its folder
                 file.end("failed", in_one_line(error)[:LONGEST])
             raise
@@ -88,6 +90,14 @@ def hold_folder(folder: Path, epochs: int) -> Iterator[StateFile]:
             with suppress(ValueError):
                 file.end("interrupted")
             raise
+
+
+def name_place(error: Exception, folder: Path) -> None:
+    """Where a full disk has named no file: name the fuller one of the folder and of the places for temporary files."""
+    cause = first_cause(error)
+    if isinstance(cause, OSError) and cause.errno in NO_ROOM and cause.filename is None:
+        places = [folder, *(Path(place) for place in TEMPORARY if Path(place).is_dir())]
+        cause.filename = str(min(places, key=lambda place: shutil.disk_usage(place).free))
 
 
 def write_state(folder: Path, state: State) -> None:

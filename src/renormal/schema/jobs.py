@@ -6,13 +6,23 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from renormal.schema.kinds import MANY, Closed, Count, Name, Named, Number, Place, Schema, Seconds, Text, brief
+from renormal.schema.kinds import MANY, Closed, Count, Name, Named, Number, Place, Schema, Seconds, Text, brief, inside
 
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError("is no text")
     return value
+
+
+def _named(value: object) -> str:
+    if not _text(value):
+        raise ValueError("is empty")
+    return _text(value)
+
+
+def _below(value: object) -> str:
+    return inside(_text(value))
 
 
 class State(Schema):
@@ -86,32 +96,35 @@ class Choice(Schema):
         return self
 
 
+Side = Annotated[int, Field(ge=1, le=10**6)]  # pixels
+
+
 class Box(Closed):
     """A defect on the pixels of its photograph."""
 
     x: Count
     y: Count
-    width: Count
-    height: Count
-    area: Count
+    width: Side
+    height: Side
+    area: Annotated[int, Field(ge=1, le=10**12)]
 
 
 class Prediction(Schema):
     """A line of predictions.jsonl: an answer, or an error. A name need not be UTF-8."""
 
-    image: Annotated[Any, AfterValidator(_text)]
-    error: Annotated[Any, AfterValidator(_text)] = ""
-    overlay: Annotated[Any, AfterValidator(_text)] = ""
-    mask: Annotated[Any, AfterValidator(_text)] = ""
-    map: Annotated[Any, AfterValidator(_text)] = ""
-    sha256: Name = ""
+    image: Annotated[Any, AfterValidator(_named)]
+    error: Annotated[Any, AfterValidator(_named)] = ""
+    overlay: Annotated[Any, AfterValidator(_below)] = ""
+    mask: Annotated[Any, AfterValidator(_below)] = ""
+    map: Annotated[Any, AfterValidator(_below)] = ""
+    sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?\z")] = ""
     score: Number | None = None
     threshold: Number | None = None
-    p: Number | None = None
+    p: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] | None = None
     defective: bool | None = None
     defects: Annotated[list[Box], Field(max_length=10**9)] | None = None
-    width: Count | None = None
-    height: Count | None = None
+    width: Side | None = None
+    height: Side | None = None
     grey: bool | None = None
 
     @model_validator(mode="after")
@@ -119,4 +132,18 @@ class Prediction(Schema):
         answer = (self.score, self.defective, self.defects, self.width, self.height)
         if "error" not in self.model_fields_set and None in answer:
             raise ValueError("neither an answer nor an error")
+        return self
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Prediction:
+        if (
+            self.score is not None
+            and self.threshold is not None
+            and self.defective is not (self.score > self.threshold)
+        ):
+            raise ValueError("the score, the threshold and the verdict contradict each other")
+        width, height = self.width or 0, self.height or 0
+        for box in self.defects or []:
+            if box.x + box.width > width or box.y + box.height > height or box.area > box.width * box.height:
+                raise ValueError("a defect is larger than its photograph or than its box")
         return self

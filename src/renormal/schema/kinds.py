@@ -27,7 +27,7 @@ def _one_line(text: str) -> str:
     return text
 
 
-def _inside(path: str) -> str:
+def inside(path: str) -> str:
     place = PurePosixPath(path)
     if place.is_absolute() or ".." in place.parts:
         raise ValueError("leads out of its folder")
@@ -36,7 +36,7 @@ def _inside(path: str) -> str:
 
 Name = Annotated[str, Field(max_length=1000), AfterValidator(_one_line)]
 Text = Annotated[str, Field(max_length=TEXT)]
-Place = Annotated[Name, AfterValidator(_inside)]  # a path below the folder of its file
+Place = Annotated[Name, AfterValidator(inside)]  # a path below the folder of its file
 Number = Annotated[float, Field(ge=-LARGE, le=LARGE, allow_inf_nan=False)]
 Grown = Annotated[float, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
 Seconds = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
