@@ -22,6 +22,7 @@ from benchmarks.projection_rows import algorithm, projections, slots_work, steps
 from benchmarks.scaling import scaling
 from benchmarks.start_up import start_up
 from benchmarks.training_rows import trainings, whole_job
+from renormal.console.numbers import decimal, whole
 from renormal.files import write_whole
 from renormal.functional.precision import has_bfloat16
 from renormal.job.environment import commit, device_name, versions
@@ -75,8 +76,8 @@ MINUTES = 20  # of all sections; the training before the first takes two more
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--scaling", action="store_true", help="measure by slots, sides and tiles instead")
-    parser.add_argument("--rounds", type=int, default=3, help="times that all is measured at most (default: 3)")
-    parser.add_argument("--minutes", type=float, default=MINUTES, help=f"about what it takes (default: {MINUTES})")
+    parser.add_argument("--rounds", type=whole, default=3, help="times that all is measured at most (default: 3)")
+    parser.add_argument("--minutes", type=decimal, default=MINUTES, help=f"about what it takes (default: {MINUTES})")
     parser.add_argument("--only", nargs="+", help="names of sections, as they are printed")
     parser.add_argument("--small", action="store_true", help="seconds instead of minutes: numbers mean nothing")
     parser.add_argument("--processor", action="store_true", help="one thread, seconds of the processor: a busy machine")

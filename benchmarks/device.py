@@ -21,6 +21,7 @@ from typing import Any
 
 from benchmarks import on_device
 from benchmarks.hours import hours_of
+from renormal.console.numbers import decimal
 
 SECONDS = 480  # of the whole check
 PATIENCE = 4  # times as long for a dry run, whose machine may be busy; an idle one needs a minute
@@ -130,7 +131,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.device", description=__doc__.splitlines()[0])
     parser.add_argument("--dry", action="store_true", help="every section on the CPU, tiny: numbers mean nothing")
     parser.add_argument("--only", nargs="+", choices=BUDGETS, default=list(BUDGETS), help="sections")
-    parser.add_argument("--seconds", type=float, help=f"of the whole check (default: {SECONDS})")
+    parser.add_argument("--seconds", type=decimal, help=f"of the whole check (default: {SECONDS})")
     parser.add_argument("--out", type=Path, help="the file (default: results/device-<name>.json)")
     parser.add_argument("--section", choices=BUDGETS, help=argparse.SUPPRESS)
     parser.add_argument("--lines", type=Path, help=argparse.SUPPRESS)

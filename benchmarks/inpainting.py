@@ -15,6 +15,7 @@ import torch
 from omegaconf import OmegaConf
 from tabulate import tabulate
 
+from renormal.console.numbers import whole
 from renormal.contracts import Autoencoder, Stopped
 from renormal.functional.holes import psnr, square_holes
 from renormal.inspect.inpaint import descent_of
@@ -33,7 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("run", type=Path, help="folder of a finished job of experiment=inpaint")
     parser.add_argument("--root", help="data.root, if the folder has moved since the run")
-    parser.add_argument("--images", type=int, default=64, help="training images that are repaired (default: 64)")
+    parser.add_argument("--images", type=whole, default=64, help="training images that are repaired (default: 64)")
     options = parser.parse_args()
     torch.set_num_threads(1)
     job = load(options.run)

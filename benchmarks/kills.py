@@ -18,6 +18,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from renormal.console.numbers import whole
+
 SWEEP = [
     *("model=l2_ae,vae", "category=bottle,grid", "seed=0,1", "name=kills", "data.train=6", "data.good=2"),
     *("data.defective=1", "data.epoch_images=64", "data.object_size=32", "data.texture_size=64", "data.patch_size=32"),
@@ -29,8 +31,8 @@ SHORTEST, LONGEST = 2.0, 14.0  # seconds between two kills, uniform: a job takes
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--kills", type=int, default=20, help="processes that are killed (default: 20)")
-    parser.add_argument("--seed", type=int, default=int(time.time()), help="of the times and the killed processes")
+    parser.add_argument("--kills", type=whole, default=20, help="processes that are killed (default: 20)")
+    parser.add_argument("--seed", type=whole, default=int(time.time()), help="of the times and the killed processes")
     parser.add_argument("--launcher", choices=["joblib", "local"], default="local", help="of the sweep")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

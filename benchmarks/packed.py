@@ -25,6 +25,7 @@ from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
 from benchmarks.answering import composed
+from renormal.console.numbers import whole
 from renormal.data import GOOD, DataError, Source, mvtec
 from renormal.data.memory import load_test, load_training
 from renormal.files import RECORD, whole_file
@@ -168,7 +169,7 @@ def main() -> None:
     packing.add_argument("file", type=Path, help="is written")
     packing.add_argument("root", type=Path, help="folder of MVTec AD")
     packing.add_argument("categories", nargs="+", help="such as bottle")
-    packing.add_argument("--train", type=int, help="at most so many good images of each category")
+    packing.add_argument("--train", type=whole, help="at most so many good images of each category")
     unpacking = commands.add_parser("unpack", help="the file into a data root")
     unpacking.add_argument("file", type=Path, help="of pack")
     unpacking.add_argument("root", type=Path, help="is written: data.root of a job")

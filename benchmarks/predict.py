@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from benchmarks.contest import Rows
+from renormal.console.numbers import whole
 from renormal.inspect.inputs import inputs_of
 from renormal.inspect.photographs import photograph
 from renormal.inspect.predictions import FILES
@@ -28,7 +29,7 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="the folder of a finished job")
     parser.add_argument("folder", help="of photographs")
     parser.add_argument("--column", help="of the job's table; its own without it")
-    parser.add_argument("--repeats", type=int, default=4, help="passes over the photographs")
+    parser.add_argument("--repeats", type=whole, default=4, help="passes over the photographs")
     options = parser.parse_args()
     make_sums_reproducible()
     with tempfile.TemporaryDirectory() as out:

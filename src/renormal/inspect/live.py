@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from renormal.choose.choice import changed, setting_of
+from renormal.console.numbers import NumberError, decimal
 from renormal.contracts import Batch, EnergyTerms, Images, Maps
 from renormal.data.source import GOOD
 from renormal.functional.precision import exact_float32
@@ -58,9 +59,9 @@ def asked(query: Mapping[str, str], columns: Mapping[str, Any]) -> Asked:
         if columns[column]["settings"].get(place) is None:
             raise ValueError(f"{column} has no setting {place!r}")
         try:
-            value = float(text)
-        except ValueError as error:
-            raise ValueError(f"{place}={text!r} is no number") from error
+            value = decimal(text)
+        except NumberError as error:
+            raise ValueError(f"{place}={error}") from error
         least = math.ulp(0.0) if place == "step_size" else 0.0
         if not least <= value <= MOST[place]:
             raise ValueError(f"{place}={value:g} is out of range: at most {MOST[place]:g}, and not negative")

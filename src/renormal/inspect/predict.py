@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import os
+import re
 import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from renormal.console.numbers import decimal, whole
 from renormal.console.program import Parser, begin
 from renormal.inspect.counting import Counting
 from renormal.inspect.inputs import STDIN, TABLE, Inputs, Part, inputs_of
@@ -19,6 +22,7 @@ from renormal.report.decide import RATE
 from renormal.schema.kinds import LARGE
 
 TINY = 1e-30  # of a score that is not 0, ours: float32 holds it in all digits
+MOST = 4 * (os.cpu_count() or 1)  # processes, ours
 COPY = "copy the folder to another place and join the copy"
 DONE = """exit status: 0 nothing is defective, 1 something is, 2 something could not be read"""
 
@@ -47,12 +51,12 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     column = "a column of the job's table (default: the chosen one, or the best on planted defects)"
     parser.add_argument("--column", help=column)
     rate = f"share of good parts that may be called defective (default: {RATE})"
-    parser.add_argument("--false-alarms", type=float, default=RATE, metavar="RATE", help=rate)
-    parser.add_argument("--threshold", type=float, help="a score above it is defective; replaces --false-alarms")
+    parser.add_argument("--false-alarms", type=decimal, default=RATE, metavar="RATE", help=rate)
+    parser.add_argument("--threshold", type=decimal, help="a score above it is defective; replaces --false-alarms")
     ignore = "an image of the size of the photographs; where it is white, nothing counts"
     parser.add_argument("--ignore", type=Path, metavar="MASK", help=ignore)
     parser.add_argument("--device", default="auto", help="auto (a GPU if there is one), cpu, cuda, cuda:1, …")
-    parser.add_argument("--workers", type=int, default=1, help="processes on this machine")
+    parser.add_argument("--workers", type=whole, default=1, help="processes on this machine")
     parser.add_argument("--part", type=part_of, default=Part(), metavar="I/N", help="take the I-th of N parts (1 to N)")
     parser.add_argument("--join", type=Path, metavar="DIR", help="only write the CSV of all parts in DIR again")
     parser.add_argument("--watch", metavar="FOLDER", help="take each new photograph in it, until Ctrl-C")
@@ -74,8 +78,8 @@ def fault_in(options: argparse.Namespace) -> str:
         return f"{'RUN' if options.run is None else '--out DIR'} is missing"
     if bool(options.images) == bool(options.watch):
         return "give photographs, or --watch FOLDER"
-    if options.workers < 1:
-        return f"--workers {options.workers}: at least 1"
+    if not 1 <= options.workers <= MOST:
+        return f"--workers {options.workers}: from 1 to {MOST}, four for each core of this machine"
     if options.threshold is not None and not (options.threshold == 0 or TINY <= abs(options.threshold) <= LARGE):
         return f"--threshold {options.threshold}: give 0, or a number that a score can be, from {TINY:g} to {LARGE:g}"
     return ""
@@ -83,10 +87,10 @@ def fault_in(options: argparse.Namespace) -> str:
 
 def part_of(text: str) -> Part:
     """2/4 → the second of four."""
-    number, _, count = text.partition("/")
-    if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+    found = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)
+    if found is None or not 1 <= int(found[1]) <= int(found[2]):
         raise argparse.ArgumentTypeError(f"{text} is no part: give 2/4 for the second of four")
-    return Part(int(number) - 1, int(count))
+    return Part(int(found[1]) - 1, int(found[2]))
 
 
 def joined(folder: Path) -> int:

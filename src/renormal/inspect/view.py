@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from renormal.console.numbers import decimal, whole
 from renormal.console.program import Parser, begin, said_if_slow
 from renormal.report.decide import RATE
 
@@ -37,9 +38,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("run", type=Path, help="outputs/<name>/<model>/<category>/<seed> of a finished job")
     parser.add_argument("--column", help="the first column of the job's table to show (default: the chosen one)")
     rate = f"share of good parts that may be called defective (default: {RATE})"
-    parser.add_argument("--false-alarms", type=float, default=RATE, metavar="RATE", help=rate)
+    parser.add_argument("--false-alarms", type=decimal, default=RATE, metavar="RATE", help=rate)
     parser.add_argument("--device", default="auto", help="auto (a GPU if there is one), cpu, cuda, cuda:1, …")
-    parser.add_argument("--port", type=int, help=f"port of the page (default: {PORT}, or a free one if that is taken)")
+    parser.add_argument(
+        "--port", type=whole, help=f"port of the page (default: {PORT}, or a free one if that is taken)"
+    )
     trust = "a package of your own that the job's config names; may be repeated"
     parser.add_argument("--trust", action="append", default=[], metavar="PACKAGE", help=trust)
     return parser.parse_args(arguments)
