@@ -23,6 +23,7 @@ from tqdm import tqdm
 from renormal.data import web
 from renormal.data.source import DataError
 from renormal.data.unpack import MAX_BYTES, PREFIX, unpack
+from renormal.files import naming
 
 LICENCE = "CC BY-NC-SA 4.0 (https://creativecommons.org/licenses/by-nc-sa/4.0/, no commercial use)"
 PAGE = "https://www.mvtec.com/company/research/datasets/mvtec-ad"
@@ -36,6 +37,7 @@ ARCHIVE_SHA256 = "cf4313b13603bec67abb49ca959488f7eedce2a9f7795ec54446c649ac98cd
 
 CHUNK = 1 << 20  # bytes read at a time, ours
 ATTEMPTS = 5  # broken connections in a row before giving up, ours
+TRIES = 100  # connections for each web.LEAST bytes, ours: a server may send a byte through each
 PAUSE = 2.0  # seconds before the next attempt, ours
 DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EFBIG})
 log = logging.getLogger("renormal")
@@ -122,25 +124,21 @@ def fetch(url: str, target: Path) -> None:
     part = target.with_name(target.name + ".part")
     check_own(part)
     discard_text(part)
-    most, failures = _size(part), 0
-    while failures < ATTEMPTS:
+    most, failures, tries = _size(part), 0, 0
+    while failures < ATTEMPTS and tries < TRIES + most // web.LEAST:
         try:
             done, total = _append(url, part)
         except DataError:
             raise
-        except (
-            OSError,
-            HTTPException,
-            ValueError,
-        ) as error:  # ValueError: http.client's, for odd answers
-            reason = _why_retry(error, url, part)
+        except (OSError, HTTPException, ValueError) as error:  # ValueError: http.client's, for odd answers
+            reason, slow = _why_retry(error, url, part), isinstance(error, TimeoutError)
         else:
             if total is None or done >= total:
                 part.replace(target)
                 return
-            reason = f"{done} of {total} bytes arrived"
-        failures = 1 if _size(part) > most else failures + 1
-        most = max(most, _size(part))
+            reason, slow = f"{done} of {total} bytes arrived", False
+        failures = 1 if _size(part) - most > (web.LEAST if slow else 0) else failures + 1
+        most, tries = max(most, _size(part)), tries + 1
         log.info("%s: %s; attempt %d of %d failed", web.without_query(url), reason, failures, ATTEMPTS)
         time.sleep(PAUSE)
     raise DataError(
@@ -155,9 +153,9 @@ def _why_retry(error: Exception, url: str, part: Path) -> str:
         if error.code < 500 and error.code not in web.AGAIN:
             mend = f"the link may have changed: set data.url to the one on {PAGE}"
             raise DataError(f"{web.without_query(url)}: {web.reason_of(error)}; {mend}") from error
-    if isinstance(error, web.OtherBytesError):
+    elif isinstance(error, web.OtherBytesError):
         part.unlink(missing_ok=True)  # the next attempt asks for the whole file
-    elif isinstance(error, OSError) and error.errno in DISK:
+    elif isinstance(error, OSError) and (error.errno in DISK or error.filename):  # named files are on the disk
         raise error
     return web.reason_of(error)
 
@@ -192,9 +190,11 @@ def _append(url: str, part: Path) -> Progress:
 def _copy(response: Any, first: bytes, file: IO[bytes], bar: tqdm[Any]) -> None:
     chunk = first
     while chunk:
-        file.write(chunk)
+        with naming(Path(file.name)):
+            file.write(chunk)
         bar.update(len(chunk))
         if file.tell() > MAX_BYTES:
+            Path(file.name).unlink()
             raise DataError(f"{file.name}: more than {MAX_BYTES} bytes arrived; is data.url right?")
         chunk = response.read1(CHUNK)
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import re
+import socket
+import ssl
+import time
 from collections.abc import Mapping
-from http.client import responses
+from http.client import HTTPConnection, HTTPResponse, HTTPSConnection, responses
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.error import HTTPError
@@ -23,7 +27,8 @@ from urllib.request import (
 from renormal.console.text import is_printable, printable
 from renormal.data.source import DataError
 
-TIMEOUT = 60.0  # seconds without a byte, ours
+TIMEOUT = 60.0  # seconds without a byte, and for all that comes before the archive; ours
+LEAST = 60_000  # bytes of the archive in each TIMEOUT, ours: MVTec AD in 61 days
 HEAD = 512  # bytes that show what a file is; a tar has its first header there
 AGAIN = {408, 429}  # besides those from 500 on: another attempt may help
 ARCHIVES = re.compile(r"\.(tar|tgz|txz|tbz2?|tar\.\w{1,4}|archive)", re.IGNORECASE)
@@ -72,21 +77,77 @@ def archive_name(url: str) -> str:
 
 
 class _Redirects(HTTPRedirectHandler):
-    """Follows an address to another one of the web."""
+    """Follows an address to another one of the web, without the text beside it: that may have no end."""
 
     def redirect_request(self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Request | None:
-        try:
-            address(newurl)
-        except DataError:
-            fp.close()
-            raise
+        fp.close()
+        address(newurl)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+class _Paced(io.RawIOBase):
+    """The bytes of a connection, until a moment that the archive's bytes put off."""
+
+    def __init__(self, connection: socket.socket, raw: io.RawIOBase) -> None:
+        self.connection, self.raw, self.taken = connection, raw, 0
+        self.deadline = time.monotonic() + TIMEOUT
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the server sends too slowly")
+        self.connection.settimeout(left)
+        return self.raw.readinto(buffer)
+
+    def take(self, count: int) -> None:
+        self.taken += count
+        if self.taken >= LEAST:
+            self.taken, self.deadline = 0, time.monotonic() + TIMEOUT
+
+    def close(self) -> None:
+        self.raw.close()
+        super().close()
+
+
+class _Answer(HTTPResponse):
+    """Headers, trailers and answers before the right one come within TIMEOUT, of the archive LEAST bytes in each."""
+
+    def __init__(self, sock: socket.socket, *arguments: Any, **named: Any) -> None:
+        super().__init__(sock, *arguments, **named)
+        self.paced = _Paced(sock, self.fp.detach())
+        self.fp = io.BufferedReader(self.paced)
+
+    def read1(self, n: int = -1) -> bytes:
+        chunk = super().read1(n)
+        self.paced.take(len(chunk))
+        return chunk
+
+
+class _Connection(HTTPConnection):
+    response_class = _Answer
+
+
+class _SecureConnection(HTTPSConnection):
+    response_class = _Answer
+
+
+class _Http(HTTPHandler):
+    def http_open(self, req: Request) -> HTTPResponse:
+        return self.do_open(_Connection, req)
+
+
+class _Https(HTTPSHandler):
+    def https_open(self, req: Request) -> HTTPResponse:
+        return self.do_open(_SecureConnection, req, context=ssl.create_default_context())
 
 
 def ask(url: str, first: int) -> Any:
     """The server's answer to a request for the file from byte `first` on. Nothing but http and https is opened."""
     opener = OpenerDirector()
-    kinds = (ProxyHandler, HTTPHandler, HTTPSHandler, _Redirects, HTTPDefaultErrorHandler, HTTPErrorProcessor)
+    kinds = (ProxyHandler, _Http, _Https, _Redirects, HTTPDefaultErrorHandler, HTTPErrorProcessor)
     for kind in kinds:
         opener.add_handler(kind())
     return opener.open(Request(url, headers={"Range": f"bytes={first}-"} if first else {}), timeout=TIMEOUT)
