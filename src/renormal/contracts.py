@@ -130,6 +130,13 @@ class Score(Protocol):
 
 
 @runtime_checkable
+class SelectiveScore(Score, Protocol):
+    """A score that not every model can answer: `suits` says which. The stage `choose` leaves it out for the others."""
+
+    def suits(self, model: object) -> bool: ...
+
+
+@runtime_checkable
 class FittedScore(Score, Protocol):
     """A score that must be fitted to pairs (x0, f(x0)) of good images before its first use.
 

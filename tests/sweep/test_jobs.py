@@ -62,7 +62,7 @@ def test_an_unknown_key_is_named_as_hydra_names_it() -> None:
 def test_a_sweep_goes_on_with_no_finished_job() -> None:
     with initialize_config_dir(str(CONF), version_base="1.3"):
         sweep = GlobalHydra.instance().config_loader().load_configuration("config", ["seed=1,2"], RunMode.MULTIRUN)
-        sweep.hydra.overrides.task = ["continue=outputs/inspect/repair_ae/parts/0", "seed=1,2"]
+        sweep.hydra.overrides.task = ["continue=outputs/inspect/segmenting_ae/parts/0", "seed=1,2"]
         with pytest.raises(ValueError, match=r"^continue= is for one job"):
             jobs_of(sweep, parsed_overrides(sweep))
 

@@ -18,7 +18,7 @@ from renormal.choose.measure import PlantedTest, Size
 from renormal.choose.planted_set import planted_set, write_sheet
 from renormal.choose.strategies import Strategy
 from renormal.choose.trials import Trials
-from renormal.contracts import CHOSEN, Batch, Score
+from renormal.contracts import CHOSEN, Batch, Score, SelectiveScore
 from renormal.files import read_json, shown, write_whole
 from renormal.functional.tiles import cut
 from renormal.lit.columns import Columns
@@ -106,10 +106,11 @@ class Choose(Stage):
         count = len(cut(samples.image, data.patch_size, self.test.stride))
         scoring = Scoring(self.test.stride, self.test.average).at_most(count)
         batches = in_parts(samples, max(1, int(self.test.samples) * len(samples.path) // count))
+        scores = suited(self.scores, model)
         sizes = [
             Size(
                 n,
-                {name: fitted(score, data, model, device, scoring, n) for name, score in self.scores.items()},
+                {name: fitted(score, data, model, device, scoring, n) for name, score in scores.items()},
                 NormalLosses(trainer, data, model, samples=count, shrink=n),
             )
             for n in data.shrink
@@ -143,6 +144,11 @@ def scores_of(config: DictConfig, own: Score) -> tuple[dict[str, Score], str]:
     same = [name for name, node in scores.items() if node == config.score]
     built = {name: instantiate(node, _convert_="all") for name, node in scores.items()}
     return ({OWN: own} | built, OWN) if not same else (built, same[0])
+
+
+def suited(scores: Mapping[str, Score], model: object) -> dict[str, Score]:
+    """Those of the scores that the model can answer."""
+    return {name: one for name, one in scores.items() if not isinstance(one, SelectiveScore) or one.suits(model)}
 
 
 def flat(node: DictConfig, above: str = "") -> dict[str, list[float]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -10,16 +11,22 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor
 
+from renormal.choose.choose import scores_of, suited
 from renormal.contracts import Autoencoder, FittedScore, Images, Score
 from renormal.lit.batches import channels_last
 from renormal.lit.columns import Columns
 from renormal.lit.datamodule import SourceData
 from renormal.lit.module import AutoencoderModule
+from renormal.lit.stage import CHOOSE
+
+UNSUITED = "choose.scores.%s is left out of the choice: model=%s cannot answer it"
+log = logging.getLogger("renormal")
 
 
 def check_scores(config: DictConfig, columns: Columns, module: AutoencoderModule, data: SourceData) -> None:
     """Raise ValueError for a score whose maps a test cannot count. The network is as it is before its training.
 
+    A score among which the stage `choose` chooses is left out, with a line, where the network cannot answer it.
     A score is given the corner of two training images and f(x) of it; where the network has none, the other image.
     """
     side, training = data.size if config.test.average == "pixels" else data.patch_size, module.training
@@ -28,14 +35,26 @@ def check_scores(config: DictConfig, columns: Columns, module: AutoencoderModule
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         sees = isinstance(model, Autoencoder) and side == data.patch_size
         became, _ = model.reconstruct(x0) if sees else (x0.flip(0), None)
-        for key, score in parts_of(columns):
+        for key, score in parts_of(asked(config, columns, model)):
             check_maps(f"{key} ({path_of(score)})", score(model, x0, became), x0)
     module.train(training)
 
 
-def parts_of(columns: Columns) -> Iterator[tuple[str, Score]]:
+def asked(config: DictConfig, columns: Columns, model: object) -> dict[str, Score]:
+    """Key → score: of the test, and of the choice if there is one."""
+    found = {"score": columns.score, **{f"scores.{name}": one for name, one in columns.scores.items()}}
+    if CHOOSE in config.stages:
+        scores, main = scores_of(config, columns.score)
+        usable = suited({name: one for name, one in scores.items() if name != main}, model)
+        for name in sorted(scores.keys() - usable.keys() - {main}):
+            log.warning(UNSUITED, name, config.model.name)
+        found |= {f"choose.scores.{name}": one for name, one in usable.items()}
+    return found
+
+
+def parts_of(scores: Mapping[str, Score]) -> Iterator[tuple[str, Score]]:
     """Key and score. Of a score that must be fitted, its parts: two images are too few to fit it."""
-    for key, score in {"score": columns.score, **{f"scores.{n}": one for n, one in columns.scores.items()}}.items():
+    for key, score in scores.items():
         if isinstance(score, FittedScore):
             yield from ((f"{key}.parts.{name}", part) for name, part in score.parts.items())
         else:

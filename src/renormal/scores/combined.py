@@ -8,7 +8,7 @@ from functools import cached_property
 
 import torch
 
-from renormal.contracts import Autoencoder, Images, Maps, Score
+from renormal.contracts import Autoencoder, Images, Maps, Score, SelectiveScore
 from renormal.functional.bins import FINITE, coarse_bins, lower_ends
 
 Scale = Callable[[Maps], Maps]
@@ -92,6 +92,10 @@ class Combined:
     def __post_init__(self) -> None:
         if not self.parts:
             raise ValueError("score.parts is empty: add some with +score@score.parts.<name>=<score>")
+
+    def suits(self, model: object) -> bool:
+        """Whether the model can answer every part."""
+        return all(part.suits(model) for part in self.parts.values() if isinstance(part, SelectiveScore))
 
     def fitted(self, model: Autoencoder, pairs: Iterable[tuple[Images, Images]]) -> Combined:
         """The same score with its scales. pairs: good images, and what they became."""

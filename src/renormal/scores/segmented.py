@@ -18,6 +18,10 @@ class Segmented:
 
     smooth: Smooth = field(default=Smooth(), kw_only=True)
 
+    def suits(self, model: object) -> bool:
+        """Whether the model has S."""
+        return isinstance(model, Segmenter)
+
     def __call__(self, model: Any, x0: Images, projected: Images) -> Maps:
         if not isinstance(model, Segmenter):
             raise ValueError(
