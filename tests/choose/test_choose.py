@@ -69,6 +69,12 @@ def test_the_column_is_what_the_line_sets(tiny: Any, tmp_path: Path) -> None:
     assert metrics[f"{name}/aupro"] == record.metrics["chosen/aupro"]
 
 
+def test_a_score_that_the_network_cannot_answer_is_not_tried(tiny: Any, tmp_path: Path) -> None:
+    run_job(tiny(*FEW, "+score@choose.scores.learned=msgms_segmented"))
+    _, content = left(tmp_path / "run")
+    assert {trial["score"] for trial in content["trials"]} == {"dssim", "squared_error"}
+
+
 def test_a_file_of_settings_is_taken_by_a_later_run(first: Path, tiny: Any, tmp_path: Path) -> None:
     record, content = left(first)
     checkpoint = f"checkpoint={first / 'checkpoints' / 'last.ckpt'}"

@@ -29,6 +29,7 @@ NEGATIVE = r"has values below 0 \(-0\.\d+\) on training images: return a distanc
         (["score=own"], "score", "x0.mean(dim=1) > 0", "returns torch.bool: return a tensor of floating point"),
         (["score=own"], "score", "0.5", "returns float: return a tensor of floating point"),
         ([f"+scores.own={OWN}"], "scores.own", "projected[:, 0] - x0[:, 0]", NEGATIVE),
+        (["experiment=choose", f"+choose.scores.own={OWN}"], "choose.scores.own", "projected[:, 0] - x0[:, 0]", NEGATIVE),
         (["score=combined", f"+score.parts.own={OWN}"], "score.parts.own", "-x0.amax(dim=1)", NEGATIVE),
     ],
 )
@@ -44,6 +45,23 @@ def test_it_says_so_before_the_training(
     with pytest.raises(ValueError, match=rf"^{re.escape(key)} \(scored\.own\) {message}"):
         run_job(config)
     assert not list(Path(config.folder).rglob("*.ckpt"))
+
+
+@pytest.mark.parametrize("name", ["segmented", "msgms_segmented"])
+def test_a_score_that_the_network_cannot_answer_is_left_out_of_the_choice_with_a_line(
+    tiny: Any, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    config = tiny("experiment=choose", f"+score@choose.scores.learned={name}")
+    data = build_data(config, instantiate(config.data.source, _convert_="all"))
+    with caplog.at_level("WARNING", "renormal"):
+        check_scores(config, build_columns(config), build_module(config, data, ""), data)
+    line = "choose.scores.learned is left out of the choice: model=l2_ae cannot answer it"
+    assert [record.message for record in caplog.records] == [line]
+
+
+def test_the_score_of_the_test_is_refused_where_the_network_cannot_answer_it(tiny: Any) -> None:
+    with pytest.raises(ValueError, match=r"score=segmented needs a model that has learned .* set model=segmenting_ae"):
+        run_job(tiny("experiment=choose", "score=msgms_segmented"))
 
 
 @pytest.mark.parametrize("average", ["maps", "pixels"])
