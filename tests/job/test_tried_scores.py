@@ -29,7 +29,7 @@ NEGATIVE = r"has values below 0 \(-0\.\d+\) on training images: return a distanc
         (["score=own"], "score", "x0.mean(dim=1) > 0", "returns torch.bool: return a tensor of floating point"),
         (["score=own"], "score", "0.5", "returns float: return a tensor of floating point"),
         ([f"+scores.own={OWN}"], "scores.own", "projected[:, 0] - x0[:, 0]", NEGATIVE),
-        (["experiment=choose", f"+choose.scores.own={OWN}"], "choose.scores.own", "projected[:, 0] - x0[:, 0]", NEGATIVE),
+        (["experiment=choose", f"+choose.scores.own={OWN}"], "choose.scores.own", "-x0.mean(dim=1)", NEGATIVE),
         (["score=combined", f"+score.parts.own={OWN}"], "score.parts.own", "-x0.amax(dim=1)", NEGATIVE),
     ],
 )
