@@ -22,7 +22,8 @@ from renormal.files import CONF, shown
 from renormal.job.budget import epochs_here
 from renormal.job.errors import fault_of_machine, in_one_line
 from renormal.job.lock import BusyError
-from renormal.job.rank import is_rank_zero
+from renormal.job.processes import process_count
+from renormal.job.rank import check_numbers, check_process, is_rank_zero
 from renormal.job.state import forget, hold_folder
 from renormal.report.former_names import command_line
 from renormal.sweep.arguments import as_typed, options_first, without_hyphens
@@ -78,9 +79,10 @@ def main() -> None:
         return
     check_text(sys.argv[1:])
     sys.argv[1:], lines = command_line(sys.argv[1:])
-    for line in lines if is_rank_zero() else []:
-        print(f"renormal: {line}", file=sys.stderr)
     try:
+        check_numbers()
+        for line in lines if is_rank_zero() else []:
+            print(f"renormal: {line}", file=sys.stderr)
         sys.argv[1:] = options_first([as_typed(without_hyphens(argument)) for argument in sys.argv[1:]])
     except ValueError as error:
         exit_with([str(error)])
@@ -118,6 +120,7 @@ def work(config: DictConfig, folder: Path) -> float | None:
         config = continued_config(config, network_settings(Path(config["continue"])), typed)
     OmegaConf.resolve(config)
     OmegaConf.set_readonly(config, True)
+    check_process(process_count(config))
     epochs = config.trainer.max_epochs if config.minutes is None else -1  # not known yet
     holding = hold_folder(folder, epochs) if is_rank_zero() else nullcontext()
     with ending_alone(), holding as state:

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from renormal.job.lock import locked
-from renormal.job.rank import is_rank_zero, started_by_srun, started_elsewhere
+from renormal.job.rank import (
+    NUMBERS,
+    check_numbers,
+    check_process,
+    is_rank_zero,
+    started_by_srun,
+    started_elsewhere,
+)
 from several import command, ended, folder_of
+from waiting import HANGING
 
 VARIABLES = (
     *("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "TORCHELASTIC_RUN_ID"),
@@ -47,6 +58,47 @@ def test_one_process_of_a_job_is_rank_0(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert (is_rank_zero(), started_elsewhere(), started_by_srun()) == (zero, elsewhere, srun)
+
+
+@pytest.mark.parametrize("name", ["RANK", "LOCAL_RANK", "SLURM_PROCID"])
+def test_a_process_beyond_those_of_its_job_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Left from another program, such a variable made a job that held no lock and wrote into its folder."""
+    for other in VARIABLES:
+        monkeypatch.delenv(other, raising=False)
+    monkeypatch.setenv(name, "2")
+    check_process(3)
+    with pytest.raises(
+        ValueError, match=rf"^{name}=2 makes this process 3 of its job, and .* ask for 2: unset {name}$"
+    ):
+        check_process(2)
+
+
+@pytest.mark.parametrize("text", ["x", "-1", "1_0", "٣", " 1", "1.0", "9" * 400, "\x1b[31m"])
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_variable_that_is_no_number_is_named(monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
+    monkeypatch.setenv(name, text)
+    with pytest.raises(ValueError, match=rf"^{name}=.* in the environment is no number of processes: unset") as refused:
+        check_numbers()
+    assert str(refused.value).isprintable()
+    assert len(str(refused.value)) < 200
+
+
+def test_a_command_with_such_a_variable_is_one_line(tmp_path: Path) -> None:
+    for variables in ({"RANK": "abc"}, {"SLURM_NTASKS": "x", "SLURM_PROCID": "0"}):
+        end = subprocess.run(
+            [sys.executable, "-m", "renormal.run", "name=none"],
+            env=os.environ | variables,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=HANGING,
+        )
+        assert (end.returncode, end.stdout) == (2, "")
+        assert end.stderr.startswith("renormal: ")
+        assert end.stderr.endswith(f" is no number of processes: unset {next(iter(variables))}\n")
+    code, _, err = ended(command(tmp_path, "name=none", RANK="5"))
+    assert code == 1
+    assert err.splitlines()[-1].startswith("renormal: RANK=5 makes this process 6 of its job")
 
 
 def test_a_rank_of_another_node_leaves_the_folder_alone(tmp_path: Path) -> None:

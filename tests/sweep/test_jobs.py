@@ -67,6 +67,18 @@ def test_a_sweep_goes_on_with_no_finished_job() -> None:
             jobs_of(sweep, parsed_overrides(sweep))
 
 
+@pytest.mark.parametrize("launcher", ["basic", "slurm"])
+def test_a_package_that_is_not_here_is_named_and_where_it_is_needed(launcher: str) -> None:
+    """A node of the cluster may have it; the jobs are checked where the sweep is planned."""
+    own = ["model.net._target_=nowhere.Net", f"hydra/launcher={launcher}", "seed=1,2"]
+    end = ", on this node, too: jobs are checked before they are submitted" if launcher == "slurm" else ""
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        sweep = GlobalHydra.instance().config_loader().load_configuration("config", own, RunMode.MULTIRUN)
+        HydraConfig.instance().set_config(sweep)
+        with pytest.raises(ValueError, match=rf"^nowhere is not on .* PYTHONPATH=/folder/that/holds/nowhere{end}$"):
+            jobs_of(sweep, parsed_overrides(sweep))
+
+
 @pytest.mark.parametrize("subdir", ["${hydra.job.num}/${seed}", "${hydra:job.num}/${seed}", "${hydra.job.name}${seed}"])
 def test_a_jobs_folder_may_be_named_after_what_hydra_knows(subdir: str) -> None:
     places = [f"hydra.sweep.subdir='{subdir}'", "hydra.sweep.dir='${hydra.job.name}/x'", "hydra.job.name=a"]

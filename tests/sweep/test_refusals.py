@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import shlex
 import subprocess
@@ -11,11 +12,13 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
+from omegaconf import OmegaConf
 
 from preloaded import python
 from renormal.run import CONF, basename
-from renormal.sweep.refusals import line_of
+from renormal.sweep.refusals import in_a_line, line_of
 from renormal.sweep.settings import wrong_hydra, wrong_settings
 from waiting import HANGING
 
@@ -31,6 +34,20 @@ def refusal(*overrides: str) -> str:
         except Exception as error:
             return line_of(error)
         return next(iter(wrong_hydra(config) or wrong_settings(config)), "")
+
+
+def test_a_disk_that_refuses_hydra_s_own_files_is_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hydra writes the config of a job before it starts."""
+
+    def full() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(HydraConfig.instance(), "cfg", OmegaConf.create({"hydra": {"runtime": {"output_dir": "a/b"}}}))
+    with pytest.raises(SystemExit):
+        in_a_line(full)()
+    assert capsys.readouterr().err.startswith("renormal: a/b: No space left on device; make room")
 
 
 @pytest.mark.parametrize(

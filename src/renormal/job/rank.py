@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
+
+from renormal.console.text import printable
 
 LOCAL_RANK = "LOCAL_RANK"  # the number of a process on its node; from Lightning, torchrun and our own processes
 TORCHRUN = "TORCHELASTIC_RUN_ID"
+NUMBERS = (
+    *("RANK", LOCAL_RANK, "NODE_RANK", "WORLD_SIZE", "MASTER_PORT"),
+    *("SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID", "SLURM_NTASKS", "SLURM_STEP_NUM_TASKS"),
+)
 
 
 def is_rank_zero() -> bool:
@@ -50,5 +57,25 @@ def number_on_node() -> int:
     return _number(LOCAL_RANK) or _number("SLURM_LOCALID") or 0
 
 
+def check_numbers() -> None:
+    """Raise ValueError for a variable that is no number."""
+    for name in NUMBERS:
+        _number(name)
+
+
+def check_process(count: int) -> None:
+    """Raise ValueError for a process beyond the `count` of its job: it would hold no lock, and write nevertheless."""
+    numbers = {name: number for name in ("RANK", LOCAL_RANK, "SLURM_PROCID") if (number := _number(name)) is not None}
+    name, number = next(iter(numbers.items()), ("", 0))
+    if number >= count:
+        wanted = f"trainer.devices and trainer.num_nodes ask for {count}"
+        raise ValueError(f"{name}={number} makes this process {number + 1} of its job, and {wanted}: unset {name}")
+
+
 def _number(name: str) -> int | None:
-    return int(os.environ[name]) if os.environ.get(name) else None
+    text = os.environ.get(name)
+    if not text:
+        return None
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        raise ValueError(f"{name}={printable(text[:40])} in the environment is no number of processes: unset {name}")
+    return int(text)

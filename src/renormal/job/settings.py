@@ -13,6 +13,7 @@ from omegaconf.errors import InterpolationResolutionError
 from renormal.report.former_names import TO_TODAY
 from renormal.settings.faults import faults_in, faults_in_raw
 
+UNFOUND = "is not on Python's path"
 INSTALLED = frozenset({"renormal", "torch", "hydra", "lightning"})  # whose classes conf/ names
 
 
@@ -51,7 +52,7 @@ def unfound(value: Any, place: str = "") -> Iterator[str]:
             known = package in INSTALLED or package in sys.modules
             if dot and package.isidentifier() and not known and find_spec(package) is None:
                 mend = f"add its folder, PYTHONPATH=/folder/that/holds/{package}"
-                yield f"{package} is not on Python's path, and {place} asks for {item}: {mend}"
+                yield f"{package} {UNFOUND}, and {place} asks for {item}: {mend}"
         yield from unfound(item, f"{place}.{key}".lstrip("."))
 
 

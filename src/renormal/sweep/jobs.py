@@ -21,9 +21,11 @@ from omegaconf.errors import OmegaConfBaseException
 from renormal.job.fingerprints import fingerprints, has_record, possible_precisions, source_of
 from renormal.job.objective import objective_of
 from renormal.job.planned import plan_of
-from renormal.job.settings import check_settings
+from renormal.job.settings import UNFOUND, SettingsError, check_settings
 from renormal.sweep.overrides import is_choice
 from renormal.sweep.settings import launcher_of
+
+HERE = ", on this node, too: jobs are checked before they are submitted"
 
 
 class Job(NamedTuple):
@@ -43,7 +45,7 @@ def jobs_of(config: DictConfig, overrides: Iterable[Override], first: int = 0) -
     for combination, job in composed_jobs(config, overrides, first):
         launcher = job.hydra.launcher
         name, folder = folder_of(job)
-        check_settings(job)
+        check_here(job, launcher_of(config.hydra.launcher))
         if job["continue"] is not None:
             raise ValueError("continue= is for one job: give a command for each, without -m and without a launcher")
         if fault := wrong_launcher(job, launcher, launcher_of(config.hydra.launcher)):
@@ -57,6 +59,16 @@ def jobs_of(config: DictConfig, overrides: Iterable[Override], first: int = 0) -
         plan = plan_of(job, sources[data])
         jobs[tuple(combination)] = Job(tuple(combination), name, folder, done, plan, objective_of(job))
     return jobs
+
+
+def check_here(job: DictConfig, launcher: str) -> None:
+    """As check_settings. A package that only the nodes of SLURM have is missed here first, and the line says why."""
+    try:
+        check_settings(job)
+    except SettingsError as error:
+        if launcher != "slurm":
+            raise
+        raise SettingsError([f"{line}{HERE if UNFOUND in line else ''}" for line in error.lines]) from error
 
 
 def composed_jobs(

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from hydra._internal.hydra import Hydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, InterpolationKeyError, OmegaConfBaseException
 
 from renormal.console.text import printable, without_secrets
@@ -49,10 +50,19 @@ def in_a_line(start: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return start(*arguments, **named)
         except (OSError, MemoryError, HydraException, OmegaConfBaseException) as error:
+            if isinstance(error, OSError) and error.filename is None:
+                error.filename = str(output_folder())  # into which Hydra writes the config
             exit_with([line_of(error)], status=1)
             raise
 
     return started
+
+
+def output_folder() -> Path:
+    """The folder of the job that Hydra has begun; the working directory before that."""
+    config: Any = HydraConfig.instance().cfg
+    folder = None if config is None else OmegaConf.select(config, "hydra.runtime.output_dir", throw_on_missing=False)
+    return Path(folder or Path.cwd())
 
 
 def check_text(arguments: list[str]) -> None:
