@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -22,8 +23,11 @@ from renormal.schema.kinds import (
     Schema,
     Seconds,
     Text,
+    brief,
 )
 
+SHARES = re.compile(r"(?:\w+_)?(?:auroc|aupro|aupimo|f1|average_precision)(?:_.*)?|(?:image_)?recall/.*", re.DOTALL)
+ROUNDING = 1e-6  # of a sum of shares
 COLUMNS = 500  # of a record, ours: a table has a column for each
 
 
@@ -42,6 +46,9 @@ def _share(text: str) -> str:
 def _drawable(metrics: dict[str, float]) -> dict[str, float]:
     if (columns := len({key.partition("/")[0] for key in metrics})) > COLUMNS:
         raise ValueError(f"{columns} columns, more than {COLUMNS}")
+    for key, value in metrics.items():
+        if SHARES.fullmatch(key.partition("/")[2]) and not 0 <= value <= 1 + ROUNDING:
+            raise ValueError(f"{brief(key)} must be from 0 to 1, got {value:g}")
     return metrics
 
 
