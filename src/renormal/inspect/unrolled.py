@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch._decomp import core_aten_decompositions
+from torch._guards import TracingContext, tracing
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
 
@@ -103,11 +105,13 @@ def descended(model: Any, x0: Images, descent: Settled, steps: int) -> Images:
 def traced(function: Callable[[Images], tuple[Tensor, ...]], image: Images) -> GraphModule:
     """The function as a graph, with the gradients of the network written out. image: of the graph's size.
 
-    The first call computes constants that are kept, as the window of SSIM: a trace cannot.
+    The first call computes constants that are kept, as the window of SSIM: a trace cannot. Without a context torch
+    makes one of its own for each tensor, which takes as long as all else.
     """
     table = decompositions()
     with exact_float32():
         function(image)
+    with exact_float32(), tracing(TracingContext(FakeTensorMode())):
         first = make_fx(function, decomposition_table=table)(image)
         graph: GraphModule = make_fx(torch.func.functionalize(first), decomposition_table=table)(image)
     graph.graph.eliminate_dead_code()
