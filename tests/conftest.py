@@ -110,6 +110,14 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def each_yaml_parsed_once() -> None:
+    """In a test process that is no fork of a preloaded one, too."""
+    from parsed_once import parse_once
+
+    parse_once()
+
+
 @pytest.fixture(scope="session")
 def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the drawn images of this test process lie."""

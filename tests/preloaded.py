@@ -113,6 +113,9 @@ def serve(address: str, executable: str) -> None:
     sys.executable = executable
     for name in (*LIBRARIES, *PACKAGE):
         importlib.import_module(name)
+    parsed_once = importlib.import_module("parsed_once")  # the process that hands out the tests loads none of it
+    parsed_once.parse_once()
+    parsed_once.compose_one()
     gc.collect()
     gc.freeze()  # else each fork's collections would copy all of it
     listening = socket.socket(socket.AF_UNIX)

@@ -1,11 +1,14 @@
-"""The tests' quick way to compose the recipe gives what Hydra gives."""
+"""The tests' quick ways to compose the recipe give what Hydra gives."""
 
 from __future__ import annotations
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra._internal.config_repository import ConfigRepository
 from hydra.errors import ConfigCompositionException
+from omegaconf import DictConfig, OmegaConf
 
+import parsed_once
 from recipes import recipe
 from renormal.run import CONF
 from small import DRAWN, SMALL
@@ -26,6 +29,23 @@ def test_a_recipe_is_what_hydra_composes(overrides: tuple[str, ...]) -> None:
     changed = recipe(*overrides)
     changed.name = "another"  # the next recipe does not have it
     assert recipe(*overrides) == expected
+
+
+@pytest.mark.parametrize("overrides", [(), ("experiment=table1", "sweep=[models,categories]", "data.root=x")])
+def test_yamls_that_are_read_once_give_what_hydra_composes(
+    overrides: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def composed() -> DictConfig:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            return compose("config", list(overrides), return_hydra_config=True)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ConfigRepository, "load_config", parsed_once._read)
+        expected = composed()
+    for _ in range(2):  # the second has what is kept
+        config = composed()
+        assert OmegaConf.to_container(config) == OmegaConf.to_container(expected)
+        config.name = "another"
 
 
 @pytest.mark.parametrize("override", ["model.nett=1", "~nothing.here", "nothing=1"])
