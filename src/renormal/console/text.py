@@ -25,6 +25,8 @@ KEY = re.compile(
 
 def printable(text: str) -> str:
     """The text in one line. Line ends, lone surrogates and commands of a terminal become escapes, as in \\x1b."""
+    if text.isascii() and text.isprintable():
+        return text
     pairs = zip(f" {text}", text, strict=False)
     return "".join(_escaped(sign) if _is_control(sign, before) else sign for before, sign in pairs)
 
