@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from benchmarks.answering import composed, unlike
 from benchmarks.answering import renewed as renewed_digests
+from benchmarks.answering import unlike
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
-from renormal.data import CATEGORIES, Augmentation
+from recipes import recipe
+from renormal.data import CATEGORIES, Augmentation, Source
 from renormal.job.digests import CONTENTS, same_weights
 from renormal.job.fingerprints import answers, cut_short, fingerprints, source_of
 from renormal.report.former_names import former, renewed
@@ -35,6 +38,28 @@ def _as_on_the_machines_of_the_records(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("renormal.functional.precision.has_bfloat16", lambda device: True)
 
 
+@pytest.fixture(autouse=True)
+def _each_choice_of_yamls_is_composed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.answering.composed", recipe)
+
+
+@pytest.fixture(autouse=True)
+def _each_folder_is_listed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.answering.source_of", listed)
+
+
+@cache
+def _listed(given: str) -> Source:
+    return source_of(OmegaConf.create(json.loads(given)))
+
+
+def listed(config: DictConfig) -> Source:
+    """What source_of gives, from one listing of the folder for all configs that ask for the same images."""
+    asks = {"data": config.data, "continue": config.get("continue"), "choose": {"holdout": config.choose.holdout}}
+    asks["test"] = {key: config.test.get(key, 0) for key in ("holdout", "fold")}
+    return _listed(json.dumps(OmegaConf.to_container(OmegaConf.create(asks), resolve=True), sort_keys=True))
+
+
 def folder_of(path: Path) -> str:
     return path.parent.relative_to(RESULTS).as_posix()
 
@@ -44,16 +69,18 @@ def raw_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def asked(record: Record, root: Path) -> tuple[DictConfig, dict[str, str]]:
+def asked(
+    record: Record, root: Path, source: Callable[[DictConfig], Source] = source_of
+) -> tuple[DictConfig, dict[str, str]]:
     """The config of a record with its images below `root`, and the digests that it has today."""
     config = OmegaConf.create({"scores": {}, "choose": {"holdout": 0, "settings": None}} | record.config)
     config.data.root = config.data.source.root = str(root)
-    return config, fingerprints(config, source_of(config), record.device["precision"])
+    return config, fingerprints(config, source(config), record.device["precision"])
 
 
 def found(record: Record, root: Path) -> dict[str, str]:
     """The digests of today. Most published records are older than the contents of files in a digest."""
-    _, hashes = asked(record, root)
+    _, hashes = asked(record, root, listed)
     if "data" in record.hashes:
         return hashes | {part: held for part, held in record.hashes.items() if part == "weights"}
     return {part: hashes[part].partition(CONTENTS)[0] for part in ("training", "test")}
@@ -163,7 +190,7 @@ def test_a_published_command_asks_for_what_its_records_hold(folder: str) -> None
     for record in records.values():
         given = dict(record.command)
         given |= {key: value for key, value in PLACES.items() if key in given}
-        job = composed(*(f"{key}={value}" for key, value in given.items()), "checkpoint=null", "folder=x")
+        job = recipe(*(f"{key}={value}" for key, value in given.items()), "checkpoint=null", "folder=x")
         OmegaConf.resolve(job)
         assert not unlike(record, job), record.folder
 
@@ -178,7 +205,7 @@ def test_a_published_record_answers_its_command(path: Path) -> None:
 
 def test_a_record_of_other_work_is_given_no_digest_of_today() -> None:
     record = next(read_record(path) for path in own_training({"rehearsal"}))
-    job = OmegaConf.merge(composed(), OmegaConf.create(record.config))
+    job = OmegaConf.merge(recipe(), OmegaConf.create(record.config))
     assert not unlike(record, job)
     job.batch_size += 1
     assert unlike(record, job) == [f".batch_size: {job.batch_size} where the record has {job.batch_size - 1}"]

@@ -11,6 +11,7 @@ from hydra import compose, initialize_config_dir
 from hydra._internal.utils import get_args_parser
 from omegaconf import OmegaConf
 
+from recipes import recipe
 from renormal.run import CONF
 from renormal.sweep.arguments import as_typed, for_shell, options_first, without_hyphens
 
@@ -30,8 +31,7 @@ def test_a_folder_that_exists_is_the_folder_that_is_read(
     monkeypatch.chdir(tmp_path)
     place = below.format(name, here=tmp_path)
     Path(place).mkdir(parents=True)
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose("config", ["data=folder", as_typed(f"data.root={place}"), "folder=x"])
+    config = recipe("data=folder", as_typed(f"data.root={place}"), "folder=x")
     OmegaConf.resolve(config)
     assert config.data.source.root == place
 
