@@ -46,6 +46,7 @@ from renormal.job.rank import started_elsewhere
 from renormal.job.recording import headline, record_of
 from renormal.job.settings import check_settings
 from renormal.job.stages import Watchers, build_stages
+from renormal.job.tiling import with_tiles
 from renormal.lit.damage_sheet import DamageSheet
 from renormal.lit.gathering import first_rank_decides
 from renormal.lit.held_out import held_out_loss
@@ -80,6 +81,7 @@ def run_job(
     folder = Path(config.folder)
     with said_if_slow("listing the images and their masks"):
         source = source_of(config)
+    config, remarks = with_tiles(config, source)
     if planned and (change := change_since(planned, config, source)):
         if not planned["done"]:
             raise ValueError(change)
@@ -93,7 +95,7 @@ def run_job(
         return returned(config, read_record(folder / RECORD))
     check_devices(config)
     check_threads(config)
-    for remark in (source.summary, *source.remarks):
+    for remark in (source.summary, *source.remarks, *remarks):
         log.info("%s", remark)
     for warning in source.warnings:
         log.warning("%s", warning)

@@ -111,7 +111,10 @@ class Data(Group):
     texture_size: Annotated[Side | None, "Side of a texture, px; null: that of the photographs, at most 512."]
     object_size: Annotated[Side | None, "Side of an object, px; null: that of the photographs, at most 512."]
     patch_size: Annotated[Side, "Side of the patches of a texture that the network sees, px."]
-    object_tiles: Annotated[bool, "Whether the network sees objects in patches, too."] = False
+    object_tiles: Annotated[
+        bool | None,
+        "Whether the network sees objects in patches, too; null: where a good part may be turned by 90° or more.",
+    ] = False
     shrink: Annotated[
         list[Annotated[int, Ge(1), Le(64)]],
         Len(1),
