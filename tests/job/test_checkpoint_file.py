@@ -148,6 +148,11 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "inf": (lambda path: undigested(path, put(WEIGHT, torch.full((4, 3, 3, 3), -torch.inf))), "is not finite"),
     "sparse": (lambda path: undigested(path, put(WEIGHT, torch.eye(3).to_sparse())), "no plain tensor"),
     "without values": (lambda path: undigested(path, put(WEIGHT, torch.ones(3, device="meta"))), "no plain tensor"),
+    "conjugate": (
+        lambda path: undigested(path, put(WEIGHT, torch.ones(3, dtype=torch.complex64).conj())),
+        "no plain tensor",
+    ),
+    "negative bit": (lambda path: undigested(path, put(WEIGHT, torch._neg_view(torch.ones(3)))), "no plain tensor"),
     "float8": (lambda path: undigested(path, put(WEIGHT, torch.ones(3).to(torch.float8_e4m3fn))), "no plain tensor"),
     "endless": (lambda path: undigested(path, put(WEIGHT, torch.ones(1).expand(10**9))), "larger than the file"),
     "nested": (lambda path: undigested(path, put("callbacks/other", doubled(100))), "nested without end"),

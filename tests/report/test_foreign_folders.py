@@ -53,6 +53,8 @@ PANEL = {"file": "panels/a.png", "maps": "panels/a-maps.png", "tiles": "x0 | x_N
 SHARES = ("baseline/pixel_auroc", "eq8/aupro", "eq8/best_f1", "eq8/squares_auroc", "eq8/image_recall/a\nb")
 BROKEN_RECORDS: dict[str, Any] = {  # changes of a good record; its former file for None
     **{f"{name} of {value}": {"metrics": {name: value}} for name in SHARES for value in (-0.1, 1.1, 2, 1e18)},
+    "a checkpoint that is a number": {"config": {"checkpoint": 1e300}},
+    "checkpoints that are numbers": {"config": {"checkpoint": [1]}},
     "a list of curves": {"curves": [CURVE]},
     "a curve that is a number": {"curves": {"eq8": 3}},
     "a curve of text": {"curves": {"eq8": {"pixel_auroc": ["high"]}}},

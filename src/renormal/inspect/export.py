@@ -25,6 +25,7 @@ from renormal.inspect.export_files import WRITERS, Run, write_weights
 from renormal.inspect.inspector import Inspector
 from renormal.inspect.load import load
 from renormal.inspect.photographs import photograph
+from renormal.inspect.stored import runs
 from renormal.inspect.unrolled import OUTPUTS, sloped, traced, unrolled
 from renormal.job.errors import refused
 from renormal.metrics import highest
@@ -51,8 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         begin()
     options = parse(arguments)
     try:
-        for line in export(options):
-            print(line, flush=True)
+        with runs(f"{options.run}: cannot be exported"):
+            for line in export(options):
+                print(line, flush=True)
     except (ValueError, OSError) as error:
         print(f"renormal-export: {refused(error, options.out)}", file=sys.stderr)
         return 2

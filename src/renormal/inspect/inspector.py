@@ -24,7 +24,7 @@ from renormal.functional.tiles import tiles
 from renormal.functional.views import View
 from renormal.inspect.finished import Finished, trained_model
 from renormal.inspect.photographs import Frame, Photo, Photograph, photograph
-from renormal.inspect.stored import build
+from renormal.inspect.stored import build, runs
 from renormal.lit.answers import Answers
 from renormal.lit.areas import scores_from
 from renormal.lit.columns import Columns
@@ -190,7 +190,7 @@ class Inspector(Answering):
         count = len(images)
         regions = torch.zeros(count, *images.shape[-2:], dtype=torch.int32)
         batch = Batch(images, regions, [GOOD] * count, [""] * count)
-        with exact_float32():
+        with exact_float32(), runs(f"{self.job.folder}: its network or projection cannot run"):
             answer = self.answers(batch, open_rows(batch.path, batch.defect), self.answers.unwatched())
         return answer[self.column]
 

@@ -203,6 +203,18 @@ def one_line(what: str) -> Iterator[None]:
         raise ValueError(f"{what}: {plain(text or type(error).__name__)}") from error
 
 
+@contextmanager
+def runs(what: str) -> Iterator[None]:
+    """As `one_line`, but an error that was written for the user stays as it is."""
+    try:
+        with one_line(what):
+            yield
+    except ValueError as error:
+        if isinstance(error.__cause__, ValueError):
+            raise error.__cause__ from None
+        raise
+
+
 def plain(text: object) -> str:
     """A stranger's text for a message of one line."""
     return printable(str(text))[:LENGTH]

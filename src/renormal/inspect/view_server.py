@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from renormal.inspect.live import Event, Give, Live, asked
 from renormal.inspect.photographs import Photograph, photograph
+from renormal.inspect.stored import FAULTS, plain
 from renormal.job.errors import fault_of_machine
 
 HOST = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
@@ -192,9 +193,11 @@ def _done(work: Work, give: Give) -> None:
         work(give)
     except ValueError as error:
         give({"kind": "error", "line": str(error)})
-    except (RuntimeError, MemoryError) as error:
+    except FAULTS as error:
         if not fault_of_machine(error):
-            raise
+            why = plain(f"{type(error).__name__}: {error}")
+            give({"kind": "error", "line": f"the job's network or projection cannot run: {why}"})
+            return
         mend = "end other programs, or start renormal-view with --device cpu"
         give({"kind": "error", "line": f"too little memory for a descent of this photograph: {mend}"})
 

@@ -163,7 +163,8 @@ def faults_of_tensors(content: Mapping[str, Any], size: int) -> Iterator[str]:
 
 
 def is_plain(tensor: Tensor) -> bool:
-    return tensor.layout == torch.strided and tensor.device.type == "cpu" and tensor.dtype in PLAIN
+    pending = tensor.is_conj() or tensor.is_neg()  # its bytes are not its values
+    return tensor.layout == torch.strided and tensor.device.type == "cpu" and tensor.dtype in PLAIN and not pending
 
 
 def tensors_in(content: Any) -> list[tuple[str, Tensor]] | None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from renormal.schema.kinds import Count, Name, Number, Schema
+from renormal.schema.kinds import Count, Name, Number, Schema, Text
 
 
 class ModelConfig(Schema):
@@ -61,4 +61,5 @@ class Config(Schema):
     scores: dict[Name, Any] | None = None
     choose: Choosing = Choosing()
     test: TestConfig = TestConfig()
+    checkpoint: Text | list[Text] | None = None
     logger: Loggers = Loggers()
