@@ -26,10 +26,6 @@ USUAL = ("pixel_auroc", "image_auroc", "squares_psnr_hole")  # the default metri
 WRITTEN = ("table.md", "table.csv", "table.tex", "report.html")
 
 
-class FurtherError(ValueError):
-    """A folder of --with that has no record for the table."""
-
-
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = Parser(prog="renormal-report", description="Table, page and figures from finished runs.")
     parser.add_argument("folder", type=Path, help="outputs/<name> or results/<name>")
@@ -44,7 +40,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         default=[],
         dest="beside",
         metavar="FOLDER",
-        help="adds the columns of records in another folder, of the same categories: --with results/trivial_cpu",
+        help="adds the columns of another folder with records of the same categories, such as outputs/OTHER; a model "
+        "that both folders have gets columns of its own, named after that folder",
     )
     parser.add_argument("--figures", action="store_true", help="also write the paper's figures as PNG and PDF")
     parser.add_argument("--publish", type=Path, help="copy the records to this folder, without pictures and paths")
@@ -66,6 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not options.folder.is_dir():
         return fail(f"{options.folder}: no such folder")
 
+    from renormal.report.beside import FurtherError
     from renormal.report.record import read_records
     from renormal.report.status import read_status
 
@@ -123,12 +121,11 @@ def write(options: argparse.Namespace, records: list[Record], status: Status, pr
     from renormal.report import chosen, render, repairs
     from renormal.report.html import write_page
     from renormal.report.regions import comparable
-    from renormal.report.table import build_table
 
     out: Path = options.out or options.folder
     for name in WRITTEN:
         check_target(out / name)
-    table = build_table([*records, *further(options.beside, records)], options.metric)
+    table = table_of(options, records)
     records, _ = comparable(records, options.metric)  # the table has the note
     found = chosen.gains(records, options.metric)
     table = chosen.with_gains(table, found)
@@ -154,20 +151,14 @@ def write(options: argparse.Namespace, records: list[Record], status: Status, pr
     print(printable(str(page)))
 
 
-def further(folders: Sequence[Path], records: Sequence[Record]) -> list[Record]:
-    """Records of other folders, of categories that these records have. Raises FurtherError where there is none."""
-    from renormal.report.record import read_records
+def table_of(options: argparse.Namespace, records: list[Record]) -> Table:
+    """The table of these records, with those of the folders of --with beside them."""
+    from renormal.report.beside import further, short_names
+    from renormal.report.table import build_table
 
-    categories = {record.category for record in records}
-    found = []
-    for folder in folders:
-        own, problems = read_records(folder)
-        same = [record for record in own if record.category in categories]
-        if problems or not same:
-            reason = problems[0] if problems else f"no record of {', '.join(sorted(categories))}"
-            raise FurtherError(f"--with {folder}: {reason}")
-        found += same
-    return found
+    beside = further(options.folder, options.beside, records)
+    home = short_names([options.folder, *options.beside])[options.folder.resolve()]
+    return build_table(records, options.metric, beside, home)
 
 
 def print_table(table: Table, records: list[Record], status: Status) -> None:

@@ -22,14 +22,15 @@ class Rate(NamedTuple):
     cells: int
     rate: float  # mean of (projection − baseline) / baseline
     paper: float | None  # the same, from the paper's numbers for the same cells
+    where: str = ""  # whose cells these are, where the table has others, too
 
     def __str__(self) -> str:
         paper = "" if self.paper is None else f" (paper, same cells: {self.paper:+.2%})"
-        count = f"{self.method} improves {self.improved} of {self.cells} cells"
+        count = f"{self.method} improves {self.improved} of {self.cells} cells{self.where}"
         return f"{count}, mean improvement rate {self.rate:+.2%}{paper}".replace("-", "−")
 
 
-def rates(columns: list[Column], rows: list[Row], left_out: Collection[str]) -> list[Rate]:
+def rates(columns: list[Column], rows: list[Row], left_out: Collection[str], where: str = "") -> list[Rate]:
     """The mean improvement rate of each projection. The paper's is 9.52 % over its 60 cells."""
     result = []
     for method in dict.fromkeys(column.method for column in columns if column.method not in left_out):
@@ -45,18 +46,18 @@ def rates(columns: list[Column], rows: list[Row], left_out: Collection[str]) -> 
                     published.append((cell.paper - base) / base)
         if gains:
             paper = fmean(published) if published else None
-            result.append(Rate(method, sum(gain > 0 for gain in gains), len(gains), fmean(gains), paper))
+            result.append(Rate(method, sum(gain > 0 for gain in gains), len(gains), fmean(gains), paper, where))
     return result
 
 
-def levels(columns: list[Column], rows: list[Row], methods: Iterable[str]) -> Iterator[str]:
+def levels(columns: list[Column], rows: list[Row], methods: Iterable[str], where: str = "") -> Iterator[str]:
     """A line for each method that the paper has numbers for. Numbers count as they are printed."""
     for method in methods:
         cells = [row.cells[index] for row in rows for index, column in enumerate(columns) if column.method == method]
         pairs = [(cell.value, cell.paper) for cell in cells if cell.value is not None and cell.paper is not None]
         if pairs and method == BASELINE:
             near = sum(round(round(ours, DIGITS) - paper, DIGITS) >= -NEAR for ours, paper in pairs)
-            yield f"{method}: {near} of {len(pairs)} cells are above the paper's or at most {NEAR} below"
+            yield f"{method}: {near} of {len(pairs)} cells{where} are above the paper's or at most {NEAR} below"
         elif pairs:
             level = sum(round(ours, DIGITS) >= paper for ours, paper in pairs)
-            yield f"{method}: {level} of {len(pairs)} cells are at the paper's or above"
+            yield f"{method}: {level} of {len(pairs)} cells{where} are at the paper's or above"

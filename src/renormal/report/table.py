@@ -51,9 +51,15 @@ class Table(NamedTuple):
 Numbers = dict[tuple[str, Column], dict[int, float]]  # by seed
 
 
-def build_table(records: Sequence[Record], metric: str = PAPER_METRIC) -> Table:
-    """Categories × (model, method), in the order of the paper; what the paper does not have comes last."""
-    records, notes = distinct(records)
+def build_table(
+    records: Sequence[Record], metric: str = PAPER_METRIC, beside: Sequence[Record] = (), home: str = ""
+) -> Table:
+    """Categories × (model, method), in the order of the paper; what the paper does not have comes last.
+
+    beside: records of other folders, of other models: they have columns, but rates and levels count those of `home`.
+    """
+    models_of_home = {record.model for record in records}
+    records, notes = distinct([*records, *beside])
     records, on_regions = comparable(records, metric)
     columns, scores = ordered_columns(records, metric), further_scores(records)
     unpublished = {Column(record.model, method) for record in records for method in crossed([record])}
@@ -63,21 +69,41 @@ def build_table(records: Sequence[Record], metric: str = PAPER_METRIC) -> Table:
     kinds = {record.category: record.kind for record in records}
     categories, models = ordered_categories(kinds), [column.model for column in columns]
     jobs = sorted(records, key=lambda job: (ranked(job.model, models), categories.index(job.category), job.seed))
-    rows = counted(
-        [
-            Row(category, GROUPS.get(kinds[category], kinds[category]), cells(category, columns, numbers, bases, paper))
-            for category in categories
-        ]
-    )
+    rows = counted([Row(one, group(kinds[one]), cells(one, columns, numbers, bases, paper)) for one in categories])
     mean = Row("mean", "", mean_cells(rows, columns, numbers))
     mixed = mixed_cells(records)
     recipes = notes_on_recipes(mixed, records)
     notes += [*on_regions, *notes_on_rounding(records), *recipes, *partial_means(columns, rows)]
     notes += notes_on_data(records, metric, with_paper=bool(paper))
-    own = rates(columns, rows, {BASELINE, *crossed(records)})
-    notes += notes_on_chance(records, metric, [rate.method for rate in own])
-    reached = [] if drawn(records) else [*levels(columns, rows, [BASELINE, *(rate.method for rate in own)])]
-    return Table(metric, origin_of(jobs), columns, rows, mean, own, reached, notes, recipes, mixed)
+    own = [record for record in records if record.model in models_of_home]
+    found, reached = counts(columns, rows, own, home)
+    notes += notes_on_chance(own, metric, [rate.method for rate in found])
+    return Table(metric, origin_of(jobs), columns, rows, mean, found, reached, notes, recipes, mixed)
+
+
+def group(kind: str) -> str:
+    """The heading above the categories of a kind."""
+    return GROUPS.get(kind, kind)
+
+
+def counts(
+    columns: list[Column], rows: list[Row], records: Sequence[Record], home: str
+) -> tuple[list[Rate], list[str]]:
+    """Rates and levels over the columns of these records. They name `home` where other columns would count, too."""
+    models = {record.model for record in records}
+    own = [index for index, column in enumerate(columns) if column.model in models]
+    columns_of_own = [columns[index] for index in own]
+    rows_of_own = [row._replace(cells=[row.cells[index] for index in own]) for row in rows]
+    further = crossed(records)
+
+    def counted_in(columns: list[Column], rows: list[Row], where: str = "") -> tuple[list[Rate], list[str]]:
+        found = rates(columns, rows, {BASELINE, *further}, where)
+        methods = [BASELINE, *(rate.method for rate in found)]
+        return found, [] if drawn(records) else [*levels(columns, rows, methods, where)]
+
+    found = counted_in(columns_of_own, rows_of_own)
+    same = found == counted_in(columns, rows)
+    return found if same else counted_in(columns_of_own, rows_of_own, f" (of {home} alone)")
 
 
 def numbers_of(records: Sequence[Record], columns: Sequence[Column], metric: str) -> tuple[Numbers, Numbers]:
