@@ -8,9 +8,9 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import torch
 import wandb
 
 from offline_run import OfflineRun, offline_runs, only_run
+from preloaded import python
 from renormal.boards import wandb_run
 from renormal.boards.wandb_board import WandbBoard
 from renormal.job.job import run_job
@@ -109,15 +110,16 @@ def test_jobs_of_one_process_have_runs_of_their_own_and_a_failed_one_says_so(
     assert [len(run.values("train/loss")) for run in runs] == [1, 0, 1]
 
 
-def end_services(process: int) -> None:
-    """End the services of wandb that a process has started, as SLURM does before it ends the process."""
-    children = [
-        child for file in Path(f"/proc/{process}/task").glob("*/children") for child in file.read_text().split()
-    ]
-    services = [child for child in children if b"wandb-core" in Path(f"/proc/{child}/cmdline").read_bytes()]
+def end_services(folder: Path) -> None:
+    """End the services of wandb that a job in this folder has started, as SLURM does before it ends the job."""
+    services = []
+    for place in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended
+            if b"wandb-core" in (place / "cmdline").read_bytes() and (place / "cwd").resolve() == folder:
+                services.append(int(place.name))
     assert services
-    for child in services:
-        os.kill(int(child), signal.SIGKILL)
+    for service in services:
+        os.kill(service, signal.SIGKILL)
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds the service by Linux's /proc")
@@ -128,12 +130,12 @@ def test_a_job_whose_service_has_ended_goes_on_until_it_is_done_or_interrupted(
     job = [*PAIR, "data.root=drawn", "name=long", "logger=wandb", f"trainer.max_epochs={100_000 if number else 30}"]
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     own = {name: value for name, value in os.environ.items() if name != "WANDB_SERVICE"}  # else this process's
-    process = subprocess.Popen([sys.executable, "-m", "renormal.run", *job], cwd=tmp_path, env=own, **pipes)
+    process = subprocess.Popen([python(), "-m", "renormal.run", *job], cwd=tmp_path, env=own, **pipes)
     folder = folder_of(tmp_path, "long")
     checkpoint = folder / "checkpoints" / "last.ckpt"
     try:
         wait_until(lambda: checkpoint.is_file() or process.poll() is not None, "checkpoint")
-        end_services(process.pid)
+        end_services(tmp_path)
     finally:
         if number:
             process.send_signal(number)
