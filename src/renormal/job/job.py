@@ -47,6 +47,7 @@ from renormal.job.recording import headline, record_of
 from renormal.job.settings import check_settings
 from renormal.job.stages import Watchers, build_stages
 from renormal.job.tiling import with_tiles
+from renormal.lit.columns import Columns
 from renormal.lit.damage_sheet import DamageSheet
 from renormal.lit.gathering import first_rank_decides
 from renormal.lit.held_out import held_out_loss
@@ -77,7 +78,8 @@ def run_job(
     check_stages(config)
     check_objective(config)
     check_named_code(config)
-    check_names_in(config, build_columns(config))  # before the images are listed
+    columns = build_columns(config)
+    check_names_in(config, columns)  # before the images are listed
     folder = Path(config.folder)
     with said_if_slow("listing the images and their masks"):
         source = source_of(config)
@@ -110,15 +112,21 @@ def run_job(
     L.seed_everything(config.seed, workers=True, verbose=False)
     bar = Progress(f"{config.model.name}/{config.data.category}/{config.seed}", line=line, enabled=config.progress)
     with other_ranks(config), exact_float32(), bar.lines():
-        return returned(config, perform(config, source, hashes, bar, [StateReport(report)] if report else []))
+        reports = [StateReport(report)] if report else []
+        return returned(config, perform(config, source, hashes, columns, bar, reports))
 
 
 def perform(
-    config: DictConfig, source: Source, hashes: dict[str, str], bar: Progress, callbacks: Sequence[L.Callback] = ()
+    config: DictConfig,
+    source: Source,
+    hashes: dict[str, str],
+    columns: Columns,
+    bar: Progress,
+    callbacks: Sequence[L.Callback] = (),
 ) -> Record | None:
     """Build and check everything, then run the stages in their order. The first rank returns the record."""
     folder, seconds = Path(config.folder), dict[str, float]()
-    columns, found = chosen_before(config, build_columns(config))
+    columns, found = chosen_before(config, columns)
     length = TrainingLength(minutes=config.minutes, patience=config.patience)
     watchers = Watchers(length, TrainingClock(), bar, Dashboard(**config.dashboard))
     stages = build_stages(config, source, columns, watchers)
