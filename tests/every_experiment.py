@@ -15,6 +15,7 @@ from pathlib import Path
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
+from parsed_once import parse_once
 from renormal.job.job import run_job
 from renormal.report.record import read_record
 from renormal.run import CONF
@@ -39,6 +40,8 @@ NARROW = {
     "anogan_cpu": 16,
     "anovaegan_cpu": 16,
     "f_anogan_cpu": 16,
+    "inpaint": 8,
+    "inpaint_cpu": 8,
     "inspect": 8,
     "recipe": 8,
     "segment": 8,
@@ -72,6 +75,7 @@ class Kept(logging.Handler):
 
 
 def main(folder: Path, names: list[str]) -> None:
+    parse_once()
     for name in names or EXPERIMENTS:
         kept, start = Kept(), time.perf_counter()
         logging.getLogger("renormal").addHandler(kept)
