@@ -10,13 +10,14 @@ import pytest
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import ConfigCompositionException
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from renormal.run import CONF
 from renormal.sweep.jobs import composed_jobs, folder_of, jobs_of
-from renormal.sweep.overrides import parsed_overrides
+from renormal.sweep.overrides import count_of, parsed_overrides, too_many
 
 
 @pytest.mark.parametrize(
@@ -65,6 +66,30 @@ def test_a_sweep_goes_on_with_no_finished_job() -> None:
         sweep.hydra.overrides.task = ["continue=outputs/inspect/segmenting_ae/parts/0", "seed=1,2"]
         with pytest.raises(ValueError, match=r"^continue= is for one job"):
             jobs_of(sweep, parsed_overrides(sweep))
+
+
+@pytest.mark.parametrize(
+    ("given", "key"),
+    [
+        (["seed=range(0,1000000000)"], "seed"),
+        (["seed=shuffle(range(0,1000000000))"], "seed"),
+        (["seed=range(0,100000000000000)"], "seed"),
+        (["batch_size=range(1,2,0.0)"], "batch_size"),
+        (["batch_size=range(1,1e300,0.5)"], "batch_size"),
+        (["batch_size=range(1,2,nan)"], "batch_size"),
+        (["seed=range(0,200)", "batch_size=range(0,51)"], "seed"),
+    ],
+)
+def test_a_sweep_without_an_end_is_refused_before_it_is_listed(given: list[str], key: str) -> None:
+    overrides = OverridesParser.create().parse_overrides(given)
+    assert too_many(overrides) == [f"the sweep has more than 10000 jobs: give fewer values of {key}"]
+
+
+def test_a_sweep_that_ends_is_counted() -> None:
+    given = ["seed=range(0,10000)", "batch_size=range(10,0,-3)", "name=a,b,c", "model.speed=range(0,1,0.25)", "x=1"]
+    overrides = OverridesParser.create().parse_overrides(given)
+    assert [count_of(one) for one in overrides[:-1]] == [10_000, 4, 3, 4]
+    assert too_many(overrides[:1] + overrides[-1:]) == []
 
 
 @pytest.mark.parametrize("launcher", ["basic", "slurm"])

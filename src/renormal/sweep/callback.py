@@ -26,7 +26,7 @@ from renormal.sweep.ending import after_job, after_sweep, pictures
 from renormal.sweep.folders import check_folder, make_folder
 from renormal.sweep.jobs import Job, jobs_of, take_folder
 from renormal.sweep.optimize import check_optimizer, optimizes
-from renormal.sweep.overrides import parsed_overrides, shared_folder, unused_category
+from renormal.sweep.overrides import parsed_overrides, shared_folder, too_many, unused_category
 from renormal.sweep.plan import PLANNED, delete_old_state, unfinished, write_plan, write_planned
 from renormal.sweep.refusals import exit_with, line_of
 from renormal.sweep.settings import launcher_of, wrong_settings
@@ -69,6 +69,7 @@ class CheckSweep(Callback):
             if optimizes(config):  # the jobs are not known yet
                 check_optimizer(config, overrides)
                 return
+            exit_with(too_many(overrides))
             if line := shared_folder(config, overrides):
                 exit_with([line])
         with (

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, RangeSweep
 from omegaconf import DictConfig, OmegaConf
 
+MOST = 10_000  # jobs of a sweep, ours: table 1 has 60
 SHOWN_BY = {  # key → the part of a job's folder that differs with it
     "model": "model.name",
     "category": "data.category",
@@ -28,6 +31,25 @@ def parsed_overrides(config: DictConfig) -> list[Override]:
     assert isinstance(typed, list)
     overrides = parser.parse_overrides([*params, *typed])
     return list({override.get_key_element(): override for override in overrides}.values())
+
+
+def too_many(overrides: Iterable[Override]) -> list[str]:
+    """A line for a sweep of more than MOST jobs, before any list of them is made."""
+    counts = {one.key_or_group: count_of(one) for one in overrides if one.is_sweep_override()}
+    if math.prod(counts.values()) <= MOST:
+        return []
+    key = max(counts, key=counts.__getitem__)
+    return [f"the sweep has more than {MOST} jobs: give fewer values of {key}"]
+
+
+def count_of(override: Override) -> int:
+    """How many values a sweep has of one key; MOST + 1 for more, and for a range without an end."""
+    sweep = override.value()
+    if isinstance(sweep, RangeSweep):
+        start, stop, step = (float(number or 0) for number in (sweep.start, sweep.stop, sweep.step))
+        steps = (stop - start) / step if step else math.inf
+        return max(0, math.ceil(steps)) if steps <= MOST else MOST + 1
+    return sum(1 for _ in islice(override.sweep_iterator(), MOST + 1))
 
 
 def swept_values(overrides: Iterable[Override]) -> dict[str, list[str]]:
