@@ -72,6 +72,14 @@ def test_any_value_in_a_record_is_an_answer_or_one_line(mine: Path, data: st.Dat
     assert math.isfinite(score)
 
 
+@pytest.mark.parametrize("value", [-1, 2, True, 1e300, "x", [None], {"a": 1}], ids=str)
+def test_sizes_of_another_type_are_one_line(mine: Path, value: Any) -> None:
+    with_value(mine, ("config", "data", "shrink"), value)
+    line, _ = answered(mine)
+    assert line
+    assert line.isprintable()
+
+
 @pytest.mark.parametrize("place", [("projections", "eq8", "direction"), ("score", "smooth")], ids=str)
 @pytest.mark.parametrize("value", [-1, 1e300, True], ids=str)
 def test_a_part_of_another_type_is_one_line_in_every_command(

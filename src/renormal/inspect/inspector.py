@@ -128,15 +128,18 @@ class Inspector(Answering):
     ) -> None:
         if not job.record.inspection:
             raise ValueError(UNTESTED)
-        self.job, self.kept = job, job.record.inspection
-        columns = columns_of(job)
+        self.job, self.kept, self.device = job, job.record.inspection, torch.device(device)
+        with runs(f"{job.folder}: its record does not fit its network"):
+            self._build(column, rate)
+
+    def _build(self, column: str | None, rate: float) -> None:
+        job, columns = self.job, columns_of(self.job)
         ends = columns.ends(reconstructs=isinstance(job.model, Autoencoder))
-        self.column = column or default_column(job.record, list(ends))
+        self.column = column if column is not None else default_column(job.record, list(ends))
         if self.column not in ends:
             raise ValueError(f"the job has no column {self.column}: take one of {', '.join(ends)}")
         self.ends = {self.column: ends[self.column]}
         self.decision: Decision = conformal(self.kept["good"].get(self.column, ()), rate, held_out=held_out(job.record))
-        self.device = torch.device(device)
         self.answers = self._answers(columns.projections)
 
     @property

@@ -18,6 +18,7 @@ class ModelConfig(Schema):
 class DataConfig(Schema):
     name: Name | None = None
     patch_size: Count = 1
+    shrink: list[Annotated[int, Field(ge=1, le=64)]] | None = None
 
 
 class Projection(Schema):
