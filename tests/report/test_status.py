@@ -71,7 +71,7 @@ def test_the_time_left_is_that_of_the_longest_slot(tmp_path: Path) -> None:
 
 def test_where_nothing_runs_the_work_is_counted_one_job_at_a_time(tmp_path: Path) -> None:
     plan(tmp_path, "vae/wood/0", "vae/tile/0")
-    assert str(status_of(tmp_path)) == "0 of 2 jobs done, 2 waiting"  # how long one takes is not known
+    assert str(status_of(tmp_path)) == "0 of 2 jobs done, 2 waiting; no job runs: the same command continues"
     finish(tmp_path, "vae", "grid", train=100, test=20)
     assert status_of(tmp_path).left == 240
     assert str(status_of(tmp_path)).endswith("no job runs: the same command continues, about 4 min one job at a time")
@@ -134,7 +134,7 @@ def test_the_command_says_how_far_an_unfinished_sweep_is(tmp_path: Path, capsys:
     write_state(tmp_path, "vae/bottle/0", "failed", error="ValueError: no images", stage="data")
     assert main([str(tmp_path)]) == 1
     out = capsys.readouterr().out
-    assert "0 of 2 jobs done, 1 waiting, 1 failed\n" in out
+    assert "0 of 2 jobs done, 1 waiting, 1 failed; no job runs: the same command continues\n" in out
     assert "failed: vae/bottle/0, ValueError: no images; see vae/bottle/0/run.log\n" in out
     assert "waiting: vae/grid/0\n" in out
     page = (tmp_path / "report.html").read_text(encoding="utf-8")

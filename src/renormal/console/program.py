@@ -119,13 +119,15 @@ def _flush() -> None:
 def end_by_signals() -> None:
     """SIGTERM, SIGHUP and SIGINT raise SystemExit(128 + number), so that each block on the way out is left in order.
 
-    What is ignored stays so (nohup). Under SLURM submitit decides about SIGTERM: it also comes before a preemption.
+    What is ignored stays so (nohup). A SIGINT that was blocked until now comes. Under SLURM submitit decides about
+    SIGTERM: it also comes before a preemption.
     """
     for number in ENDING:
         handler = signal.getsignal(number)
         foreign = "SLURM_JOB_ID" in os.environ and str(getattr(handler, "__module__", "")).startswith("submitit")
         if handler is not signal.SIG_IGN and not foreign:
             signal.signal(number, _end)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _end(number: int, frame: FrameType | None) -> None:

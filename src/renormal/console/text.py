@@ -31,6 +31,12 @@ def printable(text: str) -> str:
     return "".join(_escaped(sign) if _is_control(sign, before) else sign for before, sign in pairs)
 
 
+def counted(count: float, noun: str) -> str:
+    """1 step, 2 steps, 1.5 steps: noun is one of them."""
+    number = f"{count:.4g}" if isinstance(count, float) else str(count)
+    return f"{number} {noun}" if number == "1" else f"{number} {noun}s"
+
+
 def is_printable(text: str) -> bool:
     """Whether `printable` leaves the text as it is. str.isprintable refuses Persian words and families of emoji."""
     return printable(text) == text

@@ -75,16 +75,21 @@ class Status(NamedTuple):
 
     def __str__(self) -> str:
         """12 of 60 jobs done, 2 running, 45 waiting, 1 failed; about 3 h 20 min left."""
+        if not self.unfinished:
+            return self.counts
+        rest = f"about {duration(self.left)}" if self.left else ""
+        if self.slots:
+            return f"{self.counts}; {rest} left" if rest else self.counts
+        return f"{self.counts}; no job runs: the same command continues" + (rest and f", {rest} one job at a time")
+
+    @property
+    def counts(self) -> str:
+        """12 of 60 jobs done, 2 running, 45 waiting, 1 failed."""
         counts = Counter(job.state for job in self.jobs)
         parts = [
             f"{counts[state]} {state}" for state in ("running", "interrupted", "waiting", "failed") if counts[state]
         ]
-        line = ", ".join([f"{counts['done']} of {len(self.jobs)} jobs done", *parts])
-        if self.left is None or not self.left:
-            return line
-        if self.slots:
-            return f"{line}; about {duration(self.left)} left"
-        return f"{line}; no job runs: the same command continues, about {duration(self.left)} one job at a time"
+        return ", ".join([f"{counts['done']} of {len(self.jobs)} jobs done", *parts])
 
 
 def read_status(folder: Path, records: Sequence[Record], now: float) -> Status:
@@ -156,12 +161,12 @@ def state_of(job: str, written: State, now: float) -> JobState:
     )
 
 
-def time_left(jobs: Sequence[JobState], records: Sequence[Record]) -> float | None:
+def time_left(jobs: Sequence[JobState], records: Sequence[Record], at_a_time: int = 1) -> float | None:
     """Seconds until the last job ends. Each waiting job starts when the next of the running jobs ends.
 
     A running job takes the rest of its training at its own pace, then the mean time of a test. A waiting job takes the
     mean time of the finished jobs of its model, or of all finished jobs. Failed jobs do not count. None where the time
-    of a job is unknown.
+    of a job is unknown. at_a_time: how many jobs run together at least, also where some have not begun yet.
     """
     running = [job for job in jobs if job.state == "running" and not job.silent]
     waiting = [job for job in jobs if job.state in ("waiting", "interrupted") or job.silent]
@@ -169,7 +174,7 @@ def time_left(jobs: Sequence[JobState], records: Sequence[Record]) -> float | No
     known = [rest for rest in rests if rest is not None]
     if len(known) < len(rests):
         return None
-    slots = known[: len(running)] or [0.0]
+    slots = known[: len(running)] + [0.0] * (at_a_time - len(running))
     heapq.heapify(slots)
     for rest in known[len(running) :]:
         heapq.heapreplace(slots, slots[0] + rest)

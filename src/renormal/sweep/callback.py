@@ -28,9 +28,12 @@ from renormal.sweep.jobs import Job, jobs_of, take_folder
 from renormal.sweep.optimize import check_optimizer, optimizes
 from renormal.sweep.overrides import parsed_overrides, shared_folder, too_many, unused_category
 from renormal.sweep.plan import PLANNED, delete_old_state, unfinished, write_plan, write_planned
+from renormal.sweep.progress import progress_of
 from renormal.sweep.refusals import exit_with, line_of
 from renormal.sweep.settings import launcher_of, wrong_settings
+from renormal.sweep.workers import at_a_time
 
+IN_TERMINAL = ("basic", "joblib")  # launchers whose jobs write into the terminal of the sweep; others log in files
 log = logging.getLogger("renormal")
 
 
@@ -93,7 +96,7 @@ class CheckSweep(Callback):
         write_planned(config, jobs)
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
-        """In a sweep, name the pictures of the first job; log a job's error and let the other jobs go on.
+        """In a sweep, name the pictures of the first job; log a job's error, let the others go on; say how far it is.
 
         The traceback goes into the job's log alone.
         """
@@ -101,7 +104,13 @@ class CheckSweep(Callback):
             return
         if job_return.status != JobStatus.FAILED:
             say(pictures(Path(config.hydra.runtime.output_dir)) if config.hydra.job.num == 0 else [])
-            return
+        else:
+            self.note(config, job_return)
+        if len(self.jobs) > 1 and launcher_of(config.hydra.launcher) in IN_TERMINAL:
+            say([progress_of(self.jobs.values(), at_a_time())])
+
+    def note(self, config: DictConfig, job_return: JobReturn) -> None:
+        """Log the error of a job, and count the job as ended."""
         error = job_return._return_value
         log.error("%s", in_one_line(error))
         if not is_for_the_user(error):

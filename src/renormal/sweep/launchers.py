@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, JobStatus
 
+from renormal.console.text import counted
 from renormal.files import RECORD, shown
 from renormal.job.objective import number_of
 from renormal.job.state import read_state
@@ -19,10 +23,12 @@ from renormal.report.record import read_record
 from renormal.sweep.callback import check_of, jobs_for
 from renormal.sweep.jobs import Job
 from renormal.sweep.plan import note_interrupted, why_unfinished
+from renormal.sweep.progress import progress_of
 from renormal.sweep.slurm import array_executor, array_of, submit, wait_for_jobs
 from renormal.sweep.workers import worker_environment
 
 ATTEMPTS = 3  # of joblib, after a worker was killed, ours
+STARTING = "%s, %d at a time; the log of each is run.log in its folder below %s"
 Overrides = Sequence[Sequence[str]]
 log = logging.getLogger("renormal")
 
@@ -58,19 +64,46 @@ def launch_in_processes(launcher: Any, overrides: Overrides, first: int) -> Sequ
     left = deque(without_record(jobs, overrides, first))
     executor = submitit.LocalExecutor(folder=launcher.params["submitit_folder"])
     executor.update_parameters(timeout_min=launcher.params["timeout_min"])
-    running: list[submitit.Job[Any]] = []
+    running: dict[submitit.Job[Any], Job] = {}
     with worker_environment(launcher.params["n_jobs"]) as count:
+        log.info(STARTING, counted(len(left), "job"), count, shown(Path(launcher.config.hydra.sweep.dir)))
         try:
             while left or running:
-                running = [job for job in running if not job.done()]
+                ended = [running.pop(job) for job in list(running) if job.done()]
                 while left and len(running) < count:
-                    running.append(executor.submit(launcher, *arguments_of(*left.popleft())))
+                    number, given = left.popleft()
+                    with without_interruption():
+                        started = executor.submit(launcher, *arguments_of(number, given))
+                    running[started] = jobs[tuple(given)]
+                for job in ended:
+                    log.info("%s: %s", why_unfinished(job) or f"{job.name} is done", progress_of(jobs.values(), count))
                 time.sleep(0.2)
-        finally:
-            for job in running:
-                job.cancel()
-            note_interrupted(jobs.values())
+        except (KeyboardInterrupt, SystemExit):
+            end_jobs(running, jobs.values())
+            raise
     return returned(jobs, overrides)
+
+
+@contextmanager
+def without_interruption() -> Iterator[None]:
+    """What is started in the block never gets SIGINT: submitit's process would print a traceback at Ctrl-C.
+
+    The job that it starts lets the signal through again (end_by_signals).
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+def end_jobs(running: Iterable[Any], jobs: Collection[Job]) -> None:
+    """End submitit's jobs in order: each saves its training. jobs: all of the sweep."""
+    for one in running:
+        with suppress(ProcessLookupError):
+            os.kill(int(one.job_id), signal.SIGTERM)  # submitit's process hands it to the job
+    note_interrupted(jobs)
+    log.warning("interrupted: the same command goes on (%s)", progress_of(jobs))
 
 
 def launch_on_slurm(launcher: Any, overrides: Overrides, first: int) -> Sequence[JobReturn]:

@@ -70,6 +70,11 @@ def visible_devices() -> list[str]:
     return [str(index) for index in range(torch.cuda.device_count())]
 
 
+def at_a_time() -> int:
+    """How many jobs may run at the same time: asked by one of them."""
+    return len(list(Path(os.environ[WORKERS]).glob("[0-9]*"))) if WORKERS in os.environ else 1
+
+
 @cache
 def worker_number() -> int:
     """This process's number among the jobs that run at the same time; 0 for a job alone.
