@@ -177,8 +177,16 @@ def test_a_file_without_read_permission_says_so(root: Path, monkeypatch: pytest.
 
 
 WRONG_PLACE = {
-    "no root": (lambda root: None, "bottle", r"give data\.root=.* or fetch it with data\.download=true"),
-    "missing root": (lambda root: root / "nowhere", "bottle", r"nowhere is not a folder"),
+    "no root": (
+        lambda root: None,
+        "bottle",
+        r"give data\.root=.* with data\.download=true data\.accept_licence=true$",
+    ),
+    "missing root": (
+        lambda root: root / "nowhere",
+        "bottle",
+        r"nowhere is not a folder: .*accept_licence=true$",
+    ),
     "missing category": (lambda root: root, "cable", r"has no category cable, it has bottle"),
     "unknown category": (lambda root: root, "bottel", r"bottel is not in MVTec AD \(carpet, .*zipper\)"),
     "root is the category": (lambda root: root / "bottle", "bottle", r"is itself a category: give the folder above"),

@@ -18,6 +18,7 @@ from omegaconf import OmegaConf
 
 from preloaded import python
 from renormal.run import CONF, basename
+from renormal.sweep.meant import WORDS, places_in
 from renormal.sweep.refusals import in_a_line, line_of
 from renormal.sweep.settings import wrong_hydra, wrong_settings
 from waiting import HANGING
@@ -60,10 +61,19 @@ def test_a_disk_that_refuses_hydra_s_own_files_is_named(
         (["choose=gird"], "choose=gird does not exist: did you mean grid?"),
         (["trainer=xyz"], "trainer=xyz does not exist: trainer has ddp, single"),
         (["trainer.max_epoch=3"], "trainer.max_epoch does not exist: trainer.max_epochs was meant?"),
-        (
-            ["descent.alpha=1"],
-            "descent.alpha does not exist: descent has max_steps, safeguard, slots",
-        ),
+        (["descent.alpha=1"], "descent.alpha does not exist: projections.eq8.step_size was meant?"),
+        (["descent.foo=1"], "descent.foo does not exist: descent has max_steps, safeguard, slots"),
+        (["root=/a"], "root does not exist: data.root was meant?"),
+        (["data_root=/a"], "data_root does not exist: data.root was meant?"),
+        (["max_epochs=1"], "max_epochs does not exist: trainer.max_epochs was meant?"),
+        (["lr=1"], "lr does not exist: model.optimizer.lr was meant?"),
+        (["sample.lr=1"], "sample.lr does not exist: sample.optimizer.lr was meant?"),
+        (["step_size=1"], "step_size does not exist: projections.eq8_adam.step_size or projections.eq8.step_size or c"),
+        (["stride=1"], "stride does not exist: test.stride was meant?"),
+        (["trainer.seed=1"], "trainer.seed does not exist: seed was meant?"),
+        (["device=cuda"], "device does not exist: trainer.accelerator=gpu was meant?"),
+        (["Epochs=1"], "Epochs does not exist: trainer.max_epochs was meant?"),
+        (["xyzzy=1"], "xyzzy does not exist: the recipe has data, model, "),
         (
             ["model.optimizer.betas=[0.9, 0.99]"],
             "model.optimizer.betas does not exist: model.optimizer has lr, fused; +model.optimizer.betas=… gives the",
@@ -81,6 +91,10 @@ def test_a_disk_that_refuses_hydra_s_own_files_is_named(
         (["hydra.job.env_set.A=1"], "hydra.job.env_set.A does not exist: hydra.job.env_set has no settings; +hydra.jo"),
         (["model=vaee"], "model=vaee does not exist: did you mean vae?"),
         (["model=l2ae"], "model=l2ae does not exist: did you mean l2_ae?"),
+        (["sweep=[models,categorys_cpu]"], "sweep=categorys_cpu does not exist: did you mean categories_cpu?"),
+        (["sweep=[models,pill]"], "sweep=pill does not exist: sweep has categories, categories_cpu, "),
+        (["projection=[eq88]"], "projection=eq88 does not exist: did you mean eq8?"),
+        (["logger=[csv,wandbb]"], "logger=wandbb does not exist: did you mean wandb?"),
         (
             ["seed=0,1"],
             "seed=0,1 is several values: -m makes a job for each, [0,1] is a list, \"seed='0,1'\" is one",
@@ -105,6 +119,15 @@ def test_what_is_wrong_and_what_exists_is_one_line(overrides: list[str], line: s
     said = refusal(*overrides)
     assert said.startswith(line)
     assert "\n" not in said
+
+
+def test_every_word_of_other_programs_is_a_setting_here() -> None:
+    """And no word is a setting itself."""
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        places = set(places_in(compose("config")))
+    named = {part.partition("=")[0] for advice in WORDS.values() for part in re.split(" or |, ", advice)}
+    assert named - {"another of data"} <= places
+    assert not WORDS.keys() & places
 
 
 @pytest.mark.parametrize(

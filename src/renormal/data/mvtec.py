@@ -13,6 +13,7 @@ from renormal.data.masks import add, check_black, pair_masks, photographs_in
 from renormal.data.source import GOOD, MAX_PIXELS, Augmentation, DataError, Item, Kind, Source, good_items
 
 DOWNLOAD_ROOT = Path("data/mvtec_ad")  # under the working directory, where no data.root is given
+FETCH = "data.download=true data.accept_licence=true"
 
 CROPS_ONLY = Augmentation()  # random crops are a texture's augmentation (section 4.1)
 # Section 4.1 rotates and translates the objects without saying how far: the ranges are ours. The rule is that no
@@ -64,9 +65,7 @@ def mvtec(
         )
     place = DOWNLOAD_ROOT if root is None and download else root
     if place is None:
-        raise DataError(
-            "MVTec AD has no folder yet: give data.root=/path/to/mvtec_ad, or fetch it with data.download=true"
-        )
+        raise DataError(f"MVTec AD has no folder yet: give data.root=/path/to/mvtec_ad, or fetch it with {FETCH}")
     place = Path(place)
     if download and not (place / category).is_dir():
         if os.path.lexists(place / category):
@@ -82,7 +81,7 @@ def mvtec(
 
 def _category_folder(root: Path, category: str) -> Path:
     if not is_folder(root):
-        raise DataError(f"data.root={root} is not a folder: correct it, or fetch MVTec AD with data.download=true")
+        raise DataError(f"data.root={root} is not a folder: correct it, or fetch MVTec AD with {FETCH}")
     if (root / category).is_dir():
         return root / category
     if (root / "train").is_dir():

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra._internal.hydra import Hydra
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
@@ -19,6 +20,7 @@ from renormal.console.text import printable, without_secrets
 from renormal.files import CONF
 from renormal.job.errors import in_one_line
 from renormal.sweep.arguments import for_shell, parsed, quoted
+from renormal.sweep.meant import HIDDEN, meant
 from renormal.sweep.settings import LAUNCHER, known_settings, wrong_hydra
 
 NOT_FOUND = re.compile(r"Interpolation key '(.*?)' not found")  # OmegaConf's words, which alone name the key
@@ -96,8 +98,8 @@ def line_of(error: Exception) -> str:
         return f"${{{found[1]}}}{place} names no setting: renormal --cfg job shows all of them"
     if str(error).startswith(AMBIGUOUS):
         return several(str(error).removeprefix(AMBIGUOUS).split("'\n")[0])
-    if isinstance(cause, MissingConfigException) and cause.options and cause.missing_cfg_file:
-        return unknown_choice(*cause.missing_cfg_file.rpartition("/")[::2], list(cause.options))
+    if isinstance(cause, MissingConfigException) and (found := choices_instead(cause)):
+        return unknown_choice(*found)
     if str(error).startswith(NO_NAME) and (argument := without_name()):
         return argument
     if isinstance(cause, OmegaConfBaseException) and cause.full_key:
@@ -105,6 +107,13 @@ def line_of(error: Exception) -> str:
     if isinstance(cause, HydraException):
         return " ".join(str(cause).split()).partition(" Config search path")[0]
     return in_one_line(cause)
+
+
+def choices_instead(error: MissingConfigException) -> tuple[str, str, list[str]] | None:
+    """The group, the choice that it lacks, and those that it has, of which Hydra says nothing if a list was given."""
+    group, _, choice = str(error.missing_cfg_file or "").rpartition("/")
+    choices = error.options or GlobalHydra.instance().config_loader().get_group_options(group)
+    return (group, choice, list(choices)) if group and choices else None
 
 
 def unknown_choice(group: str, choice: str, choices: list[str]) -> str:
@@ -145,12 +154,12 @@ def several(argument: str) -> str:
 
 def unknown(key: str, parent: Any) -> str:
     """A key that is not there, and those that are."""
-    above, _, last = key.rpartition(".")
+    above = key.rpartition(".")[0]
     if above == LAUNCHER:
         return f"{key} does not exist: {known_settings(parent)}"
-    keys = [str(name) for name in parent if name not in ("_target_", "_partial_", "hydra")]
-    if close := get_close_matches(last, keys, n=1):
-        return f"{key} does not exist: {'.'.join(filter(None, (above, close[0])))} was meant?"
+    keys = [str(name) for name in parent if name not in HIDDEN]
+    if place := meant(key, parent):
+        return f"{key} does not exist: {place} was meant?"
     adds = f"; +{key}=… gives the object a further argument" if "_target_" in parent else ""
     adds = adds if adds or keys else f"; +{key}=… adds it"
     return f"{key} does not exist: {above or 'the recipe'} has {', '.join(keys) or 'no settings'}{adds}"
