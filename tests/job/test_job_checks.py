@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from hydra.errors import InstantiationException
 
 from renormal.job import job
@@ -128,6 +129,17 @@ def test_names_of_digits_are_text_in_the_record(tiny: Any) -> None:
     record = read_record(Path(tiny().folder) / "record.json")
     assert (record.name, record.model) == ("5", "7")
     assert [record.config["model"]["label"], record.config["data"]["name"]] == ["1000.0", "8"]
+
+
+@pytest.mark.parametrize("kind", ["gpu", "cuda", "mps"])
+def test_a_device_that_is_not_there_is_named_before_images_are_listed(
+    tiny: Any, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    monkeypatch.setattr(job, "source_of", lambda config: pytest.fail("the images are listed"))
+    with pytest.raises(ValueError, match=f"^trainer.accelerator={kind}: PyTorch finds no such device here: give cpu"):
+        run_job(tiny(f"trainer.accelerator={kind}"))
 
 
 @pytest.mark.parametrize(

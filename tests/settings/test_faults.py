@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import math
+import re
 import subprocess
 import sys
 from functools import cache
@@ -207,6 +208,21 @@ def test_what_somebody_uses_is_taken(place: str, value: Any) -> None:
 def test_a_key_that_nobody_reads_is_named_with_those_that_exist(place: str, line: str) -> None:
     (found,) = with_value(place, 1)
     assert found.startswith(line)
+
+
+@pytest.mark.parametrize(
+    ("value", "mend"),
+    [
+        ("0..4", "; a job for each: -m seed=0,1,2,3,4"),
+        ("3-4", "; a job for each: -m seed=3,4"),
+        ("0..99", "; a job for each: -m 'seed=range(0,100)'"),
+        ("4..0", ""),
+        ("0..x", ""),
+    ],
+)
+def test_a_range_is_told_how_a_sweep_is_written(value: str, mend: str) -> None:
+    (found,) = with_value("seed", value)
+    assert re.fullmatch(rf"seed={re.escape(value)}: must be a whole number[^;]*{re.escape(mend)}", found)
 
 
 def test_a_setting_that_was_deleted_is_missed_where_no_class_has_a_default() -> None:

@@ -42,7 +42,10 @@ def check_trainer(config: DictConfig) -> None:
 
 def check_devices(config: DictConfig) -> None:
     """This machine has the devices that a job asks for: a process more would wait for ever, or share a core."""
-    devices, kind = config.trainer.devices, device_of(config).type
+    devices, kind, asked_for = config.trainer.devices, device_of(config).type, config.trainer.accelerator
+    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    if not {"gpu": cuda or mps, "cuda": cuda, "mps": mps}.get(asked_for, True):
+        raise ValueError(f"trainer.accelerator={asked_for}: PyTorch finds no such device here: give cpu, or auto")
     if OmegaConf.is_list(devices) and kind == "cpu":
         raise ValueError(f"trainer.devices={devices} is a list of GPUs, and the job runs on a CPU: give a number")
     there = torch.cuda.device_count() if kind == "cuda" else max(FEW, os.cpu_count() or 1)

@@ -81,6 +81,8 @@ def run_job(
     columns = build_columns(config)
     check_names_in(config, columns)  # before the images are listed
     folder = Path(config.folder)
+    if not (folder / RECORD).is_file():  # a job that is done needs no device
+        check_devices(config)
     with said_if_slow("listing the images and their masks"):
         source = source_of(config)
     config, remarks = with_tiles(config, source)

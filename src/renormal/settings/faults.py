@@ -21,6 +21,8 @@ from renormal.settings.recipe import Recipe
 BIG = 2**63 - 1  # the largest whole number of a tensor
 SHOWN = 60  # characters of a value, ours
 FIXED = ("null", "false", "true", "false, null", "true, null")  # one choice alone: the description says why
+RANGE = re.compile(r"([0-9]{1,18})(?:\.\.\.?|-|:)([0-9]{1,18})")  # 0..4
+FEW = 10  # values of a range that are written out, ours
 REFERENCE = re.compile(r"\$\{([\w.]+)\}")
 
 
@@ -118,7 +120,17 @@ def _line(schema: Any, values: Any, error: Any, above: str) -> tuple[str, str]:
         return place, f"{place} does not exist" + (f": {name} was meant?" if close else f": {_has(parts, siblings)}")
     if error["type"] == "missing":
         return place, f"{place} is missing: it must be {_words(annotation)}"
-    return place, f"{place}={shown(value)}: must be {_words(annotation)}"
+    return place, f"{place}={shown(value)}: must be {_words(annotation)}{_each(place, value)}"
+
+
+def _each(place: str, value: Any) -> str:
+    """How a sweep is written, where the value is a range of whole numbers as other programs write it."""
+    found = RANGE.fullmatch(value) if isinstance(value, str) else None
+    if found is None or not 0 < (last := int(found[2])) - (first := int(found[1])) < BIG:
+        return ""
+    few = last - first < FEW
+    values = ",".join(map(str, range(first, last + 1))) if few else f"range({first},{last + 1})"
+    return f"; a job for each: -m {place}={values}" if few else f"; a job for each: -m '{place}={values}'"
 
 
 def _has(parts: list[str], siblings: list[str]) -> str:

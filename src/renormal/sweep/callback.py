@@ -38,14 +38,14 @@ log = logging.getLogger("renormal")
 
 
 @contextmanager
-def one_line(status: int = 2) -> Iterator[None]:
+def one_line() -> Iterator[None]:
     """An error of the block ends the program in one line; wrong settings in a line each."""
     try:
         yield
     except SettingsError as error:
-        exit_with(error.lines, status)
+        exit_with(error.lines)
     except Exception as error:  # Hydra would warn of any, and start the jobs
-        exit_with([line_of(error)], status)
+        exit_with([line_of(error)])
 
 
 class CheckSweep(Callback):
@@ -56,7 +56,7 @@ class CheckSweep(Callback):
         self.withdraw: Callable[[], None] = lambda: None  # takes the jobs out of plan.json
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        with one_line(status=1):
+        with one_line():
             exit_with(unused_category(config, parsed_overrides(config)) or wrong_settings(config))
             check_folder(Path(config.hydra.run.dir))
             job = deepcopy(config)

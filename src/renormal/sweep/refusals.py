@@ -98,8 +98,8 @@ def line_of(error: Exception) -> str:
         return f"${{{found[1]}}}{place} names no setting: renormal --cfg job shows all of them"
     if str(error).startswith(AMBIGUOUS):
         return several(str(error).removeprefix(AMBIGUOUS).split("'\n")[0])
-    if isinstance(cause, MissingConfigException) and (found := choices_instead(cause)):
-        return unknown_choice(*found)
+    if isinstance(cause, MissingConfigException) and (lacking := choices_instead(cause)):
+        return unknown_choice(*lacking)
     if str(error).startswith(NO_NAME) and (argument := without_name()):
         return argument
     if isinstance(cause, OmegaConfBaseException) and cause.full_key:
