@@ -122,8 +122,8 @@ def test_a_record_that_is_replaced_says_whether_its_training_is_kept(
     )
     run_job(tiny(override))
     assert bool(steps) == trains
-    assert ("will be replaced, and its training is kept: name=" in caplog.text) == (not trains)
-    assert "holds the record of another config and will be replaced" in caplog.text
+    assert (".json, and its training is kept: name=" in caplog.text) == (not trains)
+    assert "holds the record of another config, which will be kept as other-" in caplog.text
 
 
 @pytest.mark.parametrize("model", ["l2_ae", "vae"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from torch import nn
 from renormal.files import RECORD
 from renormal.job.checkpoint_file import check_weights, read_checkpoint
 from renormal.job.digests import same_weights, same_work
+from renormal.job.other_config import former_checkpoints, put_aside, put_aside_others
 from renormal.job.training_size import epochs_in, lack_of
 from renormal.lit.module import WITHIN, AutoencoderModule
 from renormal.lit.training_clock import TrainingClock
@@ -27,27 +29,46 @@ def checkpoint_of(folder: Path) -> Path:
 
 
 def resume_from(config: DictConfig, folder: Path, fingerprint: str) -> Path | None:
-    """The checkpoint of an interrupted training with this fingerprint, None without one. Others are renamed.
+    """The checkpoint of an earlier training with this fingerprint, None without one. Others are renamed.
+
+    One that was renamed when the folder was used for another config is taken back.
+    """
+    path = checkpoint_of(folder)
+    if config.rerun:
+        put_aside_others(path, fingerprint)
+        return None
+    there = read_checkpoint(path) if path.exists() or path.is_symlink() else None
+    if there and goes_on(there, config, fingerprint):
+        return going_on(path, there, config)
+    former = ((at, one) for at, one in former_checkpoints(path, fingerprint) if goes_on(one, config, fingerprint))
+    back = next(former, None)
+    if there:
+        found = there["hyper_parameters"]["fingerprint"]
+        why = "ends within an epoch" if same_work(found, fingerprint) else "belongs to another config"
+        then = "" if back else ", training starts from the beginning"
+        log.warning("the checkpoint there %s: kept as %s%s", why, put_aside(path, found), then)
+    if back is None:
+        return None
+    back[0].replace(path)
+    log.info("the checkpoint of this config was kept as %s: taken back", back[0])
+    return going_on(path, back[1], config)
+
+
+def goes_on(content: Mapping[str, Any], config: DictConfig, fingerprint: str) -> bool:
+    """Whether a training with this fingerprint can go on from the checkpoint.
 
     Before checkpoints kept what an epoch needs to go on, a training that trainer.max_time had stopped counted a part of
     an epoch as a whole one. Nobody knows which images are missing there.
     """
-    path = checkpoint_of(folder)
-    if config.rerun or not (path.exists() or path.is_symlink()):
-        return None
-    content = read_checkpoint(path)
-    found = content["hyper_parameters"]["fingerprint"]
-    epochs = epochs_in(content, config)
-    if same_work(found, fingerprint) and (WITHIN in content or epochs == content["epoch"] + 1):
-        if DIGEST not in content:
-            log.warning("%s is of an older version and has no digest: nobody can see whether it was changed", path)
-        log.info("going on after %.4g epochs of %s", epochs, path)
-        return path
-    aside = path.with_name(f"other-{found[:8]}.ckpt")
-    path.replace(aside)
-    why = "ends within an epoch" if same_work(found, fingerprint) else "belongs to another config"
-    log.warning("the checkpoint there %s: kept as %s, training starts from the beginning", why, aside)
-    return None
+    whole = WITHIN in content or epochs_in(content, config) == content["epoch"] + 1
+    return same_work(content["hyper_parameters"]["fingerprint"], fingerprint) and whole
+
+
+def going_on(path: Path, content: Mapping[str, Any], config: DictConfig) -> Path:
+    if DIGEST not in content:
+        log.warning("%s is of an older version and has no digest: nobody can see whether it was changed", path)
+    log.info("going on after %.4g epochs of %s", epochs_in(content, config), path)
+    return path
 
 
 def epochs_saved(config: DictConfig, folder: Path) -> float:

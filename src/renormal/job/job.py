@@ -40,6 +40,7 @@ from renormal.job.loggers import log_objective, logging_to
 from renormal.job.memory import check_threads
 from renormal.job.named_code import check_named_code
 from renormal.job.objective import check_number, check_objective, number_of, objective_of, returned
+from renormal.job.other_config import name_of_other, write_beside
 from renormal.job.planned import change_since
 from renormal.job.processes import other_ranks, process_count
 from renormal.job.rank import started_elsewhere
@@ -58,7 +59,7 @@ from renormal.lit.state_report import StateReport
 from renormal.lit.training_clock import TrainingClock
 from renormal.lit.training_length import TrainingLength
 from renormal.lit.weights import digest_of_weights
-from renormal.report.record import Record, read_record, write_record
+from renormal.report.record import Record, read_record
 
 Report = Callable[[str, int | None], None]  # (stage, finished epochs); None: the number does not change
 log = logging.getLogger("renormal")
@@ -164,21 +165,22 @@ def perform(
         record = record_of(config, work, found, training, seconds, hashes, examination)
         if any(stage.recorded for stage in stages):
             write_samples(folder, found.rows)
-            write_record(folder, record)
+            write_beside(folder, record, rerun=config.rerun)
             log.info("%s: %s in %.0f s", shown(folder), headline(found), sum(seconds.values()))
         log_objective(loggers, number_of(record, objective_of(config)))
         return record
 
 
 def finished(config: DictConfig, folder: Path, hashes: dict[str, str]) -> bool:
-    """Whether the folder has the record of this config. Logs that, and warns of the record of another config."""
+    """Whether the folder has the record of this config. Logs that, and what becomes of the record of another config."""
+    path = folder / RECORD
     if has_record(config, folder, hashes):
         log.info("%s already has the record of this config (rerun=true repeats it)", shown(folder))
         return True
-    if (folder / RECORD).is_file() and not config.rerun:
-        kept = ", and its training is kept" if trained_alike(folder, hashes) else ""
-        text = "%s holds the record of another config and will be replaced%s: name=... keeps both"
-        log.warning(text, shown(folder), kept)
+    if path.is_file() and not config.rerun:
+        trained = ", and its training is kept" if trained_alike(folder, hashes) else ""
+        text = "%s holds the record of another config, which will be kept as %s%s: name=... keeps both in the tables"
+        log.warning(text, shown(folder), name_of_other(path).name, trained)
     return False
 
 

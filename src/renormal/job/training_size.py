@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from omegaconf import DictConfig
@@ -23,7 +24,7 @@ def images_asked(config: DictConfig, *, epochs: int | None = None, processes: in
     return count * max(1, int(config.data.epoch_images) // batch) * batch
 
 
-def epochs_in(content: dict[str, Any], config: DictConfig) -> float:
+def epochs_in(content: Mapping[str, Any], config: DictConfig) -> float:
     """Epochs in a checkpoint. One that was cut short counts by its images: Lightning counts it as a whole one."""
     begun = int(content["epoch"]) + 1
     clock = content["callbacks"].get(CLOCK, {})
