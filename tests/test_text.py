@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from renormal.console.text import cell, is_secret, printable, without_secrets
+from renormal.console.text import cell, counted, is_secret, printable, without_secrets
 
 
 @pytest.mark.parametrize(
@@ -93,3 +93,10 @@ def test_keys_that_hold_secrets_are_known() -> None:
     assert all(map(is_secret, ["password", "api_key", "apikey", "wandb_token", "secret", "credentials"]))
     assert all(map(is_secret, ["ssh-password", "userPassword", "accessToken", "Authorization", "api-key"]))
     assert not any(map(is_secret, ["key", "tokens", "monkey", "token_size", "secretary", "weight"]))
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0 steps"), (1, "1 step"), (2, "2 steps"), (1.0, "1 step"), (0.95, "0.95 steps")]
+)
+def test_a_number_of_one_has_no_plural(count: float, text: str) -> None:
+    assert counted(count, "step") == text

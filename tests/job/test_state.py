@@ -129,7 +129,7 @@ def test_a_second_process_learns_who_holds_the_lock_until_that_one_is_killed(tmp
     with first, first.stdout:
         assert first.stdout.readline() == "ready\n"
         assert holder(tmp_path) == f"process {first.pid}"
-        refused = pytest.raises(BusyError, match=f"is being worked on by process {first.pid}")
+        refused = pytest.raises(BusyError, match=f"worked on by process {first.pid}: wait for it, or give name=")
         with refused, locked(tmp_path / ".lock", patience=0.2):
             pytest.fail("two in one folder")
         assert content(tmp_path)["state"] == "running", "the second did not change the state of the first"

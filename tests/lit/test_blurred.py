@@ -1,4 +1,4 @@
-"""A line before the test names each projection that finds less of the planted defects than f(x0)."""
+"""A line before the test names the projections that find less of the planted defects than f(x0)."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from renormal.lit.blurred import planted_auroc
 from renormal.lit.ensemble import Answer
 from renormal.lit.normal_maps import Counting
 from renormal.lit.projection_run import ProjectionRun
+from renormal.models import L2AE, VAE
 from renormal.projection import Descent, Threshold, settle
 
 REGIONS = torch.zeros(2, 8, 8, dtype=torch.int16)
@@ -52,8 +53,31 @@ def test_a_projection_that_finds_less_than_f_is_named(
     with caplog.at_level(logging.WARNING, "renormal"):
         values = planted_auroc(PLANTED, answer, {"eq8": run_of("eq8")})
     assert values == {"baseline": {"planted_auroc": 1.0}, "eq8": {"planted_auroc": pytest.approx(found)}}
-    line = f"eq8 finds planted defects worse than f(x0) does, pixel AUROC {found:.2f} against 1.00, after 2 steps to T"
+    line = (
+        f"f(x0) finds planted defects better, pixel AUROC 1.00, than eq8 ({found:.2f} after 2 steps to T): f is too far"
+    )
     assert (line in caplog.text) == warned
+
+
+@pytest.mark.parametrize(
+    ("network", "advised"),
+    [(VAE(channels=1, size=32), True), (VAE(channels=1, size=32, draws=2), False), (L2AE(channels=1, size=32), False)],
+)
+def test_two_such_projections_share_a_line_and_draws_are_advised_to_a_vae_without_them(
+    network: torch.nn.Module, advised: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    inside = (REGIONS > 0).float()
+
+    def answer(batch: Batch, runs: Mapping[str, ProjectionRun]) -> Answer:
+        return {"baseline": (batch.image, inside), **dict.fromkeys(runs, (batch.image, 1 - inside))}
+
+    one_step = run_of("eq8_adam")
+    one_step.report.steps[:] = [torch.tensor([1, 1])]
+    with caplog.at_level(logging.WARNING, "renormal"):
+        planted_auroc(PLANTED, answer, {"eq8": run_of("eq8"), "eq8_adam": one_step}, network)
+    (line,) = caplog.messages
+    assert "than eq8 (0.00 after 2 steps to T), eq8_adam (0.00 after 1 step to T): " in line
+    assert ("model=vae_draws" in line) == advised
 
 
 @pytest.mark.parametrize("category", ["bottle", "grid"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,9 @@ from tested import data_of, module_of
 
 from renormal.job.job import run_job
 from renormal.lit import progress
-from renormal.lit.progress import Progress, duration, pause
+from renormal.lit.progress import Progress, duration, end_of, pause
 
-LINE = re.compile(r"parts/0 train: (\d+) of 16 images, \S+ images/s, \d+ seconds more, until about \d\d:\d\d")
+LINE = re.compile(r"parts/0 train: (\d+) of 16 images, \S+ images/s, \d+ seconds? more, until about (\w{3} )?\d\d:\d\d")
 
 
 class Asking(L.Callback):
@@ -60,7 +61,10 @@ def test_an_hour_has_few_lines() -> None:
     assert len(moments) == 54, "12 in two minutes, then each 13/12 of the time before: 42 = ln 30 / ln (13/12)"
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(0.4, "0 seconds"), (119, "119 seconds"), (150, "2 minutes")])
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.4, "0 seconds"), (1, "1 second"), (119, "119 seconds"), (150, "2 minutes"), (126_720, "35 hours")],
+)
 def test_a_duration_has_the_unit_of_its_size(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 
@@ -89,3 +93,10 @@ def test_a_job_without_progress_says_none(
     tiny: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert lines_of(caplog, tiny(), monkeypatch) == []
+
+
+@pytest.mark.parametrize(
+    ("hours", "text"), [(1, "16:39"), (10, "Sat 01:39"), (35, "Sun 02:39"), (7 * 24, "4 Dec 15:39")]
+)
+def test_an_end_on_another_day_names_the_day(hours: float, text: str) -> None:
+    assert end_of(3600 * hours, datetime(2026, 11, 27, 15, 39)) == text

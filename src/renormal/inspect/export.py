@@ -17,6 +17,7 @@ from torch import Tensor
 
 from renormal.console.numbers import decimal, whole
 from renormal.console.program import Parser, begin
+from renormal.console.text import counted
 from renormal.contracts import BASELINE, Images
 from renormal.data.listing import images_below
 from renormal.data.opening import strict_pillow
@@ -94,13 +95,14 @@ def export(options: argparse.Namespace) -> Iterator[str]:
     images, which = checked_images(inspector, options.images)
     with TemporaryDirectory() as folder:
         file = Path(folder) / out.name
-        yield f"{inspector.column}: one gradient as a graph, which is checked, then {steps} steps"
+        yield f"{inspector.column}: one gradient as a graph, which is checked, then {counted(steps, 'step')}"
         yield checked(inspector, steps, file, options.to, images)
         run = graph_file(inspector, steps, file, options.to)
         whole, apart = measured(inspector, run, images, steps), from_inspector(inspector, run, images)
         with whole_file(out) as target:
             target.write(file.read_bytes())
-    yield f"after {steps} steps the map differs by {whole.map:.2g} at most, the score by {whole.score:.2g}, from torch"
+    differs = f"the map differs by {whole.map:.2g} at most, the score by {whole.score:.2g}, from torch"
+    yield f"after {counted(steps, 'step')} {differs}"
     yield f"the score differs by {apart:.2g} at most from that of renormal-predict, on {which}"
     yield f"an image takes {whole.graph_seconds:.3f} s, in torch {whole.own_seconds:.3f} s (float32, one at a time)"
     facts = facts_of(inspector, steps)
@@ -166,7 +168,7 @@ def steps_of(inspector: Inspector, asked: int | None) -> int:
     whose, _ = inspector.ends[inspector.column]
     most = 0 if whose == BASELINE else inspector.answers.networks[0].descents[whose].max_steps
     if asked is not None and asked > most:
-        has = f"has at most {most} steps" if most else "is f(x0), without steps"
+        has = f"has at most {counted(most, 'step')}" if most else "is f(x0), without steps"
         raise ValueError(f"--steps {asked}: column {inspector.column} {has}")
     return most if asked is None else asked
 
@@ -226,7 +228,7 @@ def facts_of(inspector: Inspector, steps: int) -> dict[str, str]:
         "renormal": version("renormal"),
     }
     if (own := steps_of(inspector, None)) != steps:
-        facts["decision"] = f"no threshold: that of the job was measured after {own} steps, not {steps}"
+        facts["decision"] = f"no threshold: that of the job was measured after {counted(own, 'step')}, not {steps}"
     else:
         facts["threshold"] = decision.threshold
     return {name: str(value) for name, value in facts.items()}

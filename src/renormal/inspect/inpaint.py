@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from renormal.console.program import Parser, begin
+from renormal.console.text import counted
 from renormal.contracts import Images, Mask
 from renormal.data.depth import FULL
 from renormal.data.drawn_masks import Pair, read_hole
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"renormal-inpaint: {refused(error, options.out)}", file=sys.stderr)
         return 2
-    print(f"{options.out}: {int(result.steps[0])} steps, L_r {float(result.terms.reconstruction[0]):.1f}")
+    print(f"{options.out}: {counted(int(result.steps[0]), 'step')}, L_r {float(result.terms.reconstruction[0]):.1f}")
     return 0
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
+from renormal.console.text import counted
 from renormal.files import RECORD
 from renormal.job.checkpoint_file import check_weights, read_checkpoint
 from renormal.job.digests import same_weights, same_work
@@ -67,7 +68,7 @@ def goes_on(content: Mapping[str, Any], config: DictConfig, fingerprint: str) ->
 def going_on(path: Path, content: Mapping[str, Any], config: DictConfig) -> Path:
     if DIGEST not in content:
         log.warning("%s is of an older version and has no digest: nobody can see whether it was changed", path)
-    log.info("going on after %.4g epochs of %s", epochs_in(content, config), path)
+    log.info("going on after %s of %s", counted(epochs_in(content, config), "epoch"), path)
     return path
 
 

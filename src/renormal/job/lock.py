@@ -16,6 +16,7 @@ from renormal.console.text import printable
 from renormal.files import shown
 
 LOCK = ".lock"
+MEND = ": wait for it, or give name= for another folder"
 NAME = 200  # characters of the holder's name, ours
 NO_LINK = os.O_NOFOLLOW | os.O_NONBLOCK
 WITHOUT_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
@@ -39,7 +40,7 @@ def locked(path: Path, *, patience: float) -> Iterator[None]:
             if time.monotonic() > deadline:
                 file.seek(0)
                 name = printable(file.read(NAME).strip()) or "another process"
-                raise BusyError(f"{shown(path.parent)} is being worked on by {name}")
+                raise BusyError(f"{shown(path.parent)} is being worked on by {name}{MEND}")
             time.sleep(0.1)
         file.truncate(0)
         file.write(name_of_this_process())
@@ -74,7 +75,7 @@ def holder(folder: Path) -> str | None:
         with locked(folder / LOCK, patience=0.0):
             return None
     except BusyError as error:
-        return str(error).split(" by ", 1)[1]
+        return str(error).split(" by ", 1)[1].removesuffix(MEND)
     except FileNotFoundError:
         return None
 

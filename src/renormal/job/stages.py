@@ -18,6 +18,7 @@ from renormal.boards.dashboard import Dashboard
 from renormal.choose.choice import SCHEMA
 from renormal.choose.choose import Choose, in_parts
 from renormal.choose.planted_set import planted_set
+from renormal.console.text import counted
 from renormal.contracts import CHOSEN, Autoencoder, Batch
 from renormal.data import Source
 from renormal.data.source import GOOD
@@ -136,7 +137,7 @@ class Train(Stage):
                 trainer.fit(module, datamodule=data, ckpt_path=ckpt_path, weights_only=True)
         except SystemExit as end:  # after Ctrl-C or SIGTERM
             saved = epochs_saved(self.config, Path(self.config.folder))
-            log.warning("interrupted: the same command goes on after %.4g epochs", saved)
+            log.warning("interrupted: the same command goes on after %s", counted(saved, "epoch"))
             raise SystemExit(end.code or 128 + signal.SIGTERM) from end  # Lightning has no status for it
         if lack := self.clock.lack(trainer):
             raise ValueError(CUT_SHORT.format(lack, shown(checkpoint_of(Path(self.config.folder)))))

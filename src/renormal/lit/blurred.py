@@ -7,29 +7,32 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
+from renormal.console.text import counted
 from renormal.contracts import BASELINE, Batch
 from renormal.lit.ensemble import Answer
 from renormal.lit.projection_run import ProjectionRun
 from renormal.metrics import AnomalyMetrics
+from renormal.models.vae import VAE
 
 MARGIN = 0.05  # of the AUROC, ours: networks that project well differ by less, blurred ones by 0.09 to 0.45
 BLURRED = (
-    "%s finds planted defects worse than f(x0) does, pixel AUROC %.2f against %.2f, after %.0f steps to T: f is too "
-    "far from good images to project with. Train longer, or take model=vae_draws for model=vae, or compare x0 with "
-    "f(x_N): +score@scores.reconstructed=reconstructed test.crossed=true (docs/blurred.md)"
+    "f(x0) finds planted defects better, pixel AUROC %.2f, than %s: f is too far from good images to project with. "
+    "Train longer%s, or compare x0 with f(x_N): +score@scores.reconstructed=reconstructed test.crossed=true "
+    "(docs/blurred.md)"
 )
+DRAWS = ", or take model=vae_draws for model=vae"  # a VAE whose f(x) decodes the mean alone
 log = logging.getLogger("renormal")
 
 Answering = Callable[[Batch, Mapping[str, ProjectionRun]], Answer]
 
 
 def planted_auroc(
-    planted: Sequence[Batch], answer: Answering, runs: Mapping[str, ProjectionRun]
+    planted: Sequence[Batch], answer: Answering, runs: Mapping[str, ProjectionRun], network: object = None
 ) -> dict[str, dict[str, float]]:
-    """Column → {"planted_auroc": its pixel AUROC on planted defects}; a line for each projection that f(x0) beats.
+    """Column → {"planted_auroc": its pixel AUROC on planted defects}; a line names the projections that f(x0) beats.
 
     planted: good images, some with planted defects; none gives an empty answer. answer: images and maps of a batch by
-    column. Every rank must call it with the same images.
+    column. Every rank must call it with the same images. network: with f, for the advice.
     """
     counters: dict[str, AnomalyMetrics] = {}
     for batch in planted:
@@ -37,8 +40,10 @@ def planted_auroc(
             counters.setdefault(name, AnomalyMetrics()).update(maps.cpu(), batch.regions)
     found = {name: float(counter.compute()["pixel_auroc"]) for name, counter in counters.items()}
     plain = found.get(BASELINE)
-    for name, run in runs.items():
-        if plain is not None and found[name] < plain - MARGIN:
-            steps = torch.cat(run.report.steps).float().mean()
-            log.warning(BLURRED, name, found[name], plain, steps)
+    worse = [name for name in runs if plain is not None and found[name] < plain - MARGIN]
+    if worse:
+        steps = {name: round(float(torch.cat(runs[name].report.steps).float().mean())) for name in worse}
+        said = (f"{name} ({found[name]:.2f} after {counted(steps[name], 'step')} to T)" for name in worse)
+        draws = DRAWS if type(network) is VAE and not len(network.draws) else ""
+        log.warning(BLURRED, plain, ", ".join(said), draws)
     return {name: {"planted_auroc": value} for name, value in found.items()}

@@ -16,6 +16,7 @@ import lightning as L
 from torch import Tensor
 from tqdm import tqdm
 
+from renormal.console.text import counted
 from renormal.lit.datamodule import SourceData
 from renormal.lit.module import AutoencoderModule
 
@@ -24,6 +25,7 @@ UNCOUNTED = "%s: %s so far"
 EVERY = 1.0  # second: how often the thread looks at the clock, ours
 IN_TERMINAL = 60.0  # seconds to the one line that goes with a bar, ours
 SHORTEST, LONGEST, SHARE = 10.0, 600.0, 1 / 12  # seconds between two lines; share of a stage's time so far, ours
+DAY = 24 * 3600  # seconds
 log = logging.getLogger("renormal")
 
 
@@ -75,8 +77,9 @@ class Progress(L.Callback):
             return
         rate = (done - self.initial) / spent
         left = (total - done) / rate
-        end = (datetime.now() + timedelta(seconds=left)).strftime("%H:%M")
-        log.info(LINE, self.title, done, total, self.unit, rate, self.unit, duration(left), end)
+        log.info(
+            LINE, self.title, done, total, self.unit, rate, self.unit, duration(left), end_of(left, datetime.now())
+        )
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         each = _images_a_batch(trainer)
@@ -143,7 +146,15 @@ def pause(spent: float) -> float:
 
 
 def duration(seconds: float) -> str:
-    return f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
+    each, noun = (1, "second") if seconds < 120 else (60, "minute") if seconds < DAY else (3600, "hour")
+    return counted(round(seconds / each), noun)
+
+
+def end_of(seconds: float, now: datetime) -> str:
+    """When it ends: 17:40; on another day Sat 02:39; in a week or later 30 Nov 02:39."""
+    end = now + timedelta(seconds=seconds)
+    days = (end.date() - now.date()).days
+    return end.strftime("%H:%M" if not days else "%a %H:%M" if days < 7 else "%-d %b %H:%M")
 
 
 def _images_a_batch(trainer: L.Trainer) -> int:

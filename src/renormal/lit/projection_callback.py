@@ -120,7 +120,8 @@ class ProjectionCallback(L.Callback):
         def answer(batch: Batch, runs: Mapping[str, ProjectionRun]) -> Answer:
             return self.answers(batch, open_rows(batch.path, batch.defect), runs)
 
-        return planted_auroc(self.counting.planted, answer, self.answers.unwatched())
+        network = self.networks[0].model
+        return planted_auroc(self.counting.planted, answer, self.answers.unwatched(), network)
 
     def _counter(self, name: str, device: torch.device, data: SourceData) -> ColumnMetrics:
         alarm = self.normal[name].alarm(self.counting.false_alarms) if self.normal else None

@@ -117,7 +117,7 @@ def launch_on_slurm(launcher: Any, overrides: Overrides, first: int) -> Sequence
     except BaseException:
         check_of(launcher).withdraw()
         raise
-    log.info("%d jobs submitted: SLURM job %s", len(submitted), array_of(submitted[0]))
+    log.info("%s submitted: SLURM job %s", counted(len(submitted), "job"), array_of(submitted[0]))
     if launcher.params.get("wait", True):
         wait_for_jobs(dict(zip(submitted, (jobs[tuple(job)] for _, job in left), strict=True)))
         return returned(jobs, overrides)

@@ -17,6 +17,7 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict, read_write
 
+from renormal.console.text import counted
 from renormal.files import PLAN, STATE, read_json, shown, write_whole
 from renormal.job.digests import digest
 from renormal.job.lock import LOCK, BusyError, holder, locked
@@ -130,7 +131,8 @@ def why_unfinished(job: Job) -> str | None:
         return f"{job.name} failed: {state.error} ({where})"
     if name := holder(job.folder):
         return f"{job.name} is still being worked on by {name}"
-    return f"{job.name} was killed or interrupted, the same command goes on after {state.epoch} epochs ({where})"
+    done = counted(state.epoch, "epoch")
+    return f"{job.name} was killed or interrupted, the same command goes on after {done} ({where})"
 
 
 def note_interrupted(jobs: Iterable[Job]) -> None:
