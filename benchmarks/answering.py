@@ -22,6 +22,7 @@ from renormal.data import GOOD, Source
 from renormal.files import RECORD
 from renormal.job.digests import CONTENTS
 from renormal.job.fingerprints import answers, as_digested, fingerprints, parts, source_of
+from renormal.job.tiling import with_tiles
 from renormal.report.record import Record, pathless, read_record, write_record
 from renormal.run import CONF  # and the resolvers of its yamls
 
@@ -76,6 +77,7 @@ def renewed(record: Record, root: str) -> Record:
     """The record with config and digests of today; itself, if it answers. Raises ValueError where it is other work."""
     job = job_of(record, root)
     source = source_of(job)
+    job, _ = with_tiles(job, source)
     hashes = fingerprints(job, source, record.device["precision"])
     if answers(record, hashes, job):
         return record

@@ -33,6 +33,7 @@ from renormal.job.build import build_data
 from renormal.job.checkpoint_file import read_checkpoint
 from renormal.job.checkpoints import checkpoint_of
 from renormal.job.fingerprints import fingerprints, possible_precisions, source_of
+from renormal.job.tiling import with_tiles
 from renormal.lit.weights import DIGEST, digest_of_content
 from renormal.report.record import read_record
 
@@ -94,6 +95,7 @@ def original(job: Path, root: Path) -> Path:
     record = job / RECORD
     config = OmegaConf.create(read_record(record).config) if record.is_file() else typed_config(job)
     packed = source_of(config)
+    config, _ = with_tiles(config, packed)
     path = checkpoint_of(job)
     content = read_checkpoint(path)
     found = content["hyper_parameters"]["fingerprint"]

@@ -33,7 +33,7 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {  # keys newer than the first record, wit
     "crossed": (False,),
     "drawn": (None,),
     "bits": (None,),
-    "data.object_tiles": (False,),
+    "data.object_tiles": (False, None),  # a job has true or false in place of null before its digests are taken
     "data.shrink": ([1],),
     "mask_level": (None,),
     "normal_images": (32,),
