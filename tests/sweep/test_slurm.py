@@ -126,7 +126,7 @@ def test_one_job_without_a_sweep_runs_on_the_cluster(tmp_path: Path, cluster: di
         command, cwd=tmp_path, env=cluster, capture_output=True, text=True, check=False, timeout=HANGING
     )
     assert end.returncode == 0, end.stderr
-    assert "1 jobs submitted: SLURM job " in end.stdout
+    assert "1 job submitted: SLURM job " in end.stdout
     assert json.loads((tmp_path / "outputs/s/l2_ae/bottle/0/state.json").read_text())["state"] == "done"
 
 
