@@ -177,7 +177,7 @@ def test_a_job_that_fails_after_its_training_is_closed_as_failed(tiny: Any, monk
     def full(*_: Any) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr("renormal.job.job.write_record", full)
+    monkeypatch.setattr("renormal.job.other_config.write_record", full)
     with pytest.raises(OSError, match="no space"):
         run_job(tiny("logger=wandb"))
     assert only_run(Path(tiny().folder)).exit_code == 1
