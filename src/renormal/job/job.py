@@ -40,7 +40,7 @@ from renormal.job.loggers import log_objective, logging_to
 from renormal.job.memory import check_threads
 from renormal.job.named_code import check_named_code
 from renormal.job.objective import check_number, check_objective, number_of, objective_of, returned
-from renormal.job.other_config import name_of_other, write_beside
+from renormal.job.other_config import name_of_other, replace_record
 from renormal.job.planned import change_since
 from renormal.job.processes import other_ranks, process_count
 from renormal.job.rank import started_elsewhere
@@ -165,7 +165,7 @@ def perform(
         record = record_of(config, work, found, training, seconds, hashes, examination)
         if any(stage.recorded for stage in stages):
             write_samples(folder, found.rows)
-            write_beside(folder, record, rerun=config.rerun)
+            replace_record(folder, record, rerun=config.rerun)
             log.info("%s: %s in %.0f s", shown(folder), headline(found), sum(seconds.values()))
         log_objective(loggers, number_of(record, objective_of(config)))
         return record

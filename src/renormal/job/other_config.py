@@ -30,8 +30,8 @@ def name_of_other(path: Path) -> Path:
     return path.with_name(f"other-{digest(known)[:SHOWN]}.json")
 
 
-def write_beside(folder: Path, record: Record, *, rerun: bool) -> None:
-    """Write the record. The one that is there is kept under another name, unless `rerun` repeats just that one."""
+def replace_record(folder: Path, record: Record, *, rerun: bool) -> None:
+    """Write the record in place of the one that is there, which stays under another name unless `rerun` repeats it."""
     path = folder / RECORD
     if not path.is_file() or (rerun and is_of_same_work(path, record)):
         write_record(folder, record)
