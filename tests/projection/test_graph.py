@@ -17,7 +17,7 @@ def by_replay(descent: Descent, record: graph.Recorder) -> Queue:
     """The loop of `project`, on a step that went through `replayed`."""
     model, x0 = Net(), images()
     descent = settle(descent, model, x0)
-    queue = Queue(x0, x0, None, descent.step_size)
+    queue = Queue(x0, x0, None, descent)
     slots = queue.open(4, (descent.direction.start(x0[:4]), descent.stop.start(4, x0.device)))
     iterate = partial(_iterate, descent, model, queue)
     recording = graph.recorded(iterate, slots, record)

@@ -139,7 +139,7 @@ def test_a_replayed_iteration_equals_one_that_is_run(name: str) -> None:
     """What a CUDA graph needs: every buffer in its place, here with a call in place of the graph."""
     model, x0 = Coder(), images()
     descent = settle(replace(SEARCHES[name], check_every=3), model, x0)
-    queue = Queue(x0, _starting_points(descent, model, x0), None, descent.step_size)
+    queue = Queue(x0, _starting_points(descent, model, x0), None, descent)
     slots = queue.open(4, (descent.direction.start(queue.points[:4]), descent.stop.start(4, x0.device)))
 
     def warm(step: graph.Step, device: torch.device) -> graph.Step:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from renormal import schema
 from renormal.choose.choice import FILE, Choice, changed, read_choice
@@ -27,7 +27,7 @@ from renormal.lit.scoring import Scoring
 from renormal.lit.stage import CHOOSE, Column, Found, Stage, Work, frozen
 from renormal.lit.state_report import report_stage
 from renormal.lit.thresholds import NormalLosses, fitted
-from renormal.projection import Descent
+from renormal.projection import Checked, Descent
 from renormal.schema import checked
 
 OWN = "score"  # name of the config's own score if choose.scores does not have it
@@ -47,10 +47,10 @@ class Choose(Stage):
     name, recorded = CHOOSE, False
 
     def __init__(self, config: DictConfig, columns: Columns, facts: Callable[[str], dict[str, Any]]) -> None:
-        check_choice(config, columns.projections)
+        self.projections = {**columns.projections, **offered(config)}
+        check_choice(config, self.projections)
         self.config, self.test, self.rerun = config.choose, config.test, config.rerun
         self.folder, self.facts = Path(config.folder), facts
-        self.projections = columns.projections
         self.scores, self.main = scores_of(config, columns.score)
         self.strategy: Strategy = instantiate(config.choose.strategy, _convert_="all")
         self.axes = flat(config.choose.axes)
@@ -85,9 +85,10 @@ class Choose(Stage):
             write_sheet(self.folder / "planted.png", samples)
         with frozen(work):
             test, report = self._planted_test(work, samples), partial(report_stage, work.trainer, self.name)
-            trials = Trials(test, self.projections, self.axes, self.config.metric, report)
+            usable = usable_projections(self.projections, work.module.model)
+            trials = Trials(test, usable, self.axes, self.config.metric, report)
             reference = trials.reference(self.main)
-            self.strategy(trials.best, list(self.projections), trials.moving)
+            self.strategy(trials.best, list(usable), trials.moving)
             baseline = test.baseline()
         chosen = max(trials.all, key=trials.value)  # the first of equal trials: that of the configured constants
         return {
@@ -122,12 +123,13 @@ def chosen_before(config: DictConfig, columns: Columns) -> tuple[Columns, Found]
     """The columns, with the one in the file choose.settings if there is one; and the file's content for the record."""
     if not config.choose.settings:
         return columns, Found()
-    check_choice(config, columns.projections)
+    projections = {**columns.projections, **offered(config)}
+    check_choice(config, projections)
     scores, _ = scores_of(config, columns.score)
     path = Path(config.choose.settings)
-    choice, content = read_choice(path, columns.projections, scores)
+    choice, content = read_choice(path, projections, scores)
     try:
-        column = column_of(choice, columns.projections, scores)
+        column = column_of(choice, projections, scores)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     return columns.added(CHOSEN, *column), Found(choice=content)
@@ -144,6 +146,30 @@ def scores_of(config: DictConfig, own: Score) -> tuple[dict[str, Score], str]:
     same = [name for name, node in scores.items() if node == config.score]
     built = {name: instantiate(node, _convert_="all") for name, node in scores.items()}
     return ({OWN: own} | built, OWN) if not same else (built, same[0])
+
+
+def offered(config: DictConfig) -> dict[str, Descent]:
+    """Name → projection of choose.projections: one to choose from that is no column of its own."""
+    nodes = OmegaConf.select(config, "choose.projections") or {}
+    for name in sorted(set(nodes) & set(config.projections)):
+        if nodes[name] != config.projections[name]:
+            raise ValueError(f"choose.projections.{name} is not projections.{name}: give one of them another name")
+    return {str(name): instantiate(node, _convert_="all") for name, node in nodes.items()}
+
+
+def usable_projections(projections: Mapping[str, Descent], model: object) -> dict[str, Descent]:
+    """Those of the projections whose energy the model can answer."""
+    return {name: one for name, one in projections.items() if lack_of(one, model) is None}
+
+
+def lack_of(descent: Descent, model: object) -> str | None:
+    """What the model lacks for this projection, in words; None where it lacks nothing."""
+    try:
+        if isinstance(descent.energy, Checked):
+            descent.energy.check(model)
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def suited(scores: Mapping[str, Score], model: object) -> dict[str, Score]:

@@ -48,6 +48,12 @@ class Finished:
     trust: tuple[str, ...] = ()
 
     @property
+    def offered(self) -> dict[str, Descent]:
+        """Name → projection that the stage choose could choose and that is no column of its own."""
+        nodes = (self.record.config.get("choose") or {}).get("projections") or {}
+        return {name: descent_of(node, f"choose.projections.{name}", self.trust) for name, node in nodes.items()}
+
+    @property
     def size(self) -> int:
         """Side length in pixels of the network's input: of a photograph, or of a patch of a texture."""
         return int(side_of(self.record))
@@ -133,9 +139,15 @@ def fitted_descents(record: Record, trust: Sequence[str] = ()) -> dict[str, Desc
     """The projections of the record's config by name. Each stops at the T that the job measured, if there is one."""
     descents: dict[str, Descent] = {}
     for name, node in record.config["projections"].items():
-        descent = build(node, f"projections.{name}", trust)
-        if not isinstance(descent, Descent):
-            raise ValueError(f"projections.{name} of the record's config is no descent")
+        descent = descent_of(node, f"projections.{name}", trust)
         threshold = record.projections.get(name, {}).get("threshold")
         descents[name] = descent if threshold is None else replace(descent, stop=Threshold(value=threshold))
     return descents
+
+
+def descent_of(node: Any, place: str, trust: Sequence[str]) -> Descent:
+    """The descent of a node. place: of the node in the config."""
+    descent = build(node, place, trust)
+    if not isinstance(descent, Descent):
+        raise ValueError(f"{place} of the record's config is no descent")
+    return descent

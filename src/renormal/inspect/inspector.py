@@ -241,7 +241,7 @@ def columns_of(job: Finished) -> Columns:
         return columns
     nodes = config["choose"].get("scores") or {}
     offered = {name: build(node, f"choose.scores.{name}", trust) for name, node in nodes.items()}
-    choice = Choice(**job.record.choice["chosen"])
-    if choice.projection not in job.descents or choice.score not in {"score", *offered}:
+    choice, descents = Choice(**job.record.choice["chosen"]), job.descents | job.offered
+    if choice.projection not in descents or choice.score not in {"score", *offered}:
         raise ValueError("the record chose a projection or a score that its config does not have: repeat the job")
-    return columns.added(CHOSEN, *column_of(choice, job.descents, {"score": score} | offered))
+    return columns.added(CHOSEN, *column_of(choice, descents, {"score": score} | offered))

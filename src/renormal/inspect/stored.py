@@ -30,6 +30,7 @@ ROOMS: dict[str, tuple[ModuleType, tuple[type, ...]]] = {  # part of the config 
     "score": (scores, ()),
     "scores": (scores, ()),
     "choose": (scores, ()),
+    "choose.projections": (projection, ()),
 }
 CLASSES: dict[str, tuple[str, tuple[type, ...]]] = {  # part of the config → where its classes are, and these alone
     "model.module": ("renormal.lit.adversarial", (AdversarialModule,)),

@@ -99,7 +99,7 @@ def descended(model: Any, x0: Images, descent: Settled, steps: int) -> Images:
         moved = x - descent.step_size * (towards if factor is None else towards * factor)
         moved = moved if descent.clamp is None else moved.clamp(*descent.clamp)
         x = torch.where(arrived[:, None, None, None], x, moved)
-    return x
+    return model.reconstruct(x).image if descent.reconstructed else x
 
 
 def traced(function: Callable[[Images], tuple[Tensor, ...]], image: Images) -> GraphModule:

@@ -39,6 +39,7 @@ TRAINING = (
 )
 TESTING = ("limit_test_batches", "fast_dev_run", "deterministic", "benchmark", "barebones", "use_distributed_sampler")
 TEST = ("projections", "score", "test", *(f"trainer.{key}" for key in TESTING))
+OFFERED = ("choose.scores", "choose.projections")  # what a given choice may name
 CHOICE = ("projections", "score", "test.stride", "test.average", "choose")
 # fields of a source: digested as files, or no number
 FILES = ("name", "root", "train", "test", "spare", "apart", "max_pixels", "remarks", "warnings")
@@ -133,7 +134,7 @@ def chosen(config: DictConfig, source: Source) -> list[Any]:
     settings = config.choose.settings
     if not settings:
         return []
-    return [digest_of(settings, "choose.settings"), as_digested(config, parts(config, ["choose.scores"]))]
+    return [digest_of(settings, "choose.settings"), as_digested(config, parts(config, OFFERED))]
 
 
 def answers(record: Record, wanted: dict[str, str], config: DictConfig) -> bool:

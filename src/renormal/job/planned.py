@@ -11,7 +11,7 @@ from renormal.data import Source
 from renormal.job.budget import two_answers
 from renormal.job.digests import digest_of
 from renormal.job.file_contents import contents
-from renormal.job.fingerprints import CHOICE, built, parts, parts_of_test, parts_of_training
+from renormal.job.fingerprints import CHOICE, OFFERED, built, parts, parts_of_test, parts_of_training
 from renormal.report.settings import ABSENT, flat
 
 SHOWN = 3  # settings in one line, ours
@@ -22,7 +22,7 @@ def plan_of(config: DictConfig, source: Source) -> dict[str, Any]:
     """Everything that decides the numbers of a job: settings by key, its data set, and other files that it reads."""
     settings = parts_of_training(config) | parts_of_test(config) | parts(config, ["stages", "trainer.precision"])
     settings |= parts(
-        config, ["trainer.devices", "trainer.num_nodes", "choose.holdout", "test.holdout", "test.fold", "choose.scores"]
+        config, ["trainer.devices", "trainer.num_nodes", "choose.holdout", "test.holdout", "test.fold", *OFFERED]
     )
     settings |= parts(config, CHOICE) if "choose" in config.stages else {}
     settings |= {f"data.source.{key}": value for key, value in built(config, source).items()}

@@ -11,7 +11,7 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor
 
-from renormal.choose.choose import scores_of, suited
+from renormal.choose.choose import lack_of, offered, scores_of, suited
 from renormal.contracts import Autoencoder, FittedScore, Images, Score
 from renormal.lit.batches import channels_last
 from renormal.lit.columns import Columns
@@ -20,6 +20,7 @@ from renormal.lit.module import AutoencoderModule
 from renormal.lit.stage import CHOOSE
 
 UNSUITED = "choose.scores.%s is left out of the choice: model=%s cannot answer it"
+UNUSABLE = "choose.projections.%s is left out of the choice: %s"
 log = logging.getLogger("renormal")
 
 
@@ -46,6 +47,9 @@ def asked(config: DictConfig, columns: Columns, model: object) -> dict[str, Scor
     if CHOOSE in config.stages:
         scores, main = scores_of(config, columns.score)
         usable = suited({name: one for name, one in scores.items() if name != main}, model)
+        for name, descent in offered(config).items():
+            if lack := lack_of(descent, model):
+                log.warning(UNUSABLE, name, lack)
         for name in sorted(scores.keys() - usable.keys() - {main}):
             log.warning(UNSUITED, name, config.model.name)
         found |= {f"choose.scores.{name}": one for name, one in usable.items()}

@@ -18,6 +18,7 @@ from renormal.projection.mask import error_mask, known_mask, no_mask
 from renormal.projection.observing import Observer
 from renormal.projection.project import project
 from renormal.projection.reference import reference
+from renormal.projection.segmented import SegmentedEnergy
 from renormal.projection.stop import AnyOf, Never, Plateau, Threshold
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "Never",
     "Observer",
     "Plateau",
+    "SegmentedEnergy",
     "Settled",
     "Start",
     "Threshold",

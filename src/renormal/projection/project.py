@@ -56,7 +56,7 @@ def project(
         width = min(settled.slots, len(x0))
         threads = threads_for(len(x0), width, x0.device) if observe is None else 1
         with torch_threads_shared(threads):
-            queue = Queue(x0, _starting_points(settled, model, x0), omega, settled.step_size, finished)
+            queue = Queue(x0, _starting_points(settled, model, x0), omega, settled, finished)
             if width:
                 memory = settled.direction.start(queue.points[:width]), settled.stop.start(width, x0.device)
                 moving = [queue.open(width, memory, observed=observe is not None) for _ in range(threads)]

@@ -49,5 +49,5 @@ def reference(model: Any, x0: Images, descent: Descent, *, omega: Mask | None = 
         x = x if descent.clamp is None else x.clamp(*descent.clamp)
     reason = Stopped.ARRIVED if arrived else Stopped.OUT_OF_STEPS
     reason = reason if terms.total.isfinite() else Stopped.NOT_FINITE
-    image = terms.reconstructed if isinstance(E, LatentSearch) else x
+    image = terms.reconstructed if descent.reconstructed or isinstance(E, LatentSearch) else x
     return Projection(image, terms, torch.tensor([t]), torch.tensor([reason]), energy_start)

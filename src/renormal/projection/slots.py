@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from renormal.contracts import EnergyTerms, Images, Mask, PerSample, Projection
+from renormal.projection.descent import Descent
 from renormal.projection.trees import combine, write_rows
 
 
@@ -66,12 +67,13 @@ class Queue:
         x0: Images,
         points: Tensor,
         omega: Mask | None,
-        step_size: float,
+        descent: Descent,
         finished: Callable[[int], None] | None = None,
     ) -> None:
         samples = len(x0)
         nothing = x0.new_full((samples,), torch.nan)
-        self.x0, self.points, self.omega, self.step_size = x0, points, omega, step_size
+        self.x0, self.points, self.omega, self.step_size = x0, points, omega, descent.step_size
+        self.reconstructed = descent.reconstructed or points is not x0
         self.entered, self.closed = 0, False
         self.finished, self.lock = finished, Lock()
         self.result = Projection(
@@ -141,7 +143,8 @@ class Queue:
 
     def _collect(self, slots: Slots, rows: Tensor) -> None:
         sample = slots.sample[rows]
-        self.result.x[sample] = self.images(slots.kept, slots.terms)[rows]
+        ends = slots.terms.reconstructed if self.reconstructed else slots.kept
+        self.result.x[sample] = ends[rows].to(self.result.x.dtype)
         for whole, part in zip(self.result.terms, slots.terms, strict=True):
             whole[sample] = part[rows].to(whole.dtype)  # a model may answer in bfloat16
         self.result.steps[sample] = slots.steps[rows]

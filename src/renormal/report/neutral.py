@@ -45,6 +45,7 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {  # keys newer than the first record, wit
     "false_alarms": (0.01,),
     "aupro_limits": ([],),
     "choose.family": (None,),
+    "choose.projections": ({},),
     "smooth": (SMOOTHS_NOTHING, SMOOTHS_NOTHING | {"share": 0.0}),
     "share": (0.0,),  # of a smoothing
     "model.net.draws": (0,),

@@ -41,6 +41,13 @@ class Energy(Object):
     distance: Annotated[Any, OneOf("a distance", (L1,)), "What λ weighs, where it is not ‖x − x0‖₁."]
 
 
+class SegmentedEnergy(Object):
+    targets = ("renormal.projection.SegmentedEnergy",)
+    level: Annotated[float, Gt(0), Lt(1), "S above which a pixel is taken for a defect."]
+    reach: Annotated[Odd, "Side of the square of which the largest S counts, px."]
+    weight: Annotated[Weight, "λ of ‖x − x0‖₁."]
+
+
 class Encoded(Object):
     targets = ("renormal.projection.Encoded",)
 
@@ -90,7 +97,7 @@ class Never(Object):
     targets = ("renormal.projection.Never",)
 
 
-ENERGY = OneOf("an energy", (Energy, LatentEnergy))
+ENERGY = OneOf("an energy", (Energy, SegmentedEnergy, LatentEnergy))
 DIRECTION = OneOf("a direction", (Gradient, AdamDirection, ClippedGradient))
 STOP = OneOf("a stop", (Threshold, Plateau, Never))
 
@@ -116,6 +123,7 @@ class Descent(Object, DescentSettings):
     step_size: Annotated[float, Gt(0), Le(1e4), "α."]
     clamp: Annotated[Clamp | None, "What x is held within after each update; null: nothing, as for a search in z."]
     graph: Annotated[bool, "Whether iterations are replayed as a CUDA graph."]
+    reconstructed: Annotated[bool, "true: the answer is f(x_N), not x_N."]
 
 
 PROJECTION = OneOf("a descent: add it to projection=[...] to change its settings", (Descent,))

@@ -93,6 +93,9 @@ class Choose(Group):
         "Of the planted defects: pairs of an outline and a material; networks learn from first; null: eight kinds.",
     ] = None
     scores: Annotated[Scores, "More scores to choose from."]
+    projections: Annotated[
+        dict[str, Annotated[Any, PROJECTION]], "More projections to choose from, which are no columns of their own."
+    ]
     settings: Annotated[Path | None, "A choice.json, whose settings are tested as the column chosen; null: none."]
     strategy: Annotated[Any, OneOf("a strategy", (Grid, Trials)), "Which settings are measured."]
     axes: Annotated[dict[str, Axis], "Values of each setting that is chosen."]
