@@ -13,6 +13,8 @@ from hydra.errors import InstantiationException
 
 from renormal.choose.choose import Choose
 from renormal.choose.measure import Measured, PlantedTest
+from renormal.inspect.inspector import Inspector
+from renormal.inspect.load import load
 from renormal.job import stages
 from renormal.job.build import build_columns
 from renormal.job.job import run_job
@@ -73,6 +75,44 @@ def test_a_score_that_the_network_cannot_answer_is_not_tried(tiny: Any, tmp_path
     run_job(tiny(*FEW, "+score@choose.scores.learned=msgms_segmented"))
     _, content = left(tmp_path / "run")
     assert {trial["score"] for trial in content["trials"]} == {"dssim", "squared_error"}
+
+
+LEARNED = ["model=segmenting_ae", "model.net.width=4", "model.net.segmenter=4", "score=segmented"]
+OFFERED = "+projection@choose.projections.second_pass=second_pass"
+
+
+def test_a_projection_may_be_chosen_that_is_no_column(tiny: Any, tmp_path: Path) -> None:
+    """Only S finds the planted defects here; after a descent of no steps it has seen f(x0) of nothing."""
+    none = ["choose=as_configured", "projection=[eq8]", "descent.max_steps=0", "~choose.scores", "+choose.scores={}"]
+    run_job(tiny(*FEW[:3], *none, *LEARNED, OFFERED))
+    record, content = left(tmp_path / "run")
+    assert [trial["projection"] for trial in content["trials"]] == ["eq8", "eq8", "second_pass"]
+    assert content["chosen"]["projection"] == "second_pass"
+    assert {name.split("/")[0] for name in record.metrics if "_" not in name.split("/")[0]} == {
+        "baseline",
+        "eq8",
+        "chosen",
+    }
+    assert "second_pass" not in record.projections
+    inspector = Inspector(load(tmp_path / "run"))
+    assert inspector.answers.networks[0].descents["chosen"].reconstructed
+
+
+def test_a_projection_that_the_network_cannot_answer_is_not_tried(tiny: Any, tmp_path: Path) -> None:
+    run_job(tiny(*FEW, OFFERED))
+    _, content = left(tmp_path / "run")
+    assert {trial["projection"] for trial in content["trials"]} == {"eq8_adam", "eq8"}
+
+
+def test_a_column_may_be_offered_too_but_not_another_of_its_name(tiny: Any) -> None:
+    again = "+projection@choose.projections.eq8=eq8"
+    build_stages_of(tiny(*FEW, again))
+    with pytest.raises(ValueError, match=r"^choose.projections.eq8 is not projections.eq8: give one of them another"):
+        build_stages_of(tiny(*FEW, again, "choose.projections.eq8.step_size=0.1"))
+
+
+def build_stages_of(config: Any) -> Choose:
+    return Choose(config, build_columns(config), lambda _: {})
 
 
 def test_a_file_of_settings_is_taken_by_a_later_run(first: Path, tiny: Any, tmp_path: Path) -> None:

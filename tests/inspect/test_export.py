@@ -35,6 +35,10 @@ KINDS = {
         *("model=segmenting_ae", "model.net.width=4", "model.net.segmenter=4", "score=segmented"),
         *("category=bottle", "projection=[one_pass]"),
     ],
+    "what S marks is replaced": [
+        *("model=segmenting_ae", "model.net.width=4", "model.net.segmenter=4", "score=segmented"),
+        *("category=bottle", "projection=[second_pass]", "projections.second_pass.energy.level=0.05"),
+    ],
 }
 
 

@@ -59,6 +59,17 @@ def test_a_score_that_the_network_cannot_answer_is_left_out_of_the_choice_with_a
     assert [record.message for record in caplog.records] == [line]
 
 
+def test_a_projection_that_the_network_cannot_answer_is_left_out_of_the_choice_with_a_line(
+    tiny: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = tiny("experiment=choose", "+projection@choose.projections.second_pass=second_pass")
+    data = build_data(config, instantiate(config.data.source, _convert_="all"))
+    with caplog.at_level("WARNING", "renormal"):
+        check_scores(config, build_columns(config), build_module(config, data, ""), data)
+    line = "choose.projections.second_pass is left out of the choice: L2AE has not learned to segment: set"
+    assert [record.message.startswith(line) for record in caplog.records] == [True]
+
+
 def test_the_score_of_the_test_is_refused_where_the_network_cannot_answer_it(tiny: Any) -> None:
     with pytest.raises(ValueError, match=r"score=segmented needs a model that has learned .* set model=segmenting_ae"):
         run_job(tiny("experiment=choose", "score=msgms_segmented"))

@@ -98,6 +98,7 @@ BUGS = {
     "a NaN is out of steps": with_bug(("if terms.total.isfinite() else Stopped.NOT_FINITE", "")),
     "out of steps arrives": with_bug(("if arrived else Stopped.OUT_OF_STEPS", "")),
     "z for x": with_bug(("isinstance(E, LatentSearch)", "False")),
+    "x for f(x)": with_bug(("descent.reconstructed or ", "")),
     "E of the end at the start": with_bug(("if t == 0:", "if True:")),
 }
 
