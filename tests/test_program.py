@@ -68,6 +68,13 @@ def test_signs_that_a_terminal_lacks_are_escaped() -> None:
         assert process.communicate() == (r"\u2212 \u03bb \u2191" + "\n", "")
 
 
+def test_a_window_system_that_is_not_there_ends_no_work() -> None:
+    """matplotlib did not load, after the images were read. All figures are files."""
+    code = "import matplotlib.pyplot as plt; print(plt.get_backend().lower())"
+    with program(code, env=os.environ | {"MPLBACKEND": "nonsense"}) as process:
+        assert process.communicate() == ("agg\n", "")
+
+
 def test_a_reader_that_has_gone_and_a_full_disk_end_no_work(tmp_path: Path) -> None:
     code = (
         "import logging, sys; logging.basicConfig(stream=sys.stdout)\n"

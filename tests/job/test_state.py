@@ -225,6 +225,20 @@ def test_the_folder_of_a_job_that_never_began_is_taken_back(tmp_path: Path, monk
     assert (full / "state.json").is_file()
 
 
+def test_a_failed_job_deletes_no_folder_outside_and_no_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """hydra.run.dir may lead out of the working directory; a link to a larger disk ended in a traceback."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    outside, link = Path("../there/job"), Path("link")
+    outside.mkdir(parents=True)
+    (tmp_path / "disk").mkdir()
+    link.symlink_to(tmp_path / "disk")
+    forget(outside)
+    forget(link)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["disk", "here", "there"]
+    assert link.is_symlink()
+
+
 def test_a_full_disk_does_not_hide_that_a_job_has_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The draft of a new state.json finds no room: the old one is overwritten."""
 

@@ -35,6 +35,7 @@ class Parser(argparse.ArgumentParser):
 
 def begin() -> None:
     """Call it once, before anything is opened or printed."""
+    os.environ["MPLBACKEND"] = "agg"  # figures go into files: of a backend that is not there, matplotlib does not load
     open_streams()
     end_by_signals()
     log_no_secrets()

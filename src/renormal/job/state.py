@@ -131,10 +131,10 @@ def read_state(folder: Path) -> State | None:
 
 def forget(folder: Path) -> None:
     """Delete the folder of a job that failed before it had results, and then its empty parents."""
-    if not folder.is_dir() or not {path.name for path in folder.iterdir()} <= TRACES:
+    if not folder.is_dir() or folder.is_symlink() or not {path.name for path in folder.iterdir()} <= TRACES:
         return
     shutil.rmtree(folder)
-    for parent in folder.absolute().parents:
+    for parent in Path(os.path.normpath(folder.absolute())).parents:  # a/../../b is not below a
         if not parent.is_relative_to(Path.cwd()) or parent == Path.cwd() or any(parent.iterdir()):
             return
         parent.rmdir()
