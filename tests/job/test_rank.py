@@ -112,7 +112,7 @@ def test_a_command_with_such_a_variable_is_one_line(tmp_path: Path) -> None:
         assert end.stderr.startswith("renormal: ")
         assert end.stderr.endswith(f" is no number of processes: unset {next(iter(variables))}\n")
     code, _, err = ended(command(tmp_path, "name=none", RANK="5"))
-    assert code == 1
+    assert code == 2
     assert err.splitlines()[-1].startswith("renormal: RANK=5 makes this process 6 of its job")
 
 

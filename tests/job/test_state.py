@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import IO, Any
@@ -24,7 +25,7 @@ from renormal.files import write_whole
 from renormal.job import state
 from renormal.job.errors import in_one_line
 from renormal.job.lock import BusyError, holder, locked
-from renormal.job.state import State, forget, hold_folder, read_state
+from renormal.job.state import State, forget, had_begun, hold_folder, read_state
 from renormal.lit.whole_file import WholeFile
 
 HOLD = """
@@ -91,6 +92,24 @@ def test_an_end_before_time_is_named(tmp_path: Path, error: BaseException, state
     with pytest.raises(type(error)):
         ends()
     assert (content(tmp_path)["state"], content(tmp_path)["error"]) == (state, line)
+
+
+@pytest.mark.parametrize(("stage", "begun"), [("data", False), ("train", True), ("choose", True)])
+def test_a_job_has_begun_with_its_first_stage(tmp_path: Path, stage: str, begun: bool) -> None:
+    with suppress(ValueError), hold_folder(tmp_path, 1) as file:
+        file.report(stage)
+        raise ValueError("wrong")
+    assert had_begun(tmp_path) is begun
+
+
+def test_an_earlier_training_does_not_count_as_begun(tmp_path: Path) -> None:
+    with hold_folder(tmp_path, 1) as file:
+        file.report("train")
+    with pytest.raises(ValueError, match="wrong"), hold_folder(tmp_path, 1):
+        raise ValueError("wrong")
+    assert not had_begun(tmp_path)
+    (tmp_path / "state.json").write_text("{")
+    assert not had_begun(tmp_path)
 
 
 def test_the_time_that_an_interrupted_job_stood_still_does_not_count(tmp_path: Path) -> None:

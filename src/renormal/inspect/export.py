@@ -28,7 +28,7 @@ from renormal.inspect.load import load
 from renormal.inspect.photographs import photograph
 from renormal.inspect.stored import runs
 from renormal.inspect.unrolled import OUTPUTS, sloped, traced, unrolled
-from renormal.job.errors import refused
+from renormal.job.errors import WorkError, refused, status_of
 from renormal.metrics import highest
 from renormal.report.decide import RATE
 
@@ -48,7 +48,7 @@ class Difference(NamedTuple):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the file and print how far it is from renormal's own answer. On bad input print one line and return 2."""
+    """Write the file and print how far it is from renormal's own answer. An error is one line; return 1 or 2."""
     if arguments is None:
         begin()
     options = parse(arguments)
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(line, flush=True)
     except (ValueError, OSError) as error:
         print(f"renormal-export: {refused(error, options.out)}", file=sys.stderr)
-        return 2
+        return status_of(error)
     return 0
 
 
@@ -142,7 +142,7 @@ def checked(inspector: Inspector, steps: int, to: str, images: Sequence[Images])
     if steps:
         line += f", the gradient by {turned:.2g} of its norm (limit {SLOPE:g})"
     if not (passed <= TOLERANCE and turned <= SLOPE):
-        raise ValueError(f"the graph is wrong: {line}")
+        raise WorkError(f"the graph is wrong: {line}")
     return line
 
 

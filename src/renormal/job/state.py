@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import shutil
@@ -13,12 +12,11 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 from renormal.files import STATE, naming, read_json, write_whole
-from renormal.job.errors import first_cause, in_one_line
+from renormal.job.errors import NO_ROOM, first_cause, in_one_line
 from renormal.job.lock import LOCK, locked
 
 RUN_LOG = "run.log"
 TRACES = {".hydra", RUN_LOG, STATE, LOCK}  # files of a job that failed before it had results
-NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 TEMPORARY = (os.environ.get("TMPDIR") or "/tmp", "/dev/shm")
 LONGEST = 800  # letters of an error, ours: state.json stays in the one block that a file system has given it
 PATIENCE = 5.0  # seconds, ours: the jobs of a killed sweep end within two
@@ -127,6 +125,15 @@ def read_state(folder: Path) -> State | None:
         raise ValueError(f"{error}: delete this file") from error
     known = {item.name for item in fields(State)}
     return State(**{key: value for key, value in content.items() if key in known})
+
+
+def had_begun(folder: Path) -> bool:
+    """Whether the job in this folder has begun a stage: before that, only its settings and its images are read."""
+    try:
+        state = read_state(folder)
+    except ValueError:  # a damaged file, which is refused before a stage
+        return False
+    return not folder.is_dir() or (state is not None and state.stage != "data")
 
 
 def forget(folder: Path) -> None:

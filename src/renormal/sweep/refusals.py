@@ -54,7 +54,7 @@ def in_a_line(start: Callable[..., Any]) -> Callable[..., Any]:
         except (OSError, MemoryError, HydraException, OmegaConfBaseException) as error:
             if isinstance(error, OSError) and error.filename is None:
                 error.filename = str(output_folder())  # into which Hydra writes the config
-            exit_with([line_of(error)], status=1)
+            exit_with([line_of(error)], status=1 if isinstance(error, OSError | MemoryError) else 2)
             raise
 
     return started
