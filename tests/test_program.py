@@ -8,12 +8,14 @@ import os
 import signal
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from renormal.console.program import ENDING, log_no_secrets
 
+ROOT = Path(__file__).parents[1]
 BEGIN = "from renormal.console.program import begin; begin()\n"
 READY = "import time; print('ready', flush=True); time.sleep(60)"
 
@@ -129,3 +131,26 @@ def test_wrong_arguments_are_one_line(command: str, given: list[str], capsys: py
     assert line.startswith("renormal-")
     assert line.endswith(" --help")
     assert line.isprintable()
+
+
+SCRIPTS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
+STOPPED = """
+import signal, sys
+
+class Interrupted:
+    def find_spec(self, name, path=None, target=None):
+        if name.startswith("renormal.") and not name.startswith(("renormal.commands", "renormal.console")):
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupted())
+from {module} import {function}
+sys.exit({function}())
+"""
+
+
+@pytest.mark.parametrize("place", SCRIPTS.values(), ids=SCRIPTS)
+def test_an_interrupt_while_the_libraries_load_is_no_traceback(place: str) -> None:
+    module, _, function = place.partition(":")
+    code = STOPPED.format(module=module, function=function)
+    end = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (end.returncode, end.stdout, end.stderr) == (128 + signal.SIGINT, "", "")
