@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tomllib
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,23 @@ def test_a_signal_leaves_every_block_and_gives_its_status(number: signal.Signals
         process.send_signal(number)
         assert process.communicate() == ("left\n", "")
     assert process.returncode == 128 + number
+
+
+@pytest.mark.parametrize("others", [*combinations(ENDING, 2)])
+def test_two_signals_at_once_end_like_the_first_and_are_no_traceback(others: tuple[signal.Signals, ...]) -> None:
+    code = (
+        "import os, signal\n"
+        f"numbers = {[int(one) for one in others]}\n"
+        "try:\n"
+        "    signal.pthread_sigmask(signal.SIG_BLOCK, numbers)\n"
+        "    for number in numbers: os.kill(os.getpid(), number)\n"
+        "    signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)\n"
+        f"    {READY}\n"
+        "finally: print('left', flush=True)"
+    )
+    with program(code) as process:
+        assert process.communicate() == ("left\n", "")
+    assert process.returncode == 128 + min(others)
 
 
 def test_what_is_ignored_stays_ignored() -> None:

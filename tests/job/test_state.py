@@ -28,6 +28,7 @@ from renormal.job.lock import BusyError, holder, locked
 from renormal.job.state import State, forget, had_begun, hold_folder, read_state
 from renormal.lit.whole_file import WholeFile
 
+YEAR = 365 * 24 * 3600.0
 HOLD = """
 import sys, time
 from pathlib import Path
@@ -120,6 +121,25 @@ def test_the_time_that_an_interrupted_job_stood_still_does_not_count(tmp_path: P
         state = read_state(tmp_path)
         assert state is not None
         assert state.updated - state.started == pytest.approx(600, abs=5)
+
+
+@pytest.mark.parametrize("jump", [-YEAR, YEAR])
+def test_a_clock_that_is_set_while_a_job_runs_changes_no_duration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jump: float
+) -> None:
+    """A year back, a job ended as running; a year on, the report named years for the time left."""
+    real, moved = time.time, [0.0]
+    monkeypatch.setattr(time, "time", lambda: real() + moved[0])
+    with hold_folder(tmp_path, 4) as file:
+        file.report("train", 1)
+    with hold_folder(tmp_path, 4) as file:
+        moved[0] = jump
+        file.report("train", 2)
+        state = read_state(tmp_path)
+        assert state is not None
+        assert 0 <= state.updated - state.started < 60
+        assert state.updated == pytest.approx(time.time(), abs=60)
+    assert content(tmp_path)["state"] == "done"
 
 
 def test_a_job_that_had_nothing_to_do_leaves_the_state_of_the_one_before(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ class State:
     stage: str = "data"
     epoch: int = 0  # epochs finished
     epochs: int = 0  # epochs wanted
-    started: float = field(default_factory=time.time)  # moved forward by the pauses of an interrupted job
+    started: float = field(default_factory=time.time)  # `updated` less the seconds that it ran, without pauses
     updated: float = field(default_factory=time.time)
     error: str = ""
     log: str = RUN_LOG  # in the same folder
@@ -42,9 +42,11 @@ class StateFile:
     def __init__(self, folder: Path, epochs: int) -> None:
         before = read_state(folder)
         spent = max(0.0, before.updated - before.started) if before and before.state != "done" else 0.0
-        self.folder, self.place, self.began = folder, folder.stat(), time.time()
-        self.state = State(epochs=epochs, started=self.began - spent, updated=self.began)
+        self.folder, self.place = folder, folder.stat()
+        self.began = time.monotonic() - spent  # as if it had run without a pause; the time of day may be set meanwhile
+        self.state = State(epochs=epochs)
         self.first = before is None
+        self.written = False
         self.settled = before is not None and before.state == "done"
 
     def report(self, stage: str, epoch: int | None = None) -> None:
@@ -53,14 +55,17 @@ class StateFile:
 
     def end(self, state: str, error: str = "") -> None:
         """Write how the job ended. A job that found its record and did nothing leaves a file that says done."""
-        if state != "done" or self.state.updated > self.began or not self.settled:
+        if state != "done" or self.written or not self.settled:
             self._write(state=state, error=error)
 
     def _write(self, **changes: str | int) -> None:
         """Nothing is written into a new folder of this name: it would be taken for the whole one."""
         if not self.folder.exists() or not os.path.samestat(self.folder.stat(), self.place):
             raise ValueError(f"{self.folder} was moved or deleted while its job ran: start the job again")
-        self.state = replace(self.state, updated=time.time(), **changes)  # type: ignore[arg-type]
+        now = time.time()
+        started = now - (time.monotonic() - self.began)
+        self.state = replace(self.state, started=started, updated=now, **changes)  # type: ignore[arg-type]
+        self.written = True
         write_state(self.folder, self.state)
 
 
