@@ -7,6 +7,7 @@ import sys
 from importlib.metadata import version as version_of
 from pathlib import Path
 
+from docutils import nodes
 from sphinx.application import Sphinx
 
 HERE = Path(__file__).parent
@@ -43,5 +44,17 @@ def plain(app: Sphinx, what: str, name: str, thing: object, options: object, lin
     lines[:] = [re.sub(r"([|*])", r"\\\1", line) for line in lines]
 
 
+NUMBER = re.compile(r"(?<=\d) (?=\d{3}\b|%|(?:[kMGT]?i?B|px|m?s|min|h|images?)\b)")  # 23 400, 8 %, 4.3 GiB
+
+
+def whole_numbers(app: Sphinx, doctree: nodes.document) -> None:
+    """No line ends inside a number, nor between it and its unit."""
+    for text in list(doctree.findall(nodes.Text)):
+        if isinstance(text.parent, nodes.literal | nodes.literal_block) or not (NUMBER.search(text)):
+            continue
+        text.parent.replace(text, nodes.Text(NUMBER.sub("\N{NO-BREAK SPACE}", text)))
+
+
 def setup(app: Sphinx) -> None:
     app.connect("autodoc-process-docstring", plain)
+    app.connect("doctree-read", whole_numbers)

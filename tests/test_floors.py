@@ -13,6 +13,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src"
 OWN = {"renormal", "hydra_plugins"}
 FLOORS = {  # room → floor
+    "commands.py": 8,
     "run.py": 8,
     "hydra_plugins": 8,
     "sweep": 7,
@@ -35,6 +36,7 @@ FLOORS = {  # room → floor
     "console": 0,
 }
 OUTSIDE = {  # room → packages outside of the standard library
+    "commands.py": set(),
     "run.py": {"hydra", "omegaconf"},
     "hydra_plugins": {"hydra", "hydra_plugins", "omegaconf"},
     "sweep": {"hydra", "omegaconf", "joblib", "submitit", "torch", "optuna"},

@@ -8,12 +8,15 @@ import os
 import signal
 import subprocess
 import sys
+import tomllib
+from itertools import combinations
 from pathlib import Path
 
 import pytest
 
 from renormal.console.program import ENDING, log_no_secrets
 
+ROOT = Path(__file__).parents[1]
 BEGIN = "from renormal.console.program import begin; begin()\n"
 READY = "import time; print('ready', flush=True); time.sleep(60)"
 
@@ -31,6 +34,23 @@ def test_a_signal_leaves_every_block_and_gives_its_status(number: signal.Signals
         process.send_signal(number)
         assert process.communicate() == ("left\n", "")
     assert process.returncode == 128 + number
+
+
+@pytest.mark.parametrize("others", [*combinations(ENDING, 2)])
+def test_two_signals_at_once_end_like_the_first_and_are_no_traceback(others: tuple[signal.Signals, ...]) -> None:
+    code = (
+        "import os, signal\n"
+        f"numbers = {[int(one) for one in others]}\n"
+        "try:\n"
+        "    signal.pthread_sigmask(signal.SIG_BLOCK, numbers)\n"
+        "    for number in numbers: os.kill(os.getpid(), number)\n"
+        "    signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)\n"
+        f"    {READY}\n"
+        "finally: print('left', flush=True)"
+    )
+    with program(code) as process:
+        assert process.communicate() == ("left\n", "")
+    assert process.returncode == 128 + min(others)
 
 
 def test_what_is_ignored_stays_ignored() -> None:
@@ -66,6 +86,13 @@ def test_signs_that_a_terminal_lacks_are_escaped() -> None:
     }
     with program("print(chr(0x2212), chr(0x3bb), chr(0x2191))", env=environment) as process:
         assert process.communicate() == (r"\u2212 \u03bb \u2191" + "\n", "")
+
+
+def test_a_window_system_that_is_not_there_ends_no_work() -> None:
+    """matplotlib did not load, after the images were read. All figures are files."""
+    code = "import matplotlib.pyplot as plt; print(plt.get_backend().lower())"
+    with program(code, env=os.environ | {"MPLBACKEND": "nonsense"}) as process:
+        assert process.communicate() == ("agg\n", "")
 
 
 def test_a_reader_that_has_gone_and_a_full_disk_end_no_work(tmp_path: Path) -> None:
@@ -122,3 +149,26 @@ def test_wrong_arguments_are_one_line(command: str, given: list[str], capsys: py
     assert line.startswith("renormal-")
     assert line.endswith(" --help")
     assert line.isprintable()
+
+
+SCRIPTS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
+STOPPED = """
+import signal, sys
+
+class Interrupted:
+    def find_spec(self, name, path=None, target=None):
+        if name.startswith("renormal.") and not name.startswith(("renormal.commands", "renormal.console")):
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupted())
+from {module} import {function}
+sys.exit({function}())
+"""
+
+
+@pytest.mark.parametrize("place", SCRIPTS.values(), ids=SCRIPTS)
+def test_an_interrupt_while_the_libraries_load_is_no_traceback(place: str) -> None:
+    module, _, function = place.partition(":")
+    code = STOPPED.format(module=module, function=function)
+    end = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (end.returncode, end.stdout, end.stderr) == (128 + signal.SIGINT, "", "")

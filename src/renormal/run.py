@@ -24,7 +24,7 @@ from renormal.job.errors import fault_of_machine, in_one_line
 from renormal.job.lock import BusyError
 from renormal.job.processes import process_count
 from renormal.job.rank import check_numbers, check_process, is_rank_zero
-from renormal.job.state import forget, hold_folder
+from renormal.job.state import forget, had_begun, hold_folder
 from renormal.report.former_names import command_line
 from renormal.sweep.arguments import as_typed, options_first, without_hyphens
 from renormal.sweep.plan import planned_job
@@ -102,9 +102,11 @@ def job(config: DictConfig) -> float | None:
         if isinstance(error, RuntimeError) and not fault_of_machine(error):
             raise
         log.debug("why", exc_info=True)
+        failed = isinstance(error, BusyError) or bool(fault_of_machine(error)) or had_begun(folder)
         if is_rank_zero() and not isinstance(error, BusyError) and not fault_of_machine(error):
             forget(folder)
-        sys.exit(f"renormal: {in_one_line(error)}")
+        exit_with([in_one_line(error)], status=1 if failed else 2)
+        raise
 
 
 def work(config: DictConfig, folder: Path) -> float | None:

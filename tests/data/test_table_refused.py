@@ -145,6 +145,10 @@ FILES: dict[str, tuple[bytes, str]] = {
     "JSON": (b'[{"image": "a.png"}]', ": no column is called image; its first line names the columns"),
     "a pointer": (b"version https://git-lfs.github.com/spec/v1\n", ": a pointer of Git LFS in place of the file"),
     "a category that is missing": (b"image,object\na.png,x\nb.png,\n", ", line 3: no object; fill the cell"),
+    "a split without a name": (
+        b"image,label,\na.png,good,\nb.png,good,test\n",
+        ", line 3: the column 3 has no name, and reads test; call it split, or delete it",
+    ),
     "no good part": (
         b"image,label\na.png,dent\nb.png,scratch\n",
         ": no good image to train on; write good as the label of good parts, and train as their split or none "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 import torch
 
 from renormal.functional.ssim import bands
-from renormal.inspect.export import main, steps_of
+from renormal.inspect.export import ENDS, main, steps_of
 from renormal.inspect.inspector import Inspector
 from renormal.inspect.load import load
 from renormal.inspect.unrolled import descended, traced, unrolled
@@ -216,3 +217,12 @@ def test_a_place_that_cannot_be_written_is_one_line_before_the_job_is_loaded(
     assert "File name too long" in line(path=tmp_path / f"{'c' * 300}.{to}")
     monkeypatch.setattr("renormal.inspect.export.TemporaryFile", closed)
     assert line("--force") == f"renormal-export: {tmp_path}: Permission denied: choose another place with --out\n"
+
+
+@pytest.mark.parametrize("to", ["onnx", "torch"])
+def test_no_temporary_folder_is_needed(to: str, bottle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it was full, torch.export.save ended the process, and onnx blamed the folder of --out."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    out = tmp_path / f"a{ENDS[to]}"
+    assert main([str(bottle), "--to", to, "--out", str(out)]) == 0
+    assert list(tmp_path.iterdir()) == [out]

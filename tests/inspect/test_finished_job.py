@@ -16,6 +16,7 @@ from PIL import Image
 
 from renormal.inspect.inpaint import main, read
 from renormal.inspect.load import load
+from renormal.job.errors import WorkError
 from renormal.job.job import run_job
 from renormal.projection import Threshold
 from renormal.report.record import Record, read_record
@@ -239,6 +240,20 @@ def test_a_record_that_does_not_fit_is_refused_in_a_line(
     assert main([str(job[0]), str(tmp_path / "photo.png"), "--out", str(tmp_path / "out.png")]) == 2
     assert line in capsys.readouterr().err
     assert not (tmp_path / "out.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(WorkError("it diverged"), 1), (OSError(28, "No space left on device"), 1), (ValueError("no"), 2)],
+)
+def test_failed_work_has_another_status_than_wrong_input(
+    error: Exception, status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("renormal.inspect.inpaint.load", failing)
+    assert main([str(tmp_path), "photo.png", "--out", str(tmp_path / "out.png")]) == status
 
 
 @pytest.mark.parametrize("out", ["nowhere/x.png", "x", "x.txt", "x.psd", "x.mpg", "x.h5"])

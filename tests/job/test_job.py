@@ -23,6 +23,7 @@ from renormal.job.job import run_job
 from renormal.lit.module import AutoencoderModule
 from renormal.report.record import read_record
 from renormal.sweep.ending import undefined
+from small import SWEPT
 from waiting import HANGING
 
 
@@ -349,9 +350,16 @@ def test_the_command_ends_in_one_line(tmp_path: Path, arguments: list[str], line
     (tmp_path / "photos" / "broken.png").write_bytes(whole[: len(whole) // 2])
     command = [python(), "-m", "renormal.run", *arguments]
     end = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False, timeout=HANGING)
-    assert end.returncode == 1
+    assert end.returncode == 2
     assert end.stderr.strip().startswith(line)
     assert len(end.stderr.strip().splitlines()) == 1
+
+
+def test_a_training_that_failed_ends_with_another_status_than_wrong_input(tmp_path: Path) -> None:
+    command = [python(), "-m", "renormal.run", *SWEPT, "model.optimizer.lr=100"]
+    end = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False, timeout=HANGING)
+    assert end.returncode == 1
+    assert end.stderr.splitlines()[-1].startswith("renormal: the training loss is not finite")
 
 
 def test_an_energy_that_the_model_cannot_answer_ends_the_job_before_its_training(tiny: Any) -> None:

@@ -73,6 +73,21 @@ def test_a_process_beyond_those_of_its_job_is_refused(monkeypatch: pytest.Monkey
         check_process(2)
 
 
+@pytest.mark.filterwarnings("ignore:The .srun. command")
+def test_tasks_of_slurm_that_are_not_counted_by_node_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lightning refused them in a traceback after the images were read."""
+    for other in VARIABLES:
+        monkeypatch.delenv(other, raising=False)
+    monkeypatch.setenv("SLURM_NTASKS", "2")
+    with pytest.raises(ValueError, match=r"^SLURM_NTASKS=2 comes from --ntasks, .* sbatch --ntasks-per-node= in its"):
+        check_process(1)
+    monkeypatch.setenv("SLURM_JOB_NAME", "interactive")  # of a shell on a node: Lightning takes no task
+    check_process(1)
+    monkeypatch.delenv("SLURM_JOB_NAME")
+    monkeypatch.setenv("SLURM_NTASKS_PER_NODE", "2")
+    check_process(2)
+
+
 @pytest.mark.parametrize("text", ["x", "-1", "1_0", "٣", " 1", "1.0", "9" * 400, "\x1b[31m"])
 @pytest.mark.parametrize("name", NUMBERS)
 def test_a_variable_that_is_no_number_is_named(monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
@@ -97,7 +112,7 @@ def test_a_command_with_such_a_variable_is_one_line(tmp_path: Path) -> None:
         assert end.stderr.startswith("renormal: ")
         assert end.stderr.endswith(f" is no number of processes: unset {next(iter(variables))}\n")
     code, _, err = ended(command(tmp_path, "name=none", RANK="5"))
-    assert code == 1
+    assert code == 2
     assert err.splitlines()[-1].startswith("renormal: RANK=5 makes this process 6 of its job")
 
 

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import IO, Any
@@ -24,9 +25,10 @@ from renormal.files import write_whole
 from renormal.job import state
 from renormal.job.errors import in_one_line
 from renormal.job.lock import BusyError, holder, locked
-from renormal.job.state import State, forget, hold_folder, read_state
+from renormal.job.state import State, forget, had_begun, hold_folder, read_state
 from renormal.lit.whole_file import WholeFile
 
+YEAR = 365 * 24 * 3600.0
 HOLD = """
 import sys, time
 from pathlib import Path
@@ -93,6 +95,24 @@ def test_an_end_before_time_is_named(tmp_path: Path, error: BaseException, state
     assert (content(tmp_path)["state"], content(tmp_path)["error"]) == (state, line)
 
 
+@pytest.mark.parametrize(("stage", "begun"), [("data", False), ("train", True), ("choose", True)])
+def test_a_job_has_begun_with_its_first_stage(tmp_path: Path, stage: str, begun: bool) -> None:
+    with suppress(ValueError), hold_folder(tmp_path, 1) as file:
+        file.report(stage)
+        raise ValueError("wrong")
+    assert had_begun(tmp_path) is begun
+
+
+def test_an_earlier_training_does_not_count_as_begun(tmp_path: Path) -> None:
+    with hold_folder(tmp_path, 1) as file:
+        file.report("train")
+    with pytest.raises(ValueError, match="wrong"), hold_folder(tmp_path, 1):
+        raise ValueError("wrong")
+    assert not had_begun(tmp_path)
+    (tmp_path / "state.json").write_text("{")
+    assert not had_begun(tmp_path)
+
+
 def test_the_time_that_an_interrupted_job_stood_still_does_not_count(tmp_path: Path) -> None:
     before = {"state": "interrupted", "stage": "train", "epoch": 2, "epochs": 4, "started": 1000.0, "updated": 1600.0}
     (tmp_path / "state.json").write_text(json.dumps(before))
@@ -101,6 +121,25 @@ def test_the_time_that_an_interrupted_job_stood_still_does_not_count(tmp_path: P
         state = read_state(tmp_path)
         assert state is not None
         assert state.updated - state.started == pytest.approx(600, abs=5)
+
+
+@pytest.mark.parametrize("jump", [-YEAR, YEAR])
+def test_a_clock_that_is_set_while_a_job_runs_changes_no_duration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jump: float
+) -> None:
+    """A year back, a job ended as running; a year on, the report named years for the time left."""
+    real, moved = time.time, [0.0]
+    monkeypatch.setattr(time, "time", lambda: real() + moved[0])
+    with hold_folder(tmp_path, 4) as file:
+        file.report("train", 1)
+    with hold_folder(tmp_path, 4) as file:
+        moved[0] = jump
+        file.report("train", 2)
+        state = read_state(tmp_path)
+        assert state is not None
+        assert 0 <= state.updated - state.started < 60
+        assert state.updated == pytest.approx(time.time(), abs=60)
+    assert content(tmp_path)["state"] == "done"
 
 
 def test_a_job_that_had_nothing_to_do_leaves_the_state_of_the_one_before(tmp_path: Path) -> None:
@@ -223,6 +262,20 @@ def test_the_folder_of_a_job_that_never_began_is_taken_back(tmp_path: Path, monk
     forget(full)
     assert not empty.parent.exists()
     assert (full / "state.json").is_file()
+
+
+def test_a_failed_job_deletes_no_folder_outside_and_no_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """hydra.run.dir may lead out of the working directory; a link to a larger disk ended in a traceback."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    outside, link = Path("../there/job"), Path("link")
+    outside.mkdir(parents=True)
+    (tmp_path / "disk").mkdir()
+    link.symlink_to(tmp_path / "disk")
+    forget(outside)
+    forget(link)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["disk", "here", "there"]
+    assert link.is_symlink()
 
 
 def test_a_full_disk_does_not_hide_that_a_job_has_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,17 @@ def test_a_record_stands_once(folders: tuple[Path, Path], capsys: pytest.Capture
     assert main([str(own), "--with", str(own)]) == 2
     line = f"renormal-report: --with {own}: its records are in the table of {own} already: give another folder\n"
     assert capsys.readouterr().err == line
+
+
+def test_a_folder_without_a_finished_job_has_no_table_to_add_to(
+    folders: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "begun").mkdir()
+    plan = {"jobs": ["l2_ae/bottle/0"], "launcher": "basic", "started": 0.0}
+    (tmp_path / "begun" / "plan.json").write_text(json.dumps(plan))
+    assert main([str(tmp_path / "begun"), "--with", str(folders[1])]) == 2
+    line = "no job has ended yet, so --with has no table to add to: repeat this when one has"
+    assert capsys.readouterr().err == f"renormal-report: {tmp_path / 'begun'}: {line}\n"
 
 
 def test_help_says_which_folder_it_takes(capsys: pytest.CaptureFixture[str]) -> None:

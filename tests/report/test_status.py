@@ -87,6 +87,16 @@ def test_a_running_job_that_says_nothing_any_more_is_called_silent(tmp_path: Pat
     assert not status_of(tmp_path).jobs[0].silent
 
 
+def test_a_job_whose_last_update_lies_in_the_future_is_called_silent(tmp_path: Path) -> None:
+    """The clock was set back after it was killed: it counted as running until the clock was there again."""
+    write_state(tmp_path, "vae/grid/0", "running", started=NOW + 9000, updated=NOW + 9060)
+    (job,) = status_of(tmp_path).jobs
+    assert job.silent
+    assert job.detail.endswith("its last update lies in the future: if it was killed, run the same command again")
+    write_state(tmp_path, "vae/grid/0", "running", started=NOW, updated=NOW + 60)  # the clock of another node
+    assert not status_of(tmp_path).jobs[0].silent
+
+
 def test_a_job_killed_behind_its_record_is_done(tmp_path: Path) -> None:
     write_state(tmp_path, "vae/grid/0", "running", stage="test")
     finish(tmp_path, "vae", "grid", train=1, test=1)  # an older record: the job runs again

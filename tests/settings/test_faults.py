@@ -52,6 +52,7 @@ STRATEGY = (
     "its timeout has a `_target_` and numbers > 0 and ≤ 1000000, or null"
 )
 CLAMP = "two numbers ≤ 0 and ≥ 1: images lie in [0, 1], or null (nothing, as for a search in z)"
+A_NAME = "a name, not a path: printable, without . or .. as a part, without / at its ends"
 DOTTED = "a dotted name such as package.module.name"
 DDP = {"_target_": "lightning.pytorch.strategies.DDPStrategy"}
 REFUSED: list[tuple[str, Any, str]] = [
@@ -68,9 +69,14 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("stages", "train", "a list, as [a,b], of train, choose, test, inpaint, sample, at least 1 of them"),
     ("stages", ["trian"], "a list, as [a,b], of train, choose, test, inpaint, sample, at least 1 of them"),
     ("stages", [], "a list, as [a,b], of train, choose, test, inpaint, sample, at least 1 of them"),
-    ("name", "", "printable text"),
-    ("name", "a\nb", "printable text"),
-    ("category", None, "printable text"),
+    ("name", "", A_NAME),
+    ("name", "a\nb", A_NAME),
+    ("category", None, A_NAME),
+    ("name", "a/../b", A_NAME),
+    ("name", "/a", A_NAME),
+    ("name", "a//b", A_NAME),
+    ("model.name", "a/.", A_NAME),
+    ("data.category", "~/a", A_NAME),
     ("data.channels", 2, "1, 3, or null (as in the files)"),
     ("data.channels", True, "1, 3, or null (as in the files)"),
     ("data.train", 0, "a whole number ≥ 1 and ≤ 100000"),
@@ -241,7 +247,7 @@ def lines_of(*overrides: str) -> list[str]:
 
 def test_a_wrong_value_that_others_refer_to_is_one_line() -> None:
     assert lines_of("seed=-1") == ["seed=-1: must be a whole number ≥ 0 and < 4294967296"]
-    assert lines_of("category=null") == ["category=null: must be printable text"]
+    assert lines_of("category=null") == [f"category=null: must be {A_NAME}"]
     assert lines_of("data.train=${seed}") == ["data.train=0: must be a whole number ≥ 1 and ≤ 100000"]
     assert len(lines_of("seed=-1", "batch_size=0", "+trainer.max_epoch=2")) == 3
 

@@ -11,6 +11,9 @@ import pytest
 from preloaded import python
 from renormal.job.settings import unfound
 
+A_NAME = "must be a name, not a path: printable, without . or .. as a part, without / at its ends"
+NO_PATH = "give no . or .. as a part and no / at the ends"
+
 
 @pytest.mark.parametrize(
     ("arguments", "lines"),
@@ -32,6 +35,14 @@ from renormal.job.settings import unfound
                 "renormal: nowhere is not on Python's path, and model.net asks for nowhere.net.Net: "
                 "add its folder, PYTHONPATH=/folder/that/holds/nowhere"
             ],
+        ),
+        (["name=../x"], [f"renormal: name=../x: {A_NAME}"]),
+        (["model.name=/tmp/x", "-m", "seed=0,1"], [f"renormal: model.name=/tmp/x: {A_NAME}"]),
+        (["category=.."], [f"renormal: category=..: {A_NAME}"]),
+        (["logger.csv.name=../x"], [f"renormal: logger.csv.name=../x: {A_NAME}; empty: none"]),
+        (
+            ["-m", "seed=0,1", "hydra.sweep.subdir=../${seed}"],
+            [f"renormal: hydra.sweep.subdir=../0: a job lies in the folder of its sweep, {NO_PATH}"],
         ),
         (
             ["data=folder", "category=bottle"],

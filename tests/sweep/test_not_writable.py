@@ -64,7 +64,7 @@ def test_a_folder_that_may_not_be_written_is_one_line(home: Path, place: str, sw
 def test_photographs_that_may_not_be_read_are_one_line(home: Path) -> None:
     closed(home / "parts" / "good", mode=0)
     code, lines = said(home, *SWEPT[len(DRAWN) :], "data=folder", "data.root=parts", "name=s")
-    assert (code, len(lines)) == (1, 1), lines
+    assert (code, len(lines)) == (2, 1), lines
     assert lines[0].startswith("renormal: parts")
     assert "may not be read; give yourself the permission" in lines[0]
 

@@ -19,7 +19,7 @@ from omegaconf import OmegaConf
 from preloaded import python
 from renormal.run import CONF, basename
 from renormal.sweep.meant import WORDS, places_in
-from renormal.sweep.refusals import in_a_line, line_of
+from renormal.sweep.refusals import check_text, in_a_line, line_of
 from renormal.sweep.settings import wrong_hydra, wrong_settings
 from waiting import HANGING
 
@@ -49,6 +49,21 @@ def test_a_disk_that_refuses_hydra_s_own_files_is_named(
     with pytest.raises(SystemExit):
         in_a_line(full)()
     assert capsys.readouterr().err.startswith("renormal: a/b: No space left on device; make room")
+
+
+def test_a_locale_that_reads_names_otherwise_is_named_and_not_the_file(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line said of a path in Chinese that it was not UTF-8, and told the user to rename it."""
+    check_text(["data.root=/零件"])
+    monkeypatch.setattr(sys, "getfilesystemencoding", lambda: "ascii")
+    check_text(["data.root=/parts"])
+    with pytest.raises(SystemExit):
+        check_text([b"data.root=/\xe9\x9b\xb6".decode("ascii", "surrogateescape")])
+    said = capsys.readouterr().err
+    assert said.endswith("records have UTF-8: set PYTHONUTF8=1, or a locale of UTF-8 such as LC_ALL=C.UTF-8\n")
+    assert said.startswith("renormal: data.root=/")
+    assert "reads names as ascii" in said
 
 
 @pytest.mark.parametrize(

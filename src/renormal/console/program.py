@@ -35,6 +35,7 @@ class Parser(argparse.ArgumentParser):
 
 def begin() -> None:
     """Call it once, before anything is opened or printed."""
+    os.environ["MPLBACKEND"] = "agg"  # figures go into files: of a backend that is not there, matplotlib does not load
     open_streams()
     end_by_signals()
     log_no_secrets()
@@ -131,7 +132,16 @@ def end_by_signals() -> None:
 
 
 def _end(number: int, frame: FrameType | None) -> None:
-    """The first signal ends in order; a second SIGINT ends at once, others are ignored: their sender is waiting."""
+    """The first signal ends in order; a second SIGINT ends at once, others are ignored: their sender is waiting.
+
+    Not by SIG_IGN: of one that has come already, Python would print a traceback. SIGINT may have come with SIGHUP.
+    """
     for other in ENDING:
-        signal.signal(other, signal.SIG_DFL if other == signal.SIGINT else signal.SIG_IGN)
+        signal.signal(other, _ignore)
+    if number != signal.SIGHUP:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     raise SystemExit(128 + number)
+
+
+def _ignore(number: int, frame: FrameType | None) -> None:
+    pass

@@ -42,6 +42,11 @@ def is_printable(text: str) -> bool:
     return printable(text) == text
 
 
+def is_below(path: str) -> bool:
+    """Whether the path leads to a folder below the one that it starts from: each part of it is a name."""
+    return all(part not in ("", ".", "..", "~") for part in path.split("/"))
+
+
 def _is_control(sign: str, before: str) -> bool:
     if sign in JOINERS:  # after a letter of such a script, an emoji, or what belongs to it; elsewhere it hides
         return before.isascii() or unicodedata.category(before)[0] not in "LMS"

@@ -7,11 +7,12 @@ import csv
 import io
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from renormal.console.text import printable
+from renormal.data.names import role
 from renormal.data.source import DataError
 
 COLUMNS: dict[str, tuple[str, ...]] = {  # column → further names of it; case, blanks and signs do not count
@@ -73,6 +74,7 @@ def read_table(path: Path) -> Table:
     for line, cells in _records(path, text, separator, above):
         if len(cells) != len(header):
             cells = _fitted(path, line, cells, len(header), separator)
+        _check_nameless(path, line, header, cells, names)
         row = Row(line, *("" if at is None else cells[at].strip() for at in positions))
         if row.image:
             rows.append(row)
@@ -177,6 +179,14 @@ def columns_of(path: Path, header: list[str]) -> tuple[dict[str, tuple[int, str]
         )
     used = {place for place, _ in found.values()}
     return found, [name for place, name in enumerate(header) if place not in used and name]
+
+
+def _check_nameless(path: Path, line: int, header: list[str], cells: list[str], names: Collection[str]) -> None:
+    """Raise DataError for a split in a column without a name: without it other images would be tested."""
+    for place, name in enumerate(header if "split" not in names else ()):
+        if not name and not cells[place].isdigit() and role(cells[place]) in ("train", "test"):
+            text = f"the column {place + 1} has no name, and reads {cells[place].strip()}"
+            raise fault(path, line, f"{text}; call it split, or delete it")
 
 
 def _records(path: Path, text: str, separator: str, above: int) -> Iterator[tuple[int, list[str]]]:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory, TemporaryFile
+from tempfile import TemporaryFile
 from typing import NamedTuple
 
 import torch
@@ -28,7 +28,7 @@ from renormal.inspect.load import load
 from renormal.inspect.photographs import photograph
 from renormal.inspect.stored import runs
 from renormal.inspect.unrolled import OUTPUTS, sloped, traced, unrolled
-from renormal.job.errors import refused
+from renormal.job.errors import WorkError, refused, status_of
 from renormal.metrics import highest
 from renormal.report.decide import RATE
 
@@ -48,7 +48,7 @@ class Difference(NamedTuple):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the file and print how far it is from renormal's own answer. On bad input print one line and return 2."""
+    """Write the file and print how far it is from renormal's own answer. An error is one line; return 1 or 2."""
     if arguments is None:
         begin()
     options = parse(arguments)
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(line, flush=True)
     except (ValueError, OSError) as error:
         print(f"renormal-export: {refused(error, options.out)}", file=sys.stderr)
-        return 2
+        return status_of(error)
     return 0
 
 
@@ -93,14 +93,12 @@ def export(options: argparse.Namespace) -> Iterator[str]:
         return
     steps = steps_of(inspector, options.steps)
     images, which = checked_images(inspector, options.images)
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / out.name
-        yield f"{inspector.column}: one gradient as a graph, which is checked, then {counted(steps, 'step')}"
-        yield checked(inspector, steps, file, options.to, images)
-        run = graph_file(inspector, steps, file, options.to)
-        whole, apart = measured(inspector, run, images, steps), from_inspector(inspector, run, images)
-        with whole_file(out) as target:
-            target.write(file.read_bytes())
+    yield f"{inspector.column}: one gradient as a graph, which is checked, then {counted(steps, 'step')}"
+    yield checked(inspector, steps, options.to, images)
+    content, run = graph_file(inspector, steps, options.to)
+    whole, apart = measured(inspector, run, images, steps), from_inspector(inspector, run, images)
+    with whole_file(out) as target:
+        target.write(content)
     differs = f"the map differs by {whole.map:.2g} at most, the score by {whole.score:.2g}, from torch"
     yield f"after {counted(steps, 'step')} {differs}"
     yield f"the score differs by {apart:.2g} at most from that of renormal-predict, on {which}"
@@ -127,14 +125,14 @@ def file_of(options: argparse.Namespace) -> Path:
     return out
 
 
-def checked(inspector: Inspector, steps: int, file: Path, to: str, images: Sequence[Images]) -> str:
+def checked(inspector: Inspector, steps: int, to: str, images: Sequence[Images]) -> str:
     """A line on how far f(x0) and the gradient at x0 as a graph are from torch. Raises ValueError where that is far.
 
     Not x1: Adam's first step is the sign of the gradient, and where that is 0 but for rounding, two runtimes step to
     two sides.
     """
     own, names = sloped(inspector), ("reconstruction", "slope")
-    run = WRITERS[to](traced(own, example(inspector)), example(inspector), file, {}, names)
+    _, run = WRITERS[to](traced(own, example(inspector)), example(inspector), {}, names)
     passed = turned = 0.0
     for image in images:
         (f, slope), (known_f, known) = run(image), own(image)
@@ -144,7 +142,7 @@ def checked(inspector: Inspector, steps: int, file: Path, to: str, images: Seque
     if steps:
         line += f", the gradient by {turned:.2g} of its norm (limit {SLOPE:g})"
     if not (passed <= TOLERANCE and turned <= SLOPE):
-        raise ValueError(f"the graph is wrong: {line}")
+        raise WorkError(f"the graph is wrong: {line}")
     return line
 
 
@@ -154,10 +152,10 @@ def example(inspector: Inspector) -> Images:
     return torch.linspace(0, 1, frame.channels * frame.size**2).view(1, frame.channels, frame.size, frame.size)
 
 
-def graph_file(inspector: Inspector, steps: int, file: Path, to: str) -> Run:
-    """Write the graph of so many steps and return what runs the file."""
+def graph_file(inspector: Inspector, steps: int, to: str) -> tuple[bytes, Run]:
+    """The content of the file with the graph of so many steps, and what runs it."""
     image = example(inspector)
-    return WRITERS[to](traced(unrolled(inspector, steps), image), image, file, facts_of(inspector, steps), OUTPUTS)
+    return WRITERS[to](traced(unrolled(inspector, steps), image), image, facts_of(inspector, steps), OUTPUTS)
 
 
 def steps_of(inspector: Inspector, asked: int | None) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import re
@@ -19,11 +20,11 @@ from renormal.files import whole_file
 
 EXTRA = "needs pip install 'renormal[export]'"
 Run = Callable[[Images], list[Tensor]]
-Writer = Callable[[Any, Images, Path, dict[str, str], Sequence[str]], Run]
+Writer = Callable[[Any, Images, dict[str, str], Sequence[str]], tuple[bytes, Run]]
 
 
-def write_onnx(graph: Any, image: Images, out: Path, facts: dict[str, str], names: Sequence[str]) -> Run:
-    """names: of the outputs. Write the file and return what runs it in onnxruntime, on the CPU."""
+def onnx_file(graph: Any, image: Images, facts: dict[str, str], names: Sequence[str]) -> tuple[bytes, Run]:
+    """names: of the outputs. The content of the file, and what runs it in onnxruntime, on the CPU."""
     try:
         import onnxruntime
         import onnxscript  # noqa: F401 torch.onnx needs it
@@ -45,25 +46,29 @@ def write_onnx(graph: Any, image: Images, out: Path, facts: dict[str, str], name
     if program is None:
         raise ValueError("torch.onnx.export returned no program")
     program.model.metadata_props.update(facts)
-    program.save(str(out))
-    session = onnxruntime.InferenceSession(str(out), providers=["CPUExecutionProvider"])
+    content = program.model_proto.SerializeToString()
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
-    return lambda given: [torch.from_numpy(np.asarray(one)) for one in session.run(None, {name: given.numpy()})]
+    return content, lambda given: [
+        torch.from_numpy(np.asarray(one)) for one in session.run(None, {name: given.numpy()})
+    ]
 
 
-def write_torch(graph: Any, image: Images, out: Path, facts: dict[str, str], _: Sequence[str]) -> Run:
-    """Write the program of torch.export and return what runs the file."""
+def torch_file(graph: Any, image: Images, facts: dict[str, str], _: Sequence[str]) -> tuple[bytes, Run]:
+    """The program of torch.export as the content of a file, and what runs it. On a full disk torch would abort."""
+    file = io.BytesIO()
     program = torch.export.export(graph, (image,))
     with warnings.catch_warnings():
         warnings.filterwarnings(
             "ignore", message="No complete tensor found", category=UserWarning
         )  # of views of weights
-        torch.export.save(program, str(out), extra_files={"renormal.json": json.dumps(facts, ensure_ascii=False)})
-    again: Any = torch.export.load(str(out)).module()
-    return lambda given: list(again(given))
+        torch.export.save(program, file, extra_files={"renormal.json": json.dumps(facts, ensure_ascii=False)})
+    file.seek(0)
+    again: Any = torch.export.load(file).module()
+    return file.getvalue(), lambda given: list(again(given))
 
 
-WRITERS: dict[str, Writer] = {"onnx": write_onnx, "torch": write_torch}
+WRITERS: dict[str, Writer] = {"onnx": onnx_file, "torch": torch_file}
 
 
 def write_weights(weights: Mapping[str, Tensor], out: Path, facts: dict[str, str]) -> None:

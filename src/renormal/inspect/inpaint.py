@@ -23,7 +23,7 @@ from renormal.files import whole_file
 from renormal.inspect.finished import in_tiles
 from renormal.inspect.load import FinishedJob, load
 from renormal.inspect.stored import one_line
-from renormal.job.errors import refused
+from renormal.job.errors import WorkError, refused, status_of
 from renormal.projection import Descent, error_mask, known_mask, project
 
 NO_SUCH_PROJECTION = (
@@ -33,7 +33,7 @@ NO_SUCH_PROJECTION = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the repaired image. On bad input print one line to stderr and return 2."""
+    """Write the repaired image. An error is one line, and 1 or 2 is returned."""
     if arguments is None:
         begin()
     options = parse(arguments)
@@ -49,11 +49,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with one_line(f"{options.run}: the job's projection cannot run"):
             result = project(job.model, x0, descent, omega=hole)
         if not result.x.isfinite().all():
-            raise ValueError(f"{options.image}: the descent diverged: repeat the job with a smaller step_size")
+            raise WorkError(f"{options.image}: the descent diverged: repeat the job with a smaller step_size")
         write(options.out, result.x)
     except (ValueError, OSError) as error:
         print(f"renormal-inpaint: {refused(error, options.out)}", file=sys.stderr)
-        return 2
+        return status_of(error)
     print(f"{options.out}: {counted(int(result.steps[0]), 'step')}, L_r {float(result.terms.reconstruction[0]):.1f}")
     return 0
 

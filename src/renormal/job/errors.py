@@ -12,6 +12,7 @@ from renormal.files import shown
 ROOM = "make room; the same command goes on after the last complete epoch"
 PLACE = "choose another folder with name=, hydra.run.dir= or hydra.sweep.dir="
 ELSEWHERE = ("EROFS", "EACCES", "EPERM", "ENOTDIR", "EEXIST", "ENAMETOOLONG", "ELOOP")
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 MENDS = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), ROOM),
     **dict.fromkeys((getattr(errno, name) for name in ELSEWHERE), PLACE),
@@ -38,6 +39,15 @@ def refused(error: ValueError | OSError, out: Path | None, other: str = OTHER) -
     start = f"{shown(Path(place))}: " if place else ""
     mend = f": {COMMANDS[number].format(other)}" if number in COMMANDS else ""
     return printable(f"{start}{error.strerror}{mend}")
+
+
+class WorkError(ValueError):
+    """Work that had begun failed: the exit status is 1, where wrong input ends with 2."""
+
+
+def status_of(error: ValueError | OSError) -> int:
+    """The exit status of a command that this error ends: 1 where its work or the disk failed, 2 for wrong input."""
+    return 1 if isinstance(error, WorkError) or getattr(error, "errno", None) in NO_ROOM else 2
 
 
 def in_one_line(error: BaseException) -> str:

@@ -11,7 +11,8 @@ LOCAL_RANK = "LOCAL_RANK"  # the number of a process on its node; from Lightning
 TORCHRUN = "TORCHELASTIC_RUN_ID"
 NUMBERS = (
     *("RANK", LOCAL_RANK, "NODE_RANK", "WORLD_SIZE", "MASTER_PORT"),
-    *("SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID", "SLURM_NTASKS", "SLURM_STEP_NUM_TASKS"),
+    *("SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID", "SLURM_NNODES"),
+    *("SLURM_NTASKS", "SLURM_NTASKS_PER_NODE", "SLURM_STEP_NUM_TASKS"),
 )
 
 
@@ -64,12 +65,19 @@ def check_numbers() -> None:
 
 
 def check_process(count: int) -> None:
-    """Raise ValueError for a process beyond the `count` of its job: it would hold no lock, and write nevertheless."""
+    """Raise ValueError for a process beyond the `count` of its job: it would hold no lock, and write nevertheless.
+
+    Also for tasks of SLURM that are not counted by node: Lightning refuses them after the images are read.
+    """
     numbers = {name: number for name in ("RANK", LOCAL_RANK, "SLURM_PROCID") if (number := _number(name)) is not None}
     name, number = next(iter(numbers.items()), ("", 0))
     if number >= count:
         wanted = f"trainer.devices and trainer.num_nodes ask for {count}"
         raise ValueError(f"{name}={number} makes this process {number + 1} of its job, and {wanted}: unset {name}")
+    tasks = _number("SLURM_NTASKS") or 1
+    if tasks > 1 and "SLURM_NTASKS_PER_NODE" not in os.environ and started_by_srun():
+        mend = "give sbatch --ntasks-per-node= in its place, or unset SLURM_NTASKS for a job of one process"
+        raise ValueError(f"SLURM_NTASKS={tasks} comes from --ntasks, which does not say how many a node has: {mend}")
 
 
 def _number(name: str) -> int | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import shutil
@@ -13,12 +12,11 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 from renormal.files import STATE, naming, read_json, write_whole
-from renormal.job.errors import first_cause, in_one_line
+from renormal.job.errors import NO_ROOM, first_cause, in_one_line
 from renormal.job.lock import LOCK, locked
 
 RUN_LOG = "run.log"
 TRACES = {".hydra", RUN_LOG, STATE, LOCK}  # files of a job that failed before it had results
-NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 TEMPORARY = (os.environ.get("TMPDIR") or "/tmp", "/dev/shm")
 LONGEST = 800  # letters of an error, ours: state.json stays in the one block that a file system has given it
 PATIENCE = 5.0  # seconds, ours: the jobs of a killed sweep end within two
@@ -32,7 +30,7 @@ class State:
     stage: str = "data"
     epoch: int = 0  # epochs finished
     epochs: int = 0  # epochs wanted
-    started: float = field(default_factory=time.time)  # moved forward by the pauses of an interrupted job
+    started: float = field(default_factory=time.time)  # `updated` less the seconds that it ran, without pauses
     updated: float = field(default_factory=time.time)
     error: str = ""
     log: str = RUN_LOG  # in the same folder
@@ -44,9 +42,11 @@ class StateFile:
     def __init__(self, folder: Path, epochs: int) -> None:
         before = read_state(folder)
         spent = max(0.0, before.updated - before.started) if before and before.state != "done" else 0.0
-        self.folder, self.place, self.began = folder, folder.stat(), time.time()
-        self.state = State(epochs=epochs, started=self.began - spent, updated=self.began)
+        self.folder, self.place = folder, folder.stat()
+        self.began = time.monotonic() - spent  # as if it had run without a pause; the time of day may be set meanwhile
+        self.state = State(epochs=epochs)
         self.first = before is None
+        self.written = False
         self.settled = before is not None and before.state == "done"
 
     def report(self, stage: str, epoch: int | None = None) -> None:
@@ -55,14 +55,17 @@ class StateFile:
 
     def end(self, state: str, error: str = "") -> None:
         """Write how the job ended. A job that found its record and did nothing leaves a file that says done."""
-        if state != "done" or self.state.updated > self.began or not self.settled:
+        if state != "done" or self.written or not self.settled:
             self._write(state=state, error=error)
 
     def _write(self, **changes: str | int) -> None:
         """Nothing is written into a new folder of this name: it would be taken for the whole one."""
         if not self.folder.exists() or not os.path.samestat(self.folder.stat(), self.place):
             raise ValueError(f"{self.folder} was moved or deleted while its job ran: start the job again")
-        self.state = replace(self.state, updated=time.time(), **changes)  # type: ignore[arg-type]
+        now = time.time()
+        started = now - (time.monotonic() - self.began)
+        self.state = replace(self.state, started=started, updated=now, **changes)  # type: ignore[arg-type]
+        self.written = True
         write_state(self.folder, self.state)
 
 
@@ -129,12 +132,21 @@ def read_state(folder: Path) -> State | None:
     return State(**{key: value for key, value in content.items() if key in known})
 
 
+def had_begun(folder: Path) -> bool:
+    """Whether the job in this folder has begun a stage: before that, only its settings and its images are read."""
+    try:
+        state = read_state(folder)
+    except ValueError:  # a damaged file, which is refused before a stage
+        return False
+    return not folder.is_dir() or (state is not None and state.stage != "data")
+
+
 def forget(folder: Path) -> None:
     """Delete the folder of a job that failed before it had results, and then its empty parents."""
-    if not folder.is_dir() or not {path.name for path in folder.iterdir()} <= TRACES:
+    if not folder.is_dir() or folder.is_symlink() or not {path.name for path in folder.iterdir()} <= TRACES:
         return
     shutil.rmtree(folder)
-    for parent in folder.absolute().parents:
+    for parent in Path(os.path.normpath(folder.absolute())).parents:  # a/../../b is not below a
         if not parent.is_relative_to(Path.cwd()) or parent == Path.cwd() or any(parent.iterdir()):
             return
         parent.rmdir()

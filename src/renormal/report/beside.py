@@ -30,6 +30,8 @@ def further(home: Path, folders: Sequence[Path], records: Sequence[Record]) -> l
 def of_these(folder: Path, home: Path, present: Sequence[Record]) -> list[Record]:
     """The records of a folder that are of the same categories, without those that are in the table already."""
     categories = {record.category for record in present}
+    if not categories:
+        raise FurtherError(f"{home}: no job has ended yet, so --with has no table to add to: repeat this when one has")
     read, problems = read_records(folder)
     same = [record for record in read if record.category in categories]
     if problems or not same:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import logging
 import sys
 import time
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 USUAL = ("pixel_auroc", "image_auroc", "squares_psnr_hole")  # the default metric is the first that a record has
 
 
+FULL = (errno.ENOSPC, errno.EDQUOT)  # the disk
 WRITTEN = ("table.md", "table.csv", "table.tex", "report.html")
 
 
@@ -55,7 +57,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table and the progress of the sweep; write table.{md,csv,tex} and report.html.
 
-    The exit status is 2 where there is nothing to show, 1 for a failed job or an unreadable file, else 0.
+    The exit status is 2 where there is nothing to show, 1 for a failed job, an unreadable file or a full disk, else 0.
     """
     if arguments is None:
         begin()
@@ -83,7 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return export(options, records) or int(bool(problems))
         write(options, records, status, problems)
     except OSError as error:
-        return fail(f"{error.filename or options.out or options.folder}: {error.strerror}: choose another folder")
+        place = error.filename or options.out or options.folder
+        return fail(f"{place}: {error.strerror}: choose another folder", 1 if error.errno in FULL else 2)
     except (TargetError, FurtherError) as error:
         return fail(str(error))
     return int(bool(problems or status.of("failed")))
@@ -95,9 +98,9 @@ def reason_or_names(metric: str, metrics: list[str], records: list[Record]) -> s
     return "; ".join(reasons) or f"there are {', '.join(metrics) or 'none'}"
 
 
-def fail(line: str) -> int:
+def fail(line: str, status: int = 2) -> int:
     print(f"renormal-report: {printable(line)}", file=sys.stderr)
-    return 2
+    return status
 
 
 def export(options: argparse.Namespace, records: list[Record]) -> int:

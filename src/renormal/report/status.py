@@ -33,7 +33,7 @@ class JobState(NamedTuple):
     epochs: int = 0
     elapsed: float = 0.0  # seconds from its start to its last update
     quiet: float = 0.0  # seconds since its last update
-    silent: bool = False  # it runs, and its last update is too long ago
+    silent: bool = False  # it runs, and its last update is too long ago, or the clock was set back after it
     error: str = ""
     log: str = ""  # relative to the sweep's folder
 
@@ -53,6 +53,8 @@ class JobState(NamedTuple):
         where = ", ".join(part for part in (self.stage, epoch) if part)
         if self.state == "failed":
             return "; ".join(part for part in (self.error or where, self.log and f"see {self.log}") if part)
+        if self.silent and not self.quiet:
+            return f"{where}, its last update lies in the future: if it was killed, run the same command again"
         if self.silent:
             return f"{where}, no update for {duration(self.quiet)}: if it was killed, run the same command again"
         return where
@@ -155,7 +157,7 @@ def state_of(job: str, written: State, now: float) -> JobState:
         max(0, written.epochs or 0),
         elapsed,
         quiet,
-        written.state == "running" and quiet > expected,
+        written.state == "running" and (quiet > expected or updated - now > PATIENCE),
         private(written.error),
         f"{job}/{written.log}" if written.log else "",
     )

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Gt, Le, Len, Lt
 from pydantic import ConfigDict
 
-from renormal.settings.kinds import Bits, Channels, Count, HoldOut, Name, Path, Seed, Side
+from renormal.settings.kinds import Below, Bits, Channels, Count, HoldOut, Name, Path, Seed, Side
 from renormal.settings.objects import Group, Object, OneOf
 
 Few = Annotated[int, Ge(1), Le(100_000)]  # images that are drawn
@@ -71,7 +71,7 @@ class TableFiles(OwnFiles):
 
 class Placed(Object):
     root: Root
-    category: Annotated[Name, "Which part of the data set."]
+    category: Annotated[Below, "Which part of the data set."]
 
 
 class MVTecSource(MVTecFiles, Placed):
@@ -106,7 +106,7 @@ class Data(Group):
     """What every data set has."""
 
     name: Annotated[Name, "Of the data set."]
-    category: Annotated[Name, "Name of the results, and which part of the data set."]
+    category: Annotated[Below, "Name of the results, and which part of the data set."]
     root: Root
     texture_size: Annotated[Side | None, "Side of a texture, px; null: that of the photographs, at most 512."]
     object_size: Annotated[Side | None, "Side of an object, px; null: that of the photographs, at most 512."]

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from annotated_types import Ge, Gt, Le, Len, Lt
 from pydantic import AfterValidator
 
-from renormal.console.text import is_printable
+from renormal.console.text import is_below, is_printable
 
 LARGEST = 2**31 - 1  # of a count, ours
 NAMES = {
@@ -58,6 +58,16 @@ Beta = Annotated[float, Ge(0), Lt(1)]  # of a running mean
 Finite = Annotated[float, Words("a number")]
 Name = Annotated[
     str | int | float, refusing(lambda text: is_printable(str(text)) and str(text) != ""), Words("printable text")
+]
+Below = Annotated[  # it becomes one, below another
+    str | int | float,
+    refusing(lambda text: is_printable(str(text)) and is_below(str(text))),
+    Words("a name, not a path: printable, without . or .. as a part, without / at its ends"),
+]
+Inner = Annotated[
+    str | int | float,
+    refusing(lambda text: is_printable(str(text)) and (text == "" or is_below(str(text)))),
+    Words("a name, not a path: printable, without . or .. as a part, without / at its ends; empty: none"),
 ]
 Dotted = Annotated[
     str,

@@ -6,15 +6,15 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict
 
-from renormal.settings.kinds import Count, Name
+from renormal.settings.kinds import Count, Inner, Name
 from renormal.settings.objects import Object, OneOf
 
 
 class CSV(Object):
     targets = ("lightning.pytorch.loggers.CSVLogger",)
     save_dir: Annotated[str, "Folder of the log."]
-    name: Annotated[Name, "Folder below it."]
-    version: Annotated[Name | None, "Folder below that; null: the next number."]
+    name: Annotated[Inner, "Folder below it."]
+    version: Annotated[Inner | None, "Folder below that; null: the next number."]
     prefix: Annotated[str, "Of the names of numbers."]
     flush_logs_every_n_steps: Annotated[Count, "Steps between two writes."]
 
@@ -23,8 +23,8 @@ class TensorBoard(Object):
     model_config = ConfigDict(extra="allow")  # SummaryWriter has further ones
     targets = ("renormal.boards.board.TensorBoardBoard",)
     save_dir: Annotated[str, "Folder of the log."]
-    name: Annotated[str, "Folder below it."]
-    version: Annotated[str | int | None, "Folder below that; empty: none."]
+    name: Annotated[Inner, "Folder below it."]
+    version: Annotated[Inner | None, "Folder below that; empty: none."]
     default_hp_metric: Annotated[bool, "Whether a number without meaning stands for the settings."]
 
 

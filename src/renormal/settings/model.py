@@ -8,6 +8,7 @@ from annotated_types import Ge, Gt, Le, Len
 from pydantic import ConfigDict, Field
 
 from renormal.settings.kinds import (
+    Below,
     Beta,
     Betas,
     Count,
@@ -203,7 +204,7 @@ SCHEDULER = OneOf("a scheduler", (OneCycle,), other=OtherScheduler)
 
 class Model(Group):
     targets = tuple(target for net in NETS for target in net.targets)
-    name: Annotated[Name, "In the folder of the results and in tables."]
+    name: Annotated[Below, "In the folder of the results and in tables."]
     label: Annotated[Name, "In tables and figures."]
     paper: Annotated[Name, "Column of the paper's tables that it is compared with."] = ""
     net: Annotated[Any, NET, "The network."]

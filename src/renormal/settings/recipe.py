@@ -11,6 +11,7 @@ from renormal.settings.data import DATA
 from renormal.settings.kinds import (
     Amount,
     Axis,
+    Below,
     Budget,
     Count,
     HoldOut,
@@ -145,8 +146,8 @@ class Dashboard(Group):
 class Recipe(Group):
     """A job."""
 
-    name: Annotated[Name, "Results go to `outputs/<name>/<model>/<category>/<seed>`."]
-    category: Annotated[Name, "Of data=mvtec, rehearsal and table; data=folder takes the folder's name."]
+    name: Annotated[Below, "Results go to `outputs/<name>/<model>/<category>/<seed>`."]
+    category: Annotated[Below, "Of data=mvtec, rehearsal and table; data=folder takes the folder's name."]
     seed: Annotated[Seed, "Of the weights, the batches and all noise."]
     stages: Annotated[list[Stage], Len(1), "What the job does."]
     minutes: Annotated[
@@ -193,4 +194,4 @@ class Recipe(Group):
         "Epochs by model, for experiments; two numbers: of machines with bfloat16 or a GPU, and of others.",
     ]
     rarity: Annotated[dict[str, Weight], "λ of −log p(z) by model, for experiments."]
-    row: Annotated[Name | None, "Which of conf/ablation/*.yaml runs, in the folder of the results; null: none."]
+    row: Annotated[Below | None, "Which of conf/ablation/*.yaml runs, in the folder of the results; null: none."]

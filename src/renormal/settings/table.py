@@ -29,8 +29,9 @@ HEAD = """# Settings
 
 Each key of a job, the values that it takes, and what it means. Any other value is refused before work begins.
 
-- *of*: the classes that have this setting. An empty cell: all of them.
-- *conf*: the values that the files of conf/ give. `${name}` takes the value of another key. –: no file gives one,
+- *Of*: the classes that have this setting. Without this line: all of them.
+- *Value*: what the key takes.
+- *Conf*: the values that the files of conf/ give. `${name}` takes the value of another key. –: no file gives one,
   and the class has a default.
 
 An object of your own, with another `_target_`, has settings of its own. Of those only NaN and infinity are refused.
@@ -59,7 +60,7 @@ def page(conf: Path) -> str:
     }
     text = HEAD
     for part in dict.fromkeys(map(part_of, rows)):
-        text += f"\n## {part}\n\n| key | of | value | conf | meaning |\n|---|---|---|---|---|\n"
+        text += f"\n## {part}\n\n| key | meaning |\n|---|---|\n"
         for row in rows:
             if part_of(row) == part:
                 text += line(row, everywhere=set(row.owners) == owners[above(row)])
@@ -148,6 +149,7 @@ def above(row: Row) -> str:
 def line(row: Row, *, everywhere: bool) -> str:
     """A line of the table. everywhere: all classes have the setting."""
     values = ", ".join(f"`{value}`" for value in row.values[:MANY]) + ", …" * (len(row.values) > MANY)
-    owners = "" if everywhere else ", ".join(row.owners)
-    cells = (f"`{row.place}`", owners, row.words, values or "–", row.description)
+    owners = [] if everywhere else [f"*Of*: {', '.join(row.owners)}"]
+    facts = [row.description, *owners, f"*Value*: {row.words}", f"*Conf*: {values or '–'}"]
+    cells = (f"`{row.place}`", "<br>".join(filter(None, facts)))
     return f"| {' | '.join(cell.replace('|', '∣') for cell in cells)} |\n"

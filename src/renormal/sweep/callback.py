@@ -24,6 +24,7 @@ from renormal.job.rank import is_rank_zero
 from renormal.job.settings import SettingsError, check_settings
 from renormal.sweep.ending import after_job, after_sweep, pictures
 from renormal.sweep.folders import check_folder, make_folder
+from renormal.sweep.forecast import forecast
 from renormal.sweep.jobs import Job, jobs_of, take_folder
 from renormal.sweep.optimize import check_optimizer, optimizes
 from renormal.sweep.overrides import parsed_overrides, shared_folder, too_many, unused_category
@@ -81,6 +82,8 @@ class CheckSweep(Callback):
         ):
             self.jobs = jobs_of(config, overrides)
             self.write(config)
+        if launcher_of(config.hydra.launcher) == "basic":  # others know later how many run at a time
+            say(forecast(config, self.jobs.values(), 1))
 
     def write(self, config: DictConfig) -> None:
         """Write the plan of the sweep, and delete states of earlier ones."""

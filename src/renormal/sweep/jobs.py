@@ -18,6 +18,7 @@ from hydra.core.override_parser.types import Override, OverrideType
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
+from renormal.console.text import is_below
 from renormal.job.fingerprints import fingerprints, has_record, possible_precisions, source_of
 from renormal.job.objective import objective_of
 from renormal.job.planned import plan_of
@@ -47,6 +48,9 @@ def jobs_of(config: DictConfig, overrides: Iterable[Override], first: int = 0) -
         launcher = job.hydra.launcher
         name, folder = folder_of(job)
         check_here(job, launcher_of(config.hydra.launcher))
+        if not is_below(name):
+            mend = "a job lies in the folder of its sweep, give no . or .. as a part and no / at the ends"
+            raise ValueError(f"hydra.sweep.subdir={name}: {mend}")
         if job["continue"] is not None:
             raise ValueError("continue= is for one job: give a command for each, without -m and without a launcher")
         if fault := wrong_launcher(job, launcher, launcher_of(config.hydra.launcher)):

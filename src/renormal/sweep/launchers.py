@@ -20,7 +20,8 @@ from renormal.files import RECORD, shown
 from renormal.job.objective import number_of
 from renormal.job.state import read_state
 from renormal.report.record import read_record
-from renormal.sweep.callback import check_of, jobs_for
+from renormal.sweep.callback import check_of, jobs_for, say
+from renormal.sweep.forecast import forecast
 from renormal.sweep.jobs import Job
 from renormal.sweep.plan import note_interrupted, why_unfinished
 from renormal.sweep.progress import progress_of
@@ -42,6 +43,7 @@ def launch_in_workers(
     jobs = jobs_for(launcher, overrides, first)
     left = [job for _, job in without_record(jobs, overrides, first)]
     with worker_environment(launcher.joblib["n_jobs"]) as launcher.joblib["n_jobs"]:
+        say(forecast(launcher.config, check_of(launcher).jobs.values(), launcher.joblib["n_jobs"]))
         for _ in range(ATTEMPTS):
             if not left:
                 break
@@ -67,6 +69,7 @@ def launch_in_processes(launcher: Any, overrides: Overrides, first: int) -> Sequ
     running: dict[submitit.Job[Any], Job] = {}
     with worker_environment(launcher.params["n_jobs"]) as count:
         log.info(STARTING, counted(len(left), "job"), count, shown(Path(launcher.config.hydra.sweep.dir)))
+        say(forecast(launcher.config, check_of(launcher).jobs.values(), count))
         try:
             while left or running:
                 ended = [running.pop(job) for job in list(running) if job.done()]

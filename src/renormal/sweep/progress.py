@@ -17,6 +17,12 @@ def progress_of(jobs: Collection[Job], at_a_time: int = 0) -> str:
 
     at_a_time: how many jobs run together; 0: none runs any more, and no time is named.
     """
+    status = status_of(jobs, at_a_time)
+    return str(status) if at_a_time else status.counts
+
+
+def status_of(jobs: Collection[Job], at_a_time: int) -> Status:
+    """The status of these jobs. 0 at a time: the time left is not known."""
     now, problems = time.time(), list[str]()
     written = read_all([job.folder / STATE for job in jobs], State, problems)
     states = []
@@ -25,6 +31,5 @@ def progress_of(jobs: Collection[Job], at_a_time: int = 0) -> str:
         known = job.has_record or state is not None  # a record without a state is one of another config
         states.append(job_state(job.name, state, job.folder / RECORD, now) if known else JobState(job.name))
     done = [job.folder for job, state in zip(jobs, states, strict=True) if state.state == "done"]
-    if not at_a_time:
-        return Status(states, None, 0, problems).counts
-    return str(Status(states, time_left(states, read(done), at_a_time), at_a_time, problems))
+    left = time_left(states, read(done), at_a_time) if at_a_time else None
+    return Status(states, left, at_a_time, problems)

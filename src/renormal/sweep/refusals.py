@@ -54,7 +54,7 @@ def in_a_line(start: Callable[..., Any]) -> Callable[..., Any]:
         except (OSError, MemoryError, HydraException, OmegaConfBaseException) as error:
             if isinstance(error, OSError) and error.filename is None:
                 error.filename = str(output_folder())  # into which Hydra writes the config
-            exit_with([line_of(error)], status=1)
+            exit_with([line_of(error)], status=1 if isinstance(error, OSError | MemoryError) else 2)
             raise
 
     return started
@@ -73,7 +73,13 @@ def check_text(arguments: list[str]) -> None:
         given = [*arguments, str(Path.cwd())]
     except FileNotFoundError:
         exit_with(["the working directory was deleted: change to another one"])
+    encoding = sys.getfilesystemencoding()
     for text in given:
+        if encoding != "utf-8" and not text.isascii():
+            mend = "set PYTHONUTF8=1, or a locale of UTF-8 such as LC_ALL=C.UTF-8"
+            exit_with(
+                [f"{ascii(text)[1:-1][:200]}: this locale reads names as {encoding}, and records have UTF-8: {mend}"]
+            )
         if any("\ud800" <= sign <= "\udfff" for sign in text):
             exit_with([f"{ascii(text)[1:-1][:200]} is not UTF-8: rename that file or folder, or link to it"])
 
