@@ -55,6 +55,8 @@ def sections_of(options: argparse.Namespace, fast: str) -> dict[str, Section]:
     def pace(minutes: float, *, processor: bool = options.processor) -> Pace:
         return Pace(options.rounds, 60 * minutes * options.minutes / MINUTES, processor=processor)
 
+    if options.job:
+        return {"projection": Section(8, lambda: projections(pace(MINUTES), fast, options.job))}
     if options.scaling:
         return {"scaling": Section(6, lambda: scaling(pace(1), fast))}
     return {
@@ -76,6 +78,9 @@ MINUTES = 20  # of all sections; the training before the first takes two more
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--scaling", action="store_true", help="measure by slots, sides and tiles instead")
+    parser.add_argument(
+        "--job", default="", help="a finished job of model=l2_ae: the projection of its test images alone"
+    )
     parser.add_argument("--rounds", type=whole, default=3, help="times that all is measured at most (default: 3)")
     parser.add_argument("--minutes", type=decimal, default=MINUTES, help=f"about what it takes (default: {MINUTES})")
     parser.add_argument("--only", nargs="+", help="names of sections, as they are printed")
@@ -90,7 +95,8 @@ def main() -> None:
     if "peers" in sections and not trained.REAL.is_dir():
         del sections["peers"]
         left_out.append(NO_PHOTOGRAPHS)
-    trained.train(640 if options.small else 20_000)
+    if not options.job:
+        trained.train(640 if options.small else 20_000)
     rows: Rows = []
     details: dict[str, Any] = {}
     for name in [name for name in sections if name in (options.only or sections)]:
@@ -104,7 +110,7 @@ def main() -> None:
     device = {"device": device_name(torch.device("cpu")), "system": platform.platform(), "rounds": options.rounds}
     settings = {"processor_seconds": options.processor, "kernels": torch.backends.cpu.get_cpu_capability()}
     origin = {"machine": device | settings, "versions": versions(), "commit": commit(), "left_out": left_out}
-    path = Path("outputs", "benchmark-scaling.json" if options.scaling else "benchmark.json")
+    path = Path("outputs", f"benchmark{'-job' if options.job else '-scaling' if options.scaling else ''}.json")
     values = {key: value for key, _, value, _ in rows}
     write_whole(path, json.dumps(values | origin | {"details": details}, indent=1))
     console.print(path)

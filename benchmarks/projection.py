@@ -40,9 +40,9 @@ class Counted:
         return self.model.reconstruct(x)
 
 
-def ours(precision: str, slots: int | None = None, stride: int = 128, step_size: float = ALPHA) -> Run:
+def ours(precision: str, slots: int | None = None, stride: int = 128, step_size: float = ALPHA, job: str = "") -> Run:
     """`project` with eq8_adam. Also counts evaluations: by all slots (worked), and for the samples alone (needed)."""
-    model, tiles, regions, threshold = trial(stride)
+    model, tiles, regions, threshold = trial(stride, job)
     counted = Counted(model)
     energy, stop = Energy(loss=squared_error, weight=WEIGHT), Threshold(value=threshold)
     descent = Descent(energy=energy, stop=stop, step_size=step_size, max_steps=CAP, precision=precision, slots=slots)
@@ -57,9 +57,9 @@ def ours(precision: str, slots: int | None = None, stride: int = 128, step_size:
     return run
 
 
-def per_image(stride: int = 128) -> Run:
+def per_image(stride: int = 128, job: str = "") -> Run:
     """One image at a time, `backward()` through trainable weights, float32: as public implementations do it."""
-    model, tiles, regions, threshold = trial(stride, channels_last=False, trainable=True)
+    model, tiles, regions, threshold = trial(stride, job, channels_last=False, trainable=True)
 
     def one(x0: Tensor) -> Tensor:
         x = x0.clone().requires_grad_(True)
@@ -89,9 +89,9 @@ def per_image(stride: int = 128) -> Run:
     return run
 
 
-def lock_step(precision: str, stride: int = 128, batch: int = 16) -> Run:
+def lock_step(precision: str, stride: int = 128, batch: int = 16, job: str = "") -> Run:
     """Batch by batch, each until its slowest sample has stopped: no new sample fills a slot before."""
-    model, tiles, regions, threshold = trial(stride)
+    model, tiles, regions, threshold = trial(stride, job)
     stop = Threshold(value=threshold)
     energy = Energy(loss=squared_error, weight=WEIGHT)
     descent = Descent(energy=energy, stop=stop, step_size=ALPHA, max_steps=CAP, precision=precision, slots=batch)

@@ -11,15 +11,19 @@ THREADS = (1, 2)
 PER_IMAGE = "one image at a time, AUROC {:+.4f}"
 
 
-def projections(pace: Pace, fast: str) -> tuple[Rows, dict[str, Any]]:
-    """Seconds of the others over ours, for the projection of the same tiles to the same stop."""
+def projections(pace: Pace, fast: str, job: str = "") -> tuple[Rows, dict[str, Any]]:
+    """Seconds of the others over ours, for the projection of the same tiles to the same stop.
+
+    job: the folder of a finished job, whose network and test images are taken.
+    """
+    given = {"job": job} if job else {}
     threads = (1,) if pace.processor else THREADS
-    contenders = with_threads("per image", "benchmarks.projection:per_image", threads)
-    contenders += with_threads("lock step", "benchmarks.projection:lock_step", threads, precision=fast)
+    contenders = with_threads("per image", "benchmarks.projection:per_image", threads, **given)
+    contenders += with_threads("lock step", "benchmarks.projection:lock_step", threads, precision=fast, **given)
     precisions = dict.fromkeys(("float32", fast))
     for precision in precisions:
         for name, step_size in (("ours", projection.ALPHA), ("quick", projection.QUICK)):
-            settings = {"precision": precision, "step_size": step_size}
+            settings = {"precision": precision, "step_size": step_size, **given}
             contenders += with_threads(f"{name}, {precision}", "benchmarks.projection:ours", threads, **settings)
     found = contest(contenders, pace)
     rival = found["per image"]

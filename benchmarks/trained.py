@@ -11,11 +11,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
 from torch import Tensor
 
 from renormal.data import Source, mvtec, stand_in
 from renormal.data.memory import load_test, load_training
 from renormal.functional.tiles import cut
+from renormal.inspect.inspector import Inspector
+from renormal.inspect.load import load
 from renormal.models import L2AE
 from renormal.projection import Descent, Energy, reconstruction_losses, squared_error
 
@@ -71,10 +75,32 @@ def _renormal(folder: Path, images: int, settings: Sequence[str]) -> None:
     subprocess.run([*command, *budget, "threads=1", "rerun=true"], check=True)
 
 
-def trial(stride: int = 128, *, channels_last: bool = True, trainable: bool = False) -> Trial:
-    """The trained network, the tiles of the drawn test images of grid, and STRICTNESS times their T of section 4.1."""
+def trial(stride: int = 128, job: str = "", *, channels_last: bool = True, trainable: bool = False) -> Trial:
+    """The trained network, the tiles of the drawn test images of grid, and STRICTNESS times their T of section 4.1.
+
+    job: the folder of a finished job of an L² AE. Then it is its network, its test images and its T of eq8_adam.
+    """
+    if job:
+        return finished_trial(job, stride, channels_last, trainable)
     source = stand_in(ROOT, "grid", **DATA)
     return _trial(FOLDER, source, lambda images: cut(images, 128, stride), STRICTNESS, channels_last, trainable)
+
+
+def finished_trial(folder: str, stride: int, channels_last: bool, trainable: bool) -> Trial:
+    """Of a finished job. Raises ValueError for one without a threshold of eq8_adam, and for other networks."""
+    job = load(folder)
+    threshold = job.record.projections.get("eq8_adam", {}).get("threshold")
+    if not isinstance(job.model, L2AE) or threshold is None:
+        raise ValueError(f"{folder}: give a job of model=l2_ae with projection=[eq8_adam]")
+    inspector = Inspector(job, column="eq8_adam")
+    source = instantiate(OmegaConf.create(job.record.config["data"]["source"]), _convert_="all")
+    frame = inspector.frame
+    test = load_test(source, size=frame.size, channels=frame.channels, bits=frame.bits)
+    tiles, regions = (
+        cut(test.images.float() / 255, job.size, stride),
+        cut(test.regions[:, None], job.size, stride)[:, 0],
+    )
+    return _placed(job.model, tiles, regions, float(threshold), channels_last, trainable)
 
 
 def photographed_trial(category: str, every: int, *, channels_last: bool = True, trainable: bool = False) -> Trial:
@@ -106,7 +132,13 @@ def _trial(
     losses = reconstruction_losses(model, normal, Descent(energy=Energy(loss=squared_error)))
     test = load_test(source, size=size, channels=channels)
     tiles, regions = tiled(test.images.float() / 255), tiled(test.regions)
+    return _placed(model, tiles, regions, strictness * float(losses.min()), channels_last, trainable)
+
+
+def _placed(
+    model: L2AE, tiles: Tensor, regions: Tensor, threshold: float, channels_last: bool, trainable: bool
+) -> Trial:
     model.requires_grad_(trainable)
     if channels_last:
         model, tiles = model.to(memory_format=torch.channels_last), tiles.contiguous(memory_format=torch.channels_last)
-    return Trial(model, tiles, regions, strictness * float(losses.min()))
+    return Trial(model, tiles, regions, threshold)
