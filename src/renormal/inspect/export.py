@@ -64,7 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = Parser(prog="renormal-export", description="Write a finished job as one graph.")
-    parser.add_argument("run", type=Path, help="outputs/<name>/<model>/<category>/<seed> of a finished job")
+    parser.add_argument(
+        "run", type=Path, metavar="JOB", help="outputs/<name>/<model>/<category>/<seed> of a finished job"
+    )
     to = "onnx, the default: a graph for ONNX; torch: a program of torch.export; safetensors: the weights alone"
     parser.add_argument("--to", choices=list(ENDS), default="onnx", help=to)
     parser.add_argument("--out", type=Path, help="the file (default: <run>/export.onnx, .pt2 or .safetensors)")

@@ -60,7 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = Parser(prog="renormal-inpaint", description="Fill the hole of a photograph.")
-    parser.add_argument("run", type=Path, help="outputs/inpaint/<model>/<category>/<seed> of a finished job")
+    parser.add_argument(
+        "run", type=Path, metavar="JOB", help="outputs/inpaint/<model>/<category>/<seed> of a finished job"
+    )
     parser.add_argument("image", type=Path, help="the photograph, in any format that training reads")
     mask = "an image that is white where the photograph is to be filled; without it the damage is found by eq. 8"
     parser.add_argument("--mask", type=Path, help=mask)

@@ -42,7 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = Parser(prog="renormal-predict", description="Find defects in photographs.", epilog=DONE)
-    parser.add_argument("run", type=Path, nargs="?", help="outputs/<name>/<model>/<category>/<seed> of a finished job")
+    parser.add_argument(
+        "run", type=Path, metavar="JOB", nargs="?", help="outputs/<name>/<model>/<category>/<seed> of a finished job"
+    )
     parser.add_argument("images", nargs="*", help="files, folders with all folders in them, globs, or - for stdin")
     parser.add_argument("--out", type=Path, metavar="DIR", help="a folder for the CSV, the JSON lines and the pictures")
     only = "pictures to write beside CSV and JSON lines (default: all); may be repeated; csv: none"
@@ -75,7 +77,7 @@ def fault_in(options: argparse.Namespace) -> str:
     if options.join:
         return ""
     if options.run is None or options.out is None:
-        return f"{'RUN' if options.run is None else '--out DIR'} is missing"
+        return f"{'JOB' if options.run is None else '--out DIR'} is missing"
     if bool(options.images) == bool(options.watch):
         return "give photographs, or --watch FOLDER"
     if not 1 <= options.workers <= MOST:

@@ -35,7 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = Parser(prog="renormal-view", description="Watch a finished job repair an image.")
-    parser.add_argument("run", type=Path, help="outputs/<name>/<model>/<category>/<seed> of a finished job")
+    parser.add_argument(
+        "run", type=Path, metavar="JOB", help="outputs/<name>/<model>/<category>/<seed> of a finished job"
+    )
     parser.add_argument("--column", help="the first column of the job's table to show (default: the chosen one)")
     rate = f"share of good parts that may be called defective (default: {RATE})"
     parser.add_argument("--false-alarms", type=decimal, default=RATE, metavar="RATE", help=rate)

@@ -29,7 +29,7 @@ WRITTEN = ("table.md", "table.csv", "table.tex", "report.html")
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = Parser(prog="renormal-report", description="Table, page and figures from finished runs.")
+    parser = Parser(prog="renormal-report", description="Table, page and figures from finished jobs.")
     parser.add_argument("folder", type=Path, help="outputs/<name> or results/<name>")
     parser.add_argument(
         "--metric",
@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for problem in problems:
         print(f"unreadable: {printable(problem)}", file=sys.stderr)
     if not records and not status.unfinished:
-        return fail(f"{options.folder}: no record.json that can be read; each finished run writes one")
+        return fail(f"{options.folder}: no record.json that can be read; each finished job writes one")
     metrics = sorted({key.partition("/")[2] for record in records for key in record.metrics})
     if options.metric not in (None, *metrics):
         return fail(f"metric {options.metric!r} is in no record; {reason_or_names(options.metric, metrics, records)}")

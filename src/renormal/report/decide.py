@@ -73,7 +73,7 @@ def conformal(scores: Sequence[float], rate: float = RATE, *, held_out: bool = T
         percent = f"; for {rate:g} % give {rate / 100:g}" if 1 <= rate < 100 else ""
         raise ValueError(f"the rate of false alarms is a share and must lie between 0 and 1, got {rate:g}{percent}")
     if not scores:
-        raise ValueError("the run has no scores of good images: repeat its test with test.normal_images=32")
+        raise ValueError("the job has no scores of good images: repeat its test with test.normal_images=32")
     ordered, n = sorted(scores), len(scores)
     k = min(n, math.ceil((n + 1) * (1 - rate) - 1e-9))
     return Decision(ordered[k - 1], max(rate, 1 / (n + 1)), tuple(ordered), rate, held_out)
