@@ -1,11 +1,14 @@
 """Pixel AUROC of two columns on the same test images, and the 95 % interval of their difference.
 
 python -m benchmarks.paired outputs/repair_cpu/repair_ae/bottle/0 baseline eq8_adam [--trust PACKAGE …]
+python -m benchmarks.paired outputs/segment/segmenting_ae/pill/0 outputs/segment/segmenting_ae/pill/1 baseline chosen
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from statistics import fmean
 from typing import NamedTuple
 
 import torch
@@ -13,12 +16,15 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from torch import Tensor
 
+from renormal.console.numbers import whole
 from renormal.contracts import Maps, Regions
 from renormal.data.memory import load_test
 from renormal.inspect.inspector import Inspector
 from renormal.inspect.load import load
+from renormal.metrics import AnomalyMetrics
 from renormal.metrics.rates import auroc
 
+FEW = 200  # draws of a metric that counts all pixels for each
 BINS = 1000  # of equally many pixels, ties count ½: the AUROC is exact to about 1e-6
 COVERED = 0.95
 
@@ -32,22 +38,46 @@ class Interval(NamedTuple):
 
 
 def paired_interval(one: Maps, other: Maps, regions: Regions, *, draws: int = 2000, seed: int = 0) -> Interval:
-    """Percentile bootstrap over images (Efron 1979): both maps are scored on the same drawn images.
+    """Of the pixel AUROC: percentile bootstrap over images (Efron 1979), both maps are scored on the same drawn images.
 
     Good and defective images are drawn apart, as many of each as there are. Pixels of one image depend on each other,
     so pixels are not drawn.
     """
-    weights = _drawn((regions > 0).flatten(1).any(1), draws, seed)
+    return interval([differences(one, other, _drawn((regions > 0).flatten(1).any(1), draws, seed), regions)])
+
+
+def interval(jobs: Sequence[tuple[float, Tensor]]) -> Interval:
+    """Of the mean over jobs. Each job: its difference, and that of each draw, the same images in all jobs."""
+    mean = torch.stack([drawn for _, drawn in jobs]).mean(dim=0)
+    tail = (1 - COVERED) / 2
+    low, high = torch.quantile(mean, torch.tensor([tail, 1 - tail], dtype=torch.float64))
+    return Interval(fmean(all_images for all_images, _ in jobs), float(low), float(high))
+
+
+def differences(one: Maps, other: Maps, weights: Tensor, regions: Regions) -> tuple[float, Tensor]:
+    """The pixel AUROC of `other` less that of `one`: of all images, and of each draw."""
     ends = []
     for maps in (one, other):
         negatives, positives = _counts(maps, regions)
-        whole = auroc(negatives.sum(0), positives.sum(0))
+        every = auroc(negatives.sum(0), positives.sum(0))
         parts = [auroc(*pair) for pair in zip(weights @ negatives, weights @ positives, strict=True)]
-        ends.append((whole, torch.stack(parts)))
+        ends.append((every, torch.stack(parts)))
     (first, firsts), (second, seconds) = ends
-    tail = (1 - COVERED) / 2
-    low, high = torch.quantile(seconds - firsts, torch.tensor([tail, 1 - tail], dtype=torch.float64))
-    return Interval(float(second - first), float(low), float(high))
+    return float(second - first), seconds - firsts
+
+
+def differences_of(metric: str, one: Maps, other: Maps, weights: Tensor, regions: Regions) -> tuple[float, Tensor]:
+    """The same of another metric of AnomalyMetrics, as aupro and image_auroc. It takes a count of all pixels a draw."""
+    every = torch.arange(len(regions))
+    picks = [every, *(every.repeat_interleave(row.long()) for row in weights)]
+    found = [_metric(metric, other[at], regions[at]) - _metric(metric, one[at], regions[at]) for at in picks]
+    return found[0], torch.tensor(found[1:], dtype=torch.float64)
+
+
+def _metric(name: str, maps: Maps, regions: Regions) -> float:
+    counter = AnomalyMetrics()
+    counter.update(maps, regions)
+    return float(counter.compute()[name])
 
 
 def _drawn(defective: Tensor, draws: int, seed: int) -> Tensor:
@@ -74,21 +104,45 @@ def _counts(maps: Maps, regions: Regions) -> tuple[Tensor, Tensor]:
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.paired", description=__doc__)
-    parser.add_argument("job", help="folder of a finished job")
-    parser.add_argument("columns", nargs=2, help="two columns of its table")
-    parser.add_argument("--trust", nargs="*", default=(), help="your own packages that the job's config names")
-    options = parser.parse_args()
-    job = load(options.job, options.trust)
-    inspectors = [Inspector(job, column=name) for name in options.columns]
+def maps_of(folder: str, columns: Sequence[str], trust: Sequence[str]) -> tuple[list[Maps], Regions]:
+    """The maps of two columns of a finished job, and the regions of its test images."""
+    job = load(folder, trust)
+    inspectors = [Inspector(job, column=name) for name in columns]
     source = instantiate(OmegaConf.create(job.record.config["data"]["source"]), _convert_="all")
     frame = inspectors[0].frame
     test = load_test(source, size=frame.size, channels=frame.channels, bits=frame.bits)
     images = test.images.float() / 255
-    maps = [torch.cat([one.each(part)[0].cpu() for part in images.split(one.at_a_time)]) for one in inspectors]
-    found = paired_interval(*maps, test.regions)
-    print("{1} − {0}: {2:+.4f}, 95 % {3:+.4f} to {4:+.4f}".format(*options.columns, *found))
+    return [
+        torch.cat([one.each(part)[0].cpu() for part in images.split(one.at_a_time)]) for one in inspectors
+    ], test.regions
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.paired", description=__doc__)
+    parser.add_argument(
+        "jobs", nargs="+", help="folders of finished jobs that differ in their seed: the mean over them"
+    )
+    parser.add_argument("columns", nargs=2, help="two columns of their tables")
+    parser.add_argument(
+        "--metrics", nargs="*", default=(), help="further ones, as aupro image_auroc: they take minutes"
+    )
+    parser.add_argument(
+        "--draws", type=whole, default=2000, help="draws of images (default: 2000; further metrics: 200)"
+    )
+    parser.add_argument("--trust", nargs="*", default=(), help="your own packages that the jobs' configs name")
+    options = parser.parse_args()
+    found = [maps_of(folder, options.columns, options.trust) for folder in options.jobs]
+    regions = found[0][1]
+    if not all(torch.equal(own, regions) for _, own in found):
+        parser.error("the jobs have other test images: give jobs that differ in their seed alone")
+    weights = _drawn((regions > 0).flatten(1).any(1), options.draws, seed=0)
+    few = weights[: FEW if options.draws == 2000 else None]
+    for metric in ("pixel_auroc", *options.metrics):
+        if metric == "pixel_auroc":
+            own = interval([differences(*maps, weights, regions) for maps, _ in found])
+        else:
+            own = interval([differences_of(metric, *maps, few, regions) for maps, _ in found])
+        print("{} of {} − {}: {:+.5f}, 95 % {:+.5f} to {:+.5f}".format(metric, *options.columns[::-1], *own))
 
 
 if __name__ == "__main__":
