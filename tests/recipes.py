@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
+import pickle
 from functools import cache
 
 from hydra import compose, initialize_config_dir
@@ -17,16 +17,16 @@ _parsed = cache(OverridesParser.create().parse_override)
 
 def recipe(*overrides: str) -> DictConfig:
     """Composing takes 0.1 s, setting values takes 0.01 s: they are set by Hydra's code, in the order given."""
-    config = deepcopy(_composed(*filter(_chooses_yaml, overrides)))
+    config: DictConfig = pickle.loads(_composed(*filter(_chooses_yaml, overrides)))  # deepcopy takes 7 times as long
     values = [_parsed(override) for override in overrides if not _chooses_yaml(override)]
     ConfigLoaderImpl._apply_overrides_to_config(values, config)
     return config
 
 
 @cache
-def _composed(*choices: str) -> DictConfig:
+def _composed(*choices: str) -> bytes:
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose("config", list(choices))
+        return pickle.dumps(compose("config", list(choices)))
 
 
 def _chooses_yaml(override: str) -> bool:

@@ -151,6 +151,26 @@ def test_wrong_arguments_are_one_line(command: str, given: list[str], capsys: py
     assert line.isprintable()
 
 
+@pytest.mark.parametrize("asked", [False, True])
+def test_workers_run_no_file_of_the_working_directory(tmp_path: Path, asked: bool) -> None:
+    """A folder of photographs with a types.py or a csv.py in it: a sweep there ran it in each worker."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "own.py").write_text("print('imported')")
+    worker = "import subprocess, sys; sys.exit(subprocess.run([sys.executable, '-m', 'own']).returncode)"
+    (tmp_path / "bin" / "command").write_text(BEGIN + worker)
+    path = {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), *([str(tmp_path / "here")] if asked else [])])}
+    end = subprocess.run(
+        [sys.executable, str(tmp_path / "bin" / "command")],
+        cwd=tmp_path / "here",
+        env=os.environ | path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (end.stdout, end.returncode) == (("imported\n", 0) if asked else ("", 1)), end.stderr
+
+
 SCRIPTS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
 STOPPED = """
 import signal, sys

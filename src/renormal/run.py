@@ -27,6 +27,7 @@ from renormal.job.rank import check_numbers, check_process, is_rank_zero
 from renormal.job.state import forget, had_begun, hold_folder
 from renormal.report.former_names import command_line
 from renormal.sweep.arguments import as_typed, options_first, without_hyphens
+from renormal.sweep.composing import compose_once
 from renormal.sweep.plan import planned_job
 from renormal.sweep.refusals import check_text, exit_with, refuse_in_one_line
 from renormal.sweep.workers import ending_alone, worker_number
@@ -87,6 +88,7 @@ def main() -> None:
     except ValueError as error:
         exit_with([str(error)])
     refuse_in_one_line()
+    compose_once()
     job()
 
 

@@ -54,6 +54,17 @@ def test_a_folder_without_a_line_of_its_settings_keeps_its_csv(
     assert (folder / TABLE).read_bytes() == before
 
 
+def test_a_clock_that_was_set_back_gives_no_photograph_its_former_answer(folder: Path) -> None:
+    """The last line of a photograph counts, by the time of its file. Another photograph took the name since."""
+    os.utime(folder / "predictions.jsonl", ns=(2**62, 2**62))
+    again = Predictions(folder, OURS, Part(0, 2), force=False)
+    again.add([LINE | {"score": 0.5, "defective": False}])
+    again.close()
+    assert main(["--join", str(folder)]) == 0
+    (row,) = csv.DictReader((folder / TABLE).read_text(encoding="utf-8").splitlines())
+    assert (row["score"], row["defective"]) == ("0.5", "no")
+
+
 def test_lines_that_stand_twice_or_in_two_files_are_one_photograph(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

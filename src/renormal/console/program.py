@@ -36,9 +36,20 @@ class Parser(argparse.ArgumentParser):
 def begin() -> None:
     """Call it once, before anything is opened or printed."""
     os.environ["MPLBACKEND"] = "agg"  # figures go into files: of a backend that is not there, matplotlib does not load
+    if not _imports_from_here():
+        os.environ["PYTHONSAFEPATH"] = "1"  # else each worker would run a types.py or csv.py of the working directory
     open_streams()
     end_by_signals()
     log_no_secrets()
+
+
+def _imports_from_here() -> bool:
+    """Whether the working directory is on this process's path: by python -m, or by PYTHONPATH."""
+    try:
+        here = os.path.realpath(".")
+    except FileNotFoundError:  # deleted
+        return False
+    return any(os.path.realpath(place) == here for place in sys.path)
 
 
 def log_no_secrets() -> None:

@@ -59,6 +59,7 @@ class Predictions:
         self.file = appended(self.path, empty=force)
         write_whole(folder / SETTINGS, json.dumps(self.settings, indent=1))
         self.before = rows_of(folder, self.digest)
+        self.newest = max((other.stat().st_mtime_ns for other in folder.glob(LINES) if other != self.path), default=0)
 
     def keep(self, item: Item, files: tuple[str, ...]) -> Item:
         """The item with the content that was predicted before, if the files that are wanted of it exist."""
@@ -79,6 +80,8 @@ class Predictions:
         with naming(self.path):
             self.file.write("".join(f"{json.dumps(line)}\n" for line in lines).encode())
             self.file.flush()
+            if os.fstat(self.file.fileno()).st_mtime_ns <= self.newest:  # the clock was set back
+                os.utime(self.file.fileno(), ns=(self.newest + 1, self.newest + 1))
         _insert(self.before, lines)
 
     def close(self) -> None:

@@ -72,12 +72,14 @@ def _overrides() -> list[str]:
 
 
 def with_text(config: DictConfig) -> DictConfig:
-    """A copy whose names are text: Hydra reads name=5 as a number."""
+    """The config with names as text, in a copy: Hydra reads name=5 as a number."""
+    numbers = {key: value for key in NAMES if isinstance(value := OmegaConf.select(config, key), int | float)}
+    if not numbers:
+        return config
     copy = deepcopy(config)
     OmegaConf.set_readonly(copy, False)
-    for key in NAMES:
-        if isinstance(value := OmegaConf.select(copy, key), int | float):
-            OmegaConf.update(copy, key, str(value))
+    for key, value in numbers.items():
+        OmegaConf.update(copy, key, str(value))
     return copy
 
 

@@ -52,5 +52,6 @@ def best_bin(negatives: Tensor, positives: Tensor) -> int:
 
 def exceeded_bin(counts: Tensor, share: float) -> int:
     """The lowest bin that at most `share` of all counts reach; one beyond the highest bin where no other does."""
-    reaching = counts.flip(0).cumsum(0).flip(0)  # counts in this bin and above it
-    return int((reaching.double() > share * float(counts.sum())).sum())
+    every = counts.sum()
+    reaching = every - counts.cumsum(0) + counts  # counts in this bin and above it
+    return int((reaching.double() > share * float(every)).sum())

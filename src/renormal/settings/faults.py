@@ -85,9 +85,10 @@ def _faults(schema: Any, values: Any, above: str = "") -> dict[str, str]:
         _adapter(schema).validate_python(values)
     except ValidationError as error:
         for one in error.errors(include_url=False, include_context=False):
+            if one["type"] == "missing" and "_target_" in one["input"]:
+                continue  # the class has a default
             place, line = _line(schema, values, one, above)
-            by_default = one["type"] == "missing" and "_target_" in one["input"]  # the class has one
-            if not by_default and not _any_at_or_below(place, lines):
+            if not _any_at_or_below(place, lines):
                 lines[place] = line
     return {place: printable(line) for place, line in lines.items()}
 
