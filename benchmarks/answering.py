@@ -24,6 +24,7 @@ from renormal.job.digests import CONTENTS
 from renormal.job.fingerprints import answers, as_digested, fingerprints, parts, source_of
 from renormal.job.tiling import with_tiles
 from renormal.report.record import Record, pathless, read_record, write_record
+from renormal.report.typed import overrides
 from renormal.run import CONF  # and the resolvers of its yamls
 
 DIGESTED = ("data", "model.net", "model.optimizer", "model.scheduler", "batch_size", "seed")
@@ -60,7 +61,7 @@ def unlike(record: Record, job: DictConfig) -> list[str]:
 def job_of(record: Record, root: str) -> DictConfig:
     """What the command of a record asks for today, on this machine in the record's precision. root: of the images."""
     given = dict(record.command) | {"category": record.category, "seed": str(record.seed), "data.root": root}
-    job = composed(*(f"{key}={value}" for key, value in given.items()), f"folder={record.seed}")
+    job = composed(*overrides(given), f"folder={record.seed}")
     OmegaConf.resolve(job)
     for name, projection in record.config["projections"].items():
         if name in job.projections:

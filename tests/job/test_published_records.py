@@ -24,6 +24,7 @@ from renormal.job.digests import CONTENTS, same_weights
 from renormal.job.fingerprints import answers, cut_short, fingerprints, source_of
 from renormal.report.former_names import former, renewed
 from renormal.report.record import Record, read_record
+from renormal.report.typed import overrides
 
 RESULTS = Path(__file__).parents[2] / "results"
 PATHS = sorted(RESULTS.rglob("record.json"))
@@ -190,7 +191,7 @@ def test_a_published_command_asks_for_what_its_records_hold(folder: str) -> None
     for record in records.values():
         given = dict(record.command)
         given |= {key: value for key, value in PLACES.items() if key in given}
-        job = recipe(*(f"{key}={value}" for key, value in given.items()), "checkpoint=null", "folder=x")
+        job = recipe(*overrides(given), "checkpoint=null", "folder=x")
         OmegaConf.resolve(job)
         assert not unlike(record, job), record.folder
 

@@ -16,6 +16,11 @@ def typed(overrides: Iterable[str]) -> dict[str, str]:
     return {key: HIDDEN if value and holds_secret(key, value) else without_secrets(value) for key, value in pairs}
 
 
+def overrides(command: Mapping[str, str]) -> list[str]:
+    """The overrides that `typed` was given; `~key=` as `~key`."""
+    return [f"{key}={value}" if value or not key.startswith("~") else key for key, value in command.items()]
+
+
 def holds_secret(key: str, value: str) -> bool:
     """Whether the key, or one in a value such as {api_key: …}, is that of a secret."""
     inside = re.findall(r"[\w-]+", value) if "{" in value else []
