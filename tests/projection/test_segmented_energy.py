@@ -76,6 +76,14 @@ def test_project_is_the_reference(steps: int, safeguard: bool, reconstructed: bo
     assert torch.equal(found.x, found.terms.reconstructed) == reconstructed
 
 
+def test_an_observer_sees_what_each_point_answers() -> None:
+    seen: list[Tensor] = []
+    descent = replace(ONE_STEP, reconstructed=True, slots=len(X0), check_every=1)
+    found = project(NET, X0, descent, observe=lambda sample, t, x, terms: seen.append(x.clone()))
+    assert torch.allclose(seen[0], f(X0))
+    assert torch.equal(seen[-1], found.x)
+
+
 def test_a_planted_bug_is_found() -> None:
     """`project` and a reference that answers x_N differ."""
     descent = replace(ONE_STEP, reconstructed=True)

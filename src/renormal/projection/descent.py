@@ -37,7 +37,7 @@ class Descent:
     checks for samples that are done. None: the device decides. precision: of the network; auto is bfloat16 where the
     device is faster in it and L_r survives it; losses, distances and the stop test stay in float32. graph: replay the
     iteration as a CUDA graph where there is CUDA and no observer. With an energy of z (eq. 2, eq. 6) z moves, and x is
-    the decoded z: no mask, no clamp. reconstructed: the answer is f(x_N), not x_N.
+    the decoded z: no mask, no clamp. reconstructed: the answer is f(x_N), not x_N; so observers see f(x_t).
     """
 
     energy: EnergyFunction = field(default_factory=Energy)

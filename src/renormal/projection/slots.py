@@ -85,8 +85,8 @@ class Queue:
         )
 
     def images(self, points: Tensor, terms: EnergyTerms) -> Images:
-        """The points themselves, or what the decoder makes of them where z moves."""
-        return points if self.points is self.x0 else terms.reconstructed
+        """What the samples become: x, or f(x) where that is the answer, or what the decoder makes of z."""
+        return terms.reconstructed if self.reconstructed else points
 
     def close(self) -> None:
         """End every descent at its next `exchange`, finished or not."""
@@ -143,8 +143,7 @@ class Queue:
 
     def _collect(self, slots: Slots, rows: Tensor) -> None:
         sample = slots.sample[rows]
-        ends = slots.terms.reconstructed if self.reconstructed else slots.kept
-        self.result.x[sample] = ends[rows].to(self.result.x.dtype)
+        self.result.x[sample] = self.images(slots.kept, slots.terms)[rows].to(self.result.x.dtype)
         for whole, part in zip(self.result.terms, slots.terms, strict=True):
             whole[sample] = part[rows].to(whole.dtype)  # a model may answer in bfloat16
         self.result.steps[sample] = slots.steps[rows]
