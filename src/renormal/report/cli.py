@@ -174,9 +174,10 @@ def print_table(table: Table, records: list[Record], status: Status) -> None:
     say = partial(console.print, highlight=False, markup=False, soft_wrap=True)
     for line in render.above(table):
         say(printable(line))
-    for block in render.terminal(table, console.width) if records else []:
+    blocks = render.terminal(table, console.width) if records else []
+    for block in blocks:
         console.print(block)
-    legend = [render.legend(table)] if records else []
+    legend = [render.legend(table)] if blocks else []
     for line in (*legend, *render.under(table), *(render.progress(status) if status.unfinished else [])):
         say(printable(line))
 
