@@ -39,7 +39,7 @@ OUTSIDE = {  # room → packages outside of the standard library
     "commands.py": set(),
     "run.py": {"hydra", "omegaconf"},
     "hydra_plugins": {"hydra", "hydra_plugins", "omegaconf"},
-    "sweep": {"hydra", "omegaconf", "joblib", "submitit", "torch", "optuna"},
+    "sweep": {"hydra", "omegaconf", "yaml", "joblib", "submitit", "torch", "optuna"},
     "inspect": {
         *("PIL", "matplotlib", "numpy", "onnxruntime", "onnxscript", "safetensors", "scipy", "torch", "tqdm"),
         *("anyio", "starlette", "uvicorn"),

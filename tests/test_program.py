@@ -112,6 +112,13 @@ def test_a_reader_that_has_gone_and_a_full_disk_end_no_work(tmp_path: Path) -> N
     assert (tmp_path / "done").read_text() == "whole"
 
 
+def test_an_output_that_is_full_is_named_and_not_the_folder_of_the_command() -> None:
+    code = "import sys\ntry: print('a', flush=True)\nexcept OSError as error: print(error.filename, file=sys.stderr)"
+    with Path("/dev/full").open("w") as file, program(code, stdout=file) as process:
+        assert process.stderr is not None
+        assert process.stderr.read().startswith("standard output\n")
+
+
 def close_streams() -> None:
     for number in range(3):
         os.close(number)
@@ -169,6 +176,14 @@ def test_workers_run_no_file_of_the_working_directory(tmp_path: Path, asked: boo
         check=False,
     )
     assert (end.stdout, end.returncode) == (("imported\n", 0) if asked else ("", 1)), end.stderr
+
+
+def test_a_deleted_working_directory_is_one_line(tmp_path: Path) -> None:
+    """MKL ended renormal-report with an error of its own, renormal-predict ended in a traceback."""
+    code = BEGIN.replace("begin()", "import os; os.rmdir(os.getcwd()); begin()")
+    end = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    line = "renormal: the working directory was deleted: change to another one\n"
+    assert (end.returncode, end.stdout, end.stderr) == (2, "", line)
 
 
 SCRIPTS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]

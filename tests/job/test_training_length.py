@@ -46,6 +46,7 @@ def test_the_speed_of_the_machine_decides_how_many_epochs_there_are(
         run_job(tiny(*LIMITED))
     assert len(seen) == 5 * EACH
     assert "at most 0.02 minutes on this machine, about 100 images (5 × 20) at 100 images/s" in caplog.text
+    assert "100 training images are few, and the network will miss defects: give more minutes=" in caplog.text
     rate, step = rates(tmp_path / "run")
     assert (rate < 2e-5, step) == (True, 5 * EACH)
 

@@ -82,7 +82,7 @@ def test_nothing_is_promised_from_images_that_were_trained_on(
 ) -> None:
     found = decided(job({"baseline": SCORES}, held_out=kept, config=config))
     assert found is not None
-    assert ("at most 0.05 of good images" in found.own.line) is promised
+    assert ("at most 5 % of good images" in found.own.line) is promised
     assert ("nothing is promised" in found.own.line) is not promised
 
 
@@ -91,7 +91,7 @@ def test_the_page_shows_it(tmp_path: Path) -> None:
     assert main([str(tmp_path)]) == 0
     text = " ".join((tmp_path / "report.html").read_text(encoding="utf-8").split())
     words = (
-        "if its score in the column eq8_adam is above 0.38: at most 0.05 of good images are called defective, from 39"
+        "if its score in the column eq8_adam is above 0.38: at most 5 % of good images are called defective, from 39"
     )
     assert words in text
     assert "<td>baseline</td><td>0.04</td><td>0.05</td><td>0.2</td><td>4</td>" in text

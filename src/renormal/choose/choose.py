@@ -31,6 +31,10 @@ from renormal.projection import Checked, Descent
 from renormal.schema import checked
 
 OWN = "score"  # name of the config's own score if choose.scores does not have it
+DONE = (
+    "%s: on planted defects the chosen settings have %s %.3f, those of the config %.3f; "
+    "another job takes them with the same experiment %s"
+)
 LEAK = "the weights may know the images on which defects are planted: keep some from training with choose.holdout=10"
 WORSE = "f(x0) alone finds the planted defects better, %s %.3f: none of these settings helps this network"
 ROUNDING = 2e-3  # of an AUROC, ours: a projection may run in bfloat16, and f(x0) does not
@@ -68,7 +72,7 @@ class Choose(Stage):
         name, (after, was) = self.config.metric, (one.metrics[self.config.metric] for one in (choice, before))
         path = shown(self.folder / FILE)
         typed = choice.line if choice.score == self.main else f"choose.settings={path}, without the stage choose"
-        log.info("%s: planted %s %.3f, %.3f as configured: with the same experiment %s", path, name, after, was, typed)
+        log.info(DONE, path, name, after, was, typed)
         if (plain := max(metrics[name] for metrics in content["baseline"].values())) > after + ROUNDING:
             log.warning(WORSE, name, plain)
         if not facts["held_out"]:

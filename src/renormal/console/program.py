@@ -41,6 +41,11 @@ def begin() -> None:
     open_streams()
     end_by_signals()
     log_no_secrets()
+    try:
+        os.getcwd()  # noqa: PTH109 no path is needed
+    except FileNotFoundError:  # torch does not load there
+        print("renormal: the working directory was deleted: change to another one", file=sys.stderr)
+        raise SystemExit(2) from None
 
 
 def _imports_from_here() -> bool:
@@ -115,6 +120,7 @@ class _Output(io.TextIOWrapper):
             yield
         except OSError as error:
             if error.errno not in (errno.EPIPE, errno.EIO):
+                error.filename = "standard output" if self.fileno() == 1 else "standard error"
                 raise
             os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
 

@@ -69,13 +69,13 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     to = "onnx, the default: a graph for ONNX; torch: a program of torch.export; safetensors: the weights alone"
     parser.add_argument("--to", choices=list(ENDS), default="onnx", help=to)
-    parser.add_argument("--out", type=Path, help="the file (default: <run>/export.onnx, .pt2 or .safetensors)")
+    parser.add_argument("--out", type=Path, help="the file (default: JOB/export.onnx, .pt2 or .safetensors)")
     parser.add_argument("--column", help="a column of the job's table (default: the chosen one)")
     parser.add_argument("--steps", type=whole, help="steps of the projection (default: as in the job)")
     images = "a folder of photographs to compare the graph with renormal on (default: those of the job)"
     parser.add_argument("--images", type=Path, help=images)
     rate = f"share of good parts that may be called defective (default: {RATE})"
-    parser.add_argument("--false-alarms", type=decimal, default=RATE, help=rate)
+    parser.add_argument("--false-alarms", type=decimal, default=RATE, metavar="RATE", help=rate)
     parser.add_argument("--force", action="store_true", help="replace the file if it is there")
     trust = "a package of your own that the job's config names; may be repeated"
     parser.add_argument("--trust", action="append", default=[], metavar="PACKAGE", help=trust)

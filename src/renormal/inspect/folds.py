@@ -42,7 +42,7 @@ class Pooled:
     def line(self) -> str:
         """What the decision promises, in one line."""
         lowest = max(self.asked, 1 / (self.count + 1))
-        promise = f"about {lowest:.2g} of good images are called defective, from {self.count} good images in "
+        promise = f"about {100 * lowest:.2g} % of good images are called defective, from {self.count} good images in "
         promise += f"{len(self.good)} folds"
         return f"{promise}; a rate of {self.asked:g} needs {needed(self.asked)} of them" if self.too_few else promise
 

@@ -42,9 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = Parser(prog="renormal-predict", description="Find defects in photographs.", epilog=DONE)
-    parser.add_argument(
-        "run", type=Path, metavar="JOB", nargs="?", help="outputs/<name>/<model>/<category>/<seed> of a finished job"
-    )
+    job = "outputs/<name>/<model>/<category>/<seed> of a finished job, or the folder above several seeds: all of them"
+    parser.add_argument("run", type=Path, metavar="JOB", nargs="?", help=job)
     parser.add_argument("images", nargs="*", help="files, folders with all folders in them, globs, or - for stdin")
     parser.add_argument("--out", type=Path, metavar="DIR", help="a folder for the CSV, the JSON lines and the pictures")
     only = "pictures to write beside CSV and JSON lines (default: all); may be repeated; csv: none"
@@ -54,7 +53,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--column", help=column)
     rate = f"share of good parts that may be called defective (default: {RATE})"
     parser.add_argument("--false-alarms", type=decimal, default=RATE, metavar="RATE", help=rate)
-    parser.add_argument("--threshold", type=decimal, help="a score above it is defective; replaces --false-alarms")
+    parser.add_argument(
+        "--threshold", type=decimal, metavar="SCORE", help="a score above it is defective; replaces --false-alarms"
+    )
     ignore = "an image of the size of the photographs; where it is white, nothing counts"
     parser.add_argument("--ignore", type=Path, metavar="MASK", help=ignore)
     parser.add_argument("--device", default="auto", help="auto (a GPU if there is one), cpu, cuda, cuda:1, …")

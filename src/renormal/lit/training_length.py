@@ -22,6 +22,11 @@ LONGEST = 5.0  # seconds in which it is measured, ours
 FALLS = 0.01  # a held-out loss is lower if it is lower by this share, ours
 LAST = 0.1  # share of the planned epochs in which an early end brings the learning rate down, ours
 PAUSE = 60.0  # seconds between two batches that count at most, ours: a process that is halted does not train
+ENOUGH = 10_000  # images of a training, ours: the published networks saw 12 000 or more
+FEW = (
+    "%d training images are few, and the network will miss defects: give more minutes=, an idle machine or a GPU; "
+    "threads=1 helps where other programs use the cores"
+)
 PLANNED = "training: at most %.3g minutes on this machine, about %d images (%d × %d) at %.3g images/s"
 TOO_SLOW = (
     "training: one epoch of %d images takes about %.2g minutes on this machine, and %.3g are given: that epoch is "
@@ -103,6 +108,8 @@ class TrainingLength(L.Callback):
             log.warning(TOO_SLOW, images, each / 60, self.allowed / 60, fitting)
         else:
             log.info(PLANNED, self.allowed / 60, epochs * images, epochs, images, speed)
+            if epochs == fit and epochs * images < ENOUGH:
+                log.warning(FEW, epochs * images)
         return Length(epochs, epochs, seconds=spent)
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

@@ -24,12 +24,13 @@ if TYPE_CHECKING:
 USUAL = ("pixel_auroc", "image_auroc", "squares_psnr_hole")  # the default metric is the first that a record has
 
 
+DONE = "exit status: 0 done, 1 a job has failed or a record could not be read, 2 there is nothing to show"
 FULL = (errno.ENOSPC, errno.EDQUOT)  # the disk
 WRITTEN = ("table.md", "table.csv", "table.tex", "report.html")
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = Parser(prog="renormal-report", description="Table, page and figures from finished jobs.")
+    parser = Parser(prog="renormal-report", description="Table, page and figures from finished jobs.", epilog=DONE)
     parser.add_argument("folder", type=Path, help="outputs/<name> or results/<name>")
     parser.add_argument(
         "--metric",
@@ -46,11 +47,13 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "that both folders have gets columns of its own, named after that folder",
     )
     parser.add_argument("--figures", action="store_true", help="also write the paper's figures as PNG and PDF")
-    parser.add_argument("--publish", type=Path, help="copy the records to this folder, without pictures and paths")
+    parser.add_argument(
+        "--publish", type=Path, metavar="FOLDER", help="copy the records to this folder, without pictures and paths"
+    )
     best = "write to this file the settings that are best over all jobs together (stage choose)"
     parser.add_argument("--one-for-all", type=Path, metavar="JSON", help=best)
     parser.add_argument("--wandb", action="store_true", help="also log the table as a wandb run")
-    parser.add_argument("--out", type=Path, help="where to write (default: the folder itself)")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="where to write (default: the folder itself)")
     return parser.parse_args(arguments)
 
 
@@ -174,9 +177,10 @@ def print_table(table: Table, records: list[Record], status: Status) -> None:
     say = partial(console.print, highlight=False, markup=False, soft_wrap=True)
     for line in render.above(table):
         say(printable(line))
-    for block in render.terminal(table, console.width) if records else []:
+    blocks = render.terminal(table, console.width) if records else []
+    for block in blocks:
         console.print(block)
-    legend = [render.legend(table)] if records else []
+    legend = [render.legend(table)] if blocks else []
     for line in (*legend, *render.under(table), *(render.progress(status) if status.unfinished else [])):
         say(printable(line))
 

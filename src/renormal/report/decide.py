@@ -51,7 +51,8 @@ class Decision:
         if not self.held_out:
             known = f"nothing is promised: the network may have been trained on the {self.good} good images"
             return f"{known} of the threshold, and new ones score higher; train with test.holdout=5"
-        promise = f"at most {self.rate:.2g} of good images are called defective, from {self.good} held-out good images"
+        share = f"at most {100 * self.rate:.2g} %"
+        promise = f"{share} of good images are called defective, from {self.good} held-out good images"
         if not self.too_few:
             return promise
         return f"{promise}; a rate of {self.asked:g} needs {needed(self.asked)} of them"

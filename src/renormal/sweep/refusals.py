@@ -22,6 +22,7 @@ from renormal.job.errors import in_one_line
 from renormal.sweep.arguments import for_shell, parsed, quoted
 from renormal.sweep.meant import HIDDEN, meant
 from renormal.sweep.settings import LAUNCHER, known_settings, wrong_hydra
+from renormal.sweep.yamls import name_unreadable_yamls
 
 NOT_FOUND = re.compile(r"Interpolation key '(.*?)' not found")  # OmegaConf's words, which alone name the key
 NO_NAME = "Config group override must be a string or a list"
@@ -30,6 +31,7 @@ AMBIGUOUS = "Ambiguous value for argument '"
 
 def refuse_in_one_line() -> None:
     """From now on a command line that Hydra refuses ends the program in one line, where Hydra prints several."""
+    name_unreadable_yamls()
     compose = Hydra.compose_config
 
     def composed(hydra: Hydra, *arguments: Any, **named: Any) -> DictConfig:
@@ -39,6 +41,9 @@ def refuse_in_one_line() -> None:
             return config
         except (HydraException, OmegaConfBaseException, ValueError) as error:
             exit_with([line_of(error)])
+            raise
+        except RecursionError:
+            exit_with(["the defaults of a yaml of yours lead back to itself: take that entry out"])
             raise
 
     Hydra.compose_config = composed  # type: ignore[assignment,method-assign]
@@ -69,12 +74,8 @@ def output_folder() -> Path:
 
 def check_text(arguments: list[str]) -> None:
     """End the program in one line if an argument or the working directory is no UTF-8: records could not name it."""
-    try:
-        given = [*arguments, str(Path.cwd())]
-    except FileNotFoundError:
-        exit_with(["the working directory was deleted: change to another one"])
     encoding = sys.getfilesystemencoding()
-    for text in given:
+    for text in (*arguments, str(Path.cwd())):
         if encoding != "utf-8" and not text.isascii():
             mend = "set PYTHONUTF8=1, or a locale of UTF-8 such as LC_ALL=C.UTF-8"
             exit_with(
