@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterator
 from importlib.metadata import version as version_of
 from pathlib import Path
 
 from docutils import nodes
+from pygments.formatters import HtmlFormatter
 from sphinx.application import Sphinx
+from sphinx.highlighting import PygmentsBridge
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
@@ -53,6 +56,19 @@ def whole_numbers(app: Sphinx, doctree: nodes.document) -> None:
         if isinstance(text.parent, nodes.literal | nodes.literal_block) or not (NUMBER.search(text)):
             continue
         text.parent.replace(text, nodes.Text(NUMBER.sub("\N{NO-BREAK SPACE}", text)))
+
+
+class Lines(HtmlFormatter[str]):
+    """Each line of code is an element, so that a long command is indented where it goes on (tables.css)."""
+
+    def wrap(self, source: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+        lines = (
+            (code, f'<span class="line">{line.rstrip()}</span>\n' if line.strip() else line) for code, line in source
+        )
+        return super().wrap(lines)
+
+
+PygmentsBridge.html_formatter = Lines
 
 
 def setup(app: Sphinx) -> None:

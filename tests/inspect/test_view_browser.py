@@ -123,7 +123,7 @@ def test_a_moved_setting_descends_again_and_the_promise_is_withdrawn(browser: An
             type_in(page, place, value)
         page.wait_for_selector(DECIDED)
     assert "The descent took 7 steps" in page.inner_text("#reason")
-    assert "not the settings of the run" in page.inner_text("#promise")
+    assert "not the settings of the job" in page.inner_text("#promise")
     assert said[-1].partition("?")[2] == "column=eq8&step_size=0.01&max_steps=7&stop=0.001"
     with page.expect_response(lambda answer: "/descend" in answer.url):
         page.click("#reset")

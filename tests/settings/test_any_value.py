@@ -48,7 +48,12 @@ def places(node: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
             yield from places(value, (*above, key))
 
 
-PLACES = [(given, place) for given in RECIPES for place in places(resolved(given))]
+@cache
+def everywhere() -> list[Where]:
+    return [(given, place) for given in RECIPES for place in places(resolved(given))]
+
+
+PLACES = st.deferred(lambda: st.sampled_from(everywhere()))  # each process collects the tests, one composes
 
 
 def changed(overrides: tuple[str, ...], place: tuple[str, ...], value: Any) -> Any:
@@ -67,7 +72,7 @@ def numbers(value: Any) -> Iterator[float]:
         yield from numbers(inner)
 
 
-@given(st.sampled_from(PLACES), VALUES)
+@given(PLACES, VALUES)
 def test_any_value_is_taken_or_refused_in_lines_that_name_the_key(where: Where, value: Any) -> None:
     overrides, place = where
     lines = faults_in(changed(overrides, place, value))
@@ -78,12 +83,15 @@ def test_any_value_is_taken_or_refused_in_lines_that_name_the_key(where: Where, 
         assert lines, "NaN and infinity are refused anywhere"
 
 
-OBJECTS = [
-    (given, place) for given, place in PLACES if place[0] in ("projections", "score", "scores") and len(place) > 1
-]
+def is_object(where: Where) -> bool:
+    _, place = where
+    return place[0] in ("projections", "score", "scores") and len(place) > 1
 
 
-@given(st.sampled_from(OBJECTS), ATOMS)
+OBJECTS = st.deferred(lambda: st.sampled_from(list(filter(is_object, everywhere()))))
+
+
+@given(OBJECTS, ATOMS)
 def test_a_projection_or_a_score_that_is_taken_can_be_built(where: Where, value: Any) -> None:
     """Or the object itself says in one line why not: what depends on two settings stands there."""
     config = changed(*where, value)

@@ -1,4 +1,4 @@
-"""The descent of one photograph, step by step, with the settings of the run or others: what the live view shows."""
+"""The descent of one photograph, step by step, with the settings of the job or others: what the live view shows."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def forecast(config: DictConfig, jobs: Collection[Job], at_a_time: int) -> list[
         return [f"{count}: at most {duration(whole)} of training by minutes=, and then the other stages"]
     experiment = str(OmegaConf.select(config, "hydra.runtime.choices.experiment"))
     if cost := cost_of(experiment):
-        return [f"{count}; experiment={experiment} as published takes: {cost}"]
+        return [f"{count}; published cost of experiment={experiment}: {cost}"]
     return [f"{count}: the first one that ends tells how long the others take"]
 
 

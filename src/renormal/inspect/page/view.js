@@ -192,10 +192,10 @@ function exact(value, other) {
 }
 
 function promise(own, cut, end) {
-  if (touched().length) return "These are not the settings of the run: its threshold and what that promises do not hold for them.";
+  if (touched().length) return "These are not the settings of the job: its threshold and what that promises do not hold for them.";
   if ("threshold" in state.moved) {
     const above = own.good.filter((score) => score > cut).length;
-    return `Your threshold promises nothing: ${above} of the run's ${own.good.length} good images are above it.`;
+    return `Your threshold promises nothing: ${above} of the job's ${own.good.length} good images are above it.`;
   }
   return `p = ${short(end.p)}: the share of good images that score as high. Promise of the threshold: ${own.promise}.`;
 }
