@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import wandb
 
 from renormal.boards.wandb_run import begin
 
@@ -29,8 +30,10 @@ from renormal.boards.wandb_run import begin
 def test_a_setting_that_wandb_refuses_is_named(
     variables: dict[str, str], run: dict[str, Any], line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    wandb.teardown()  # it reads variables once in a process
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(ValueError, match=line) as refused:
         begin(tmp_path, **run)
     assert len(str(refused.value).splitlines()) == 1
+    wandb.teardown()
