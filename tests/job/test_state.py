@@ -274,6 +274,7 @@ def test_a_failed_job_deletes_no_folder_outside_and_no_link(tmp_path: Path, monk
     link.symlink_to(tmp_path / "disk")
     forget(outside)
     forget(link)
+    forget(Path())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["disk", "here", "there"]
     assert link.is_symlink()
 

@@ -63,7 +63,7 @@ def test_a_place_that_is_taken_is_an_error_before_anything_moves(tmp_path: Path)
     (tmp_path / "vae_unit" / "grid" / "1").mkdir(parents=True)
     command = [sys.executable, "-m", "renormal.report.moves", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.strip() == f"{tmp_path}/vae_unit/grid/1: there is something already; move it elsewhere"
     assert first.is_dir()
     assert second.is_dir()
@@ -71,5 +71,5 @@ def test_a_place_that_is_taken_is_an_error_before_anything_moves(tmp_path: Path)
 
 def test_a_folder_that_is_none_is_said() -> None:
     done = subprocess.run([sys.executable, "-m", "renormal.report.moves", "nowhere"], capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("usage: python -m renormal.report.moves FOLDER")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging.config
 import re
 import shlex
 import subprocess
@@ -49,6 +50,21 @@ def test_a_disk_that_refuses_hydra_s_own_files_is_named(
     with pytest.raises(SystemExit):
         in_a_line(full)()
     assert capsys.readouterr().err.startswith("renormal: a/b: No space left on device; make room")
+
+
+def test_a_log_that_cannot_be_configured_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    def wrong() -> None:
+        logging.config.dictConfig({"version": 1, "root": {"level": "LOUD"}})
+
+    def bug() -> None:
+        raise ValueError("a bug")
+
+    with pytest.raises(SystemExit):
+        in_a_line(wrong)()
+    said = capsys.readouterr().err
+    assert said == "renormal: hydra.job_logging: Unable to configure root logger: Unknown level: 'LOUD'\n"
+    with pytest.raises(ValueError, match="a bug"):
+        in_a_line(bug)()
 
 
 def test_a_locale_that_reads_names_otherwise_is_named_and_not_the_file(

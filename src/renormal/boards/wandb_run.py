@@ -69,10 +69,29 @@ def begin(folder: Path, *, mode: str = "auto", **run: Any) -> Run:
             log.info("wandb: %s", opened.url)
             return opened
         mode = "offline"
-    opened = open_run(folder, mode=mode, **run)
+    with refusals_named():
+        opened = open_run(folder, mode=mode, **run)
     if mode == "offline":
         log.info("wandb offline (%s). To upload: wandb sync %s", reason, os.path.relpath(Path(opened.dir).parent))
     return opened
+
+
+@contextmanager
+def refusals_named() -> Iterator[None]:
+    """Raise ValueError with one line for a setting that wandb refuses: of the config, or of a variable."""
+    import wandb
+
+    try:
+        yield
+    except wandb.errors.UsageError as error:
+        text = " ".join(str(error).split())
+        raise ValueError(f"wandb: {text}: correct logger.wandb, or a variable WANDB_… of that name") from None
+    except ValueError as error:  # of pydantic, one for each setting
+        found: list[Any] = getattr(error, "errors", list)()
+        if not found:
+            raise
+        name, text = str(found[0]["loc"][0]), found[0]["msg"]
+        raise ValueError(f"wandb: {name}: {text}: correct logger.wandb or WANDB_{name.upper()}") from None
 
 
 def open_run(folder: Path, **run: Any) -> Run:

@@ -142,8 +142,16 @@ def had_begun(folder: Path) -> bool:
 
 
 def forget(folder: Path) -> None:
-    """Delete the folder of a job that failed before it had results, and then its empty parents."""
-    if not folder.is_dir() or folder.is_symlink() or not {path.name for path in folder.iterdir()} <= TRACES:
+    """Delete the folder of a job that failed before it had results, and then its empty parents.
+
+    Not a link, nor the working directory: hydra.run.dir=. may name it.
+    """
+    if (
+        Path.cwd().is_relative_to(folder.resolve())
+        or not folder.is_dir()
+        or folder.is_symlink()
+        or not {path.name for path in folder.iterdir()} <= TRACES
+    ):
         return
     shutil.rmtree(folder)
     for parent in Path(os.path.normpath(folder.absolute())).parents:  # a/../../b is not below a

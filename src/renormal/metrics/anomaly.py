@@ -42,6 +42,17 @@ def check(maps: Maps, regions: Regions) -> None:
         raise ValueError(f"regions must be -1 (unknown), 0 (normal) or a defect's number, got {int(regions.min())}")
 
 
+def add_counts(metric: Metric, name: str, *shape: int) -> None:
+    """Add a state of zeros that is summed over ranks.
+
+    `add_state` alone writes and copies the zeros of all bins: for a column 17 MiB and 15 ms, before the first pixel.
+    """
+    zero = torch.zeros((), dtype=torch.int64)
+    metric.add_state(name, zero, dist_reduce_fx="sum")
+    metric._defaults[name] = zero.expand(shape)
+    setattr(metric, name, zero.expand(shape))  # the one zero in every place: `update` makes a new tensor
+
+
 class AnomalyMetrics(Metric):
     """Pixel AUROC, average precision, AUPRO, best F1 and image AUROC of a test set.
 
@@ -60,8 +71,8 @@ class AnomalyMetrics(Metric):
         super().__init__()
         self.limits = {f"aupro_{limit:g}": limit for limit in limits}
         self.undefined: dict[str, str] = {}
-        self.add_state("counts", torch.zeros(2, BINS, dtype=torch.int64), dist_reduce_fx="sum")
-        self.add_state("overlap", torch.zeros(BINS, dtype=torch.int64), dist_reduce_fx="sum")
+        add_counts(self, "counts", 2, BINS)
+        add_counts(self, "overlap", BINS)
         self.add_state("image_scores", [], dist_reduce_fx="cat")
         self.add_state("image_labels", [], dist_reduce_fx="cat")
 

@@ -8,7 +8,7 @@ from torchmetrics import Metric
 
 from renormal.contracts import Maps, Regions
 from renormal.functional.bins import BINS, fine_bins
-from renormal.metrics.anomaly import UNMASKED, check, joined, no_images
+from renormal.metrics.anomaly import UNMASKED, add_counts, check, joined, no_images
 from renormal.metrics.overlap import aupimo, unseen
 from renormal.metrics.rates import total
 
@@ -32,7 +32,7 @@ class ImageOverlap(Metric):
     def __init__(self) -> None:
         super().__init__()
         self.undefined: dict[str, str] = {}
-        self.add_state("normal", torch.zeros(BINS, dtype=torch.int64), dist_reduce_fx="sum")
+        add_counts(self, "normal", BINS)
         self.add_state("unknown", torch.zeros(1, dtype=torch.int64), dist_reduce_fx="sum")
         for name in ("places", "counts", "sizes"):  # of one image after another; float32 is exact up to 2^24
             self.add_state(name, [], dist_reduce_fx="cat")

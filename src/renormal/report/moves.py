@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from renormal.files import RECORD, read_json, write_whole
 from renormal.report.record import Record, read_record
@@ -77,7 +77,7 @@ def with_path(value: Any) -> Any:
 
 def main() -> None:
     if len(sys.argv) != 2 or not Path(sys.argv[1]).is_dir():
-        sys.exit("usage: python -m renormal.report.moves FOLDER, a folder of records")
+        refuse("usage: python -m renormal.report.moves FOLDER, a folder of records")
     try:
         count = 0
         for place, end in moves(Path(sys.argv[1])):
@@ -85,7 +85,12 @@ def main() -> None:
             print(f"{place} is now {end}, with the same numbers")
         print(f"{count} records moved")
     except ValueError as error:
-        sys.exit(str(error))
+        refuse(str(error))
+
+
+def refuse(line: str) -> NoReturn:
+    print(line, file=sys.stderr)
+    sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -61,6 +61,10 @@ def in_a_line(start: Callable[..., Any]) -> Callable[..., Any]:
                 error.filename = str(output_folder())  # into which Hydra writes the config
             exit_with([line_of(error)], status=1 if isinstance(error, OSError | MemoryError) else 2)
             raise
+        except ValueError as error:
+            if str(error).startswith("Unable to configure"):  # of logging.config
+                exit_with([f"hydra.job_logging: {error}: {error.__cause__}"])
+            raise
 
     return started
 
