@@ -104,8 +104,13 @@ def test_a_busy_machine_is_asked_for_seconds_of_the_processor(
 
 
 def test_the_sections_fit_into_the_whole_time() -> None:
-    options = SimpleNamespace(rounds=3, minutes=MINUTES, small=False, scaling=False, processor=False)
+    options = SimpleNamespace(rounds=3, minutes=MINUTES, small=False, scaling=False, processor=False, job="")
     assert sum(section.minutes for section in sections_of(options, "float32").values()) <= MINUTES
+
+
+def test_a_finished_job_has_one_section() -> None:
+    options = SimpleNamespace(rounds=3, minutes=MINUTES, small=False, scaling=False, processor=False, job="outputs/x")
+    assert list(sections_of(options, "float32")) == ["projection"]
 
 
 def test_the_centre_of_a_texture_is_what_its_public_code_tests() -> None:

@@ -54,7 +54,9 @@ def test_a_disk_that_refuses_hydra_s_own_files_is_named(
 
 def test_a_log_that_cannot_be_configured_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     def wrong() -> None:
-        logging.config.dictConfig({"version": 1, "root": {"level": "LOUD"}})
+        logging.config.dictConfig(
+            {"version": 1, "incremental": True, "root": {"level": "LOUD"}}
+        )  # no logger of others is changed
 
     def bug() -> None:
         raise ValueError("a bug")
