@@ -17,13 +17,14 @@ from omegaconf import OmegaConf
 from torch import Tensor
 
 from renormal.console.numbers import whole
-from renormal.contracts import Maps, Regions
+from renormal.contracts import Images, Maps, Regions
 from renormal.data.memory import load_test
 from renormal.inspect.inspector import Inspector
 from renormal.inspect.load import load
 from renormal.metrics import AnomalyMetrics
 from renormal.metrics.rates import auroc
 
+MANY = 2000  # draws
 FEW = 200  # draws of a metric that counts all pixels for each
 BINS = 1000  # of equally many pixels, ties count ½: the AUROC is exact to about 1e-6
 COVERED = 0.95
@@ -37,13 +38,13 @@ class Interval(NamedTuple):
     high: float
 
 
-def paired_interval(one: Maps, other: Maps, regions: Regions, *, draws: int = 2000, seed: int = 0) -> Interval:
+def paired_interval(one: Maps, other: Maps, regions: Regions, *, draws: int = MANY, seed: int = 0) -> Interval:
     """Of the pixel AUROC: percentile bootstrap over images (Efron 1979), both maps are scored on the same drawn images.
 
     Good and defective images are drawn apart, as many of each as there are. Pixels of one image depend on each other,
     so pixels are not drawn.
     """
-    return interval([differences(one, other, _drawn((regions > 0).flatten(1).any(1), draws, seed), regions)])
+    return interval([differences(one, other, drawn_images((regions > 0).flatten(1).any(1), draws, seed), regions)])
 
 
 def interval(jobs: Sequence[tuple[float, Tensor]]) -> Interval:
@@ -80,7 +81,7 @@ def _metric(name: str, maps: Maps, regions: Regions) -> float:
     return float(counter.compute()[name])
 
 
-def _drawn(defective: Tensor, draws: int, seed: int) -> Tensor:
+def drawn_images(defective: Tensor, draws: int, seed: int) -> Tensor:
     """(draws, images): how often each image is in each draw."""
     generator = torch.Generator().manual_seed(seed)
     weights = torch.zeros(draws, len(defective), dtype=torch.float64)
@@ -108,13 +109,17 @@ def maps_of(folder: str, columns: Sequence[str], trust: Sequence[str]) -> tuple[
     """The maps of two columns of a finished job, and the regions of its test images."""
     job = load(folder, trust)
     inspectors = [Inspector(job, column=name) for name in columns]
-    source = instantiate(OmegaConf.create(job.record.config["data"]["source"]), _convert_="all")
-    frame = inspectors[0].frame
+    images, regions = tested(inspectors[0])
+    maps = [torch.cat([one.each(part)[0].cpu() for part in images.split(one.at_a_time)]) for one in inspectors]
+    return maps, regions
+
+
+def tested(inspector: Inspector) -> tuple[Images, Regions]:
+    """The test images of its job in [0, 1], and their regions."""
+    source = instantiate(OmegaConf.create(inspector.job.record.config["data"]["source"]), _convert_="all")
+    frame = inspector.frame
     test = load_test(source, size=frame.size, channels=frame.channels, bits=frame.bits)
-    images = test.images.float() / 255
-    return [
-        torch.cat([one.each(part)[0].cpu() for part in images.split(one.at_a_time)]) for one in inspectors
-    ], test.regions
+    return test.images.float() / 255, test.regions
 
 
 def main() -> None:
@@ -126,17 +131,15 @@ def main() -> None:
     parser.add_argument(
         "--metrics", nargs="*", default=(), help="further ones, as aupro image_auroc: they take minutes"
     )
-    parser.add_argument(
-        "--draws", type=whole, default=2000, help="draws of images (default: 2000; further metrics: 200)"
-    )
+    parser.add_argument("--draws", type=whole, help=f"draws of images (default: {MANY}; of further metrics: {FEW})")
     parser.add_argument("--trust", nargs="*", default=(), help="your own packages that the jobs' configs name")
     options = parser.parse_args()
     found = [maps_of(folder, options.columns, options.trust) for folder in options.jobs]
     regions = found[0][1]
     if not all(torch.equal(own, regions) for _, own in found):
         parser.error("the jobs have other test images: give jobs that differ in their seed alone")
-    weights = _drawn((regions > 0).flatten(1).any(1), options.draws, seed=0)
-    few = weights[: FEW if options.draws == 2000 else None]
+    weights = drawn_images((regions > 0).flatten(1).any(1), options.draws or MANY, seed=0)
+    few = weights[: options.draws or FEW]
     for metric in ("pixel_auroc", *options.metrics):
         if metric == "pixel_auroc":
             own = interval([differences(*maps, weights, regions) for maps, _ in found])

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from hydra.utils import instantiate
-from omegaconf import OmegaConf
 from torch import Tensor
 
+from benchmarks.paired import tested
 from renormal.data import Source, mvtec, stand_in
 from renormal.data.memory import load_test, load_training
 from renormal.functional.tiles import cut
@@ -92,15 +91,9 @@ def finished_trial(folder: str, stride: int, channels_last: bool, trainable: boo
     threshold = job.record.projections.get("eq8_adam", {}).get("threshold")
     if not isinstance(job.model, L2AE) or threshold is None:
         raise ValueError(f"{folder}: give a job of model=l2_ae with projection=[eq8_adam]")
-    inspector = Inspector(job, column="eq8_adam")
-    source = instantiate(OmegaConf.create(job.record.config["data"]["source"]), _convert_="all")
-    frame = inspector.frame
-    test = load_test(source, size=frame.size, channels=frame.channels, bits=frame.bits)
-    tiles, regions = (
-        cut(test.images.float() / 255, job.size, stride),
-        cut(test.regions[:, None], job.size, stride)[:, 0],
-    )
-    return _placed(job.model, tiles, regions, float(threshold), channels_last, trainable)
+    images, regions = tested(Inspector(job, column="eq8_adam"))
+    tiles, truth = cut(images, job.size, stride), cut(regions[:, None], job.size, stride)[:, 0]
+    return _placed(job.model, tiles, truth, float(threshold), channels_last, trainable)
 
 
 def photographed_trial(category: str, every: int, *, channels_last: bool = True, trainable: bool = False) -> Trial:

@@ -118,7 +118,7 @@ class Inpainter(Protocol):
 
 @runtime_checkable
 class Segmenter(Protocol):
-    """A model that has learned which differences between x and y are damage, for the score `segmented`."""
+    """A model that has learned which differences between x and y are damage: for `segmented` and SegmentedEnergy."""
 
     def segment(self, x: Images, y: Images) -> Maps: ...
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from benchmarks.paired import paired_interval
+from benchmarks.paired import differences, differences_of, drawn_images, interval, paired_interval
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
@@ -56,3 +56,21 @@ def test_an_image_counts_as_a_whole() -> None:
     one, other, regions = one_pixel_images(100, seed=2)
     large = [tensor.expand(-1, 5, 5) for tensor in (one, other, regions)]
     assert paired_interval(*large) == pytest.approx(paired_interval(one, other, regions), abs=1e-6)
+
+
+def test_a_metric_counted_for_each_draw_has_the_difference_of_the_draws() -> None:
+    """The pixel AUROC by both ways."""
+    one, other, regions = one_pixel_images(60, seed=3)
+    weights = drawn_images((regions > 0).flatten(), 5, seed=0)
+    (whole, drawn), (also, each) = (
+        differences(one, other, weights, regions),
+        differences_of("pixel_auroc", one, other, weights, regions),
+    )
+    assert also == pytest.approx(whole, abs=1e-3)
+    assert torch.allclose(each, drawn, atol=2e-3)  # the bins of so few pixels hold two of them here and there
+
+
+def test_the_interval_of_several_seeds_is_that_of_their_mean() -> None:
+    first, second = torch.linspace(0, 1, 101).double(), torch.linspace(1, 3, 101).double()
+    found = interval([(0.5, first), (2.0, second)])
+    assert found == pytest.approx((1.25, 0.5375, 1.9625))

@@ -7,6 +7,7 @@ import os
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+from renormal.choose.choose import lack_of
 from renormal.contracts import BASELINE, CHOSEN, Autoencoder, FittedScore
 from renormal.data.source import Kind
 from renormal.job.checkpoints import given
@@ -17,7 +18,7 @@ from renormal.lit.columns import Columns
 from renormal.lit.datamodule import Sizes, SourceData
 from renormal.lit.module import AutoencoderModule
 from renormal.lit.stage import CHOOSE, INPAINT, SAMPLE, TEST, TRAIN
-from renormal.projection import Checked, Descent, LatentSearch, known_mask
+from renormal.projection import Descent, LatentSearch, known_mask
 
 GIVEN = ("callbacks", "default_root_dir", "logger", "plugins")  # arguments of the trainer that a job gives itself
 FEW = 4  # processes that may share a core, ours
@@ -165,8 +166,5 @@ def check_masks(config: DictConfig, columns: Columns) -> None:
 def check_energies(columns: Columns, module: AutoencoderModule) -> None:
     """The model has what each energy needs."""
     for name, descent in columns.projections.items():
-        try:
-            if isinstance(descent.energy, Checked):
-                descent.energy.check(module.model)
-        except ValueError as error:
-            raise ValueError(f"projections.{name}.energy: {error}") from error
+        if lack := lack_of(descent, module.model):
+            raise ValueError(f"projections.{name}.energy: {lack}")
