@@ -44,7 +44,8 @@ def test_a_line_counts_images_and_names_speed_and_end(caplog: pytest.LogCaptureF
     )
     with caplog.at_level(logging.INFO, "renormal"):
         trainer.fit(module_of(data), datamodule=data)
-    assert [int(match[1]) for line in caplog.messages if (match := LINE.fullmatch(line))] == [4, 8, 12, 16]
+    assert [int(match[1]) for line in caplog.messages if (match := LINE.fullmatch(line))] == [4, 8, 12]
+    assert any("train: all 16 images done, " in line for line in caplog.messages)
 
 
 @pytest.mark.parametrize(
@@ -100,3 +101,12 @@ def test_a_job_without_progress_says_none(
 )
 def test_an_end_on_another_day_names_the_day(hours: float, text: str) -> None:
     assert end_of(3600 * hours, datetime(2026, 11, 27, 15, 39)) == text
+
+
+def test_a_stage_whose_count_is_full_says_no_time_left(caplog: pytest.LogCaptureFixture) -> None:
+    bar = Progress("l2_ae/bottle/0")
+    bar.begin("test")
+    bar.unit, bar.total, bar.done = "projection", 42, 42
+    with caplog.at_level(logging.INFO, "renormal"):
+        bar.say(bar.start + 150)
+    assert caplog.messages == ["l2_ae/bottle/0 test: all 42 projections done, 2 minutes so far"]

@@ -22,6 +22,7 @@ from renormal.lit.module import AutoencoderModule
 
 LINE = "%s: %d of %d %ss, %.3g %ss/s, %s more, until about %s"
 UNCOUNTED = "%s: %s so far"
+COUNTED = "%s: all %ss done, %s so far"  # what follows is not counted: the last scores, pictures, a checkpoint
 EVERY = 1.0  # second: how often the thread looks at the clock, ours
 IN_TERMINAL = 60.0  # seconds to the one line that goes with a bar, ours
 SHORTEST, LONGEST, SHARE = 10.0, 600.0, 1 / 12  # seconds between two lines; share of a stage's time so far, ours
@@ -74,6 +75,9 @@ class Progress(L.Callback):
         spent, done, total = now - self.start, self.done, self.total
         if not total or done <= self.initial:
             log.info(UNCOUNTED, self.title, duration(spent))
+            return
+        if done >= total:
+            log.info(COUNTED, self.title, f"{total} {self.unit}", duration(spent))
             return
         rate = (done - self.initial) / spent
         left = (total - done) / rate
