@@ -2,8 +2,9 @@
 
 A table stands between `<!-- renormal-report results/table1_cpu -->` and `<!-- /renormal-report -->`: the first line is
 the command that prints it. `<!-- records results/curve -->` to `<!-- /records -->` is the line on the records of a
-table in words of one's own: images, seeds, machine, command. New records come into results/ by
-`renormal-report outputs/NAME --publish results/NAME`.
+table in words of one's own: images, seeds, machine, command. `<!-- brief results/NAME/MODEL baseline eq8_adam -->` to
+`<!-- /brief -->` is that line and a table of these columns alone, with the paper's number in brackets. New records come
+into results/ by `renormal-report outputs/NAME --publish results/NAME`.
 """
 
 from __future__ import annotations
@@ -17,12 +18,15 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tabulate import tabulate
+
+from renormal.report.cells import Cell
 from renormal.report.cli import main as report
 from renormal.report.models import in_paper, model_order
 from renormal.report.origin import origin_of
 from renormal.report.record import Record, read_records
-from renormal.report.render import markdown_origin
-from renormal.report.table import ordered_categories
+from renormal.report.render import markdown_origin, markdown_text
+from renormal.report.table import build_table, ordered_categories
 
 ROOT = Path(__file__).parents[1]
 PAGES = (
@@ -31,6 +35,7 @@ PAGES = (
     *sorted(f"docs/results/{path.name}" for path in (ROOT / "docs/results").glob("*.md")),
 )
 LINE = re.compile(r"(<!-- records (?P<folder>[^\n]*?) -->\n).*?(<!-- /records -->)", re.DOTALL)
+BRIEF = re.compile(r"(<!-- brief (?P<arguments>[^\n]*?) -->\n).*?(<!-- /brief -->)", re.DOTALL)
 BLOCK = re.compile(r"(<!-- renormal-report (?P<arguments>[^\n]*?) -->\n).*?(<!-- /renormal-report -->)", re.DOTALL)
 
 
@@ -47,11 +52,36 @@ def printed(arguments: str) -> str:
         return Path(folder, "table.md").read_text(encoding="utf-8").partition("\n\n")[2]
 
 
-def line_on(folder: str) -> str:
-    """The line on all records of a folder. Raises ValueError for a folder without one that can be read."""
+def readable_records(folder: str) -> list[Record]:
+    """All records of a folder. Raises ValueError for a folder without one, or with one that cannot be read."""
     records, problems = read_records(Path(folder))
     if problems or not records:
         raise ValueError(*problems[:1] or (f"{folder}: no records",))
+    return records
+
+
+def brief(folder: str, *methods: str) -> str:
+    """The line on the records of a folder, and a table of these columns of its one model, the mean left out."""
+    table = build_table(readable_records(folder))
+    shown = [index for index, column in enumerate(table.columns) if column.method in methods]
+    headers = [markdown_text(table.columns[0].label), *(f"`{table.columns[index].method}`" for index in shown)]
+    if unknown := set(methods) - {column.method for column in table.columns}:
+        raise ValueError(f"{folder}: no column {', '.join(sorted(unknown))}")
+    rows = [[row.label, *(brief_cell(row.cells[index]) for index in shown)] for row in table.rows]
+    align = ("left", *("right" for _ in shown))
+    lines = tabulate(rows, headers, tablefmt="pipe", colalign=align, disable_numparse=True)
+    return f"{markdown_origin(table.origin)}\n\n{lines}\n"
+
+
+def brief_cell(cell: Cell) -> str:
+    """Our number, and the paper's in brackets."""
+    paper = "" if cell.paper is None else f" ({cell.paper:.3f})"
+    return f"{cell.value:.3f}{paper}" if cell.value is not None else "–"
+
+
+def line_on(folder: str) -> str:
+    """The line on all records of a folder. Raises ValueError as `readable_records` does."""
+    records = readable_records(folder)
     places = ordered_categories({record.category: record.kind for record in records})
 
     def place(job: Record) -> tuple[tuple[int, str], int, int, float]:
@@ -63,6 +93,7 @@ def line_on(folder: str) -> str:
 def renewed(text: str) -> str:
     """The page with each of its tables printed anew."""
     text = LINE.sub(lambda found: f"{found[1]}{line_on(found['folder'])}{found[3]}", text)
+    text = BRIEF.sub(lambda found: f"{found[1]}{brief(*shlex.split(found['arguments']))}{found[3]}", text)
     return BLOCK.sub(lambda found: f"{found[1]}{printed(found['arguments'])}{found[3]}", text)
 
 
@@ -74,8 +105,9 @@ def main() -> None:
             after = renewed(before)
         except ValueError as error:
             sys.exit(f"{page}: {error}")
+        tables = len(BLOCK.findall(after)) + len(BRIEF.findall(after))
         page.write_text(after, encoding="utf-8")
-        print(f"{page}: {'changed' if after != before else 'as it was'}, {len(BLOCK.findall(after))} tables")
+        print(f"{page}: {'changed' if after != before else 'as it was'}, {tables} tables")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from benchmarks.tables import BLOCK, LINE, PAGES, ROOT, renewed
+from benchmarks.tables import BLOCK, BRIEF, LINE, PAGES, ROOT, brief, renewed
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -19,12 +19,27 @@ def test_a_page_has_the_tables_of_its_records(page: str, monkeypatch: pytest.Mon
 def test_every_mark_of_a_table_has_its_end() -> None:
     for page in PAGES:
         text = (ROOT / page).read_text(encoding="utf-8")
-        for begin, blocks in (("<!-- renormal-report ", BLOCK), ("<!-- records ", LINE)):
+        for begin, blocks in (("<!-- renormal-report ", BLOCK), ("<!-- records ", LINE), ("<!-- brief ", BRIEF)):
             assert text.count(begin) == len(blocks.findall(text)), page
 
 
-@pytest.mark.parametrize("mark", ["renormal-report results/nowhere", "records results/nowhere"])
+@pytest.mark.parametrize(
+    "mark", ["renormal-report results/nowhere", "records results/nowhere", "brief results/nowhere"]
+)
 def test_a_folder_that_is_not_there_is_named(mark: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     with pytest.raises(ValueError, match=r"results/nowhere: [nN]o "):
         renewed(f"<!-- {mark} -->\n<!-- /{mark.split()[0]} -->")
+
+
+def test_a_brief_table_has_our_number_and_the_papers_and_names_its_columns() -> None:
+    lines = brief(str(ROOT / "results" / "table1_hour" / "l2_ae"), "baseline", "eq8_adam").splitlines()
+    assert lines[0].startswith("training images: 638 976; seed 0; machine: AMD EPYC")
+    assert [part.strip() for part in lines[2].split("|")] == ["", "L² AE", "`baseline`", "`eq8_adam`", ""]
+    assert [part.strip() for part in lines[4].split("|")] == ["", "grid", "0.962 (0.960)", "0.982 (0.981)", ""]
+    assert len(lines) == 7
+
+
+def test_a_column_that_is_not_there_is_named() -> None:
+    with pytest.raises(ValueError, match="made_up"):
+        brief(str(ROOT / "results" / "table1_hour" / "l2_ae"), "baseline", "made_up")
