@@ -41,5 +41,17 @@ def fine_edge(index: int) -> float:
     return float(torch.tensor(min(bits, 0xFF << FRACTION), dtype=torch.int32).view(torch.float32))
 
 
+def add_at(counts: Tensor, places: Tensor, values: Tensor) -> Tensor:
+    """`counts` with each of `values` added at its place: in place, since most bins of a batch are empty.
+
+    counts: integers in one dimension. places, values: of one shape, or `values` has one element. What cannot be
+    changed in place is copied first: one zero that stands for all, or a tensor of inference mode.
+    """
+    if counts.is_inference() and not torch.is_inference_mode_enabled():
+        counts = counts.clone()
+    places = places.flatten()
+    return counts.contiguous().index_add_(0, places, values.flatten().expand(len(places)))
+
+
 def _bits(values: Tensor) -> Tensor:
     return values.float().abs().view(torch.int32)  # abs: −0.0 has its sign bit set

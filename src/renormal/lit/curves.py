@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from renormal.contracts import EnergyTerms, Images, Maps, Projection, Regions
-from renormal.functional.bins import BINS, fine_bins
+from renormal.functional.bins import BINS, add_at, fine_bins
 from renormal.lit.gathering import summed
 from renormal.metrics import auroc
 from renormal.projection import Observer
@@ -49,8 +49,7 @@ class Curve:
     def _count(self, age: int, maps: Tensor, regions: Regions, energy: Tensor) -> None:
         regions = regions.cpu()
         bins = (fine_bins(maps.cpu()) >> SHIFT) + (regions > 0) * self.bins
-        known = bins[regions >= 0]
-        self.counts[age] += torch.bincount(known, minlength=2 * self.bins).view(2, self.bins)
+        add_at(self.counts[age].view(-1), bins, (regions >= 0).long())
         self.energy[age] += energy.cpu().double().sum()
         self.samples[age] += len(energy)
 

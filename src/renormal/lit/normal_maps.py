@@ -9,7 +9,7 @@ import torch
 
 from renormal.contracts import Batch, Maps
 from renormal.data.source import GOOD
-from renormal.functional.bins import BINS, fine_bins, fine_edge
+from renormal.functional.bins import BINS, add_at, fine_bins, fine_edge
 from renormal.lit.areas import scores_from
 from renormal.lit.datamodule import SourceData
 from renormal.lit.gathering import gathered, summed
@@ -52,7 +52,7 @@ class NormalMaps:
 
     def add(self, maps: Maps) -> None:
         """Count one batch."""
-        self.counts += torch.bincount(fine_bins(maps).flatten().cpu(), minlength=BINS)
+        self.counts = add_at(self.counts, fine_bins(maps).cpu(), torch.ones(1, dtype=torch.int64))
         self.highest += highest(maps).tolist()
         self.scores += scores_from(maps, self.area).tolist()
 

@@ -10,14 +10,14 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from renormal.contracts import ONLY_DEFECTIVE, ONLY_GOOD, Maps, PerSample, Regions
-from renormal.functional.bins import BINS, fine_bins
+from renormal.functional.bins import BINS, add_at, fine_bins
 from renormal.metrics.overlap import aupro, shares
 from renormal.metrics.rates import auroc, average_precision, best_f1
 
 PIXEL_METRICS = ("pixel_auroc", "average_precision", "aupro", "best_f1")
 METRICS = (*PIXEL_METRICS, "image_auroc")
 
-NORMAL, DEFECTIVE, UNKNOWN = 0, 1, 2
+NORMAL, DEFECTIVE = 0, 1
 UNMASKED = "no defective image has a mask"
 
 
@@ -81,10 +81,10 @@ class AnomalyMetrics(Metric):
         check(maps, regions)
         regions = regions.long()
         bins = fine_bins(maps)
-        kind = (regions > 0).int() * DEFECTIVE + (regions < 0).int() * UNKNOWN
-        counts = torch.bincount((bins + kind * BINS).flatten(), minlength=3 * BINS).view(3, BINS)
-        self.counts = self.counts + counts[:UNKNOWN]
-        self.overlap = self.overlap.index_add(0, bins[regions > 0], shares(regions))
+        defective = regions > 0
+        places = bins + defective.int() * BINS
+        self.counts = add_at(self.counts.reshape(-1), places, (regions >= 0).long()).view(2, BINS)
+        self.overlap = add_at(self.overlap, bins[defective], shares(regions))
         self.image_scores.append(highest(maps).float())
         self.image_labels.append((regions != 0).flatten(1).any(1).float())  # float: an empty rank gathers float32
 

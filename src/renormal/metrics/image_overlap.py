@@ -7,7 +7,7 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from renormal.contracts import Maps, Regions
-from renormal.functional.bins import BINS, fine_bins
+from renormal.functional.bins import BINS, add_at, fine_bins
 from renormal.metrics.anomaly import UNMASKED, add_counts, check, joined, no_images
 from renormal.metrics.overlap import aupimo, unseen
 from renormal.metrics.rates import total
@@ -42,7 +42,7 @@ class ImageOverlap(Metric):
         check(maps, regions)
         bins = fine_bins(maps).long()
         good = (regions == 0).flatten(1).all(1)
-        self.normal = self.normal + torch.bincount(bins[good].flatten(), minlength=BINS)
+        self.normal = add_at(self.normal, bins[good], torch.ones_like(self.unknown))
         for own, region in zip(bins[~good], regions[~good], strict=True):
             if (region < 0).any():
                 self.unknown = self.unknown + 1

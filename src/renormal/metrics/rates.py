@@ -52,6 +52,8 @@ def best_bin(negatives: Tensor, positives: Tensor) -> int:
 
 def exceeded_bin(counts: Tensor, share: float) -> int:
     """The lowest bin that at most `share` of all counts reach; one beyond the highest bin where no other does."""
-    every = counts.sum()
+    occupied = counts.nonzero()[:, 0]  # an empty bin is reached as often as the next one that is not
+    every, counts = counts.sum(), counts[occupied]
     reaching = every - counts.cumsum(0) + counts  # counts in this bin and above it
-    return int((reaching.double() > share * float(every)).sum())
+    above = occupied[reaching.double() > share * float(every)]
+    return int(above[-1]) + 1 if len(above) else 0
