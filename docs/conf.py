@@ -47,7 +47,7 @@ def plain(app: Sphinx, what: str, name: str, thing: object, options: object, lin
     lines[:] = [re.sub(r"([|*])", r"\\\1", line) for line in lines]
 
 
-NUMBER = re.compile(r"(?<=\d) (?=\d{3}\b|%|(?:[kMGT]?i?B|px|m?s|min|h|images?)\b)")  # 23 400, 8 %, 4.3 GiB
+NUMBER = re.compile(r"(?<=\d)[ \n](?=\d{3}\b|%|(?:[kMGT]?i?B|px|m?s|min|h|images?)\b)")  # 23 400, 8 %, 4.3 GiB
 
 
 def whole_numbers(app: Sphinx, doctree: nodes.document) -> None:

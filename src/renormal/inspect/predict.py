@@ -46,7 +46,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("run", type=Path, metavar="JOB", nargs="?", help=job)
     parser.add_argument("images", nargs="*", help="files, folders with all folders in them, globs, or - for stdin")
     parser.add_argument("--out", type=Path, metavar="DIR", help="a folder for the CSV, the JSON lines and the pictures")
-    only = "pictures to write beside CSV and JSON lines (default: all); may be repeated; csv: none"
+    only = "pictures to write beside CSV and JSON lines (default: all; csv: no pictures). May be repeated"
     parser.add_argument("--only", choices=["csv", "overlays", "masks", "maps"], action="append", help=only)
     parser.add_argument("--json", action="store_true", help="print the JSON line of each photograph to stdout")
     column = "a column of the job's table (default: the chosen one, or the best on planted defects)"

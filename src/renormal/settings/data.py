@@ -56,7 +56,7 @@ class OwnFiles(Group):
         Literal["object", "texture"] | None,
         "object: an image shows one part; texture: any crop shows the same; null: guessed from the images.",
     ]
-    holdout: Annotated[HoldOut, "Every so-many-th good image is tested and not trained on; 0: none."]
+    holdout: Annotated[HoldOut, "n: every n-th good image is tested and not trained on; 0: none."]
     fit: Annotated[Literal["squash", "crop"], "Images that are not square: squash keeps all of it, crop the centre."]
     max_pixels: MaxPixels
 
@@ -105,7 +105,7 @@ SOURCE = OneOf("a source of images", (MVTecSource, RehearsalSource, CelebaSource
 class Data(Group):
     """What every data set has."""
 
-    name: Annotated[Name, "Of the data set."]
+    name: Annotated[Name, "Name of the data set."]
     category: Annotated[Below, "Name of the results, and which part of the data set."]
     root: Root
     texture_size: Annotated[Side | None, "Side of a texture, px; null: that of the photographs, at most 512."]
@@ -118,12 +118,12 @@ class Data(Group):
     shrink: Annotated[
         list[Annotated[int, Ge(1), Le(64)]],
         Len(1),
-        "n of each size at which the network sees an image, 1/n of its side.",
+        "The network sees an image at 1/n of its side, for each n in this list.",
     ] = [1]  # noqa: RUF012
     epoch_images: Annotated[Count, "Images of one epoch."]
     channels: Annotated[Channels | None, "1 or 3; null: as in the files."]
     bits: Annotated[
-        Bits | None, "That files of 16 bit use; null: the fewest that hold the brightest training image."
+        Bits | None, "Bits that files of 16 bit use; null: the fewest that hold the brightest training image."
     ] = None
     examine: Annotated[bool, "Whether the photographs are compared with each other before the job."] = False
     notes: Annotated[dict[str, str], "By category, a remark that is printed under the table."]

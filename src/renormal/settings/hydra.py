@@ -31,7 +31,9 @@ Storage = Annotated[
 
 class Joblib(Object):
     targets = ("hydra_plugins.renormal_plugins.Joblib",)
-    n_jobs: Annotated[Jobs | None, "At a time; null: one for each GPU, or for each core without one; −1: each core."]
+    n_jobs: Annotated[
+        Jobs | None, "Jobs at a time; null: one for each GPU, without a GPU one for each core; −1: one for each core."
+    ]
     verbose: Annotated[Amount, "Lines of joblib's log."]
     pre_dispatch: Annotated[Dispatched, "Jobs handed to the processes; the rest can be stopped."]
     batch_size: Annotated[Count | Literal["auto"], "Jobs that a process receives at once."]
@@ -48,7 +50,9 @@ class Joblib(Object):
 
 class Local(Object):
     targets = ("hydra_plugins.renormal_plugins.Local",)
-    n_jobs: Annotated[Jobs | None, "At a time; null: one for each GPU, or for each core without one; −1: each core."]
+    n_jobs: Annotated[
+        Jobs | None, "Jobs at a time; null: one for each GPU, without a GPU one for each core; −1: one for each core."
+    ]
     submitit_folder: Annotated[Place, "Scripts and logs."]
     timeout_min: Annotated[Minutes, "Minutes after which a job is stopped."]
 
@@ -67,7 +71,7 @@ class Slurm(Object):
     exclude: Annotated[Name | None, "null: the cluster's default."]
     timeout_min: Annotated[Minutes, "Minutes; a job that needs longer is queued again and resumes."]
     signal_delay_s: Annotated[Count, "Seconds before its limit at which a job gets the signal to stop."]
-    max_num_timeout: Annotated[Amount, "So often a job may reach its limit."]
+    max_num_timeout: Annotated[Amount, "How often a job may reach its time limit."]
     array_parallelism: Annotated[Count, "Jobs at a time."]
     nodes: Annotated[Count, "Machines of one job."]
     tasks_per_node: Annotated[Count, "One for each device; more only with trainer=ddp."]

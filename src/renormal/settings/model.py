@@ -29,7 +29,7 @@ from renormal.settings.objects import FUNCTION, Group, Object, OneOf, Other
 
 Latent = Annotated[Size, "Numbers in a code z."]
 Width = Annotated[int, Ge(1), Le(8192)]
-Speed = Annotated[float, Gt(0), Le(1e6), "So many times faster than the learning rate allows log γ moves."]
+Speed = Annotated[float, Gt(0), Le(1e6), "How many times faster log γ moves than the learning rate allows."]
 Fill = Literal["moved", "grafted", "bent", "coloured", "tinted", "textured", "blurred", "missing"]
 
 
@@ -45,7 +45,9 @@ class Deterministic(Convolutional):
 class VAE(Convolutional):
     targets = ("renormal.models.VAE",)
     sigma: Annotated[float, Gt(0), Le(1000), "σ of the decoder, on images in [0, 1]."]
-    draws: Annotated[int, Ge(0), Le(64), "f(x) is the mean of so many decoded samples of q; 0: its mean, decoded."]
+    draws: Annotated[
+        int, Ge(0), Le(64), "Samples of q whose decoded images f(x) averages; 0: f(x) decodes the mean of q."
+    ]
 
 
 class GammaVAE(Object):
@@ -90,9 +92,9 @@ class AnoVAEGAN(Object):
 
 class Corruption(Object):
     targets = ("renormal.functional.corruption.Corruption",)
-    patches: Annotated[int, Ge(1), Le(100), "At most so many in an image."]
+    patches: Annotated[int, Ge(1), Le(100), "Patches in an image at most."]
     sizes: Annotated[Shares, "Smallest and largest patch, shares of the side."]
-    opacity: Annotated[Share, "The smallest; each patch draws one between this and 1."]
+    opacity: Annotated[Share, "Smallest opacity; each patch draws one between this and 1."]
     noise: Annotated[Share, "Largest σ of Gaussian noise; each image draws its own."]
     keep_noise: Annotated[bool, "true: the target has the noise, too; false: the network removes it."]
     clean: Annotated[Share, "Share of images without a patch."]
@@ -102,9 +104,9 @@ class Corruption(Object):
 class Damage(Object):
     targets = ("renormal.functional.damage.Damage",)
     family: Annotated[Literal["first", "second"], "Half of the pairs of an outline and a material."]
-    patches: Annotated[int, Ge(1), Le(100), "At most so many in an image."]
+    patches: Annotated[int, Ge(1), Le(100), "Patches in an image at most."]
     sizes: Annotated[Shares, "Smallest and largest patch, shares of the shorter side."]
-    opacity: Annotated[Share, "The smallest; each patch draws one between this and 1."]
+    opacity: Annotated[Share, "Smallest opacity; each patch draws one between this and 1."]
     noise: Annotated[Share, "Largest σ of Gaussian noise; each image draws its own."]
     keep_noise: Annotated[bool, "true: the target has the noise, too; false: the network removes it."]
     clean: Annotated[Share, "Share of images without a patch."]
@@ -113,8 +115,8 @@ class Damage(Object):
 class RepairAE(Object):
     targets = ("renormal.models.RepairAE",)
     width: Annotated[Width, "Channels at half of the side."]
-    weight: Annotated[Weight, "Of damaged pixels in the loss."]
-    dssim: Annotated[Weight, "Of DSSIM in the loss."]
+    weight: Annotated[Weight, "Weight of damaged pixels in the loss."]
+    dssim: Annotated[Weight, "Weight of DSSIM in the loss."]
     corruption: Annotated[Any, OneOf("a corruption", (Corruption, Damage)), "The damage that is drawn on good images."]
 
 

@@ -39,7 +39,7 @@ class Test(Group):
     """The stage test."""
 
     samples: Annotated[Count, "Objects or tiles in one call of the projection."]
-    stride: Annotated[Side, "From one tile of a texture to the next, px."]
+    stride: Annotated[Side, "Distance from one tile of a texture to the next, px."]
     average: Annotated[
         Literal["maps", "pixels"], "maps: score tiles, then average maps; pixels: average tiles, then score."
     ]
@@ -57,7 +57,7 @@ class Test(Group):
         Annotated[float, Gt(0)] | None, "Top of the colour scale of all maps; null: each column has its own."
     ]
     holdout: Annotated[
-        HoldOut, "Every so-many-th good image is neither trained nor chosen on: thresholds are measured on it; 0: none."
+        HoldOut, "n: every n-th good image is kept for the thresholds, not for training or choosing; 0: none."
     ]
     fold: Annotated[Seed, "By how many images test.holdout begins earlier: other folds set other images apart."]
     normal_images: Annotated[Amount, "Scored before the test, for colour scales and thresholds; 0: none."]
@@ -83,15 +83,16 @@ class Trials(Object):
 class Choose(Group):
     """The stage choose."""
 
-    holdout: Annotated[HoldOut, "Every so-many-th good image is not trained on and gets planted defects; 0: none."]
+    holdout: Annotated[HoldOut, "n: every n-th good image is not trained on and gets planted defects; 0: none."]
     defects: Annotated[int, Ge(1), Le(100_000), "Planted defects; half as many good images are added."]
     metric: Annotated[
-        Metric, "The best value of it decides; mean_of_three: the mean of pixel_auroc, aupro and image_auroc."
+        Metric,
+        "The settings with its best value are taken; mean_of_three: the mean of pixel_auroc, aupro and image_auroc.",
     ]
-    seed: Annotated[Seed, "Of the planting."]
+    seed: Annotated[Seed, "Seed of the planted defects."]
     family: Annotated[
         Literal["first", "second"] | None,
-        "Of the planted defects: pairs of an outline and a material; networks learn from first; null: eight kinds.",
+        "Family of planted pairs of an outline and a material; damage=pairs trains on first; null: eight other kinds.",
     ] = None
     scores: Annotated[Scores, "More scores to choose from."]
     projections: Annotated[
@@ -148,11 +149,11 @@ class Recipe(Group):
 
     name: Annotated[Below, "Results go to `outputs/<name>/<model>/<category>/<seed>`."]
     category: Annotated[Below, "Of data=mvtec, rehearsal and table; data=folder takes the folder's name."]
-    seed: Annotated[Seed, "Of the weights, the batches and all noise."]
+    seed: Annotated[Seed, "Seed of the weights, the batches and all noise."]
     stages: Annotated[list[Stage], Len(1), "What the job does."]
     minutes: Annotated[
         Annotated[float, Gt(0), Le(1e6)] | None,
-        "Of training at most: as many epochs as this machine has time for; null: trainer.max_epochs.",
+        "Minutes of training at most, with as many epochs as this machine can do; null: trainer.max_epochs.",
     ]
     patience: Annotated[
         Within | None,
@@ -163,7 +164,7 @@ class Recipe(Group):
     ] = Field(alias="continue")
     checkpoint_minutes: Annotated[
         Annotated[float, Gt(0)] | None,
-        "Between two checkpoints within an epoch; one more after each epoch and at an interrupt. null: only these.",
+        "Minutes between two checkpoints within an epoch; null: only one after each epoch and at an interrupt.",
     ]
     checkpoint: Annotated[
         Path | Annotated[list[Path], Len(1)] | None,
