@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import logging
 import os
 import signal
@@ -207,3 +208,59 @@ def test_an_interrupt_while_the_libraries_load_is_no_traceback(place: str) -> No
     code = STOPPED.format(module=module, function=function)
     end = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (end.returncode, end.stdout, end.stderr) == (128 + signal.SIGINT, "", "")
+
+
+@pytest.mark.parametrize("number", ENDING)
+def test_a_signal_that_a_library_would_ignore_ends_the_program_while_it_loads(number: signal.Signals) -> None:
+    """Of 39 signals at any time of the start, 2 were ignored: the job went on, and ended with status 0."""
+    code = (
+        "import signal; from renormal.console.program import at_once_by_signals\n"
+        "with at_once_by_signals(lambda: print('last', flush=True)):\n"
+        f"    try: signal.raise_signal({int(number)})\n"
+        "    except BaseException: print('ignored')\n"
+    )
+    with program(code) as process:
+        assert process.communicate() == ("last\n", "")
+    assert process.returncode == 128 + number
+
+
+def test_after_the_libraries_have_loaded_a_signal_leaves_every_block() -> None:
+    code = (
+        "import signal; from renormal.console.program import at_once_by_signals\n"
+        "with at_once_by_signals(): pass\n"
+        "try: signal.raise_signal(signal.SIGTERM)\n"
+        "finally: print('left', flush=True)"
+    )
+    with program(code) as process:
+        assert process.communicate() == ("left\n", "")
+    assert process.returncode == 128 + signal.SIGTERM
+
+
+IGNORED = """
+import signal, sys
+
+class Interrupted:
+    def find_spec(self, name, path=None, target=None):
+        if name == "torch":
+            try:
+                signal.raise_signal({number})
+            except BaseException:
+                pass
+
+sys.meta_path.insert(0, Interrupted())
+sys.argv = ["renormal", *{arguments}]
+from renormal.commands import renormal
+sys.exit(renormal())
+"""
+
+
+@pytest.mark.parametrize("number", ENDING)
+def test_a_signal_while_torch_loads_ends_the_job_in_a_line(number: signal.Signals, tmp_path: Path) -> None:
+    code = IGNORED.format(number=int(number), arguments=["name=cut", "logger=none", f"data.root={tmp_path / 'drawn'}"])
+    end = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    folder = tmp_path / "outputs" / "cut" / "l2_ae" / "bottle" / "0"
+    assert (end.returncode, end.stderr) == (128 + number, "")
+    assert end.stdout.splitlines()[-1].endswith(
+        "interrupted while the libraries were loading: the same command starts the job"
+    )
+    assert json.loads((folder / "state.json").read_text(encoding="utf-8"))["state"] == "interrupted"

@@ -5,12 +5,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from renormal.console.program import end_by_signals
+from renormal.console.program import at_once_by_signals
 
 
 def _of(module: str) -> Any:
-    end_by_signals()
-    return import_module(f"renormal.{module}").main()
+    with at_once_by_signals():
+        loaded = import_module(f"renormal.{module}")
+    return loaded.main()
 
 
 def renormal() -> Any:

@@ -6,7 +6,8 @@ import logging
 import signal
 import sys
 import textwrap
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from hydra.errors import InstantiationException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from renormal.console.program import begin, end_by_signals, log_no_secrets, said_if_slow
+from renormal.console.held_signals import signals_held
+from renormal.console.program import at_once_by_signals, begin, end_by_signals, log_no_secrets, said_if_slow
 from renormal.data.table import table_name
 from renormal.files import CONF, shown
 from renormal.job.budget import epochs_here
@@ -24,7 +26,7 @@ from renormal.job.errors import fault_of_machine, in_one_line
 from renormal.job.lock import BusyError
 from renormal.job.processes import process_count
 from renormal.job.rank import check_numbers, check_process, is_rank_zero
-from renormal.job.state import forget, had_begun, hold_folder
+from renormal.job.state import StateFile, forget, had_begun, hold_folder
 from renormal.report.former_names import command_line
 from renormal.sweep.arguments import as_typed, options_first, without_hyphens
 from renormal.sweep.composing import compose_once
@@ -130,10 +132,35 @@ def work(config: DictConfig, folder: Path) -> float | None:
     with ending_alone(), holding as state:
         if is_rank_zero() and HydraConfig.get().mode == RunMode.RUN:
             log.info("%s: starting", shown(folder))  # the libraries take seconds to load
-        with said_if_slow("loading PyTorch and Lightning") if is_rank_zero() else nullcontext():
+        with (
+            said_if_slow("loading PyTorch and Lightning") if is_rank_zero() else nullcontext(),
+            ended_while_loading(state),
+        ):
             from renormal.job.job import run_job  # not at the top: --help must not wait for torch
 
         return run_job(config, line=line, report=state.report if state else None, planned=planned_job())
+
+
+@contextmanager
+def ended_while_loading(state: StateFile | None) -> Iterator[None]:
+    """A signal in the block ends the job with a line: libraries that an exception cuts off print it or go on.
+
+    At once and without leaving any block, but in a sweep after the block: other jobs are to be told.
+    """
+    ended = "interrupted while the libraries were loading: the same command starts the job"
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
+        with signals_held():
+            yield
+        return
+
+    def last() -> None:
+        if state:
+            with suppress(ValueError, OSError):
+                state.end("interrupted")
+            log.warning(ended)
+
+    with at_once_by_signals(last):
+        yield
 
 
 if __name__ == "__main__":  # imported by name: what is pickled for other processes must not belong to __main__

@@ -13,9 +13,9 @@ import pytest
 import torch
 
 from cutting import LONG, Hook, assert_equal, cut_at, lose_power, press_ctrl_c, stop, terminate, training_of
+from renormal.console.held_signals import HeldSignals
 from renormal.job.job import run_job
 from renormal.lit import last_checkpoint
-from renormal.lit.held_signals import HeldSignals
 from renormal.lit.last_checkpoint import LastCheckpoint
 from renormal.lit.module import LOWEST, WITHIN
 from renormal.lit.projection_callback import ProjectionCallback

@@ -39,6 +39,10 @@ class Overlay(NamedTuple):
 class Board(ABC):
     """A logger that shows more than numbers. Names are paths of nouns, such as test/eq8/steps."""
 
+    def check(self) -> None:
+        """Raise ValueError with one line for what would be refused when the logger begins. Opens nothing."""
+        return
+
     @abstractmethod
     def rank_by(self, names: Mapping[str, Best]) -> None:
         """For each number, choose the value by which a project page sorts its runs."""

@@ -15,7 +15,7 @@ from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
-from renormal.boards import wandb_run
+from renormal.boards import wandb_check, wandb_run
 from renormal.boards.board import Best, Board, Overlay, in_parts
 from renormal.lit.captions import Pixels
 from renormal.lit.samples import Row, columns_of
@@ -77,6 +77,9 @@ class WandbBoard(WandbLogger, Board):
         self.run: dict[str, Any] = {key: value if value is None else str(value) for key, value in own.items()}
         self.run["tags"] = list(map(str, tags))
         self.mode, self.pictures_in_rows, self.closed = mode, pictures_in_rows, False
+
+    def check(self) -> None:
+        wandb_check.check(mode=self.mode, **self.run)
 
     @property
     @rank_zero_experiment

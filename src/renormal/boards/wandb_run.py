@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import netrc
 import os
 import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryFile, mkdtemp
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from renormal.boards.wandb_check import check, refusals_named
 from renormal.console.program import said_if_slow
 
 if TYPE_CHECKING:
     from wandb.sdk.wandb_run import Run
 
-MODES = ("auto", "online", "offline", "disabled")
 HOSTS = ("api.wandb.ai", "api.forge.coreweave.com")  # under which netrc keeps the keys of wandb's own service
 WAIT = 30.0  # seconds for a server to answer, ours
 UPLOAD = 300.0  # seconds that the end of a job waits for its upload, ours; `wandb sync` sends the rest later
@@ -48,11 +50,10 @@ def begin(folder: Path, *, mode: str = "auto", **run: Any) -> Run:
     mode: "auto" is $WANDB_MODE where it is set, else "online" with a key and "offline" without. An online run that no
     server accepts is written offline: a failed upload must not end a job. run: arguments of `wandb.init`.
     """
-    if mode not in MODES:
-        raise ValueError(f"logger.wandb.mode must be one of {', '.join(MODES)}, got {mode!r}")
-    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # wandb would send crash reports without being asked
+    check(mode=mode, **run)
     import wandb
 
+    move_cache()
     folder.mkdir(parents=True, exist_ok=True)
     if mode == "auto":
         mode = os.environ.get("WANDB_MODE") or ("online" if has_key() else "offline")
@@ -76,22 +77,17 @@ def begin(folder: Path, *, mode: str = "auto", **run: Any) -> Run:
     return opened
 
 
-@contextmanager
-def refusals_named() -> Iterator[None]:
-    """Raise ValueError with one line for a setting that wandb refuses: of the config, or of a variable."""
-    import wandb
+def move_cache() -> None:
+    """Give wandb another folder where its cache cannot be written: its service would print its log in the terminal."""
+    from wandb import env
 
     try:
-        yield
-    except wandb.errors.UsageError as error:
-        text = " ".join(str(error).split())
-        raise ValueError(f"wandb: {text}: correct logger.wandb, or a variable WANDB_… of that name") from None
-    except ValueError as error:  # of pydantic, one for each setting
-        found: list[Any] = getattr(error, "errors", list)()
-        if not found:
-            raise
-        name, text = str(found[0]["loc"][0]), found[0]["msg"]
-        raise ValueError(f"wandb: {name}: {text}: correct logger.wandb or WANDB_{name.upper()}") from None
+        env.get_cache_dir().mkdir(parents=True, exist_ok=True)
+        TemporaryFile(dir=env.get_cache_dir()).close()
+    except OSError:
+        with suppress(OSError):
+            os.environ[env.CACHE_DIR] = mkdtemp(prefix="renormal-wandb-")
+            atexit.register(shutil.rmtree, os.environ[env.CACHE_DIR], ignore_errors=True)
 
 
 def open_run(folder: Path, **run: Any) -> Run:

@@ -148,6 +148,31 @@ def end_by_signals() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
+@contextmanager
+def at_once_by_signals(last: Callable[[], object] = lambda: None) -> Iterator[None]:
+    """In the block a signal ends the program at once, after `last` and without leaving any block.
+
+    Some code of libraries that are loading ignores SystemExit, other code prints it. Afterwards as `end_by_signals`.
+    """
+
+    def end(number: int, frame: FrameType | None) -> None:
+        for other in ENDING:
+            signal.signal(other, _ignore)
+        last()
+        os._exit(128 + number)
+
+    end_by_signals()
+    for number in ENDING:
+        if signal.getsignal(number) is _end:
+            signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in ENDING:
+            if signal.getsignal(number) is end:
+                signal.signal(number, _end)
+
+
 def _end(number: int, frame: FrameType | None) -> None:
     """The first signal ends in order; a second SIGINT ends at once, others are ignored: their sender is waiting.
 

@@ -21,8 +21,18 @@ from renormal.data.names import role
 from renormal.data.source import MAX_PIXELS, Augmentation, DataError, Fit, Item, Kind, Source
 from renormal.data.table_file import Row, Table, has_category, listed, read_table
 from renormal.data.table_parts import check_shared_masks, group_equal, parts_of
-from renormal.data.table_rows import Entry, base_of, check_entries, check_labels, entries_of, read_masks
+from renormal.data.table_rows import (
+    Entry,
+    base_of,
+    check_entries,
+    check_labels,
+    check_some_there,
+    entries_of,
+    read_masks,
+)
 from renormal.data.table_words import is_number
+
+FIRST = 100  # rows, ours
 
 
 def table(
@@ -39,6 +49,7 @@ def table(
     """The photographs that the table lists. Raises DataError with the line of a wrong row."""
     if csv is None:
         raise DataError("no table yet: give data.csv=/path/to/parts.csv with a column image, and label, mask, split")
+    _check_first(Path(csv), root, category)
     found = read_table(Path(csv))
     rows, remarks = _rows_of(found, category)
     base, above = base_of(found.path, root, rows)
@@ -56,6 +67,14 @@ def table(
         remarks.insert(0, f"{found.path}: {line}")
     name, moves = str(category or found.path.stem), augmentation or Augmentation()
     return Source(name, place, kind, moves, train, test, fit, max_pixels, spare, remarks=tuple(remarks))
+
+
+def _check_first(csv: Path, root: str | Path | None, category: str | None) -> None:
+    """Raises DataError if none of the first images is there, before all rows are read."""
+    first = read_table(csv, FIRST)
+    rows = [row for row in first.rows if "category" not in first.names or row.category == str(category)]
+    if rows:
+        check_some_there(first, rows, base_of(first.path, root, rows)[0])
 
 
 def table_name(csv: str | None, category: str) -> str:

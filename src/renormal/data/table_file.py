@@ -8,6 +8,7 @@ import io
 import re
 import stat
 from collections.abc import Collection, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -64,14 +65,14 @@ def fault(path: Path, line: int, text: object) -> DataError:
     return DataError(f"{path}, line {line}: {text}")
 
 
-def read_table(path: Path) -> Table:
-    """All rows that are not empty. Raises DataError, with its line, for what is no row."""
+def read_table(path: Path, most: int | None = None) -> Table:
+    """Rows that are not empty, of the first `most` or of all. Raises DataError, with its line, for what is no row."""
     text = text_of(path)
     separator, above, header = header_of(path, text)
     names, unused = columns_of(path, header)
     positions = [names.get(column, (None, ""))[0] for column in COLUMNS]
     rows = list[Row]()
-    for line, cells in _records(path, text, separator, above):
+    for line, cells in islice(_records(path, text, separator, above), most):
         if len(cells) != len(header):
             cells = _fitted(path, line, cells, len(header), separator)
         _check_nameless(path, line, header, cells, names)

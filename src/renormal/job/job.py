@@ -36,7 +36,7 @@ from renormal.job.environment import (
 from renormal.job.examined import examined
 from renormal.job.file_contents import check_unchanged
 from renormal.job.fingerprints import fingerprints, has_record, source_of, weights_before
-from renormal.job.loggers import log_objective, logging_to
+from renormal.job.loggers import check_loggers, log_objective, logging_to
 from renormal.job.memory import check_threads
 from renormal.job.named_code import check_named_code
 from renormal.job.objective import check_number, check_objective, number_of, objective_of, returned
@@ -82,8 +82,9 @@ def run_job(
     columns = build_columns(config)
     check_names_in(config, columns)  # before the images are listed
     folder = Path(config.folder)
-    if not (folder / RECORD).is_file():  # a job that is done needs no device
+    if not (folder / RECORD).is_file():  # a job that is done needs no device and no logger
         check_devices(config)
+        check_loggers(config)
     with said_if_slow("listing the images and their masks"):
         source = source_of(config)
     config, remarks = with_tiles(config, source)
@@ -99,6 +100,7 @@ def run_job(
     if alone and finished(config, folder, hashes):
         return returned(config, read_record(folder / RECORD))
     check_devices(config)
+    check_loggers(config)
     check_threads(config)
     for remark in (source.summary, *source.remarks, *remarks):
         log.info("%s", remark)

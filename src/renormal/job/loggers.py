@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from hydra.utils import instantiate
 from lightning.pytorch.loggers import CSVLogger, Logger
 from omegaconf import DictConfig, OmegaConf
 
+from renormal.boards.board import Board
 from renormal.report.record import pathless
 
 
@@ -42,6 +45,26 @@ def log_objective(loggers: Iterable[Logger], number: float | None) -> None:
     if number is not None:
         for logger in loggers:
             logger.log_metrics({"objective": number})
+
+
+def check_loggers(config: DictConfig) -> None:
+    """Raise ValueError for a logger that would be refused when it begins, after the images were read. Opens nothing."""
+    for name, entry in config.logger.items():
+        if entry.save_dir != config.folder:
+            check_place(f"logger.{name}.save_dir", Path(entry.save_dir))
+    for logger in build_loggers(config, "checked"):
+        if isinstance(logger, Board):
+            logger.check()
+
+
+def check_place(key: str, folder: Path) -> None:
+    """Raise ValueError for a folder that cannot be made or written."""
+    above = next(path for path in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(path))
+    try:
+        TemporaryFile(dir=above).close()
+    except OSError as error:
+        why = f"{above}: {error.strerror}" if above != folder.absolute() else error.strerror
+        raise ValueError(f"{key}={folder} cannot be written ({why}): give another folder") from error
 
 
 def build_loggers(config: DictConfig, identity: str) -> list[Logger]:

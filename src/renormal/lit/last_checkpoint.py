@@ -10,7 +10,7 @@ from typing import Any
 import lightning as L
 from lightning.pytorch.callbacks import Checkpoint
 
-from renormal.lit.held_signals import HeldSignals
+from renormal.console.held_signals import HeldSignals
 
 PATIENCE = 20.0  # seconds that an interrupt waits for the end of a batch, ours; SLURM kills 30 s after its warning
 SHARE = 0.01  # of the time at most goes into checkpoints within an epoch, ours

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
+from renormal.console.held_signals import HeldSignals
 from renormal.files import whole_file
-from renormal.lit.held_signals import HeldSignals
 from renormal.lit.weights import DIGEST, digest_of_content
 
 

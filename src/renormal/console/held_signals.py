@@ -5,6 +5,8 @@ from __future__ import annotations
 import _thread
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -53,3 +55,14 @@ class HeldSignals:
             self.alarm = threading.Timer(self.patience, _thread.interrupt_main, [number])
             self.alarm.daemon = True
             self.alarm.start()
+
+
+@contextmanager
+def signals_held() -> Iterator[None]:
+    """Signals wait for the end of the block."""
+    held = HeldSignals()
+    held.hold()
+    try:
+        yield
+    finally:
+        held.release()
