@@ -77,7 +77,7 @@ class Grid(Object):
 class Trials(Object):
     targets = ("renormal.choose.strategies.Optuna",)
     trials: Annotated[Count, "Descents over all planted defects."]
-    seed: Annotated[Seed, "Of the proposals."]
+    seed: Annotated[Seed, "Seed of the proposals."]
 
 
 class Choose(Group):
@@ -148,7 +148,7 @@ class Recipe(Group):
     """A job."""
 
     name: Annotated[Below, "Results go to `outputs/<name>/<model>/<category>/<seed>`."]
-    category: Annotated[Below, "Of data=mvtec, rehearsal and table; data=folder takes the folder's name."]
+    category: Annotated[Below, "Category of data=mvtec, rehearsal and table; data=folder takes the folder's name."]
     seed: Annotated[Seed, "Seed of the weights, the batches and all noise."]
     stages: Annotated[list[Stage], Len(1), "What the job does."]
     minutes: Annotated[

@@ -79,7 +79,7 @@ class Trainer(Object):
     max_time: Annotated[Time | None, "Time at most; a training that it ends is no result; null: none."]
     fast_dev_run: Annotated[
         Literal[False] | None,
-        "Refused, since a training of few batches is no result; limit_train_batches shortens one.",
+        "A training of few batches is no result; limit_train_batches shortens one.",
     ]
     limit_train_batches: Annotated[Batches | None, "Batches of an epoch, or their share; null: all."]
     limit_test_batches: Annotated[Batches | None, "Batches of the test, or their share; null: all."]
@@ -114,7 +114,7 @@ class Trainer(Object):
     detect_anomaly: Annotated[bool, "Whether autograd names the step that made a NaN."]
     model_registry: Annotated[Name | None, "Name in Lightning's registry of models."]
     # Those that a job gives itself:
-    barebones: Annotated[Literal[False, None], "Refused, since a job needs its checkpoint and its callbacks."]
+    barebones: Annotated[Literal[False, None], "A job needs its checkpoint and its callbacks."]
     callbacks: Annotated[None, "A job has its own; dashboard= and logger= change what is shown."]
     default_root_dir: Annotated[None, "A job writes into its own folder, see name=."]
     enable_checkpointing: Annotated[Literal[True, None], "A job keeps its last epoch, from which it goes on."]
