@@ -6,14 +6,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from omegaconf import OmegaConf
+from PIL import Image, ImageDraw
 
 from renormal import load
 from renormal.data import Augmentation, Source
+from renormal.job import tiling
 from renormal.job.fingerprints import fingerprints, source_of
 from renormal.job.job import run_job
-from renormal.job.tiling import with_tiles
+from renormal.job.tiling import with_directions, with_tiles
 from renormal.report.record import read_record
 
 NULL = "data.object_tiles=null"
@@ -76,3 +79,92 @@ def test_a_job_says_so_and_its_record_and_network_know_it(tiny: Any, caplog: pyt
     with caplog.at_level("INFO", "renormal"):
         run_job(config)
     assert any("already" in line or "done" in line for line in caplog.messages), caplog.messages
+
+
+def photographs(root: Path, *, turned: bool) -> Path:
+    """A folder of twelve good parts, which lie alike or in all directions, and a defective one."""
+    generator = np.random.default_rng(0)
+    for place in [f"good/{number}" for number in range(12)] + ["defective/0"]:
+        picture = Image.new("L", (96, 96), 30)
+        draw = ImageDraw.Draw(picture)
+        draw.rectangle((25, 42, 75, 54), fill=220)
+        draw.rectangle((60, 28, 75, 68), fill=140)
+        angle = generator.uniform(0, 360) if turned else generator.uniform(-4, 4)
+        path = root / f"{place}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        picture.rotate(angle, Image.Resampling.BILINEAR, fillcolor=30).save(path)
+    return root
+
+
+def folder_of(tiny: Any, root: Path, *typed: str) -> Any:
+    return tiny("data=folder", f"data.root={root}", "data.category=parts", "projection=[eq8]", *typed)
+
+
+@pytest.mark.parametrize("turned", [True, False])
+def test_the_photographs_of_a_folder_show_whether_parts_turn(tiny: Any, tmp_path: Path, turned: bool) -> None:
+    config = folder_of(tiny, photographs(tmp_path / "parts", turned=turned), NULL)
+    before = OmegaConf.to_container(config)
+    source = source_of(config)
+    found, seen, lines = with_directions(config, source)
+    assert OmegaConf.to_container(config) == before
+    assert found.data.object_tiles is turned
+    assert found.data.augmentation.rotate == found.data.source.augmentation.rotate == (180 if turned else 0)
+    assert seen.augmentation == Augmentation(rotate=180 if turned else 0)
+    assert len(lines) == (2 if turned else 0)
+    if turned:
+        assert lines[0].startswith("parts: the good parts lie in many directions: ")
+        typed = folder_of(tiny, tmp_path / "parts", NULL, "data.augmentation.rotate=180")
+        digests = [fingerprints(found, seen, "32-true")]
+        digests += [fingerprints(with_tiles(typed, source_of(typed))[0], source_of(typed), "32-true")]
+        assert digests[0] == digests[1], "what is found is what might have been typed"
+
+
+@pytest.mark.parametrize(
+    "typed", [[], ["data.object_tiles=false"], ["data.object_tiles=true"], [NULL, "data.augmentation.rotate=15"]]
+)
+def test_what_is_typed_decides_and_nothing_is_read(
+    tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: list[str]
+) -> None:
+    monkeypatch.setattr(tiling, "turned_in", lambda source: pytest.fail("photographs were read"))
+    config = folder_of(tiny, photographs(tmp_path / "parts", turned=True), *typed)
+    source = source_of(config)
+    found, seen, lines = with_directions(config, source)
+    assert found.data.augmentation.rotate == config.data.augmentation.rotate
+    assert seen is source
+    assert lines == ()
+
+
+def test_a_network_of_turned_parts_that_is_trained_further_sees_them_turned(tiny: Any, tmp_path: Path) -> None:
+    config = folder_of(
+        tiny, photographs(tmp_path / "parts", turned=True), "data.object_tiles=true", "continue=outputs/x"
+    )
+    assert with_directions(config, source_of(folder_of(tiny, tmp_path / "parts")))[0].data.augmentation.rotate == 180
+
+
+def test_photographs_are_read_once_until_one_changes(
+    tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = []
+    monkeypatch.setattr("renormal.data.turns.some_thumbnails", lambda items, **_: read.append(len(items)) or [])
+    config = folder_of(tiny, photographs(tmp_path / "parts", turned=True), NULL)
+    source = source_of(config)
+    for _ in range(2):
+        with_directions(config, source)
+    assert read == [len(source.train)]
+    Image.new("L", (96, 96)).save(source.train[0].image)
+    with_directions(config, source)
+    assert len(read) == 2
+
+
+def test_a_job_of_turned_photographs_says_so_and_its_record_answers_the_same_command(
+    tiny: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = folder_of(tiny, photographs(tmp_path / "parts", turned=True), NULL, "test.average=pixels")
+    with caplog.at_level("INFO", "renormal"):
+        run_job(config)
+    assert [line for line in caplog.messages if "so training turns them (data.augmentation.rotate=180)" in line]
+    record = read_record(Path(config.folder) / "record.json")
+    assert record.config["data"]["augmentation"]["rotate"] == 180
+    written = (Path(config.folder) / "record.json").stat().st_mtime_ns
+    run_job(config)
+    assert (Path(config.folder) / "record.json").stat().st_mtime_ns == written, "done already"

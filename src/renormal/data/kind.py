@@ -7,13 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from renormal.data.depth import FULL, depth_of
-from renormal.data.images import spread_in
 from renormal.data.source import Fit, Item, Kind
-from renormal.data.threads import in_threads
-from renormal.data.thumbnails import BLOCKS, Numbers, Thumbnail, thumbnails
+from renormal.data.thumbnails import BLOCKS, Numbers, Thumbnail, some_thumbnails
 
-MOST = 64  # photographs that are read to guess, ours
 NOUN = {"object": "an object", "texture": "a texture"}
 FEW = 4  # ours: with fewer photographs the places of two parts and of two textures look alike
 # at most the first in a texture, at least the second in an object: ours, between the objects and the textures of
@@ -57,11 +53,7 @@ def guess_kind(photographs: Sequence[Thumbnail]) -> Guess:
 
 def kind_of(items: Sequence[Item], *, fit: Fit, max_pixels: int) -> tuple[Kind, str]:
     """What these training images are taken for, from at most MOST of them, and the line that says so, with the mend."""
-    some = items[:: -(-len(items) // MOST)]
-    spreads = in_threads(lambda item: spread_in(item.image, max_pixels), some, "reading bit depths")
-    deep = [spread for spread in spreads if spread]
-    bits = depth_of(deep) if deep else FULL
-    guess = guess_kind(thumbnails(some, fit=fit, max_pixels=max_pixels, bits=bits, title="object or texture"))
+    guess = guess_kind(some_thumbnails(items, fit=fit, max_pixels=max_pixels, title="object or texture"))
     other = "texture" if guess.kind == "object" else "object"
     doubt = "" if guess.sure else ", which is not sure"
     return guess.kind, f"taken as {NOUN[guess.kind]}{doubt}: {guess.reason}; data.kind={other} if it is none"

@@ -6,22 +6,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renormal.data.images import header_of
-from renormal.data.memory import MOST
-from renormal.data.source import Item, Source
+from renormal.data.source import Item, Source, some
 from renormal.data.threads import in_threads
 
 LEVELS = 8  # ours: channels that differ by less are grey. JPEG and a white balance leave some levels
 
 
 def shapes_of(source: Source) -> list[float]:
-    """The lowest and the highest width / height of the training photographs, of at most MOST of them."""
+    """The lowest and the highest width / height of the training photographs, of some of them."""
 
     def shape(item: Item) -> float:
         width, height = header_of(item.image, source.max_pixels).size
         return width / height
 
-    some = source.train[:: -(-len(source.train) // MOST)]
-    found = in_threads(shape, some, f"{source.name}: reading sizes")
+    found = in_threads(shape, some(source.train), f"{source.name}: reading sizes")
     return [min(found), max(found)]
 
 

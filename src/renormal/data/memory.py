@@ -17,11 +17,10 @@ from renormal.data.drawn_masks import Mask, Pair, look_at, read_defects, reading
 from renormal.data.images import header_of, is_grey, read_image, spread_in, square
 from renormal.data.opening import opened, strict_pillow
 from renormal.data.regions import regions_of
-from renormal.data.source import GOOD, DataError, Item, Source
+from renormal.data.source import GOOD, DataError, Item, Source, some
 from renormal.data.threads import in_threads
 
 LARGEST = 512  # px of `own_side`, section 4.1 of the paper for textures
-MOST = 64  # photographs whose size decides, ours
 UNKNOWN = -1  # regions of a defective image without a mask
 log = logging.getLogger("renormal")
 
@@ -101,8 +100,7 @@ def enlarging(source: Source, size: int) -> str | None:
 
 def own_side(source: Source, patch: int) -> int:
     """The largest multiple of `patch` that most training images hold, at most LARGEST and at least `patch`, px."""
-    some = source.train[:: -(-len(source.train) // MOST)]
-    median = int(np.median([_shown(source, item.image)[1] for item in some]))
+    median = int(np.median([_shown(source, item.image)[1] for item in some(source.train)]))
     return max(1, min(median, LARGEST) // patch) * patch
 
 

@@ -16,6 +16,7 @@ Fit: TypeAlias = Literal["squash", "crop", "face"]
 
 GOOD = "good"  # the name of the one class that is trained on; every other name is a defect
 NAMED = 8  # kinds of defect that a line names
+MOST = 64  # photographs that are read to guess what all of them show, ours
 MAX_PIXELS = 100_000_000  # ours: 300 MB decoded; a 100 megapixel camera passes, a decompression bomb does not
 
 
@@ -110,6 +111,11 @@ class Source:
 def good_items(images: Iterable[Path]) -> tuple[Item, ...]:
     """Good images, without masks."""
     return tuple(Item(image, None, GOOD) for image in images)
+
+
+def some(items: Sequence[T]) -> Sequence[T]:
+    """At most MOST of them, from the first on at equal distances."""
+    return items[:: max(1, -(-len(items) // MOST))]
 
 
 def every_nth(

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from renormal.data.depth import FULL, is_deep, to_8_bit
-from renormal.data.images import converted, flattened, header, square, upright
+from renormal.data.depth import FULL, depth_of, is_deep, to_8_bit
+from renormal.data.images import converted, flattened, header, spread_in, square, upright
 from renormal.data.opening import opened
-from renormal.data.source import Fit, Item
+from renormal.data.source import Fit, Item, some
 from renormal.data.threads import in_threads
 
 SIDE = 256  # pixels that the numbers are measured at
@@ -38,6 +38,15 @@ class Thumbnail(NamedTuple):
     directions: Numbers  # (DIRECTIONS,) share of the edges in each direction
     means: Numbers  # (BLOCKS, BLOCKS) mean shade of each block
     contrasts: Numbers  # (BLOCKS, BLOCKS) logarithm of the contrast of each block
+
+
+def some_thumbnails(items: Sequence[Item], *, fit: Fit, max_pixels: int, title: str) -> list[Thumbnail]:
+    """Of `some` of the photographs. The bits in use in files of 16 bit are found in these."""
+    chosen = some(items)
+    spreads = in_threads(lambda item: spread_in(item.image, max_pixels), chosen, "reading bit depths")
+    deep = [spread for spread in spreads if spread]
+    bits = depth_of(deep) if deep else FULL
+    return thumbnails(chosen, fit=fit, max_pixels=max_pixels, bits=bits, title=title)
 
 
 def thumbnails(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from renormal.data.thumbnails import SMALL, Numbers, Thumbnail
+from renormal.data.source import Fit, Item, Source, some
+from renormal.data.thumbnails import SMALL, Numbers, Thumbnail, some_thumbnails
 
 FEW = 6  # photographs: fewer are not compared
 ROUNDING = 0.5  # grey levels
@@ -17,6 +19,18 @@ STEP = 15  # degrees between two turns
 FAR = 22  # degrees: a smaller turn is no other way to lie
 NEARER = 0.4  # ours, a logarithm: by so much a turn must bring two photographs closer than any shift does
 SHARE = 0.4  # ours, of the pairs: MVTec AD's bottle, pill, toothbrush and CelebA have 0.00, turned pills 0.8
+
+
+def turned_in(source: Source) -> float:
+    """`share_turned` of some of the training photographs. They are read once, until a file changes."""
+    items = tuple(some(source.train))
+    written = tuple(item.image.stat().st_mtime_ns for item in items)
+    return _turned_in(items, written, source.fit, source.max_pixels)
+
+
+@lru_cache(maxsize=256)
+def _turned_in(items: Sequence[Item], written: tuple[int, ...], fit: Fit, max_pixels: int) -> float:
+    return share_turned(some_thumbnails(items, fit=fit, max_pixels=max_pixels, title="how the parts lie"))
 
 
 def share_turned(photographs: Sequence[Thumbnail]) -> float:

@@ -47,7 +47,7 @@ from renormal.job.rank import started_elsewhere
 from renormal.job.recording import headline, record_of
 from renormal.job.settings import check_settings
 from renormal.job.stages import Watchers, build_stages
-from renormal.job.tiling import with_tiles
+from renormal.job.tiling import with_directions
 from renormal.lit.columns import Columns
 from renormal.lit.damage_sheet import DamageSheet
 from renormal.lit.gathering import first_rank_decides
@@ -87,7 +87,7 @@ def run_job(
         check_loggers(config)
     with said_if_slow("listing the images and their masks"):
         source = source_of(config)
-    config, remarks = with_tiles(config, source)
+    config, source, remarks = with_directions(config, source)
     if planned and (change := change_since(planned, config, source)):
         if not planned["done"]:
             raise ValueError(change)

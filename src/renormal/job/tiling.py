@@ -1,18 +1,54 @@
-"""Objects that may lie in any direction are seen in tiles, as textures are. Decided before a digest is taken."""
+"""Objects that may lie in any direction are turned in training and seen in tiles. Decided before a digest is taken."""
 
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
 
 from omegaconf import DictConfig, OmegaConf
 
 from renormal.data import Source
+from renormal.data.turns import SHARE, turned_in
 
 ANY_DIRECTION = 90.0  # degrees of data.augmentation.rotate, ours: ± 90° are half of all directions
+TURNED = 180  # degrees, where the photographs show parts in many directions
+ROTATE = ("data.augmentation.rotate", "data.source.augmentation.rotate")
+LIE = (
+    "{name}: the good parts lie in many directions: {share:.0%} of the pairs of photographs match better after a turn; "
+    "so training turns them (data.augmentation.rotate=180); data.object_tiles=false if a turned part is a defect"
+)
 SEEN = (
     "{name}: a good part may lie in any direction (rotate={rotate:g}), so it is seen in tiles of {patch} px "
     "(data.object_tiles=true); data.object_tiles=false shows it to the network as a whole, at {size} px"
 )
+
+
+def with_directions(config: DictConfig, source: Source) -> tuple[DictConfig, Source, tuple[str, ...]]:
+    """Config and source with how a good part may lie, and how it is seen, and the lines that say so."""
+    config, source, lines = with_turns(config, source)
+    config, more = with_tiles(config, source)
+    return config, source, lines + more
+
+
+def with_turns(config: DictConfig, source: Source) -> tuple[DictConfig, Source, tuple[str, ...]]:
+    """Turned by TURNED in training, if the training photographs show objects that lie in many directions.
+
+    Only where `data.object_tiles` is null, or true in a network that is trained further, and nothing is said about
+    turns: `data.augmentation.rotate` is there and 0. Data sets whose augmentation is known (`data=mvtec`) have no such
+    key.
+    """
+    open_question = True if config.get("continue") is not None else None
+    if source.kind != "object" or config.data.get("object_tiles", False) is not open_question:
+        return config, source, ()
+    if OmegaConf.select(config, ROTATE[0]) != 0 or (share := turned_in(source)) < SHARE:
+        return config, source, ()
+    after, read_only = deepcopy(config), OmegaConf.is_readonly(config)
+    OmegaConf.set_readonly(after, False)
+    for key in ROTATE:
+        OmegaConf.update(after, key, TURNED)
+    OmegaConf.set_readonly(after, read_only)
+    source = replace(source, augmentation=replace(source.augmentation, rotate=TURNED))
+    return after, source, (LIE.format(name=source.name, share=share),)
 
 
 def with_tiles(config: DictConfig, source: Source) -> tuple[DictConfig, tuple[str, ...]]:

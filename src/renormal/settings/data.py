@@ -113,7 +113,7 @@ class Data(Group):
     patch_size: Annotated[Side, "Side of the patches of a texture that the network sees, px."]
     object_tiles: Annotated[
         bool | None,
-        "Whether the network sees objects in patches, too; null: where a good part may be turned by 90° or more.",
+        "Whether the network sees objects in patches, too; null: where good parts lie in any direction.",
     ] = False
     shrink: Annotated[
         list[Annotated[int, Ge(1), Le(64)]],

@@ -23,7 +23,7 @@ from renormal.job.fingerprints import fingerprints, has_record, possible_precisi
 from renormal.job.objective import objective_of
 from renormal.job.planned import plan_of
 from renormal.job.settings import UNFOUND, SettingsError, check_settings
-from renormal.job.tiling import with_tiles
+from renormal.job.tiling import with_directions
 from renormal.sweep.overrides import is_choice
 from renormal.sweep.settings import launcher_of
 
@@ -59,10 +59,10 @@ def jobs_of(config: DictConfig, overrides: Iterable[Override], first: int = 0) -
         data = f"{OmegaConf.to_yaml(job.data.source)}{job.choose.holdout} {job.test.holdout} {job.test.fold}"
         if data not in sources:
             sources[data] = source_of(job)
-        job, _ = with_tiles(job, sources[data])
-        hashes = (fingerprints(job, sources[data], precision) for precision in possible_precisions(job))
+        job, source, _ = with_directions(job, sources[data])
+        hashes = (fingerprints(job, source, precision) for precision in possible_precisions(job))
         done = any(has_record(job, folder, wanted) for wanted in hashes)
-        plan = plan_of(job, sources[data])
+        plan = plan_of(job, source)
         jobs[tuple(combination)] = Job(tuple(combination), name, folder, done, plan, objective_of(job))
     return jobs
 
