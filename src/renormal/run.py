@@ -28,7 +28,7 @@ from renormal.job.processes import process_count
 from renormal.job.rank import check_numbers, check_process, is_rank_zero
 from renormal.job.state import StateFile, forget, had_begun, hold_folder
 from renormal.report.former_names import command_line
-from renormal.sweep.arguments import as_typed, options_first, without_hyphens
+from renormal.sweep.arguments import as_typed, check_options, options_first, without_hyphens
 from renormal.sweep.composing import compose_once
 from renormal.sweep.plan import planned_job
 from renormal.sweep.refusals import check_text, exit_with, refuse_in_one_line
@@ -87,6 +87,7 @@ def main() -> None:
         for line in lines if is_rank_zero() else []:
             print(f"renormal: {line}", file=sys.stderr)
         sys.argv[1:] = options_first([as_typed(without_hyphens(argument)) for argument in sys.argv[1:]])
+        check_options(sys.argv[1:])
     except ValueError as error:
         exit_with([str(error)])
     refuse_in_one_line()

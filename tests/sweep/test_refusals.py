@@ -19,9 +19,10 @@ from omegaconf import OmegaConf
 
 from preloaded import python
 from renormal.run import CONF, basename
+from renormal.sweep.hydra_keys import wrong_hydra
 from renormal.sweep.meant import WORDS, places_in
 from renormal.sweep.refusals import check_text, in_a_line, line_of
-from renormal.sweep.settings import wrong_hydra, wrong_settings
+from renormal.sweep.settings import wrong_settings
 from waiting import HANGING
 
 BASIC = "settings belong to a launcher, add hydra/launcher=slurm, local or joblib"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from typing import NoReturn
 
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -25,6 +26,7 @@ PATHS = (
 )
 NAMES = ("name", "category", "data.category")
 HYDRA = ("cfg", "info", "package")  # options of Hydra that take a value and have no hyphen in their name
+RERUN = "--experimental-rerun"  # runs the code in a file
 TYPED = re.compile(rf"(\+{{0,2}}(?:{'|'.join(map(re.escape, PATHS + NAMES))}))=(.+)", re.DOTALL)
 
 
@@ -55,7 +57,7 @@ def options_first(arguments: list[str]) -> list[str]:
         if action is None and not argument.startswith("-"):
             overrides.append(argument)
             continue
-        if name.startswith("--") and not any(option.startswith(name) for option in known):
+        if name.startswith("--") and not any(option.startswith(name) for option in known if option != RERUN):
             raise ValueError(f"there is no option {name}: renormal --help shows the options")
         place = last if action is not None and action.nargs == "?" else first
         place.append(argument)
@@ -65,6 +67,21 @@ def options_first(arguments: list[str]) -> list[str]:
         if action is not None and left and (action.nargs is None or left[0] in choices):
             place.append(left.pop(0))
     return [*first, *overrides, *last]
+
+
+def check_options(arguments: list[str]) -> None:
+    """Raise ValueError for options that Hydra's parser refuses in several lines."""
+    parser = get_args_parser()
+
+    def refused(message: str) -> NoReturn:
+        raise ValueError(f"{message}: renormal --help shows the options")
+
+    parser.error = refused  # type: ignore[method-assign]
+    options = parser.parse_args(arguments)
+    if options.config_dir is not None and not os.path.isdir(options.config_dir):  # noqa: PTH112 as in `exists`
+        raise ValueError(f"--config-dir {options.config_dir} is no folder: correct it")
+    if options.resolve and not options.cfg and not options.help:
+        raise ValueError("--resolve goes with --cfg job, which prints the recipe")
 
 
 def as_typed(argument: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import warnings
 from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
@@ -20,12 +21,14 @@ from renormal.console.text import printable, without_secrets
 from renormal.files import CONF
 from renormal.job.errors import in_one_line
 from renormal.sweep.arguments import for_shell, parsed, quoted
+from renormal.sweep.hydra_keys import wrong_hydra
 from renormal.sweep.meant import HIDDEN, meant
-from renormal.sweep.settings import LAUNCHER, known_settings, wrong_hydra
+from renormal.sweep.settings import LAUNCHER, known_settings
 from renormal.sweep.yamls import name_unreadable_yamls
 
 NOT_FOUND = re.compile(r"Interpolation key '(.*?)' not found")  # OmegaConf's words, which alone name the key
 NO_NAME = "Config group override must be a string or a list"
+LOGGING = ("Unable to configure", "Unsupported version", "dictionary doesn't specify a version")  # of logging.config
 AMBIGUOUS = "Ambiguous value for argument '"
 
 
@@ -36,9 +39,15 @@ def refuse_in_one_line() -> None:
 
     def composed(hydra: Hydra, *arguments: Any, **named: Any) -> DictConfig:
         try:
-            config = compose(hydra, *arguments, **named)
+            with warnings.catch_warnings():
+                warnings.filterwarnings("error", message=".* is not available", category=UserWarning)
+                config = compose(hydra, *arguments, **named)
             exit_with(wrong_hydra(config))
             return config
+        except UserWarning as error:
+            path = str(error).partition("path=")[2].removesuffix(" is not available.")
+            exit_with([f"hydra.searchpath: {path} is no folder: correct it"])
+            raise
         except (HydraException, OmegaConfBaseException, ValueError) as error:
             exit_with([line_of(error)])
             raise
@@ -62,8 +71,8 @@ def in_a_line(start: Callable[..., Any]) -> Callable[..., Any]:
             exit_with([line_of(error)], status=1 if isinstance(error, OSError | MemoryError) else 2)
             raise
         except ValueError as error:
-            if str(error).startswith("Unable to configure"):  # of logging.config
-                exit_with([f"hydra.job_logging: {error}: {error.__cause__}"])
+            if str(error).startswith(LOGGING):
+                exit_with([f"hydra.job_logging: {error}" + f": {error.__cause__}" * bool(error.__cause__)])
             raise
 
     return started

@@ -8,32 +8,12 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from renormal.settings.faults import faults_in_sweep, shown
+from renormal.settings.faults import faults_in_sweep
 
 LAUNCHER = "hydra.launcher"
-CHECK = {"_target_": "renormal.sweep.callback.CheckSweep"}
 OWN, BASIC = "hydra_plugins.renormal_plugins.", "hydra._internal."  # others check their settings themselves
 SLURM = {"submitit_folder", "max_num_timeout", "wait", "modules"}  # those that are not submitit's options of a job
 LOCAL = {"submitit_folder", "timeout_min", "n_jobs"}
-
-
-def wrong_hydra(config: DictConfig) -> list[str]:
-    """One line for each of Hydra's own settings with which Hydra itself fails, or skips the check of the job."""
-    given: Any = OmegaConf.to_container(config.hydra, resolve=False) if "hydra" in config else {}
-    check, verbose = given.get("callbacks", {}).get("check", CHECK), given.get("verbose", False)
-    lines = [
-        f"hydra.{part}={shown(given[part])}: choose one with hydra/{part}="
-        for part in ("launcher", "sweeper")
-        if part in given and not (isinstance(given[part], dict) and isinstance(given[part].get("_target_"), str))
-    ]
-    if check != CHECK:
-        lines.append("hydra.callbacks.check checks every job before the first starts: leave it as it is")
-    if given.get("job", {}).get("chdir"):
-        lines.append("hydra.job.chdir=true: must be null, a job's paths start from the working directory")
-    names = verbose if isinstance(verbose, list) else [verbose]
-    if not isinstance(verbose, bool) and not all(isinstance(name, str) for name in names):
-        lines.append(f"hydra.verbose={shown(verbose)}: must be true, false, or names of loggers such as [renormal]")
-    return lines
 
 
 def launcher_of(launcher: Mapping[str, Any]) -> str:
