@@ -125,13 +125,26 @@ def test_the_photographs_of_a_folder_show_whether_parts_turn(tiny: Any, tmp_path
 def test_what_is_typed_decides_and_nothing_is_read(
     tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: list[str]
 ) -> None:
-    monkeypatch.setattr(tiling, "turned_in", lambda source: pytest.fail("photographs were read"))
+    monkeypatch.setattr(tiling, "look_at", lambda source: pytest.fail("photographs were read"))
     config = folder_of(tiny, photographs(tmp_path / "parts", turned=True), *typed)
     source = source_of(config)
     found, seen, lines = with_directions(config, source)
     assert found.data.augmentation.rotate == config.data.augmentation.rotate
     assert seen is source
     assert lines == ()
+
+
+def test_a_texture_that_is_called_an_object_is_asked_about(tiny: Any, tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    for number in range(8):
+        path = tmp_path / "parts" / "good" / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(generator.integers(60, 200, (96, 96), dtype=np.uint8)).save(path)
+    for typed, asked in ((NULL, True), (f"{NULL} data.examine=true", False), (f"{NULL} data.kind=texture", False)):
+        config = folder_of(tiny, tmp_path / "parts", *typed.split())
+        found, _, lines = with_directions(config, source_of(config))
+        assert found.data.object_tiles is False
+        assert [line.endswith("set data.kind=texture if that is right") for line in lines] == [True] * asked
 
 
 def test_a_network_of_turned_parts_that_is_trained_further_sees_them_turned(tiny: Any, tmp_path: Path) -> None:

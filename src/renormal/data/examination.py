@@ -10,7 +10,7 @@ from typing import NamedTuple
 from renormal.data.depth import FULL
 from renormal.data.duplicates import Copies, copies
 from renormal.data.exposure import exposures, sizes, smaller_groups
-from renormal.data.kind import Guess, guess_kind
+from renormal.data.kind import Guess, guess_kind, other_kind
 from renormal.data.source import GOOD, DataError, Item, Source
 from renormal.data.thumbnails import Thumbnail, thumbnails
 from renormal.data.turns import FAR, SHARE, share_turned
@@ -43,7 +43,12 @@ def examine(source: Source, *, bits: int = FULL) -> Examination:
     twice, copied = _copied(source, found)
     guess = guess_kind(found[: len(source.train)])
     odd, typical = unlike(good)
-    lines = [*_kind(source, guess), *_turned(source, found[: len(source.train)]), *twice, *_unlike(source, good, odd)]
+    lines = [
+        *other_kind(source, guess),
+        *_turned(source, found[: len(source.train)]),
+        *twice,
+        *_unlike(source, good, odd),
+    ]
     lines += [f"{source.name}: {line}" for line in (*sizes(found, source.fit), *exposures(found[:count], tested))]
     named = [(_name(source, good[one.place].item), "unlike the others", one.reason) for one in odd]
     named += [(_name(source, one.item), "the smaller of two groups", why) for one, why in smaller_groups(found[:count])]
@@ -61,13 +66,6 @@ def table(examination: Examination) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([("file", "finding", "reason"), *examination.rows])
     return text.getvalue()
-
-
-def _kind(source: Source, guess: Guess) -> list[str]:
-    if not guess.sure or guess.kind == source.kind:
-        return []
-    seen = f"the photographs look like a {guess.kind}: {guess.reason}"
-    return [f"{source.name}: data.kind={source.kind}, but {seen}; set data.kind={guess.kind} if that is right"]
 
 
 def _turned(source: Source, training: Sequence[Thumbnail]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from renormal.data.source import Fit, Item, Kind
+from renormal.data.source import Fit, Item, Kind, Source
 from renormal.data.thumbnails import BLOCKS, Numbers, Thumbnail, some_thumbnails
 
 NOUN = {"object": "an object", "texture": "a texture"}
@@ -57,6 +57,14 @@ def kind_of(items: Sequence[Item], *, fit: Fit, max_pixels: int) -> tuple[Kind, 
     other = "texture" if guess.kind == "object" else "object"
     doubt = "" if guess.sure else ", which is not sure"
     return guess.kind, f"taken as {NOUN[guess.kind]}{doubt}: {guess.reason}; data.kind={other} if it is none"
+
+
+def other_kind(source: Source, guess: Guess) -> tuple[str, ...]:
+    """The line that asks about the kind, where the photographs clearly look like the other one."""
+    if not guess.sure or guess.kind == source.kind:
+        return ()
+    seen = f"the photographs look like {NOUN[guess.kind]}: {guess.reason}"
+    return (f"{source.name}: data.kind={source.kind}, but {seen}; set data.kind={guess.kind} if that is right",)
 
 
 def placed(values: Numbers) -> float:

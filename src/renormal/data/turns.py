@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from renormal.data.kind import Guess, guess_kind
 from renormal.data.source import Fit, Item, Source, some
 from renormal.data.thumbnails import SMALL, Numbers, Thumbnail, some_thumbnails
 
@@ -21,16 +23,24 @@ NEARER = 0.4  # ours, a logarithm: by so much a turn must bring two photographs 
 SHARE = 0.4  # ours, of the pairs: MVTec AD's bottle, pill, toothbrush and CelebA have 0.00, turned pills 0.8
 
 
-def turned_in(source: Source) -> float:
-    """`share_turned` of some of the training photographs. They are read once, until a file changes."""
+class Look(NamedTuple):
+    """What some of the training photographs show: `share_turned` of them, and their kind."""
+
+    turned: float
+    guess: Guess
+
+
+def look_at(source: Source) -> Look:
+    """Some of the training photographs. They are read once, until a file changes."""
     items = tuple(some(source.train))
     written = tuple(item.image.stat().st_mtime_ns for item in items)
-    return _turned_in(items, written, source.fit, source.max_pixels)
+    return _look_at(items, written, source.fit, source.max_pixels)
 
 
 @lru_cache(maxsize=256)
-def _turned_in(items: Sequence[Item], written: tuple[int, ...], fit: Fit, max_pixels: int) -> float:
-    return share_turned(some_thumbnails(items, fit=fit, max_pixels=max_pixels, title="how the parts lie"))
+def _look_at(items: Sequence[Item], written: tuple[int, ...], fit: Fit, max_pixels: int) -> Look:
+    found = some_thumbnails(items, fit=fit, max_pixels=max_pixels, title="how the parts lie")
+    return Look(share_turned(found), guess_kind(found))
 
 
 def share_turned(photographs: Sequence[Thumbnail]) -> float:

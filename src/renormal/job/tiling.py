@@ -8,7 +8,8 @@ from dataclasses import replace
 from omegaconf import DictConfig, OmegaConf
 
 from renormal.data import Source
-from renormal.data.turns import SHARE, turned_in
+from renormal.data.kind import other_kind
+from renormal.data.turns import SHARE, look_at
 
 ANY_DIRECTION = 90.0  # degrees of data.augmentation.rotate, ours: ± 90° are half of all directions
 TURNED = 180  # degrees, where the photographs show parts in many directions
@@ -35,13 +36,16 @@ def with_turns(config: DictConfig, source: Source) -> tuple[DictConfig, Source, 
 
     Only where `data.object_tiles` is null, or true in a network that is trained further, and nothing is said about
     turns: `data.augmentation.rotate` is there and 0. Data sets whose augmentation is known (`data=mvtec`) have no such
-    key.
+    key. Photographs that look like a texture get a line, unless `data.examine` says it.
     """
     open_question = True if config.get("continue") is not None else None
     if source.kind != "object" or config.data.get("object_tiles", False) is not open_question:
         return config, source, ()
-    if OmegaConf.select(config, ROTATE[0]) != 0 or (share := turned_in(source)) < SHARE:
+    if OmegaConf.select(config, ROTATE[0]) != 0:
         return config, source, ()
+    share, guess = look_at(source)
+    if share < SHARE or guess.kind == "texture":
+        return config, source, () if config.data.get("examine") else other_kind(source, guess)
     after, read_only = deepcopy(config), OmegaConf.is_readonly(config)
     OmegaConf.set_readonly(after, False)
     for key in ROTATE:
