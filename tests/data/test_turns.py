@@ -46,6 +46,16 @@ def moved(source: Source, root: Path, move: Move) -> Source:
     return folder(root, name="parts")
 
 
+def wide(move: Move) -> Move:
+    """Moved, in a photograph of 4 : 3 whose sides repeat the border."""
+
+    def done(image: Image.Image, generator: np.random.Generator) -> Image.Image:
+        pixels = np.asarray(move(image, generator))
+        return Image.fromarray(np.pad(pixels, ((0, 0), (43, 43), (0, 0)), "edge"))
+
+    return done
+
+
 def hints(source: Source) -> list[str]:
     return [line for line in examine(source).lines if "turned in many ways" in line]
 
@@ -73,7 +83,11 @@ def test_parts_that_lie_alike_are_not(drawn: Callable[[str], Source], category: 
     assert hints(drawn(category)) == []
 
 
-@pytest.mark.parametrize(("move", "named"), [(turned, True), (tilted, False), (shifted, False)])
+@pytest.mark.parametrize(
+    ("move", "named"),
+    [(turned, True), (tilted, False), (shifted, False), (wide(turned), True), (wide(tilted), False)],
+    ids=["turned", "tilted", "shifted", "wide and turned", "wide and tilted"],
+)
 def test_what_was_done_to_the_photographs_decides(
     drawn: Callable[[str], Source], tmp_path: Path, move: Move, named: bool
 ) -> None:

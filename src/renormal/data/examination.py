@@ -70,7 +70,11 @@ def table(examination: Examination) -> str:
 
 def _turned(source: Source, training: Sequence[Thumbnail]) -> list[str]:
     """Parts that lie turned in many ways, where the training turns nothing."""
-    if source.kind != "object" or source.augmentation.rotate > FAR or (share := share_turned(training)) < SHARE:
+    if (
+        source.kind != "object"
+        or source.augmentation.rotate > FAR
+        or (share := share_turned(training, source.fit)) < SHARE
+    ):
         return []
     seen = f"the parts lie turned in many ways: {share:.0%} of the pairs of photographs match better after a turn"
     return [f"{source.name}: {seen}; if each turned part is good, set data.augmentation.rotate=180"]

@@ -40,11 +40,13 @@ def look_at(source: Source) -> Look:
 @lru_cache(maxsize=256)
 def _look_at(items: Sequence[Item], written: tuple[int, ...], fit: Fit, max_pixels: int) -> Look:
     found = some_thumbnails(items, fit=fit, max_pixels=max_pixels, title="how the parts lie")
-    return Look(share_turned(found), guess_kind(found))
+    return Look(share_turned(found, fit), guess_kind(found))
 
 
-def share_turned(photographs: Sequence[Thumbnail]) -> float:
+def share_turned(photographs: Sequence[Thumbnail], fit: Fit) -> float:
     """The share of pairs in which one photograph, turned by more than FAR, is much closer to the other.
+
+    A part keeps its shape when it is turned, but not in a squashed image. So of squashed ones the centre is compared.
 
     d = the root of the summed squares. Counted is min over turns of d, within the disc that they keep, <
     exp(−NEARER) · min over shifts of d: a part that lies elsewhere is not turned. 0 for fewer than FEW photographs.
@@ -52,13 +54,24 @@ def share_turned(photographs: Sequence[Thumbnail]) -> float:
     if len(photographs) < FEW:
         return 0.0
     chosen = np.unique(np.linspace(0, len(photographs) - 1, min(MOST, len(photographs))).astype(int))
-    pixels = np.stack([photographs[one].pixels for one in chosen])
+    pixels = np.stack([unsquashed(photographs[one], fit) for one in chosen])
     angles = np.arange(0, 360, STEP)
     turns = np.stack([distances(disc(turned(pixels, int(angle))), disc(pixels)) for angle in angles])
     angle = angles[turns.argmin(0)]
     far = np.minimum(angle, 360 - angle) > FAR
     closer = np.log(shifted(pixels) / turns.min(0)) > NEARER
     return float((far & closer)[~np.eye(len(pixels), dtype=bool)].mean())
+
+
+def unsquashed(photograph: Thumbnail, fit: Fit) -> NDArray[np.uint8]:
+    """(S, S, 3): the largest centred square of the photograph, at its true shape."""
+    width, height = photograph.size
+    if fit != "squash" or width == height:
+        return photograph.pixels
+    across, down = (SMALL * min(width, height) / side for side in photograph.size)  # px of the thumbnail
+    box = ((SMALL - across) / 2, (SMALL - down) / 2, (SMALL + across) / 2, (SMALL + down) / 2)
+    centre = Image.fromarray(photograph.pixels).resize((SMALL, SMALL), Image.Resampling.BILINEAR, box=box)
+    return np.asarray(centre)
 
 
 def turned(pixels: NDArray[np.uint8], angle: int) -> NDArray[np.uint8]:
