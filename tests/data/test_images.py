@@ -5,19 +5,21 @@ from __future__ import annotations
 import logging
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 from turned import undone
 
 from renormal.data.folder import folder
 from renormal.data.images import header_of, is_grey, read_image
-from renormal.data.memory import load_training, own_side
-from renormal.data.source import DataError
+from renormal.data.memory import aspects_of, load_training, own_side
+from renormal.data.source import Augmentation, DataError
 
 ANY = 10**6  # pixels
 
@@ -192,7 +194,8 @@ def test_a_bitmap_that_pillow_misreads_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "fit", "own"), [((40, 60), "squash", 40), ((60, 40), "crop", 40), ((64, 64), "squash", 0)]
+    ("shape", "fit", "own"),
+    [((40, 60), "squash", 40), ((60, 40), "crop", 40), ((64, 64), "squash", 0), ((80, 60), "squash", 0)],
 )
 def test_photographs_that_are_enlarged_are_named(
     shape: tuple[int, int], fit: str, own: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
@@ -204,6 +207,25 @@ def test_photographs_that_are_enlarged_are_named(
     what = f"nut: 0.png of {shape[0]} × {shape[1]} pixels is enlarged to data.object_size=64: that shows nothing more"
     line = f"{what} and takes longer; data.object_size={own} is the most that it holds"
     assert caplog.messages == ([line] if own else [])
+
+
+def test_the_shapes_of_photographs_are_known_where_a_squashed_part_is_turned(tmp_path: Path) -> None:
+    for name, shape, tag in (
+        ("0.png", (40, 30), 1),
+        ("1.jpg", (40, 30), 6),
+        ("2.png", (40, 40), 1),
+        ("3.png", (8, 8), 1),
+    ):
+        exif = Image.Exif()
+        exif[0x0112] = tag
+        Image.new("L", shape).save(tmp_path / name, exif=exif)
+    whole = folder(tmp_path, name="nut", augmentation=Augmentation(rotate=90), holdout=4)
+    found = aspects_of(whole)
+    assert found is not None
+    torch.testing.assert_close(found, torch.tensor([4 / 3, 3 / 4, 1.0]))
+    assert aspects_of(replace(whole, fit="crop")) is None
+    assert aspects_of(replace(whole, augmentation=Augmentation(mirror_x=True))) is None
+    assert aspects_of(replace(whole, train=whole.train[2:])) is None
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,27 @@ def test_rotation_turns_about_the_centre_within_its_range_and_fills_it() -> None
     assert -30.5 < angle.min() < -28
 
 
+@pytest.mark.parametrize("aspect", [4 / 3, 3 / 4])
+def test_a_squashed_part_is_turned_in_the_shape_of_its_photograph(aspect: float) -> None:
+    images, moves = blob(row=15.5, column=21.5).expand(400, 1, 32, 32), Augmentation(rotate=180)
+    aspects = torch.full((400,), aspect)
+    moved = centre(random_affine(images, moves, generator=stream(0), aspects=aspects)) - 15.5
+    in_photograph = moved * torch.tensor([1, aspect])
+    torch.testing.assert_close(in_photograph.norm(dim=1), torch.full((400,), 6 * aspect), atol=0.1, rtol=0)
+    crops = random_affine_crops(images, moves, size=32, generator=stream(0), aspects=aspects)
+    torch.testing.assert_close(centre(crops) - 15.5, moved, atol=1e-3, rtol=0)
+
+
+def test_images_that_were_squashed_to_other_shapes_are_turned_each_in_its_own() -> None:
+    images = (blob(row=15.5, column=19.5) * 255).byte().expand(6, 1, 32, 32)
+    aspects, turn = torch.tensor([1.0, 2.0, 1.0, 2.0, 1.0, 2.0]), Augmentation(rotate=180)
+    found = batches(images, aspects=aspects, augmentation=turn, batch_size=6).batch(0, 0)
+    order = torch.randperm(6, generator=stream(2, 0, 0))
+    moved = centre(found) - 15.5
+    norms = (moved * torch.stack([torch.ones(6), aspects[order]], 1)).norm(dim=1)
+    torch.testing.assert_close(norms, 4 * aspects[order], atol=0.2, rtol=0)
+
+
 def test_a_crop_of_a_moved_object_is_a_window_of_it() -> None:
     images = torch.rand(20, 3, 24, 40, generator=stream(7))
     moves, drawn = Augmentation(40, 0.1, True, True), stream(0)

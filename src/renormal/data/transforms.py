@@ -32,18 +32,32 @@ def random_crops(images: Tensor, index: Tensor, *, size: int, generator: torch.G
     return images[sample, channel, row, column]
 
 
-def random_affine(images: Images, augmentation: Augmentation, *, generator: torch.Generator) -> Images:
-    """Each image turned, shifted and mirrored on its own; new pixels at the border repeat it."""
+def random_affine(
+    images: Images, augmentation: Augmentation, *, generator: torch.Generator, aspects: Tensor | None = None
+) -> Images:
+    """Each image turned, shifted and mirrored on its own; new pixels at the border repeat it.
+
+    aspects: (B,) width / height of the photographs that were squashed to these images; None: as the images.
+    """
     if not augmentation.moves:
         return images
-    matrix = random_matrices(len(images), images.shape[-2:], augmentation, generator=generator)
-    return warped(images, matrix, images.shape[-2:])
+    sides = images.shape[-2:]
+    matrix = in_proportion(random_matrices(len(images), sides, augmentation, generator=generator), sides, aspects)
+    return warped(images, matrix, sides)
 
 
-def random_affine_crops(images: Images, augmentation: Augmentation, *, size: int, generator: torch.Generator) -> Images:
+def random_affine_crops(
+    images: Images,
+    augmentation: Augmentation,
+    *,
+    size: int,
+    generator: torch.Generator,
+    aspects: Tensor | None = None,
+) -> Images:
     """A crop of size × size of each image as `random_affine` moves it, each place equally likely."""
     height, width = images.shape[-2:]
     matrix = random_matrices(len(images), (height, width), augmentation, generator=generator)
+    matrix = in_proportion(matrix, (height, width), aspects)
     for row, side in enumerate((width, height)):
         matrix[:, row, 2] -= torch.randint(side - size + 1, (len(images),), generator=generator)
     return warped(images, matrix, (size, size))
@@ -65,6 +79,23 @@ def random_matrices(
         signed[:, 0] * augmentation.rotate,
     )
     return matrix
+
+
+def in_proportion(matrix: Tensor, sides: Sequence[int], aspects: Tensor | None) -> Annotated[Tensor, "(B, 3, 3)"]:
+    """Turns of squashed images that keep the shape which a part has in the photograph: D⁻¹ M D about the centre.
+
+    D stretches an image of (height, width) to the shape of its photograph, whose width / height is its aspect.
+    """
+    if aspects is None:
+        return matrix
+    height, width = sides
+    centre = torch.tensor([(width - 1) / 2, (height - 1) / 2])
+    stretch = aspects * height / width
+    found = matrix.clone()
+    found[:, 0, 1] /= stretch
+    found[:, 1, 0] *= stretch
+    found[:, :2, 2] += (matrix[:, :2, :2] - found[:, :2, :2]) @ centre
+    return found
 
 
 def warped(images: Images, matrix: Tensor, sides: Sequence[int]) -> Images:
@@ -107,6 +138,7 @@ class TrainingBatches:
     device: torch.device
     size: int = 128  # side of a texture's crop, section 4.1; objects come at their own size, without object_crops
     smaller: Sequence[Tensor] = ()  # the same images at other sizes: batches take turns, these after `images`
+    aspects: Tensor | None = None  # (N,) width / height of the photographs that were squashed to the images
     object_crops: bool = False  # crops of objects, too, which are turned and shifted as a whole
     length: int = 10_000  # images an epoch, over all ranks, section 4.1; a last batch that is not full is left out
     rank: int = 0
@@ -136,14 +168,16 @@ class TrainingBatches:
         """Batch k of an epoch, (B, C, size, size) in [0, 1]."""
         generator = stream(BATCH, self.seed, epoch, k, self.rank)
         index, images = self._draw(epoch, k), (self.images, *self.smaller)[k % (1 + len(self.smaller))]
+        aspects = None if self.aspects is None else self.aspects[index]
+        moves = self.augmentation
         if self.kind == "texture":
             picked = random_crops(images, index, size=self.size, generator=generator)
         elif self.object_crops:
             picked = sent(images[sent(index, images.device)], self.device).float() / 255
-            return random_affine_crops(picked, self.augmentation, size=self.size, generator=generator)
+            return random_affine_crops(picked, moves, size=self.size, generator=generator, aspects=aspects)
         else:
             picked = images[sent(index, images.device)]
-        return random_affine(sent(picked, self.device).float() / 255, self.augmentation, generator=generator)
+        return random_affine(sent(picked, self.device).float() / 255, moves, generator=generator, aspects=aspects)
 
     def _draw(self, epoch: int, k: int) -> Tensor:
         """(B,) which images: the batches of all epochs and ranks are consecutive stretches of one endless sequence."""

@@ -13,7 +13,16 @@ from torch.utils.data import DataLoader
 
 from renormal.contracts import Batch, Images
 from renormal.data import Source
-from renormal.data.memory import Labelled, bits_of, channels_of, load_apart, load_spare, load_test, load_training
+from renormal.data.memory import (
+    Labelled,
+    aspects_of,
+    bits_of,
+    channels_of,
+    load_apart,
+    load_spare,
+    load_test,
+    load_training,
+)
 from renormal.data.source import Kind
 from renormal.data.transforms import TrainingBatches
 from renormal.functional.tiles import cut, shrunk
@@ -79,6 +88,11 @@ class SourceData(L.LightningDataModule):
         return load_training(self.source, size=self.size, channels=self.channels, bits=self.bits)
 
     @cached_property
+    def aspects(self) -> Tensor | None:
+        """(N,) width / height of the photographs of `training`, as `aspects_of` has them."""
+        return aspects_of(self.source)
+
+    @cached_property
     def spare(self) -> Tensor:
         """(N, C, H, W) uint8 of the good images that were kept from training; N may be 0."""
         return load_spare(self.source, size=self.size, channels=self.channels, bits=self.bits)
@@ -100,6 +114,7 @@ class SourceData(L.LightningDataModule):
         return TrainingBatches(
             sizes[0].to(device) if _fits(sizes[0], device) else sizes[0],
             smaller=sizes[1:],
+            aspects=self.aspects,
             kind=self.source.kind,
             size=self.patch_size,
             object_crops=self.size != self.patch_size,
