@@ -60,6 +60,17 @@ def test_max_epochs_is_the_most_and_one_epoch_the_least(
         run_job(tiny(*LIMITED, "trainer.max_epochs=3"))
     assert len(seen) == epochs * EACH
     assert ("one epoch of 20 images takes about 3.3e+02 minutes on this" in caplog.text) == (speed < 1)
+    assert ("20 training images are few, and the network will miss defects" in caplog.text) == (speed < 1)
+
+
+@pytest.mark.parametrize(("threads", "hinted"), [(1, 0), (2, 2)])
+def test_one_thread_is_advised_where_there_are_more(
+    tiny: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, threads: int, hinted: int
+) -> None:
+    machine(monkeypatch, speed=0.001)
+    monkeypatch.setattr(training_length.torch, "get_num_threads", lambda: threads)
+    run_job(tiny(*LIMITED, "trainer.max_epochs=3"))
+    assert sum("threads=1 helps where other programs use the cores" in line for line in caplog.messages) == hinted
 
 
 def test_a_training_goes_on_with_its_plan_on_a_machine_of_another_speed(

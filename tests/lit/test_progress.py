@@ -52,12 +52,16 @@ def test_a_line_counts_images_and_names_speed_and_end(caplog: pytest.LogCaptureF
     ("spent", "seconds"), [(0, 10), (100, 10), (180, 15), (600, 50), (3600, 300), (7200, 600), (86_400, 600)]
 )
 def test_lines_come_quickly_at_first_and_seldom_later(spent: float, seconds: float) -> None:
-    assert pause(spent) == pytest.approx(seconds)
+    assert pause(spent, counted=True) == pytest.approx(seconds)
+
+
+def test_lines_that_count_nothing_come_after_twice_the_time() -> None:
+    assert [pause(spent, counted=False) for spent in (0, 10, 40, 3600)] == [10, 10, 40, 600]
 
 
 def test_an_hour_has_few_lines() -> None:
     moments = [10.0]
-    while (following := moments[-1] + pause(moments[-1])) < 3600:
+    while (following := moments[-1] + pause(moments[-1], counted=True)) < 3600:
         moments.append(following)
     assert len(moments) == 54, "12 in two minutes, then each 13/12 of the time before: 42 = ln 30 / ln (13/12)"
 

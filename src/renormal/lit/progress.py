@@ -68,7 +68,7 @@ class Progress(L.Callback):
             now = time.perf_counter()
             if now >= self.due:
                 self.say(now)
-                self.due = math.inf if self.terminal else now + pause(now - self.start)
+                self.due = math.inf if self.terminal else now + pause(now - self.start, counted=self.total > 0)
 
     def say(self, now: float) -> None:
         """One line of the log: what the stage has done, the speed since it began, and its end at that speed."""
@@ -144,9 +144,9 @@ class Progress(L.Callback):
             )
 
 
-def pause(spent: float) -> float:
-    """Seconds to the next line, by the seconds that the stage has taken."""
-    return min(LONGEST, max(SHORTEST, SHARE * spent))
+def pause(spent: float, *, counted: bool) -> float:
+    """Seconds to the next line, by the seconds that the stage has taken. Lines that count nothing come seldom."""
+    return min(LONGEST, max(SHORTEST, (SHARE if counted else 1) * spent))
 
 
 def duration(seconds: float) -> str:

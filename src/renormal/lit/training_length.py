@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import lightning as L
+import torch
 
 from renormal.lit.gathering import first_rank_decides
 from renormal.lit.held_out import held_out_training_loss
@@ -23,15 +24,13 @@ FALLS = 0.01  # a held-out loss is lower if it is lower by this share, ours
 LAST = 0.1  # share of the planned epochs in which an early end brings the learning rate down, ours
 PAUSE = 60.0  # seconds between two batches that count at most, ours: a process that is halted does not train
 ENOUGH = 10_000  # images of a training, ours: the published networks saw 12 000 or more
-FEW = (
-    "%d training images are few, and the network will miss defects: give more minutes=, an idle machine or a GPU; "
-    "threads=1 helps where other programs use the cores"
-)
+FEW = "%d training images are few, and the network will miss defects: give more minutes=, an idle machine or a GPU%s"
 PLANNED = "training: at most %.3g minutes on this machine, about %d images (%d × %d) at %.3g images/s"
 TOO_SLOW = (
     "training: one epoch of %d images takes about %.2g minutes on this machine, and %.3g are given: that epoch is "
-    "trained; data.epoch_images=%d keeps to the minutes, and threads=1 is faster where other programs use the cores"
+    "trained; data.epoch_images=%d keeps to the minutes%s"
 )
+ONE_THREAD = "; threads=1 helps where other programs use the cores"
 SLOWER = "the training is slower than it was at its start: it ends after %d of %d epochs, and its learning rate with it"
 SETTLED = (
     "the loss of held-out good images has not fallen since epoch %d: the training ends after %d of %d epochs, "
@@ -103,13 +102,14 @@ class TrainingLength(L.Callback):
         spent = time.perf_counter() - start
         fit = int((RESERVE * self.allowed - spent) / each)
         epochs = min(most, max(1, fit))
+        more_threads = ONE_THREAD if torch.get_num_threads() > 1 else ""
         if fit < 1:
             fitting = max(1, int(images * (RESERVE * self.allowed - spent) / each))
-            log.warning(TOO_SLOW, images, each / 60, self.allowed / 60, fitting)
+            log.warning(TOO_SLOW, images, each / 60, self.allowed / 60, fitting, more_threads)
         else:
             log.info(PLANNED, self.allowed / 60, epochs * images, epochs, images, speed)
-            if epochs == fit and epochs * images < ENOUGH:
-                log.warning(FEW, epochs * images)
+        if epochs >= fit and epochs * images < ENOUGH:
+            log.warning(FEW, epochs * images, more_threads)
         return Length(epochs, epochs, seconds=spent)
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
