@@ -228,6 +228,21 @@ def test_without_an_axis_of_stops_each_projection_keeps_its_own(tiny: Any, tmp_p
     assert {trial["settings"]["stop.quantile"] for trial in content["trials"]} == {0.0, 0.5}
 
 
+def test_the_configured_constants_are_measured_once(tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are the reference, and the only settings of the grid here."""
+    measure, measured = PlantedTest.measure, []
+
+    def counted(test: PlantedTest, *given: Any) -> Any:
+        measured.append(given)
+        return measure(test, *given)
+
+    monkeypatch.setattr(PlantedTest, "measure", counted)
+    run_job(tiny(*FEW[:3], "choose=as_configured", "projection=[eq8]", "stages=[train,choose]"))
+    assert len(measured) == 1
+    first, second = json.loads((tmp_path / "run" / "choice.json").read_text())["trials"][:2]
+    assert first == second
+
+
 def test_no_test_image_has_a_say(tiny: Any, tmp_path: Path) -> None:
     chosen = []
     for place, defective in (("a", 1), ("b", 2)):

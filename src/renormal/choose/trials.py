@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 
 from renormal.choose.choice import Choice, changed, setting_of
-from renormal.choose.measure import PlantedTest
+from renormal.choose.measure import Measured, PlantedTest
 from renormal.choose.strategies import Settings
 from renormal.projection import Descent, Threshold
 
@@ -34,6 +34,7 @@ class Trials:
         self.moving = {place: values for place, values in axes.items() if place != QUANTILE}
         self.all: list[Choice] = []
         self.known: dict[tuple[str, str], float] = {}  # of settings that have an effect
+        self.measured: dict[tuple[str, str, tuple[float, ...]], list[Measured]] = {}  # by these and the quantiles
 
     def value(self, trial: Choice) -> float:
         return trial.metrics[self.metric]
@@ -51,9 +52,7 @@ class Trials:
 
         Settings that differ only in what has no effect are measured once: λ sign(x − x₀) is 0 in the first step.
         """
-        one_step = changed(self.projections[name], settings, name).max_steps == 1
-        effective = {place: value for place, value in settings.items() if not (one_step and place == WEIGHT)}
-        if (key := (name, repr(sorted(effective.items())))) not in self.known:
+        if (key := (name, self._effective(name, settings))) not in self.known:
             self.known[key] = self._best(name, settings)
         return self.known[key]
 
@@ -65,13 +64,27 @@ class Trials:
         return self.value(best)
 
     def _measured(self, name: str, settings: Settings, quantiles: Sequence[float]) -> list[Choice]:
-        self.report()
-        measured = self.test.measure(changed(self.projections[name], settings, name), quantiles)
+        descent = changed(self.projections[name], settings, name)
+        key = (name, self._effective(name, settings), tuple(quantiles) if has_quantile(descent) else ())
+        if key not in self.measured:
+            self.report()
+            self.measured[key] = self.test.measure(descent, quantiles)
+        measured = self.measured[key]
         stops = [{} if one.quantile is None else {QUANTILE: one.quantile} for one in measured]
         return [
             Choice(name, one.score, {**settings, **stop}, one.metrics)
             for one, stop in zip(measured, stops, strict=True)
         ]
+
+    def _effective(self, name: str, settings: Settings) -> str:
+        """The settings without those that change nothing."""
+        one_step = changed(self.projections[name], settings, name).max_steps == 1
+        return repr(sorted((place, value) for place, value in settings.items() if not (one_step and place == WEIGHT)))
+
+
+def has_quantile(descent: Descent) -> bool:
+    """Whether the quantile decides its threshold."""
+    return isinstance(descent.stop, Threshold) and descent.stop.value is None
 
 
 def own_quantile(descent: Descent) -> list[float]:
