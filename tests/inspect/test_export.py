@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from renormal.functional.ssim import bands
+from renormal.inspect import export
 from renormal.inspect.export import ENDS, main, steps_of
 from renormal.inspect.inspector import Inspector
 from renormal.inspect.load import load
@@ -226,3 +227,23 @@ def test_no_temporary_folder_is_needed(to: str, bottle: Path, tmp_path: Path, mo
     out = tmp_path / f"a{ENDS[to]}"
     assert main([str(bottle), "--to", to, "--out", str(out)]) == 0
     assert list(tmp_path.iterdir()) == [out]
+
+
+def test_of_two_exports_at_once_the_second_replaces_nothing_without_force(
+    bottle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "e.safetensors"
+    facts = export.facts_of
+
+    def meanwhile(*given: Any) -> dict[str, str]:
+        out.write_text("of another export")
+        return facts(*given)
+
+    monkeypatch.setattr(export, "facts_of", meanwhile)
+    arguments = [str(bottle), "--to", "safetensors", "--out", str(out)]
+    assert export.main(arguments) == 2
+    assert "is there: add --force to replace it" in capsys.readouterr().err
+    assert out.read_text() == "of another export"
+    assert [path.name for path in tmp_path.iterdir()] == ["e.safetensors"]
+    assert export.main([*arguments, "--force"]) == 0
+    assert out.read_bytes() != b"of another export"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import socket
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -15,8 +17,9 @@ from typing import NoReturn
 
 import pytest
 from parts import draw
-from viewing import descending, request, viewed
+from viewing import COMMAND, descending, request, viewed
 
+from preloaded import python
 from renormal.console import program
 from renormal.inspect import view
 from renormal.inspect.view import loopback, main
@@ -286,3 +289,15 @@ def test_what_cannot_be_shown_is_one_line(
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     assert main([str(run)]) == 2
     assert capsys.readouterr().err == "renormal-view: renormal-view needs pip install 'renormal[view]'\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_before_the_first_answer_ends_without_a_line(number: signal.Signals, run: Path) -> None:
+    """Ctrl-C just after the address was printed: a warning of two lines, of a coroutine that nobody awaited."""
+    before = (
+        f"import signal, uvicorn.server as s; s.asyncio_run = lambda *_, **__: signal.raise_signal({int(number)})\n"
+    )
+    command = [python(), "-c", before + COMMAND, str(run), "--port", "0"]
+    end = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    said = [line for line in end.stderr.splitlines() if not line.startswith("renormal-view: loading ")]
+    assert (end.returncode, said) == (128 + number, [])

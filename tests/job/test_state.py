@@ -379,3 +379,22 @@ def test_a_damaged_state_is_named_before_any_work(tmp_path: Path, text: str) -> 
     (tmp_path / "state.json").write_text(text)
     with pytest.raises(ValueError, match=f"^{tmp_path}/state.json: .*: delete this file$"), hold_folder(tmp_path, 1):
         pytest.fail("the job has begun")
+
+
+@pytest.mark.parametrize("kind", ["link", "new folder", "nothing"])
+def test_no_checkpoint_is_written_into_what_replaced_its_folder(kind: str, tmp_path: Path) -> None:
+    """A folder that was replaced by a link midway: checkpoints went to where the link leads."""
+    folder, elsewhere = tmp_path / "job", tmp_path / "elsewhere"
+    path, writer = folder / "checkpoints" / "last.ckpt", WholeFile()
+    elsewhere.mkdir()
+    writer.save_checkpoint({"a": 1}, path)
+    folder.rename(tmp_path / "moved")
+    if kind == "link":
+        folder.symlink_to(elsewhere)
+        (elsewhere / "checkpoints").mkdir()
+    elif kind == "new folder":
+        folder.mkdir()
+    with pytest.raises(ValueError, match=r"checkpoints was moved or deleted while its job ran: start the job again$"):
+        writer.save_checkpoint({"a": 2}, path)
+    assert not [one for one in elsewhere.rglob("*") if one.is_file()]
+    assert (tmp_path / "moved" / "checkpoints" / "last.ckpt").is_file()

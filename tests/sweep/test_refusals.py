@@ -21,7 +21,7 @@ from preloaded import python
 from renormal.run import CONF, basename
 from renormal.sweep.hydra_keys import wrong_hydra
 from renormal.sweep.meant import WORDS, places_in
-from renormal.sweep.refusals import check_text, in_a_line, line_of
+from renormal.sweep.refusals import check_text, exit_with, in_a_line, line_of
 from renormal.sweep.settings import wrong_settings
 from waiting import HANGING
 
@@ -216,3 +216,9 @@ def test_a_reference_to_no_setting_is_one_line_of_a_command(arguments: list[str]
     assert (end.returncode != 0, end.stdout) == (True, "")
     assert re.fullmatch(r"renormal: \$\{x\} in hydra\.\w+\.dir names no setting: renormal --cfg job .*\n", end.stderr)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_line_of_an_argument_of_any_length_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        exit_with(["x" * 100_000])
+    assert len(capsys.readouterr().err) < 5000

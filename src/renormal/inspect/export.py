@@ -7,10 +7,11 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import torch
 from torch import Tensor
@@ -22,7 +23,7 @@ from renormal.contracts import BASELINE, Images
 from renormal.data.listing import images_below
 from renormal.data.opening import strict_pillow
 from renormal.files import check_target, whole_file
-from renormal.inspect.export_files import WRITERS, Run, write_weights
+from renormal.inspect.export_files import WRITERS, Run, weights_file
 from renormal.inspect.inspector import Inspector
 from renormal.inspect.load import load
 from renormal.inspect.photographs import photograph
@@ -90,7 +91,9 @@ def export(options: argparse.Namespace) -> Iterator[str]:
     inspector = Inspector(load(options.run, options.trust), column=options.column, rate=options.false_alarms)
     if options.to == "safetensors":
         weights = inspector.job.model.state_dict()
-        write_weights(weights, out, facts_of(inspector, steps_of(inspector, None)))
+        content = weights_file(weights, facts_of(inspector, steps_of(inspector, None)))
+        with new_file(options, out) as file:
+            file.write(content)
         yield f"{out}: {len(weights)} tensors"
         return
     steps = steps_of(inspector, options.steps)
@@ -99,7 +102,7 @@ def export(options: argparse.Namespace) -> Iterator[str]:
     yield checked(inspector, steps, options.to, images)
     content, run = graph_file(inspector, steps, options.to)
     whole, apart = measured(inspector, run, images, steps), from_inspector(inspector, run, images)
-    with whole_file(out) as target:
+    with new_file(options, out) as target:
         target.write(content)
     differs = f"the map differs by {whole.map:.2g} at most, the score by {whole.score:.2g}, from torch"
     yield f"after {counted(steps, 'step')} {differs}"
@@ -118,13 +121,25 @@ def file_of(options: argparse.Namespace) -> Path:
     if not out.parent.is_dir():
         raise ValueError(f"--out {out}: {out.parent} is no folder")
     check_target(out)
-    if os.path.lexists(out) and not options.force:  # a link that leads nowhere is there, too
-        raise ValueError(f"{out} is there: add --force to replace it, or choose another with --out")
+    check_new(options, out)
     try:
         TemporaryFile(dir=out.parent).close()
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(out.parent)) from error
     return out
+
+
+def check_new(options: argparse.Namespace, out: Path) -> None:
+    if os.path.lexists(out) and not options.force:  # a link that leads nowhere is there, too
+        raise ValueError(f"{out} is there: add --force to replace it, or choose another with --out")
+
+
+@contextmanager
+def new_file(options: argparse.Namespace, out: Path) -> Iterator[BinaryIO]:
+    """As `whole_file`. Raises ValueError for a file that another export has written meanwhile."""
+    with whole_file(out) as file:
+        check_new(options, out)
+        yield file
 
 
 def checked(inspector: Inspector, steps: int, to: str, images: Sequence[Images]) -> str:

@@ -8,7 +8,6 @@ import logging
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,6 @@ import torch
 from torch import Tensor
 
 from renormal.contracts import Images
-from renormal.files import whole_file
 
 EXTRA = "needs pip install 'renormal[export]'"
 Run = Callable[[Images], list[Tensor]]
@@ -71,11 +69,10 @@ def torch_file(graph: Any, image: Images, facts: dict[str, str], _: Sequence[str
 WRITERS: dict[str, Writer] = {"onnx": onnx_file, "torch": torch_file}
 
 
-def write_weights(weights: Mapping[str, Tensor], out: Path, facts: dict[str, str]) -> None:
-    """The weights alone, with the facts as metadata."""
+def weights_file(weights: Mapping[str, Tensor], facts: dict[str, str]) -> bytes:
+    """The content of a file with the weights alone, and the facts as metadata."""
     try:
         from safetensors.torch import save
     except ImportError as error:
         raise ValueError(f"--to safetensors {EXTRA}") from error
-    with whole_file(out) as file:
-        file.write(save({name: value.contiguous() for name, value in weights.items()}, facts))
+    return save({name: value.contiguous() for name, value in weights.items()}, facts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import socket
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,6 +57,7 @@ def serve(options: argparse.Namespace) -> None:
         column, server = prepared(options)
     from renormal.data.opening import strict_pillow
 
+    warnings.filterwarnings("ignore", message="coroutine 'Server.serve' was never awaited")  # of a signal just then
     with strict_pillow():
         listening = loopback(options.port)
         address = f"http://127.0.0.1:{listening[0].getsockname()[1]}"

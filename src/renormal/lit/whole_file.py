@@ -23,11 +23,20 @@ class WholeFile(TorchCheckpointIO):
     kill would leave half a checkpoint.
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.place: os.stat_result | None = None  # the folder, once there is a checkpoint in it
+
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
     ) -> None:
+        """Raises ValueError if another folder, or the one that a link names, stands in the place of the job's."""
+        folder = Path(path).parent
+        if self.place and not (folder.is_dir() and os.path.samestat(self.place, folder.stat())):
+            raise ValueError(f"{folder} was moved or deleted while its job ran: start the job again")
         with undisturbed(), whole_file(Path(path)) as file:
             torch.save({**checkpoint, DIGEST: digest_of_content(checkpoint)}, file)
+        self.place = folder.stat()
 
 
 @contextmanager

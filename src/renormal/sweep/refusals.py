@@ -27,6 +27,7 @@ from renormal.sweep.settings import LAUNCHER, known_settings
 from renormal.sweep.yamls import name_unreadable_yamls
 
 NOT_FOUND = re.compile(r"Interpolation key '(.*?)' not found")  # OmegaConf's words, which alone name the key
+LONGEST = 4000  # characters of a line, ours: an argument may have 10⁵
 NO_NAME = "Config group override must be a string or a list"
 LOGGING = ("Unable to configure", "Unsupported version", "dictionary doesn't specify a version")  # of logging.config
 AMBIGUOUS = "Ambiguous value for argument '"
@@ -101,7 +102,8 @@ def check_text(arguments: list[str]) -> None:
 def exit_with(lines: list[str], status: int = 2) -> None:
     """Print the lines and exit; no lines, no exit. Hydra turns a callback's exceptions into warnings, but not this."""
     for line in lines:
-        print(f"renormal: {printable(without_secrets(line))}", file=sys.stderr)
+        text = printable(without_secrets(line))
+        print(f"renormal: {text if len(text) <= LONGEST else f'{text[:LONGEST]}…'}", file=sys.stderr)
     if lines:
         raise SystemExit(status)
 
