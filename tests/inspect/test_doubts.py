@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,22 @@ def test_photographs_like_those_of_the_training_are_no_line(run: Path, tmp_path:
     draw(tmp_path / "new" / "1.png", seed=71)
     draw(tmp_path / "new" / "2.png", seed=72, size=(80, 118))
     assert said(run, capsys, tmp_path / "new", "--out", tmp_path / "out") == []
+
+
+def test_a_network_of_few_images_is_a_line_where_minutes_have_limited_it(run: Path, tmp_path: Path) -> None:
+    job = load(run)
+    for minutes, images, other, said in (
+        (2, 9_999.0, None, True),
+        (2, 10_000.0, None, False),
+        (None, 1_000.0, None, False),
+        (2, 1_000.0, "outputs/x", False),
+    ):
+        config = {**job.record.config, "minutes": minutes, "continue": other}
+        record = replace(job.record, config=config, training={"images": images})
+        lines = Doubts([replace(job, record=record)]).lines
+        assert [line.startswith("the network has seen 9999 training images, which are few") for line in lines] == [
+            True
+        ] * said
 
 
 def test_grey_photographs_and_another_shape_are_a_line_each(run: Path, tmp_path: Path, capsys: Any) -> None:

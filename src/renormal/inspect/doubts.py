@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 
@@ -9,9 +10,22 @@ from renormal.data.exposure import STRETCH
 from renormal.inspect.finished import Finished
 from renormal.inspect.predictions import Line
 from renormal.job.trained_on import seen_by
+from renormal.lit.training_length import ENOUGH
 
 COLOURS = {True: "grey", False: "in colour"}
+FEW = (
+    "the network has seen {images:.0f} training images, which are few: it misses defects; "
+    "train it longer (budget=full, or more minutes=)"
+)
 MEND = "give photographs like those, or train on some like these"
+
+
+def images_of(job: Finished) -> float:
+    """The training images of a network that minutes= have limited, and no network before it; infinite for another."""
+    record = job.record
+    limited = record.config.get("minutes") is not None and record.config.get("continue") is None
+    images = record.training.get("images") if limited else None
+    return math.inf if images is None else images
 
 
 class Doubts:
@@ -21,6 +35,7 @@ class Doubts:
         data = jobs[0].record.data
         self.grey = {"grey": True, "colour": False}.get(data.get("colours", ""))
         self.shapes = data.get("shapes", []) if data.get("fit", "squash") == "squash" else []
+        self.images = min(map(images_of, jobs))
         self.trained_on = frozenset[str]().union(*(seen_by(str(job.folder)) or () for job in jobs))
         self.total, self.counts, self.first = 0, Counter[str](), dict[str, Line]()
 
@@ -43,8 +58,9 @@ class Doubts:
     @property
     def lines(self) -> list[str]:
         """What was found, a line for each doubt, with the first photograph of it."""
+        few = [FEW.format(images=self.images)] if self.images < ENOUGH else []
         said = {"colours": self._colours, "shape": self._shape, "trained on": self._trained_on}
-        return [
+        return few + [
             f"{count} of {self.total} photographs {said[doubt](self.first[doubt])}"
             for doubt, count in self.counts.items()
         ]
