@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -90,10 +91,23 @@ def replaced(at: str, to: str) -> Callable[[Path], None]:
     return lambda root: ((root / at).unlink(), (root / at).symlink_to(to))
 
 
+def gone(at: str) -> Callable[[Path], None]:
+    """A folder of a disk that is not mounted."""
+    return lambda root: (shutil.rmtree(root / at), (root / at).symlink_to("nowhere"))
+
+
 LINKS: dict[str, tuple[Callable[[Path], None], str]] = {
     "nowhere": (link("test/bad/9.png", "nowhere"), "9.png: is gone, or links to nothing"),
     "itself": (link("train/good/9.png", "9.png"), "9.png: cannot be opened"),
     "a device": (link("test/good/9.png", "/dev/zero"), "9.png: no file, but a folder, pipe, socket or device"),
+    "a folder of defects that is gone": (
+        link("test/scratch", "nowhere"),
+        "test/scratch: a link to nothing; bring back",
+    ),
+    "a test folder that is gone": (gone("test"), "/test: a link to nothing; bring back the folder that it names"),
+    "a training folder that is gone": (gone("train"), "/train: a link to nothing; bring back"),
+    "a mask folder that is gone": (gone("masks"), "/masks: a link to nothing; bring back"),
+    "a folder that is a link to itself": (link("test/scratch", "scratch"), "test/scratch: a link to nothing"),
     "the folder above": (link("test/9", ".."), "test/9: a link to a folder above it; delete the link"),
     "the whole disk": (link("9", "/"), "/9: a link to a folder above it; delete the link"),
     "a training image": (link("test/good/9.png", "../../train/good/1.png"), "9.png: the same file as .*good/1.png"),

@@ -272,6 +272,8 @@ def test_what_cannot_be_shown_is_one_line(
     number = str(taken[0].getsockname()[1])
     for arguments, line in (
         ([str(tmp_path / "none")], "none"),
+        ([str(tmp_path / "a\nb\x1b[31m")], "a\\nb\\x1b[31m is no folder"),
+        (["x" * 5000], "File name too long"),
         ([str(run.parent)], f"name one of them, as {run}"),
         ([str(evil)], "os.system, which is no part of renormal"),
         ([str(run), "--column", "nope"], "has no column nope"),

@@ -102,6 +102,8 @@ def test_the_same_records_give_the_same_files_elsewhere_too(folder: Path, tmp_pa
     ("arguments", "message"),
     [
         (["nowhere"], "nowhere: no such folder"),
+        (["a\nb"], "a\\nb: no such folder"),
+        (["x" * 5000], f"{'x' * 5000}: no such folder"),
         (["empty"], "empty: no record.json that can be read"),
         (["full", "--metric", "auroc"], "metric 'auroc' is in no record; there are aupro, pixel_auroc"),
     ],

@@ -54,7 +54,11 @@ def is_folder(path: Path) -> bool:
 
 def folders_in(folder: Path, *roles: Role) -> list[Path]:
     """The visible subfolders by name, all or those of certain roles; none where the folder does not exist."""
-    found = [path for path in _entries(folder) if is_folder(path)] if is_folder(folder) else []
+    entries = _entries(folder) if is_folder(folder) else []
+    for path in entries:
+        if not path.suffix and path.is_symlink() and not path.exists():  # a folder of a disk that is not mounted
+            raise DataError(f"{path}: a link to nothing; bring back the folder that it names, or delete the link")
+    found = [path for path in entries if is_folder(path)]
     for path in found:
         if path.is_symlink() and path.resolve() in (folder.resolve(), *folder.resolve().parents):
             raise DataError(f"{path}: a link to a folder above it; delete the link")

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from renormal.console.numbers import decimal, whole
 from renormal.console.program import Parser, begin, said_if_slow
+from renormal.console.text import printable
+from renormal.job.errors import refused
 from renormal.report.decide import RATE
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         serve(options)
     except (ValueError, OSError) as error:
-        print(f"renormal-view: {error}", file=sys.stderr)
+        print(f"renormal-view: {refused(error, None)}", file=sys.stderr)
         return 2
     return 0
 
@@ -53,7 +55,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def serve(options: argparse.Namespace) -> None:
     """Load the job, print the address, and answer until a signal comes."""
-    with said_if_slow(f"renormal-view: loading PyTorch and {options.run}; the address of the page comes then", _say):
+    with said_if_slow(
+        f"renormal-view: loading PyTorch and {printable(str(options.run))}; the address of the page comes then", _say
+    ):
         column, server = prepared(options)
     from renormal.data.opening import strict_pillow
 
@@ -61,7 +65,7 @@ def serve(options: argparse.Namespace) -> None:
     with strict_pillow():
         listening = loopback(options.port)
         address = f"http://127.0.0.1:{listening[0].getsockname()[1]}"
-        print(f"{address} shows {options.run}, column {column}; Ctrl-C ends it", flush=True)
+        print(f"{address} shows {job}, column {column}; Ctrl-C ends it", flush=True)
         server.run(sockets=listening)
 
 

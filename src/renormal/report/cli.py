@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import logging
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -65,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:
         begin()
     options = parse(arguments)
-    if not options.folder.is_dir():
+    if not os.path.isdir(options.folder):  # noqa: PTH112 of a name that is too long pathlib would raise OSError
         return fail(f"{options.folder}: no such folder")
 
     from renormal.report.beside import FurtherError
