@@ -55,9 +55,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def serve(options: argparse.Namespace) -> None:
     """Load the job, print the address, and answer until a signal comes."""
-    with said_if_slow(
-        f"renormal-view: loading PyTorch and {printable(str(options.run))}; the address of the page comes then", _say
-    ):
+    job = printable(str(options.run))
+    with said_if_slow(f"renormal-view: loading PyTorch and {job}; the address of the page comes then", _say):
         column, server = prepared(options)
     from renormal.data.opening import strict_pillow
 
