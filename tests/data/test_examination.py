@@ -16,6 +16,7 @@ from renormal.data.examination import examine, table
 
 REAL = os.environ.get("RENORMAL_DATA")
 COUNT = 24
+LIGHT = 0.1  # share by which the light changes
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +44,28 @@ def test_good_photographs_give_no_line(parts: Path) -> None:
     found = examine(folder(parts))
     assert found.lines == found.odd == found.rows == ()
     assert len(found.typical) == 3
+
+
+def in_other_light(path: Path, generator: np.random.Generator) -> None:
+    """Brighter or darker, and on one side more than on the other."""
+    pixels = np.asarray(Image.open(path).convert("RGB"), float)
+    across = np.linspace(-1, 1, pixels.shape[1])[:, None] * generator.uniform(-LIGHT, LIGHT)
+    Image.fromarray((pixels * (generator.uniform(1 - LIGHT, 1 + LIGHT) + across)).clip(0, 255).astype(np.uint8)).save(
+        path
+    )
+
+
+def test_a_few_photographs_of_another_part_are_found_though_they_resemble_each_other(
+    parts: Path, tmp_path: Path
+) -> None:
+    others = draw(tmp_path / "others", "cable", 3)
+    for path in others:
+        path.rename(parts / "train" / "good" / f"other_{path.name}")
+    generator = np.random.default_rng(0)
+    for path in sorted((parts / "train" / "good").iterdir()):
+        in_other_light(path, generator)
+    found = examine(folder(parts, holdout=0)).odd
+    assert sorted(item.image.name[:6] for item, _ in found) == ["other_"] * 3
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ NEAREST = 0.1  # of the references: a group of so many is no longer odd
 LEAST = 3  # nearest photographs, at least
 FAR = 6.0  # ours: deviations of the logarithm from its median; the good images of MVTec AD stay below
 UNSURE = 4.0  # ours: among N photographs FAR is larger by this / N, since the deviation is not known well
+TOGETHER = 0.5  # ours, of FAR, the mean over all of SPACES: the good images of MVTec AD stay below 0.4
 LEAST_SPREAD = {"picture": 0.1, "colour": 0.3, "shades": 0.3, "detail": 0.25, "directions": 0.2}  # ours, logarithms
 NORMAL = 1.4826  # median absolute deviation → standard deviation
 TURNS = {2: "turned by 180 degrees", 1: "turned by 90 degrees", 3: "turned by 90 degrees"}  # quarter turns → in words
@@ -51,27 +52,28 @@ class Odd(NamedTuple):
 
     place: int  # in the list
     reason: str  # in words
-    far: float  # above 1, in what it differs most
+    far: float  # above 1, in what it differs most, or in all together
 
 
 def unlike(photographs: Sequence[Thumbnail]) -> tuple[list[Odd], list[int]]:
     """The odd photographs, the oddest first, and the places of the others, the most typical first.
 
     In each of SPACES a photograph's mean distance to the tenth of all that is nearest to it is compared with that of
-    the others: the logarithm, in robust standard deviations from the median. An odd one lies beyond FAR. So does one
-    that is nearer to the median photograph when it is turned, where the others are not.
+    the others: the logarithm, in robust standard deviations from the median. An odd one lies beyond FAR in one space,
+    or beyond TOGETHER in the mean of all, as a few photographs of another part do, which resemble each other. So does
+    one that is nearer to the median photograph when it is turned, where the others are not.
     """
     if len(photographs) < FEW:
         return [], list(range(len(photographs)))
     far = compared(photographs)
     turns = turned(np.stack([one.pixels for one in photographs]))
-    most = np.max(list(far.values()), axis=0)
+    most = np.maximum(np.max(list(far.values()), axis=0), np.mean(list(far.values()), axis=0) / TOGETHER)
     odd = {int(one) for one in np.flatnonzero(most > 1)} | turns.keys()
     typical = [int(one) for one in np.argsort(sum(far.values()), kind="stable") if one not in odd]
     usual = Usual.of([photographs[one] for one in typical])
     found = []
     for one in odd:
-        beyond = [REST[name] for name in far if far[name][one] > 1]
+        beyond = [REST[name] for name in far if far[name][one] > 1] or ["differs in every respect"]
         reason = turns.get(one) or usual.reason(photographs[one]) or "; ".join(beyond)
         found.append(Odd(one, reason, float(most[one])))
     return sorted(found, key=lambda one: -one.far), typical
