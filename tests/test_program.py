@@ -264,3 +264,11 @@ def test_a_signal_while_torch_loads_ends_the_job_in_a_line(number: signal.Signal
         "interrupted while the libraries were loading: the same command starts the job"
     )
     assert json.loads((folder / "state.json").read_text(encoding="utf-8"))["state"] == "interrupted"
+
+
+def test_a_variable_with_which_tqdm_does_not_load_is_one_line() -> None:
+    code = "import sys; from renormal.commands import renormal; sys.exit(renormal())"
+    own = os.environ | {"TQDM_MININTERVAL": "x"}
+    end = subprocess.run([sys.executable, "-c", code], env=own, capture_output=True, text=True, check=False)
+    line = "renormal: TQDM_MININTERVAL in the environment: could not convert string to float: 'x': unset it\n"
+    assert (end.returncode, end.stdout, end.stderr) == (2, "", line)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -10,7 +12,13 @@ from renormal.console.program import at_once_by_signals
 
 def _of(module: str) -> Any:
     with at_once_by_signals():
-        loaded = import_module(f"renormal.{module}")
+        try:
+            loaded = import_module(f"renormal.{module}")
+        except ValueError as error:
+            if not (names := sorted(name for name in os.environ if name.startswith("TQDM_"))):  # tqdm reads them
+                raise
+            print(f"renormal: {', '.join(names)} in the environment: {error}: unset it", file=sys.stderr)
+            raise SystemExit(2) from None
     return loaded.main()
 
 
