@@ -113,6 +113,13 @@ def test_the_configs_own_score_is_shown_by_its_name() -> None:
     assert gain_of(replace(GRID, choice=content, config=config), "pixel_auroc").settings.endswith(", dssim")
 
 
+def test_the_page_names_the_metric_that_chose_and_that_of_the_test(tmp_path: Path) -> None:
+    text = json.dumps(GRID.choice).replace("pixel_auroc", "mean_of_three")
+    write_made_up(tmp_path, replace(GRID, choice=json.loads(text)))
+    assert main([str(tmp_path)]) == 0
+    assert "Planted: mean of three. Test: pixel AUROC." in (tmp_path / "report.html").read_text()
+
+
 def test_page_and_files_show_each_choice(tmp_path: Path) -> None:
     write_made_up(tmp_path, GRID)
     assert main([str(tmp_path)]) == 0

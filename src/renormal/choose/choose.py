@@ -33,7 +33,7 @@ from renormal.schema import checked
 OWN = "score"  # name of the config's own score if choose.scores does not have it
 DONE = (
     "%s: on planted defects the chosen settings have %s %.3f, those of the config %.3f; "
-    "another job takes them with the same experiment %s"
+    "to take them in another job of this experiment, add %s"
 )
 LEAK = "the weights may know the images on which defects are planted: keep some from training with choose.holdout=10"
 WORSE = "f(x0) alone finds the planted defects better, %s %.3f: none of these settings helps this network"

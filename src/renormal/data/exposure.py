@@ -49,7 +49,8 @@ def sizes(photographs: Sequence[Thumbnail], fit: Fit) -> list[str]:
         return []
     side = "width" if size[0] > size[1] else "height"
     squashed = f"become square, their {side} shrinks {longer / shorter:.2f} times as much"
-    return [f"photographs of {_shown(size)} {squashed}: data.fit=crop keeps the shape of the part, and the centre only"]
+    other = "data.fit=crop keeps the shape of the part instead, but leaves out what is not in the square in the middle"
+    return [f"photographs of {_shown(size)} {squashed}: new ones of this shape are treated alike; {other}"]
 
 
 def _others(photographs: Sequence[Thumbnail], others: Sequence[tuple[tuple[int, int], int]]) -> str:

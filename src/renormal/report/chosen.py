@@ -34,6 +34,7 @@ class Gain(NamedTuple):
     planted: tuple[float, float]  # (configured, chosen) on planted defects
     baseline: float | None  # f(x0) on planted defects, under its best score
     test: tuple[float, float] | None  # (configured, chosen) on the test set; None where nothing could be scored
+    metric: str  # of the numbers on planted defects
     held_out: bool  # the defects were planted on images that the training did not use
 
     @property
@@ -68,6 +69,7 @@ def gain_of(record: Record, metric: str) -> Gain:
         planted=(configured["metrics"][planted_metric], chosen["metrics"][planted_metric]),
         baseline=max(baselines, default=None),
         test=(values[0], values[1]) if len(values) == len(keys) else None,
+        metric=planted_metric,
         held_out=choice["held_out"],
     )
 
