@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import http.client
 import json
 import signal
 import socket
@@ -303,3 +304,20 @@ def test_a_signal_before_the_first_answer_ends_without_a_line(number: signal.Sig
     end = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     said = [line for line in end.stderr.splitlines() if not line.startswith("renormal-view: loading ")]
     assert (end.returncode, said) == (128 + number, [])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_in_a_descent_ends_without_a_line(number: signal.Signals, run: Path, image: bytes) -> None:
+    """uvicorn logged the traceback of the descent."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    command = [python(), "-c", COMMAND, str(run), "--port", "0"]
+    with subprocess.Popen(command, text=True, **pipes) as process:  # type: ignore[call-overload]
+        port = int(process.stdout.readline().split()[0].rpartition(":")[2])
+        with suppress(http.client.HTTPException, OSError), descending(port, LONG, image) as events:
+            next(events)
+            process.send_signal(number)
+            for _ in events:
+                pass
+        said = process.communicate(timeout=60)[1].splitlines()
+    assert process.returncode == 128 + number
+    assert [line for line in said if not line.startswith("renormal-view: loading ")] == []

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
+import logging
 import socket
 import sys
 import warnings
@@ -89,7 +91,14 @@ def prepared(options: argparse.Namespace) -> tuple[str, uvicorn.Server]:
     config = uvicorn.Config(
         app, http=Connection, ws="none", log_level="error", lifespan="off", timeout_graceful_shutdown=1
     )
+    logging.getLogger("uvicorn.error").addFilter(_is_no_end)
     return live.column, uvicorn.Server(config)
+
+
+def _is_no_end(record: logging.LogRecord) -> bool:
+    """Not of a descent that a signal ended: uvicorn logs its traceback."""
+    ended = record.exc_info is not None and isinstance(record.exc_info[1], asyncio.CancelledError)
+    return not ended and "timeout graceful shutdown" not in record.getMessage()
 
 
 def _say(line: str) -> None:
