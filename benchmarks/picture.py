@@ -34,7 +34,7 @@ def picture(strip: Image.Image) -> Image.Image:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("panel", type=Path, help="a panel of colours, x0 | f(x0) | x_N | …")
-    parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--out", type=Path, default=OUT, help="where the picture is written")
     given = parser.parse_args()
     picture(read_picture(given.panel, "RGB")).save(given.out, optimize=True)
     print(given.out)

@@ -186,10 +186,10 @@ def test_a_choice_of_another_score_is_repeated_from_its_file(
         found = content | {"chosen": content["chosen"] | {"score": name}}
         rank = SimpleNamespace(is_global_zero=False, strategy=SimpleNamespace(broadcast=lambda given, own=found: own))
         stage.run(Work(rank, None, None, "x"), Found())  # type: ignore[arg-type]
-    other, own = (line for line in caplog.messages if "with the same experiment" in line)
+    other, own = (line for line in caplog.messages if "to take them in another job of this experiment, add" in line)
     assert other.endswith("/run/choice.json, without the stage choose")
-    assert "with the same experiment choose.settings=" in other
-    assert "with the same experiment projection=[" in own
+    assert "of this experiment, add choose.settings=" in other
+    assert "of this experiment, add projection=[" in own
 
 
 def test_the_line_of_another_score_names_the_file(tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

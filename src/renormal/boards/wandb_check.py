@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 MODES = ("auto", "online", "offline", "disabled")
-OWN = {"name": "run_name", "group": "run_group", "tags": "run_tags", "id": "run_id"}  # arguments of wandb.init
+OWN = {name: f"run_{name}" for name in ("name", "group", "tags", "id", "notes", "job_type")}  # arguments of wandb.init
 
 BEGIN = re.compile(
     r"(?:\x1b\[[\d;]*m)*wandb(?:\x1b\[[\d;]*m)*: |(?:\x1b\[[\d;]*m)*(?:ERROR|WARNING)(?:\x1b\[[\d;]*m)* "
