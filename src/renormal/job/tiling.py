@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
 
@@ -46,13 +47,9 @@ def with_turns(config: DictConfig, source: Source) -> tuple[DictConfig, Source, 
     share, guess = look_at(source)
     if share < SHARE or guess.kind == "texture":
         return config, source, () if config.data.get("examine") else other_kind(source, guess)
-    after, read_only = deepcopy(config), OmegaConf.is_readonly(config)
-    OmegaConf.set_readonly(after, False)
-    for key in ROTATE:
-        OmegaConf.update(after, key, TURNED)
-    OmegaConf.set_readonly(after, read_only)
     source = replace(source, augmentation=replace(source.augmentation, rotate=TURNED))
-    return after, source, (LIE.format(name=source.name, share=share),)
+    line = LIE.format(name=source.name, share=share)
+    return changed(config, dict.fromkeys(ROTATE, TURNED)), source, (line,)
 
 
 def with_tiles(config: DictConfig, source: Source) -> tuple[DictConfig, tuple[str, ...]]:
@@ -66,14 +63,21 @@ def with_tiles(config: DictConfig, source: Source) -> tuple[DictConfig, tuple[st
     if given.get("object_tiles", False) is not None:
         return config, ()
     tiled, size, patch = lies_anyhow(source), given.object_size, given.patch_size
-    after, read_only = deepcopy(config), OmegaConf.is_readonly(config)
-    OmegaConf.set_readonly(after, False)
-    after.data.object_tiles = tiled
+    values: dict[str, object] = {"data.object_tiles": tiled}
     if tiled and size is not None and size <= patch:
-        after.data.object_size = given.texture_size
-    OmegaConf.set_readonly(after, read_only)
+        values["data.object_size"] = given.texture_size
     line = SEEN.format(name=source.name, rotate=source.augmentation.rotate, patch=patch, size=size or patch)
-    return after, (line,) if tiled else ()
+    return changed(config, values), (line,) if tiled else ()
+
+
+def changed(config: DictConfig, values: Mapping[str, object]) -> DictConfig:
+    """A copy with other values at these keys, and as read-only as the config."""
+    after = deepcopy(config)
+    OmegaConf.set_readonly(after, False)
+    for key, value in values.items():
+        OmegaConf.update(after, key, value)
+    OmegaConf.set_readonly(after, OmegaConf.is_readonly(config))
+    return after
 
 
 def lies_anyhow(source: Source) -> bool:
