@@ -153,7 +153,10 @@ def check_entries(table: Table, entries: Sequence[Entry], base: Path, max_pixels
 
 
 def check_some_there(table: Table, rows: Sequence[Row], base: Path) -> None:
-    """Raise DataError if no image of these first rows of a table is there: a million rows take half a minute."""
+    """Raise DataError if no image of these first rows of a table is there: a million rows take half a minute.
+
+    rows: one at least.
+    """
     inside = partial(_inside, base)
     for row in rows:
         try:
@@ -161,9 +164,8 @@ def check_some_there(table: Table, rows: Sequence[Row], base: Path) -> None:
                 return
         except ValueError as error:
             raise fault(table.path, row.line, error) from error
-    if rows:
-        none = f" (none of the first {len(rows)} images is there)" if len(rows) > 1 else ""
-        raise fault(table.path, rows[0].line, _missing(path_of(rows[0].image, base, inside), base) + none)
+    none = f" (none of the first {len(rows)} images is there)" if len(rows) > 1 else ""
+    raise fault(table.path, rows[0].line, _missing(path_of(rows[0].image, base, inside), base) + none)
 
 
 def watched(inputs: Sequence[T], title: str) -> Iterator[T]:
