@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from renormal.console.program import ENDING, log_no_secrets
+from small import SWEPT
 
 ROOT = Path(__file__).parents[1]
 BEGIN = "from renormal.console.program import begin; begin()\n"
@@ -264,6 +265,30 @@ def test_a_signal_while_torch_loads_ends_the_job_in_a_line(number: signal.Signal
         "interrupted while the libraries were loading: the same command starts the job"
     )
     assert json.loads((folder / "state.json").read_text(encoding="utf-8"))["state"] == "interrupted"
+
+
+@pytest.mark.parametrize("number", ENDING)
+def test_a_signal_while_torch_loads_ends_a_sweep_at_once(number: signal.Signals, tmp_path: Path) -> None:
+    """It waited for the end of the import, seconds; then the second job was named, too."""
+    arguments = ["-m", "seed=0,1", "name=cut", "logger=none", f"data.root={tmp_path / 'drawn'}"]
+    code = IGNORED.format(number=int(number), arguments=arguments)
+    end = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (end.returncode, end.stderr) == (128 + number, "")
+    assert end.stdout.splitlines()[-1].endswith("the same command starts the job")
+    folder = tmp_path / "outputs" / "cut" / "l2_ae" / "bottle"
+    assert json.loads((folder / "0" / "state.json").read_text(encoding="utf-8"))["state"] == "interrupted"
+    assert not (folder / "1" / "state.json").exists()
+
+
+def test_a_sweep_that_the_environment_names_is_none_of_a_typed_command(tmp_path: Path) -> None:
+    """The job ended with status 1 and without a word."""
+    code = "import sys; from renormal.commands import renormal; sys.exit(renormal())"
+    own = os.environ | {"RENORMAL_WORKERS": str(tmp_path / "none"), "RENORMAL_DEVICES": "7"}
+    arguments = [*SWEPT, f"data.root={tmp_path / 'drawn'}"]
+    command = [sys.executable, "-c", code, *arguments]
+    end = subprocess.run(command, env=own, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (end.returncode, end.stderr) == (0, "")
+    assert (tmp_path / "outputs" / "s" / "l2_ae" / "bottle" / "0" / "record.json").is_file()
 
 
 def test_a_variable_with_which_tqdm_does_not_load_is_one_line() -> None:

@@ -18,7 +18,14 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from renormal.console.held_signals import signals_held
-from renormal.console.program import at_once_by_signals, begin, end_by_signals, log_no_secrets, said_if_slow
+from renormal.console.program import (
+    at_once_by_signals,
+    begin,
+    end_by_signals,
+    left_to_submitit,
+    log_no_secrets,
+    said_if_slow,
+)
 from renormal.data.table import table_name
 from renormal.files import CONF, shown
 from renormal.job.budget import epochs_here
@@ -32,7 +39,7 @@ from renormal.sweep.arguments import as_typed, check_options, options_first, wit
 from renormal.sweep.composing import compose_once
 from renormal.sweep.plan import planned_job
 from renormal.sweep.refusals import check_text, exit_with, refuse_in_one_line
-from renormal.sweep.workers import ending_alone, worker_number
+from renormal.sweep.workers import ending_alone, of_no_sweep, worker_number
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +82,7 @@ OmegaConf.register_new_resolver("groups", groups, replace=True)
 def main() -> None:
     """The command `renormal`. Former names of keys in its arguments are replaced by today's."""
     begin()
+    of_no_sweep()
     if SHOWN & {argument.partition("=")[0] for argument in sys.argv[1:]}:
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` ends it without a traceback
     if "--version" in sys.argv[1:]:
@@ -146,10 +154,10 @@ def work(config: DictConfig, folder: Path) -> float | None:
 def ended_while_loading(state: StateFile | None) -> Iterator[None]:
     """A signal in the block ends the job with a line: libraries that an exception cuts off print it or go on.
 
-    At once and without leaving any block, but in a sweep after the block: other jobs are to be told.
+    At once and without leaving any block, but after the block where submitit decides: it starts the job again.
     """
     ended = "interrupted while the libraries were loading: the same command starts the job"
-    if HydraConfig.get().mode == RunMode.MULTIRUN:
+    if left_to_submitit(signal.SIGTERM):
         with signals_held():
             yield
         return

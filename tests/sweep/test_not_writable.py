@@ -29,9 +29,9 @@ def home(tmp_path: Path) -> Path:
     return tmp_path / "home"
 
 
-def said(home: Path, *arguments: str, module: str = "renormal.run") -> tuple[int, list[str]]:
+def said(home: Path, *arguments: str, module: str = "renormal.run", umask: int = -1) -> tuple[int, list[str]]:
     command = [*USER, sys.executable, "-m", module, *arguments]
-    end = subprocess.run(command, cwd=home, capture_output=True, text=True, check=False, timeout=HANGING)
+    end = subprocess.run(command, cwd=home, capture_output=True, text=True, check=False, timeout=HANGING, umask=umask)
     return end.returncode, end.stderr.splitlines()
 
 
@@ -59,6 +59,15 @@ def test_a_folder_that_may_not_be_written_is_one_line(home: Path, place: str, sw
     assert lines[0].startswith("renormal: ")
     assert "Permission denied" in lines[0]
     assert list(home.rglob("record.json")) == []
+
+
+@pytest.mark.parametrize("sweep", [[], ["-m", "seed=0,1"]])
+def test_a_umask_that_takes_the_owners_permission_is_named(home: Path, sweep: list[str]) -> None:
+    """The advice was another folder, where the same happens."""
+    code, lines = said(home, *SWEPT, *sweep, f"data.root={home.parent}", umask=0o777)
+    assert (code, len(lines)) == (2, 1), lines
+    assert lines[0].startswith("renormal: ")
+    assert "Permission denied; the umask 0777 takes its owner's permission from each new file: set umask " in lines[0]
 
 
 def test_photographs_that_may_not_be_read_are_one_line(home: Path) -> None:

@@ -142,10 +142,15 @@ def end_by_signals() -> None:
     """
     for number in ENDING:
         handler = signal.getsignal(number)
-        foreign = "SLURM_JOB_ID" in os.environ and str(getattr(handler, "__module__", "")).startswith("submitit")
-        if handler is not signal.SIG_IGN and not foreign:
+        if handler is not signal.SIG_IGN and not left_to_submitit(number):
             signal.signal(number, _end)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+def left_to_submitit(number: int) -> bool:
+    """Whether submitit decides about this signal of SLURM."""
+    module = str(getattr(signal.getsignal(number), "__module__", ""))
+    return "SLURM_JOB_ID" in os.environ and module.startswith("submitit")
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from renormal.data.table_rows import (
     base_of,
     check_entries,
     check_labels,
-    check_some_there,
+    check_there,
     entries_of,
     read_masks,
 )
@@ -53,6 +53,7 @@ def table(
     found = read_table(Path(csv))
     rows, remarks = _rows_of(found, category)
     base, above = base_of(found.path, root, rows)
+    check_there(found, rows, base)
     entries, numbers = entries_of(found, rows, base), any(map(is_number, {row.label for row in rows}))
     remarks += [*found.remarks, *above, *check_labels(found, rows, entries, numbers=numbers)]
     sizes = check_entries(found, entries, base, max_pixels)
@@ -70,11 +71,11 @@ def table(
 
 
 def _check_first(csv: Path, root: str | Path | None, category: str | None) -> None:
-    """Raises DataError if none of the first images is there, before all rows are read."""
+    """Raises DataError if one of the first images is not there, before all rows are read."""
     first = read_table(csv, FIRST)
     rows = [row for row in first.rows if "category" not in first.names or row.category == str(category)]
     if rows:
-        check_some_there(first, rows, base_of(first.path, root, rows)[0])
+        check_there(first, rows, base_of(first.path, root, rows)[0])
 
 
 def table_name(csv: str | None, category: str) -> str:

@@ -22,6 +22,7 @@ from renormal.data.table_file import Row, Table, fault
 from renormal.data.table_words import WRITE, Part, defect_of, part_of
 
 T = TypeVar("T")
+NEXT = 100  # images after one that is not there, which are looked for to count them, ours
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://|data:", re.IGNORECASE)
 DRIVE = re.compile(r"[a-z]:[\\/]|\\\\", re.IGNORECASE)
 NUMBERS = "if 1 means good in this table, write good and defective"
@@ -52,7 +53,7 @@ def base_of(csv: Path, root: str | Path | None, rows: Sequence[Row]) -> tuple[Pa
     return above, [f"{csv}: its paths start from {above}, the folder above its own"]
 
 
-def _exists(path: Path) -> bool:
+def _exists(path: Path | str) -> bool:
     return os.path.exists(path)  # noqa: PTH110 of a name that is too long pathlib would raise OSError
 
 
@@ -152,20 +153,35 @@ def check_entries(table: Table, entries: Sequence[Entry], base: Path, max_pixels
     return sizes
 
 
-def check_some_there(table: Table, rows: Sequence[Row], base: Path) -> None:
-    """Raise DataError if no image of these first rows of a table is there: a million rows take half a minute.
+def check_there(table: Table, rows: Sequence[Row], base: Path) -> None:
+    """Raise DataError for the first image that is not there, before the rows are read as photographs.
 
-    rows: one at least.
+    Of a million rows that takes seconds, and reading them half a minute.
     """
     inside = partial(_inside, base)
-    for row in rows:
-        try:
-            if _exists(path_of(row.image, base, inside)):
-                return
-        except ValueError as error:
-            raise fault(table.path, row.line, error) from error
-    none = f" (none of the first {len(rows)} images is there)" if len(rows) > 1 else ""
-    raise fault(table.path, rows[0].line, _missing(path_of(rows[0].image, base, inside), base) + none)
+    for place, row in enumerate(rows):
+        if (path := _gone(table, row, base, inside)) is not None:
+            others = rows[place + 1 : place + NEXT]
+            gone = sum(_gone(table, one, base, inside) is not None for one in others)
+            more = f" (so are {gone} of the next {len(others)} images)" if gone else ""
+            raise fault(table.path, row.line, _missing(path, base) + more)
+
+
+def _gone(table: Table, row: Row, base: Path, inside: Callable[[Path], Path]) -> Path | None:
+    """The path of an image that is not there, else None."""
+    if _exists(f"{base}{os.sep}{row.image}"):  # fast
+        return None
+    try:
+        path = path_of(row.image, base, inside)
+    except ValueError as error:
+        raise fault(table.path, row.line, error) from error
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return path
+    except (OSError, ValueError):  # there is a line of its own for it, once the rows are read
+        return None
+    return None
 
 
 def watched(inputs: Sequence[T], title: str) -> Iterator[T]:

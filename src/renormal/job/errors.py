@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 from pathlib import Path
 
@@ -20,6 +21,8 @@ MENDS = {
     errno.EMFILE: "the limit of open files is too low: see ulimit -n",
 }
 OTHER = "choose another place with --out"
+UMASK = "the umask {:04o} takes its owner's permission from each new file: set umask 022 and delete what was made"
+DENIED = (errno.EACCES, errno.EPERM)
 COMMANDS = {  # as MENDS, for commands that are given a file or a folder; {} is the other place
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "make room, or {}"),
     **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.EFBIG), "{}"),
@@ -37,8 +40,14 @@ def refused(error: ValueError | OSError, out: Path | None, other: str = OTHER) -
         return printable(str(error))
     place, number = error.filename if isinstance(error.filename, str) else out, error.errno or 0
     start = f"{shown(Path(place))}: " if place else ""
-    mend = f": {COMMANDS[number].format(other)}" if number in COMMANDS else ""
-    return printable(f"{start}{error.strerror}{mend}")
+    mend = by_umask(number) or COMMANDS.get(number, "").format(other)
+    return printable(f"{start}{error.strerror}{mend and f': {mend}'}")
+
+
+def by_umask(number: int) -> str:
+    """The mend where the umask is why this error came; else empty."""
+    os.umask(mask := os.umask(0o077))
+    return UMASK.format(mask) if mask & 0o700 and number in DENIED else ""
 
 
 class WorkError(ValueError):
@@ -73,7 +82,7 @@ def fault_of_machine(error: BaseException) -> str:
     error = first_cause(error)
     if isinstance(error, OSError) and error.strerror:
         place = f"{shown(Path(error.filename))}: " if isinstance(error.filename, str) else ""
-        mend = MENDS.get(error.errno or 0, "")
+        mend = by_umask(error.errno or 0) or MENDS.get(error.errno or 0, "")
         return f"{place}{error.strerror}" + (f"; {mend}" if mend else "")
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and MEMORY.search(str(error))):
         return LESS.format(" ".join(str(error).split())[:120] or type(error).__name__)

@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
+from renormal.console.program import at_once_by_signals
 from renormal.job.lock import BusyError, locked
 
 WORKERS, DEVICES = "RENORMAL_WORKERS", "RENORMAL_DEVICES"  # from a sweep to its jobs: a folder of locks, GPUs
@@ -65,9 +66,16 @@ def visible_devices() -> list[str]:
     given = os.environ.get("CUDA_VISIBLE_DEVICES")
     if given is not None:
         return [name.strip() for name in given.split(",") if name.strip()]
-    import torch
+    with at_once_by_signals():
+        import torch
 
     return [str(index) for index in range(torch.cuda.device_count())]
+
+
+def of_no_sweep() -> None:
+    """Forget a sweep that the environment names: a command that a user types is no job of one."""
+    for name in (WORKERS, DEVICES):
+        os.environ.pop(name, None)
 
 
 def at_a_time() -> int:
