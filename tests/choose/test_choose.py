@@ -172,7 +172,7 @@ def test_a_better_f_of_x0_is_named_unless_it_is_rounding(
     stage = Choose(config, build_columns(config), lambda fingerprint: {"held_out": True})
     rank = SimpleNamespace(is_global_zero=False, strategy=SimpleNamespace(broadcast=lambda given: given or found))
     stage.run(Work(rank, None, None, "x"), Found())  # type: ignore[arg-type]
-    assert ("finds the planted defects better" in caplog.text) is said
+    assert ("finds the drawn defects better" in caplog.text) is said
 
 
 def test_a_choice_of_another_score_is_repeated_from_its_file(
@@ -187,7 +187,7 @@ def test_a_choice_of_another_score_is_repeated_from_its_file(
         rank = SimpleNamespace(is_global_zero=False, strategy=SimpleNamespace(broadcast=lambda given, own=found: own))
         stage.run(Work(rank, None, None, "x"), Found())  # type: ignore[arg-type]
     other, own = (line for line in caplog.messages if "to take them in another job of this experiment, add" in line)
-    assert other.endswith("/run/choice.json, without the stage choose")
+    assert other.endswith("/run/choice.json, and leave choose out of stages=")
     assert "of this experiment, add choose.settings=" in other
     assert "of this experiment, add projection=[" in own
 
@@ -261,7 +261,7 @@ def test_weights_that_may_know_the_images_are_named(
     checkpoint = f"checkpoint={tmp_path / 'run' / 'checkpoints' / 'last.ckpt'}"
     run_job(tiny(*FEW, "stages=[choose]", checkpoint, f"folder={tmp_path / 'x'}"))
     assert json.loads((tmp_path / "x" / "choice.json").read_text())["held_out"] is False
-    assert "the weights may know the images on which defects are planted" in caplog.text
+    assert "the network may have been trained on the images with drawn defects" in caplog.text
     run_job(tiny(*FEW, "choose.holdout=0", f"folder={tmp_path / 'y'}"))
     assert left(tmp_path / "y")[1]["held_out"] is False
 

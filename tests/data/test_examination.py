@@ -176,7 +176,7 @@ def test_two_cameras_are_two_groups(parts: Path) -> None:
         path = parts / "train" / "good" / f"{index:03d}.png"
         save(path, np.asarray(Image.open(path).convert("RGB"), float) * 0.6)
     [line] = [line for line in lines(parts) if "brightness" in line]
-    assert "parts the good photographs into two groups: 8 photographs with" in line
+    assert "the good photographs fall into two groups by brightness: 8 photographs with" in line
     assert "(000.png, …) and 16 photographs with" in line
     rows = [row for row in examine(folder(parts)).rows if row[1] == "the smaller of two groups"]
     assert [row[0] for row in rows if row[2].startswith("brightness")] == [f"train/good/{k:03d}.png" for k in range(8)]
@@ -212,5 +212,5 @@ def test_mvtec_gives_no_line(name: str, category: str) -> None:
 @pytest.mark.skipif(REAL is None, reason="RENORMAL_DATA names no folder with real data")
 def test_the_blue_and_the_red_toothbrushes_are_two_groups(tmp_path: Path) -> None:
     [line] = examine(real("mvtec_ad", "toothbrush")).lines
-    assert "two groups: 20 photographs" in line
+    assert "two groups by ratio of red to blue: 20 photographs" in line
     assert "and 40 photographs" in line

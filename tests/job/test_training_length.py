@@ -96,7 +96,7 @@ def test_a_training_that_becomes_slower_ends_within_its_minutes(
         machine(monkeypatch, speed=20 / 0.12, clock=lambda: 0.048 * len(seen))
         run_job(tiny(*LIMITED))
     assert len(seen) == 4 * EACH
-    assert "slower than it was at its start: it ends after 4 of 9 epochs" in caplog.text
+    assert "has become slower: it ends after 4 of 9 epochs" in caplog.text
     rate, step = rates(tmp_path / "run")
     assert (rate < 2e-5, step) == (True, 9 * EACH)
 

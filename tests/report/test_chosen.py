@@ -87,7 +87,9 @@ def test_the_command_writes_one_for_all(tmp_path: Path, capsys: pytest.CaptureFi
         write_made_up(tmp_path, record)
     assert main([str(tmp_path), "--one-for-all", str(tmp_path / "one.json")]) == 0
     assert json.loads((tmp_path / "one.json").read_text())["chosen"]["settings"]["step_size"] == 1.0
-    assert "eq8, α 1, T quantile 0, dssim: planted pixel AUROC 0.870, mean of 2 jobs" in capsys.readouterr().out
+    assert (
+        "eq8, α 1, T quantile 0, dssim: pixel AUROC of planted defects 0.870, mean of 2 jobs" in capsys.readouterr().out
+    )
 
 
 @pytest.mark.parametrize(
@@ -117,7 +119,10 @@ def test_the_page_names_the_metric_that_chose_and_that_of_the_test(tmp_path: Pat
     text = json.dumps(GRID.choice).replace("pixel_auroc", "mean_of_three")
     write_made_up(tmp_path, replace(GRID, choice=json.loads(text)))
     assert main([str(tmp_path)]) == 0
-    assert "Planted: mean of three. Test: pixel AUROC." in (tmp_path / "report.html").read_text()
+    assert (
+        "Planted: mean of pixel AUROC, AUPRO and image AUROC. Test: pixel AUROC."
+        in (tmp_path / "report.html").read_text()
+    )
 
 
 def test_page_and_files_show_each_choice(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from renormal.choose.measure import PlantedTest, Size
 from renormal.choose.planted_set import planted_set, write_sheet
 from renormal.choose.strategies import Strategy
 from renormal.choose.trials import Trials
+from renormal.console.text import readable
 from renormal.contracts import CHOSEN, Batch, Score, SelectiveScore
 from renormal.files import read_json, shown, write_whole
 from renormal.functional.tiles import cut
@@ -32,11 +33,11 @@ from renormal.schema import checked
 
 OWN = "score"  # name of the config's own score if choose.scores does not have it
 DONE = (
-    "%s: on planted defects the chosen settings have %s %.3f, those of the config %.3f; "
+    "%s: chosen by the %s of drawn defects: %.3f, with the settings of the config %.3f; "
     "to take them in another job of this experiment, add %s"
 )
-LEAK = "the weights may know the images on which defects are planted: keep some from training with choose.holdout=10"
-WORSE = "f(x0) alone finds the planted defects better, %s %.3f: none of these settings helps this network"
+LEAK = "the network may have been trained on the images with drawn defects: choose.holdout=10 keeps some from it"
+WORSE = "f(x0) alone finds the drawn defects better, %s %.3f: none of these settings helps this network"
 ROUNDING = 2e-3  # of an AUROC, ours: a projection may run in bfloat16, and f(x0) does not
 log = logging.getLogger("renormal")
 
@@ -71,10 +72,10 @@ class Choose(Stage):
         choice, before = (Choice(**content[key]) for key in ("chosen", "reference"))
         name, (after, was) = self.config.metric, (one.metrics[self.config.metric] for one in (choice, before))
         path = shown(self.folder / FILE)
-        typed = choice.line if choice.score == self.main else f"choose.settings={path}, without the stage choose"
-        log.info(DONE, path, name, after, was, typed)
+        typed = choice.line if choice.score == self.main else f"choose.settings={path}, and leave choose out of stages="
+        log.info(DONE, path, readable(name), after, was, typed)
         if (plain := max(metrics[name] for metrics in content["baseline"].values())) > after + ROUNDING:
-            log.warning(WORSE, name, plain)
+            log.warning(WORSE, readable(name), plain)
         if not facts["held_out"]:
             log.warning(LEAK)
         return Found(choice=content, chosen=column_of(choice, self.projections, self.scores))

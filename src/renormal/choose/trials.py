@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from renormal.choose.choice import Choice, changed, setting_of
 from renormal.choose.measure import Measured, PlantedTest
 from renormal.choose.strategies import Settings
+from renormal.console.text import readable
 from renormal.projection import Descent, Threshold
 
 WEIGHT = "energy.weight"
@@ -60,7 +61,8 @@ class Trials:
         measured = self._measured(name, settings, self.quantiles or own_quantile(self.projections[name]))
         self.all += measured
         best = max(measured, key=self.value)
-        log.info("%s %s: planted %s %.3f", name, dict(settings), self.metric, self.value(best))
+        values = ", ".join(f"{place} {value:.3g}" for place, value in settings.items()) or "as configured"
+        log.info("tried %s, %s: %s of drawn defects %.3f", name, values, readable(self.metric), self.value(best))
         return self.value(best)
 
     def _measured(self, name: str, settings: Settings, quantiles: Sequence[float]) -> list[Choice]:

@@ -37,6 +37,16 @@ def counted(count: float, noun: str) -> str:
     return f"{number} {noun}" if number == "1" else f"{number} {noun}s"
 
 
+def readable(name: str) -> str:
+    """A key as readers write it: pixel_auroc → pixel AUROC."""
+    if name == "mean_of_three":
+        return "mean of pixel AUROC, AUPRO and image AUROC"
+    spaced = name.replace("_", " ")
+    for short in ("auroc", "aupro", "aupimo", "f1"):
+        spaced = spaced.replace(short, short.upper())
+    return spaced
+
+
 def is_printable(text: str) -> bool:
     """Whether `printable` leaves the text as it is. str.isprintable refuses Persian words and families of emoji."""
     return printable(text) == text

@@ -32,8 +32,8 @@ class Quantity(NamedTuple):
 
 QUANTITIES = (
     Quantity("brightness", lambda one: float(one.means.mean()) * 255, 10, lambda value: f"{value:.0f} of 255"),
-    Quantity("red against blue", lambda one: _ratio(one, 0, 2), 0.08, lambda value: f"{np.exp(value):.2f}"),
-    Quantity("green against red", lambda one: _ratio(one, 1, 0), 0.08, lambda value: f"{np.exp(value):.2f}"),
+    Quantity("ratio of red to blue", lambda one: _ratio(one, 0, 2), 0.08, lambda value: f"{np.exp(value):.2f}"),
+    Quantity("ratio of green to red", lambda one: _ratio(one, 1, 0), 0.08, lambda value: f"{np.exp(value):.2f}"),
     Quantity("fine detail", lambda one: float(one.detail[0]), 0.4, lambda value: f"{np.exp(value):.3f}"),
 )
 
@@ -115,8 +115,8 @@ def _groups(quantity: Quantity, values: Numbers, limit: float, good: Sequence[Th
         for chosen in (values < limit, values > limit)
         if len(part := values[chosen])
     ]
-    mend = "two cameras, lamps or kinds of part? fine if both will be inspected, else take one of them out"
-    return f"{quantity.name} parts the good photographs into two groups: {' and '.join(parts)}; {mend}"
+    mend = "two cameras, lamps or kinds of part? keep both if both will be inspected, else take one of them out"
+    return f"the good photographs fall into two groups by {quantity.name}: {' and '.join(parts)}; {mend}"
 
 
 def _shifted(quantity: Quantity, values: Numbers, tested: Numbers) -> str:

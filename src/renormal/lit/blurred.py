@@ -16,7 +16,7 @@ from renormal.models.vae import VAE
 
 MARGIN = 0.05  # of the AUROC, ours: networks that project well differ by less, blurred ones by 0.09 to 0.45
 BLURRED = (
-    "f(x0) finds planted defects better, pixel AUROC %.2f, than %s: f is too far from good images to project with. "
+    "f(x0) finds drawn defects better (pixel AUROC %.2f) than %s: f reconstructs good images too badly to project. "
     "Train longer%s, or compare x0 with f(x_N): +score@scores.reconstructed=reconstructed test.crossed=true "
     "(docs/blurred.md)"
 )

@@ -27,14 +27,14 @@ ENOUGH = 10_000  # images of a training, ours: the published networks saw 12 000
 FEW = "%d training images are few, and the network will miss defects: give more minutes=, an idle machine or a GPU%s"
 PLANNED = "training: at most %.3g minutes on this machine, about %d images (%d × %d) at %.3g images/s"
 TOO_SLOW = (
-    "training: one epoch of %d images takes about %.2g minutes on this machine, and %.3g are given: that epoch is "
-    "trained; data.epoch_images=%d keeps to the minutes%s"
+    "training: one epoch of %d images takes about %.2g minutes on this machine, more than minutes=%.3g: the whole "
+    "epoch is trained; data.epoch_images=%d would keep to the minutes%s"
 )
 ONE_THREAD = "; threads=1 helps where other programs use the cores"
-SLOWER = "the training is slower than it was at its start: it ends after %d of %d epochs, and its learning rate with it"
+SLOWER = "the training has become slower: it ends after %d of %d epochs, and the learning rate falls faster"
 SETTLED = (
     "the loss of held-out good images has not fallen since epoch %d: the training ends after %d of %d epochs, "
-    "and its learning rate with it"
+    "and the learning rate falls faster"
 )
 log = logging.getLogger("renormal")
 

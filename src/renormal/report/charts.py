@@ -13,9 +13,9 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from renormal.console.text import readable
 from renormal.report.models import label, model_order
 from renormal.report.record import Record
-from renormal.report.table import readable
 
 SIZE = (4.6, 3.4)  # inches, 72 units each: on a phone its text is as large as the page's
 INK, GRID = "#010203", "#010204"  # placeholders of currentColor and --line

@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 
 from tabulate import tabulate
 
+from renormal.console.text import readable
 from renormal.files import write_whole
 from renormal.report.columns import distinct
 from renormal.report.former_names import CHOSEN
 from renormal.report.models import label
 from renormal.report.record import Record
 from renormal.report.render import markdown_text
-from renormal.report.table import Table, readable
+from renormal.report.table import Table
 
 OWN = "score"  # the name that the stage choose gives to the score of the config
 SYMBOLS = {"step_size": "α", "energy.weight": "λ", "stop.quantile": "T quantile"}
@@ -161,5 +162,5 @@ def write_one_for_all(path: Path, records: Sequence[Record]) -> str:
     content = one_for_all(records)
     write_whole(path, json.dumps(content, indent=1, ensure_ascii=False))
     value = content["chosen"]["metrics"][content["metric"]]
-    mean = f"planted {readable(content['metric'])} {value:.3f}, mean of {len(content['jobs'])} jobs"
+    mean = f"{readable(content['metric'])} of planted defects {value:.3f}, mean of {len(content['jobs'])} jobs"
     return f"{path}: {settings_text(content['chosen'])}: {mean}"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from renormal.console.text import readable
 from renormal.contracts import BASELINE
 from renormal.files import check_no_link, whole_file
 from renormal.report.charts import curves, drawn, plain, values_of
@@ -21,7 +22,7 @@ from renormal.report.pictures import picture_figures
 from renormal.report.record import Record, stem_of
 from renormal.report.repairs import repair_figures
 from renormal.report.strips import films_of
-from renormal.report.table import PAPER_METRIC, readable
+from renormal.report.table import PAPER_METRIC
 
 PAPER_IMAGES = 3_000_000  # section 4.1: 300 epochs of 10 000
 SIZE = (6.4, 3.4)  # inches: one text column and the legend

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib import colormaps
 
+from renormal.console.text import readable
 from renormal.contracts import BASELINE, IMAGE_RECALL, RECALL
 from renormal.files import whole_file
 from renormal.report import chosen
@@ -26,7 +27,7 @@ from renormal.report.render import legend
 from renormal.report.settings import differences
 from renormal.report.sheets import sheets
 from renormal.report.status import STATES, Status, duration, private
-from renormal.report.table import Table, ordered_categories, readable
+from renormal.report.table import Table, ordered_categories
 
 OPEN_UP_TO = 6  # jobs; with more, the numbers of each job are folded at first
 SLOPE = 128  # of a map's opacity below the threshold: a map is invisible two of 255 grey levels below it

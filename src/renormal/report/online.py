@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from renormal.boards import wandb_run
+from renormal.console.text import readable
 from renormal.report.cells import Row
 from renormal.report.columns import Column
 from renormal.report.record import Record
 from renormal.report.render import above, under
-from renormal.report.table import Table, readable
+from renormal.report.table import Table
 
 PROJECT = "renormal"
 

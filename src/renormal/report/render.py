@@ -15,11 +15,11 @@ from rich.text import Text
 from tabulate import tabulate
 
 from renormal.console.text import cell as cell_of
-from renormal.console.text import printable
+from renormal.console.text import printable, readable
 from renormal.report.cells import Cell, Row
 from renormal.report.origin import Origin
 from renormal.report.status import STATES, Status
-from renormal.report.table import FEW, LEGEND, SPREAD, Table, readable
+from renormal.report.table import FEW, LEGEND, SPREAD, Table
 
 NARROW = 8  # a longer method name may break into lines; "baseline" has 8 letters
 LATEX_ARROWS = {"": "", "↑": r" $\uparrow$", "↓": r" $\downarrow$", "⇑": r" $\Uparrow$", "⇓": r" $\Downarrow$"}

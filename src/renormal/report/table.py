@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from statistics import fmean, stdev
 from typing import NamedTuple
 
+from renormal.console.text import readable
 from renormal.contracts import BASELINE
 from renormal.report.cells import Cell, Row, counted, marked
 from renormal.report.chance import notes_on_chance
@@ -170,14 +171,6 @@ def ranked(item: str, order: Iterable[str]) -> int:
     """The place of the item in the order; after the last where it is not there."""
     places = list(order)
     return places.index(item) if item in places else len(places)
-
-
-def readable(name: str) -> str:
-    """A key as readers write it: pixel_auroc → pixel AUROC."""
-    spaced = name.replace("_", " ")
-    for short in ("auroc", "aupro", "aupimo", "f1"):
-        spaced = spaced.replace(short, short.upper())
-    return spaced
 
 
 def cells(category: str, columns: list[Column], numbers: Numbers, bases: Numbers, paper: Paper) -> list[Cell]:
