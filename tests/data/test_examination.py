@@ -171,6 +171,22 @@ def test_photographs_that_are_all_wide_are_said_to_be_squashed(parts: Path) -> N
     assert list(examine(folder(parts, fit="crop")).lines) == []
 
 
+def test_a_network_that_is_trained_further_is_given_no_other_fit_or_kind(parts: Path) -> None:
+    """continue= refuses data.fit and data.kind of another value."""
+    generator = np.random.default_rng(0)
+    good = [*(parts / "train" / "good").iterdir(), *(parts / "test" / "good").iterdir()]
+    for other in ((256, 128), (128, 128)):  # all alike, then one of another shape
+        for path in good:
+            shape = other if path == good[0] else (256, 128)
+            Image.fromarray(generator.integers(60, 200, (*shape, 3), dtype=np.uint8)).save(path)
+        free, fixed = (examine(folder(parts, kind="object"), fixed=fixed).lines for fixed in (False, True))
+        assert len(free) == len(fixed)
+        assert any("data.fit=crop" in line for line in free)
+        assert any("set data.kind=texture" in line for line in free)
+        assert not any("data.fit=crop" in line or "data.kind=texture" in line for line in fixed)
+        assert any("train a new one, without continue=" in line for line in fixed)
+
+
 def test_two_cameras_are_two_groups(parts: Path) -> None:
     for index in range(8):
         path = parts / "train" / "good" / f"{index:03d}.png"

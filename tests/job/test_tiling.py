@@ -151,7 +151,16 @@ def test_a_network_of_turned_parts_that_is_trained_further_sees_them_turned(tiny
     config = folder_of(
         tiny, photographs(tmp_path / "parts", turned=True), "data.object_tiles=true", "continue=outputs/x"
     )
-    assert with_directions(config, source_of(folder_of(tiny, tmp_path / "parts")))[0].data.augmentation.rotate == 180
+    source = source_of(folder_of(tiny, tmp_path / "parts"))
+    found, _, lines = with_directions(config, source)
+    assert found.data.augmentation.rotate == 180
+    assert lines[0].endswith("; data.augmentation.rotate=1 if a turned part is a defect"), (
+        "object_tiles is the network's"
+    )
+    typed = ["data.object_tiles=true", "continue=outputs/x", "data.augmentation.rotate=1"]
+    config = folder_of(tiny, tmp_path / "parts", *typed)
+    found, _, lines = with_directions(config, source_of(config))
+    assert (found.data.augmentation.rotate, lines) == (1, ())
 
 
 def test_photographs_are_read_once_until_one_changes(

@@ -30,9 +30,10 @@ class Examination(NamedTuple):
     rows: tuple[tuple[str, str, str], ...]  # file, finding, reason or other file
 
 
-def examine(source: Source, *, bits: int = FULL) -> Examination:
+def examine(source: Source, *, bits: int = FULL, fixed: bool = False) -> Examination:
     """Read all photographs of a source and compare them. bits: as in `thumbnails`.
 
+    fixed: the network is trained further, so no line advises another data.kind or data.fit.
     Raises DataError if a photograph both trains and is tested, with exactly the same pixels: its result says nothing.
     """
     title = f"{source.name}: examining"
@@ -44,12 +45,14 @@ def examine(source: Source, *, bits: int = FULL) -> Examination:
     guess = guess_kind(found[: len(source.train)])
     odd, typical = unlike(good)
     lines = [
-        *other_kind(source, guess),
+        *other_kind(source, guess, fixed=fixed),
         *_turned(source, found[: len(source.train)]),
         *twice,
         *_unlike(source, good, odd),
     ]
-    lines += [f"{source.name}: {line}" for line in (*sizes(found, source.fit), *exposures(found[:count], tested))]
+    lines += [
+        f"{source.name}: {line}" for line in (*sizes(found, source.fit, fixed=fixed), *exposures(found[:count], tested))
+    ]
     named = [(_name(source, good[one.place].item), "unlike the others", one.reason) for one in odd]
     named += [(_name(source, one.item), "the smaller of two groups", why) for one, why in smaller_groups(found[:count])]
     return Examination(

@@ -38,19 +38,23 @@ QUANTITIES = (
 )
 
 
-def sizes(photographs: Sequence[Thumbnail], fit: Fit) -> list[str]:
-    """A line where the photographs have several sizes, or are all squashed by more than STRETCH."""
+def sizes(photographs: Sequence[Thumbnail], fit: Fit, *, fixed: bool = False) -> list[str]:
+    """A line where the photographs have several sizes, or are all squashed by more than STRETCH.
+
+    fixed: the network is trained further, so the fit cannot be changed, and no line advises that.
+    """
     (size, count), *others = Counter(one.size for one in photographs).most_common()
     if others:
         found = f"{count} photographs of {_shown(size)}, {_others(photographs, others)}"
-        return [f"{found}: {_mend([size, *dict(others)], fit)}"]
+        return [f"{found}: {_mend([size, *dict(others)], fit, fixed)}"]
     longer, shorter = max(size), min(size)
     if fit != "squash" or longer <= STRETCH * shorter:
         return []
     side = "width" if size[0] > size[1] else "height"
     squashed = f"become square, their {side} shrinks {longer / shorter:.2f} times as much"
+    line = f"photographs of {_shown(size)} {squashed}: new ones of this shape are treated alike"
     other = "data.fit=crop keeps the shape of the part instead, but leaves out what is not in the square in the middle"
-    return [f"photographs of {_shown(size)} {squashed}: new ones of this shape are treated alike; {other}"]
+    return [line if fixed else f"{line}; {other}"]
 
 
 def _others(photographs: Sequence[Thumbnail], others: Sequence[tuple[tuple[int, int], int]]) -> str:
@@ -60,12 +64,12 @@ def _others(photographs: Sequence[Thumbnail], others: Sequence[tuple[tuple[int, 
     return named + (f" and {len(others) - EXAMPLES} more sizes" if len(others) > EXAMPLES else "")
 
 
-def _mend(found: Sequence[tuple[int, int]], fit: Fit) -> str:
+def _mend(found: Sequence[tuple[int, int]], fit: Fit, fixed: bool) -> str:
     shapes = [width / height for width, height in found]
     alike = "use one camera and one crop for all"
     if max(shapes) / min(shapes) <= SHAPE or fit != "squash":
         return alike
-    return f"data.fit=squash squashes these parts differently; set data.fit=crop, or {alike}"
+    return f"data.fit=squash squashes these parts differently; {alike if fixed else f'set data.fit=crop, or {alike}'}"
 
 
 def _shown(size: tuple[int, int]) -> str:

@@ -59,12 +59,18 @@ def kind_of(items: Sequence[Item], *, fit: Fit, max_pixels: int) -> tuple[Kind, 
     return guess.kind, f"taken as {NOUN[guess.kind]}{doubt}: {guess.reason}; data.kind={other} if it is none"
 
 
-def other_kind(source: Source, guess: Guess) -> tuple[str, ...]:
-    """The line that asks about the kind, where the photographs clearly look like the other one."""
+def other_kind(source: Source, guess: Guess, *, fixed: bool = False) -> tuple[str, ...]:
+    """The line that asks about the kind, where the photographs clearly look like the other one.
+
+    fixed: the network is trained further, so its kind cannot be changed.
+    """
     if not guess.sure or guess.kind == source.kind:
         return ()
     seen = f"the photographs look like {NOUN[guess.kind]}: {guess.reason}"
-    return (f"{source.name}: data.kind={source.kind}, but {seen}; set data.kind={guess.kind} if that is right",)
+    mend = f"set data.kind={guess.kind} if that is right"
+    if fixed:
+        mend = "the network of continue= has seen other ones: train a new one, without continue=, if these are meant"
+    return (f"{source.name}: data.kind={source.kind}, but {seen}; {mend}",)
 
 
 def placed(values: Numbers) -> float:

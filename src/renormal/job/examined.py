@@ -26,7 +26,7 @@ def examined(config: DictConfig, source: Source, bits: int) -> dict[str, Any]:
     from renormal.data.contact_sheet import contact_sheet
     from renormal.data.examination import examine, table
 
-    found = examine(source, bits=bits)
+    found = examine(source, bits=bits, fixed=config.get("continue") is not None)
     sheet = contact_sheet(source, found, bits=bits)
     entry = {"lines": list(found.lines), "sheet": SHEET if sheet else ""}
     if is_rank_zero():

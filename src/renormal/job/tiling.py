@@ -17,7 +17,7 @@ TURNED = 180  # degrees, where the photographs show parts in many directions
 ROTATE = ("data.augmentation.rotate", "data.source.augmentation.rotate")
 LIE = (
     "{name}: the good parts lie in many directions: {share:.0%} of the pairs of photographs match better after a turn; "
-    "so training turns them (data.augmentation.rotate=180); data.object_tiles=false if a turned part is a defect"
+    "so training turns them (data.augmentation.rotate=180); {mend} if a turned part is a defect"
 )
 SEEN = (
     "{name}: a good part may lie in any direction (rotate={rotate:g}), so it is seen in tiles of {patch} px "
@@ -46,9 +46,14 @@ def with_turns(config: DictConfig, source: Source) -> tuple[DictConfig, Source, 
         return config, source, ()
     share, guess = look_at(source)
     if share < SHARE or guess.kind == "texture":
-        return config, source, () if config.data.get("examine") else other_kind(source, guess)
+        return (
+            config,
+            source,
+            () if config.data.get("examine") else other_kind(source, guess, fixed=bool(open_question)),
+        )
     source = replace(source, augmentation=replace(source.augmentation, rotate=TURNED))
-    line = LIE.format(name=source.name, share=share)
+    mend = "data.augmentation.rotate=1" if open_question else "data.object_tiles=false"
+    line = LIE.format(name=source.name, share=share, mend=mend)
     return changed(config, dict.fromkeys(ROTATE, TURNED)), source, (line,)
 
 
