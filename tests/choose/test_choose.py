@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import pytest
 from hydra.errors import InstantiationException
 
+from renormal.choose.begun import begun, keep_begun
 from renormal.choose.choose import Choose
 from renormal.choose.measure import Measured, PlantedTest
 from renormal.inspect.inspector import Inspector
@@ -18,6 +19,7 @@ from renormal.inspect.load import load
 from renormal.job import stages
 from renormal.job.build import build_columns
 from renormal.job.job import run_job
+from renormal.lit.progress import Progress
 from renormal.lit.stage import Found, Work
 from renormal.report.record import Record, read_record
 
@@ -144,6 +146,69 @@ def test_an_interrupted_job_does_not_choose_again(tiny: Any, tmp_path: Path, mon
     asked.clear()
     run_job(tiny(*FEW, "choose.defects=5", "rerun=true"))
     assert asked, "other weights may have another answer"
+
+
+def test_an_interrupted_choice_goes_on_where_it_was(first: Path, tiny: Any, tmp_path: Path) -> None:
+    """Interrupted after two measurements: they are not made again, and the choice is that of an undisturbed job."""
+    measure, asked = PlantedTest.measure, list[Any]()
+
+    def twice(test: PlantedTest, *given: Any) -> list[Measured]:
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        asked.append(given)
+        return measure(test, *given)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PlantedTest, "measure", twice)
+        with pytest.raises(KeyboardInterrupt):
+            run_job(tiny(*FEW))
+    part = tmp_path / "run" / "choice.part.json"
+    assert len(json.loads(part.read_text())["measurements"]) == 2
+    before, asked[:] = list(asked), []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PlantedTest, "measure", lambda *given: asked.append(given[1:]) or measure(*given))
+        run_job(tiny(*FEW))
+    assert asked, "the others are measured"
+    assert not [one for one in asked if one in before]
+    assert left(tmp_path / "run")[1]["trials"] == left(first)[1]["trials"]
+    assert not part.exists()
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", '{"facts": {}, "measurements": [{"key": ["a"], "results": []}]}', '{"facts": 1}'],
+)
+def test_a_damaged_part_of_a_choice_is_measured_anew(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "choice.part.json"
+    path.write_text(content)
+    assert begun(path, {}) == {}
+
+
+def test_a_part_belongs_to_its_facts(tmp_path: Path) -> None:
+    path, measured = tmp_path / "choice.part.json", {("eq8", "[]", "[0.0]"): [Measured(0.0, "score", {"aupro": 0.1})]}
+    keep_begun(path, {"seed": 0}, measured)
+    assert begun(path, {"seed": 0}) == measured
+    assert begun(path, {"seed": 1}) == {}
+
+
+def test_planted_images_are_counted_up_to_all_of_them(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the strategy asks twice for what is measured once."""
+    begun_with, done = list[tuple[str, int, str]](), list[int]()
+    opened = Progress.begin_counted
+
+    def begin(own: Progress, trainer: Any, stage: str, total: int, unit: str) -> None:
+        begun_with.append((stage, total, unit))
+        done.append(0)
+        opened(own, trainer, stage, total, unit)
+
+    def finished(own: Progress, units: int) -> None:
+        done[-1] += units
+
+    monkeypatch.setattr(Progress, "begin_counted", begin)
+    monkeypatch.setattr(Progress, "finished", finished)
+    run_job(tiny(*FEW, "projections.eq8.max_steps=1"))
+    assert [(stage, unit) for stage, _, unit in begun_with] == [("choose", "planted image"), ("test", "projection")]
+    assert done == [total for _, total, _ in begun_with]
 
 
 def test_a_rank_takes_the_choice_that_the_first_one_has_found(

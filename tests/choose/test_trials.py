@@ -34,7 +34,7 @@ def test_settings_without_effect_are_measured_once() -> None:
         return [Measured(None, "score", {"pixel_auroc": 0.9})]
 
     descents = {"one": Descent(max_steps=1), "two": Descent(max_steps=2)}
-    trials = Trials(SimpleNamespace(measure=measure), descents, {}, "pixel_auroc", lambda: None)  # type: ignore[arg-type]
+    trials = Trials(SimpleNamespace(measure=measure), descents, {}, "pixel_auroc")  # type: ignore[arg-type]
     Grid()(trials.best, list(descents), {"energy.weight": [0.05, 0.2], "step_size": [0.5]})
     assert measured == [(1, 0.05), (2, 0.05), (2, 0.2)]
     assert [trial.projection for trial in trials.all] == ["one", "two", "two"]

@@ -13,6 +13,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from renormal import schema
+from renormal.choose.begun import PART, begun, keep_begun
 from renormal.choose.choice import FILE, Choice, changed, read_choice
 from renormal.choose.measure import PlantedTest, Size
 from renormal.choose.planted_set import planted_set, write_sheet
@@ -24,6 +25,7 @@ from renormal.files import read_json, shown, write_whole
 from renormal.functional.tiles import cut
 from renormal.lit.columns import Columns
 from renormal.lit.gathering import first_rank_decides
+from renormal.lit.progress import Progress
 from renormal.lit.scoring import Scoring
 from renormal.lit.stage import CHOOSE, Column, Found, Stage, Work, frozen
 from renormal.lit.state_report import report_stage
@@ -46,16 +48,23 @@ class Choose(Stage):
     """Measures many settings on planted defects, writes the best into choice.json and returns it as a column.
 
     columns: of the config; one of them is chosen. facts: fingerprint of the training → further fields of choice.json.
-    A choice.json with the same facts is read and not measured again.
+    progress: counts planted images. A choice.json with the same facts is read and not measured again, and so is what
+    an interrupted job has measured.
     """
 
     name, recorded = CHOOSE, False
 
-    def __init__(self, config: DictConfig, columns: Columns, facts: Callable[[str], dict[str, Any]]) -> None:
+    def __init__(
+        self,
+        config: DictConfig,
+        columns: Columns,
+        facts: Callable[[str], dict[str, Any]],
+        progress: Progress | None = None,
+    ) -> None:
         self.projections = {**columns.projections, **offered(config)}
         check_choice(config, self.projections)
         self.config, self.test, self.rerun = config.choose, config.test, config.rerun
-        self.folder, self.facts = Path(config.folder), facts
+        self.folder, self.facts, self.progress = Path(config.folder), facts, progress
         self.scores, self.main = scores_of(config, columns.score)
         self.strategy: Strategy = instantiate(config.choose.strategy, _convert_="all")
         self.axes = flat(config.choose.axes)
@@ -66,9 +75,10 @@ class Choose(Stage):
         find = partial(_finished, self.folder / FILE, facts)
         content = None if self.rerun else first_rank_decides(work.trainer, find)
         if content is None:
-            content = work.trainer.strategy.broadcast(facts | self._chosen(work))
+            content = work.trainer.strategy.broadcast(facts | self._chosen(work, facts))
         if work.trainer.is_global_zero:
             write_whole(self.folder / FILE, json.dumps(content, indent=1, ensure_ascii=False))
+            (self.folder / PART).unlink(missing_ok=True)
         choice, before = (Choice(**content[key]) for key in ("chosen", "reference"))
         name, (after, was) = self.config.metric, (one.metrics[self.config.metric] for one in (choice, before))
         path = shown(self.folder / FILE)
@@ -80,7 +90,7 @@ class Choose(Stage):
             log.warning(LEAK)
         return Found(choice=content, chosen=column_of(choice, self.projections, self.scores))
 
-    def _chosen(self, work: Work) -> dict[str, Any]:
+    def _chosen(self, work: Work, facts: dict[str, Any]) -> dict[str, Any]:
         """The best of all trials, and the rest of choice.json."""
         settings, pieces = self.config, self.test.average == "maps"
         samples = planted_set(
@@ -89,11 +99,12 @@ class Choose(Stage):
         if work.trainer.is_global_zero:
             write_sheet(self.folder / "planted.png", samples)
         with frozen(work):
-            test, report = self._planted_test(work, samples), partial(report_stage, work.trainer, self.name)
-            usable = usable_projections(self.projections, work.module.model)
-            trials = Trials(test, usable, self.axes, self.config.metric, report)
+            test = self._planted_test(work, samples)
+            trials = self._trials(work, test, facts)
+            if self.progress and (left := trials.left(self.strategy)):
+                self.progress.begin_counted(work.trainer, self.name, (left + 1) * test.images, "planted image")
             reference = trials.reference(self.main)
-            self.strategy(trials.best, list(usable), trials.moving)
+            self.strategy(trials.best, list(trials.projections), trials.moving)
             baseline = test.baseline()
         chosen = max(trials.all, key=trials.value)  # the first of equal trials: that of the configured constants
         return {
@@ -105,6 +116,20 @@ class Choose(Stage):
             "baseline": {one.score: one.metrics for one in baseline},
             "trials": [trial._asdict() for trial in trials.all],
         }
+
+    def _trials(self, work: Work, test: PlantedTest, facts: dict[str, Any]) -> Trials:
+        """With what an interrupted job has measured; the first rank keeps what is measured now."""
+        path, facts = self.folder / PART, json.loads(json.dumps(facts))  # as they are read
+        keep = {"keep": partial(keep_begun, path, facts)} if work.trainer.is_global_zero else {}
+        return Trials(
+            test,
+            usable_projections(self.projections, work.module.model),
+            self.axes,
+            self.config.metric,
+            report=partial(report_stage, work.trainer, self.name),
+            measured=first_rank_decides(work.trainer, lambda: {} if self.rerun else begun(path, facts)),
+            **keep,
+        )
 
     def _planted_test(self, work: Work, samples: Batch) -> PlantedTest:
         trainer, module, data, _ = work
@@ -121,7 +146,8 @@ class Choose(Stage):
             )
             for n in data.shrink
         ]
-        return PlantedTest(model, batches, device, data.patch_size, sizes, scoring)
+        counted = {"counted": self.progress.finished} if self.progress else {}
+        return PlantedTest(model, batches, device, data.patch_size, sizes, scoring, **counted)
 
 
 def chosen_before(config: DictConfig, columns: Columns) -> tuple[Columns, Found]:

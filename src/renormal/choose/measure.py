@@ -48,7 +48,10 @@ class Size(NamedTuple):
 
 @dataclass(frozen=True)
 class PlantedTest:
-    """Measures descents on labelled samples. Maps are averaged over the sizes, which have scores of the same names."""
+    """Measures descents on labelled samples. Maps are averaged over the sizes, which have scores of the same names.
+
+    counted: called with the number of images that have just been measured under one descent, or under f(x0).
+    """
 
     model: ConvAutoencoder
     samples: Sequence[Batch]
@@ -56,6 +59,11 @@ class PlantedTest:
     patch_size: int
     sizes: Sequence[Size]
     scoring: Scoring
+    counted: Callable[[int], None] = lambda images: None
+
+    @property
+    def images(self) -> int:
+        return sum(len(sample.path) for sample in self.samples)
 
     def measure(self, descent: Descent, quantiles: Sequence[float]) -> list[Measured]:
         """Every metric for each stop and each score. A descent whose stop has no quantile keeps its own stop."""
@@ -74,6 +82,7 @@ class PlantedTest:
             every = [self._maps(sample.image, *one) for one in zip(self.sizes, moves, strict=True)]
             for key, counter in counters.items():
                 counter.update(torch.stack([maps[key] for maps in every]).mean(dim=0), sample.regions)
+            self.counted(len(sample.path))
         return [
             Measured(names[at], name, _with_mean({metric: value.item() for metric, value in counter.compute().items()}))
             for (at, name), counter in counters.items()

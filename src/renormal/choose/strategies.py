@@ -25,9 +25,13 @@ class Grid:
     """Every combination of the axes, for each projection."""
 
     def __call__(self, measure: Measure, projections: Sequence[str], axes: Axes) -> None:
-        for name in projections:
-            for values in product(*axes.values()):
-                measure(name, dict(zip(axes, values, strict=True)))
+        for name, settings in self.asked(projections, axes):
+            measure(name, settings)
+
+    def asked(self, projections: Sequence[str], axes: Axes) -> list[tuple[str, Settings]]:
+        """What it will ask for, which is known before any result."""
+        values = [dict(zip(axes, one, strict=True)) for one in product(*axes.values())]
+        return [(name, settings) for name in projections for settings in values]
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 from renormal.choose.choice import Choice, changed, setting_of
 from renormal.choose.measure import Measured, PlantedTest
-from renormal.choose.strategies import Settings
+from renormal.choose.strategies import Grid, Optuna, Settings, Strategy
 from renormal.console.text import readable
 from renormal.projection import Descent, Threshold
 
+Key = tuple[str, str, str]  # projection, settings that have an effect, quantiles
 WEIGHT = "energy.weight"
 QUANTILE = "stop.quantile"  # an axis that costs nothing: one descent passes every threshold
 log = logging.getLogger("renormal")
@@ -19,7 +20,8 @@ log = logging.getLogger("renormal")
 class Trials:
     """Every result, in the order of measuring.
 
-    test: measures a descent. report: called before each measurement, so that a long job shows that it is running.
+    test: measures a descent. measured: what is known from before. report: called before each measurement, so that a
+    long job shows that it is running. keep: called after each, with all of them.
     """
 
     def __init__(
@@ -28,25 +30,46 @@ class Trials:
         projections: Mapping[str, Descent],
         axes: Mapping[str, Sequence[float]],
         metric: str,
-        report: Callable[[], None],
+        *,
+        report: Callable[[], None] = lambda: None,
+        keep: Callable[[Mapping[Key, list[Measured]]], None] = lambda measured: None,
+        measured: Mapping[Key, list[Measured]] | None = None,
     ) -> None:
-        self.test, self.projections, self.metric, self.report = test, projections, metric, report
+        self.test, self.projections, self.metric = test, projections, metric
+        self.report, self.keep = report, keep
         self.quantiles = sorted(axes.get(QUANTILE, ()))
         self.moving = {place: values for place, values in axes.items() if place != QUANTILE}
         self.all: list[Choice] = []
         self.known: dict[tuple[str, str], float] = {}  # of settings that have an effect
-        self.measured: dict[tuple[str, str, tuple[float, ...]], list[Measured]] = {}  # by these and the quantiles
+        self.measured = dict(measured or {})
+
+    def left(self, strategy: Strategy) -> int:
+        """How many measurements are to come, the reference included; 0 where the strategy does not tell."""
+        if isinstance(strategy, Optuna):
+            return strategy.trials + 1
+        if not isinstance(strategy, Grid):
+            return 0
+        asked = strategy.asked(list(self.projections), self.moving)
+        keys = {self._key(name, settings, self._quantiles(name)) for name, settings in asked}
+        return len((keys | {self._reference()}) - self.measured.keys())
 
     def value(self, trial: Choice) -> float:
         return trial.metrics[self.metric]
 
     def reference(self, score: str) -> Choice:
         """The first projection with its configured constants, under the config's own score. Call it first."""
-        name, descent = next(iter(self.projections.items()))
-        settings = {place: setting_of(descent, place, name) for place in self.moving}
-        measured = self._measured(name, settings, own_quantile(descent))
+        name, settings = self._first()
+        measured = self._measured(name, settings, own_quantile(self.projections[name]))
         self.all = [trial for trial in measured if trial.score == score]
         return self.all[0]
+
+    def _first(self) -> tuple[str, Settings]:
+        name, descent = next(iter(self.projections.items()))
+        return name, {place: setting_of(descent, place, name) for place in self.moving}
+
+    def _reference(self) -> Key:
+        name, settings = self._first()
+        return self._key(name, settings, own_quantile(self.projections[name]))
 
     def best(self, name: str, settings: Settings) -> float:
         """The metric of a projection with these settings, at its best stop and score.
@@ -58,19 +81,26 @@ class Trials:
         return self.known[key]
 
     def _best(self, name: str, settings: Settings) -> float:
-        measured = self._measured(name, settings, self.quantiles or own_quantile(self.projections[name]))
+        measured = self._measured(name, settings, self._quantiles(name))
         self.all += measured
         best = max(measured, key=self.value)
         values = ", ".join(f"{place} {value:.3g}" for place, value in settings.items()) or "as configured"
         log.info("tried %s, %s: %s of drawn defects %.3f", name, values, readable(self.metric), self.value(best))
         return self.value(best)
 
+    def _quantiles(self, name: str) -> Sequence[float]:
+        return self.quantiles or own_quantile(self.projections[name])
+
+    def _key(self, name: str, settings: Settings, quantiles: Sequence[float]) -> Key:
+        own = quantiles if has_quantile(changed(self.projections[name], settings, name)) else ()
+        return name, self._effective(name, settings), repr([float(one) for one in own])
+
     def _measured(self, name: str, settings: Settings, quantiles: Sequence[float]) -> list[Choice]:
-        descent = changed(self.projections[name], settings, name)
-        key = (name, self._effective(name, settings), tuple(quantiles) if has_quantile(descent) else ())
+        key = self._key(name, settings, quantiles)
         if key not in self.measured:
             self.report()
-            self.measured[key] = self.test.measure(descent, quantiles)
+            self.measured[key] = self.test.measure(changed(self.projections[name], settings, name), quantiles)
+            self.keep(self.measured)
         measured = self.measured[key]
         stops = [{} if one.quantile is None else {QUANTILE: one.quantile} for one in measured]
         return [

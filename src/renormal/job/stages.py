@@ -84,7 +84,7 @@ def build_stages(config: DictConfig, source: Source, columns: Columns, watchers:
     folder = Path(config.folder)
     builders: dict[str, Callable[[], Stage]] = {
         TRAIN: lambda: Train(config, watchers.length, watchers.clock),
-        CHOOSE: lambda: Choose(config, columns, partial(facts_of, config, source)),
+        CHOOSE: lambda: Choose(config, columns, partial(facts_of, config, source), watchers.bar),
         TEST: lambda: Test(config, columns, watchers),
         INPAINT: lambda: Inpaint(
             columns.projections, **instantiate(config.inpaint, _convert_="all"), folder=folder / "panels"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -38,10 +38,11 @@ class Answers:
         passes = product(self.networks, self.views)
         return averaged(self._pass(network, view, batch, rows, runs) for network, view in passes)
 
-    def unwatched(self) -> dict[str, ProjectionRun]:
-        """Runs of the projections that `ends` names, without curve and film."""
+    def unwatched(self, finished: Callable[[int], None] | None = None) -> dict[str, ProjectionRun]:
+        """Runs of the projections that `ends` names, without curve and film. finished: as of ProjectionRun."""
         used = {whose for whose, _ in self.ends.values()}
-        return {name: ProjectionRun(name, one) for name, one in self.networks[0].descents.items() if name in used}
+        run = partial(ProjectionRun, finished=finished)
+        return {name: run(name, one) for name, one in self.networks[0].descents.items() if name in used}
 
     def _pass(
         self, network: Prepared, view: View, batch: Batch, rows: list[Row], runs: Mapping[str, ProjectionRun]

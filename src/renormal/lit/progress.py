@@ -1,4 +1,4 @@
-"""The progress of a job: all images of all epochs, then all projections of all test samples."""
+"""The progress of a job: all images of all epochs, planted images, then all projections of all samples."""
 
 from __future__ import annotations
 
@@ -110,15 +110,18 @@ class Progress(L.Callback):
         if self.bar is not None and said:
             self.bar.set_postfix_str(", ".join(said))
 
-    def begin_test(self, trainer: L.Trainer, descents: int) -> None:
-        """Open the bar of the test. descents: of this rank; samples × projections × models × views."""
-        self._open("test", descents, 0, trainer, unit="projection")
+    def begin_counted(self, trainer: L.Trainer, stage: str, total: int, unit: str) -> None:
+        """Open the bar of a stage that calls `finished`. total: of this rank."""
+        self._open(stage, total, 0, trainer, unit)
 
-    def finished(self, descents: int) -> None:
-        """Count descents that have just ended."""
-        self._count(descents)
+    def finished(self, units: int) -> None:
+        """Count what has just ended."""
+        self._count(units)
 
     def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        self._close()
+
+    def _close(self) -> None:
         if self.bar is not None:
             self.bar.close()
             self.bar = None
@@ -130,6 +133,7 @@ class Progress(L.Callback):
 
     def _open(self, stage: str, total: int, done: int, trainer: L.Trainer, unit: str = "image") -> None:
         if self.enabled and trainer.is_global_zero:
+            self._close()
             self.begin(stage)
             self.unit, self.done, self.initial, self.total = unit, done, done, total
             self.bar = tqdm(

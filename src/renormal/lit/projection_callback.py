@@ -91,22 +91,30 @@ class ProjectionCallback(L.Callback):
         )
         views = views_of(data.source, flips=self.flips)
         self.answers = Answers(self.networks, views, self.scoring, self.ends, data.patch_size)
+        if self.progress:
+            passes = of_all * (1 + len(self.others)) * len(views)
+            self.progress.begin_counted(trainer, "test", passes * self._projected(trainer, data), "projection")
         self.normal = self._normal_maps(trainer, data)
         self.planted = self._planted()
         self.counters = {name: self._counter(name, pl_module.device, data) for name in self.ends}
         self.runs, self.rows = self._runs(data), []
         limits = {name: self.normal[name].limit if self.normal else UNFITTED for name in self.ends}
         self.panels = Panels(self.drawing, list(self.runs), data.test, limits) if self.drawing else None
-        if self.progress:
-            images = len(range(trainer.global_rank, len(data.test.images), trainer.world_size))
-            passes = (1 + len(self.others)) * len(views) * len(self.runs)
-            self.progress.begin_test(trainer, images * of_all * passes)
+
+    def _projected(self, trainer: L.Trainer, data: SourceData) -> int:
+        """Images × projections of this rank: normal images and planted defects under those that are scored, then all
+        test images."""
+        rank, ranks = trainer.global_rank, trainer.world_size
+        normal = sum(len(batch.path) for batch in normal_batches(data, self.counting.normal_images, rank, ranks))
+        planted = sum(len(batch.path) for batch in self.counting.planted)
+        test = len(range(rank, len(data.test.images), ranks))
+        return (normal + planted) * len(self.answers.unwatched()) + test * len(self.columns.projections)
 
     @torch.no_grad()
     def _normal_maps(self, trainer: L.Trainer, data: SourceData) -> dict[str, NormalMaps]:
         """Score normal images as the test images will be: every column, autoencoder and view."""
         found = {name: NormalMaps(self.counting.area) for name in self.ends} if self.counting.normal_images else {}
-        runs = self.answers.unwatched()
+        runs = self.answers.unwatched(self._finished)
         for batch in normal_batches(data, self.counting.normal_images, trainer.global_rank, trainer.world_size):
             whole = self.answers(batch, open_rows(batch.path, batch.defect), runs)
             for name, (_, maps) in whole.items():
@@ -121,7 +129,11 @@ class ProjectionCallback(L.Callback):
             return self.answers(batch, open_rows(batch.path, batch.defect), runs)
 
         network = self.networks[0].model
-        return planted_auroc(self.counting.planted, answer, self.answers.unwatched(), network)
+        return planted_auroc(self.counting.planted, answer, self.answers.unwatched(self._finished), network)
+
+    def _finished(self, descents: int) -> None:
+        if self.progress:
+            self.progress.finished(descents)
 
     def _counter(self, name: str, device: torch.device, data: SourceData) -> ColumnMetrics:
         alarm = self.normal[name].alarm(self.counting.false_alarms) if self.normal else None
@@ -129,10 +141,10 @@ class ProjectionCallback(L.Callback):
         return ColumnMetrics(limits=self.counting.aupro_limits, alarm=alarm, defects=defects, device=device)
 
     def _runs(self, data: SourceData) -> dict[str, ProjectionRun]:
-        filming, finished = None, self.progress.finished if self.progress else None
+        filming = None
         if self.drawing and self.drawing.path and (path := first_anomalous(data.test.defects, data.test.paths)):
             filming = Filming(path, self.drawing.path, self.drawing.folder / "panels", self.scoring.stride)
-        run = partial(ProjectionRun, filming=filming, finished=finished)
+        run = partial(ProjectionRun, filming=filming, finished=self._finished)
         return {
             name: run(name, descent, curve=name in self.curves) for name, descent in self.networks[0].descents.items()
         }

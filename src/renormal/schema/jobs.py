@@ -74,6 +74,28 @@ class Trial(Closed):
     metrics: Named
 
 
+class Result(Closed):
+    """What one descent finds under one stop and one score."""
+
+    quantile: Number | None
+    score: Name
+    metrics: Named
+
+
+class Measurement(Closed):
+    """One descent, and its results. key: projection, settings that have an effect, quantiles."""
+
+    key: Annotated[list[Text], Field(min_length=3, max_length=3)]
+    results: Annotated[list[Result], Field(max_length=MANY)]
+
+
+class ChoiceBegun(Schema):
+    """choice.part.json: what the stage choose has measured so far."""
+
+    facts: dict[str, Any]
+    measurements: Annotated[list[Measurement], Field(max_length=MANY)]
+
+
 class Choice(Schema):
     """choice.json: settings chosen on planted defects."""
 
