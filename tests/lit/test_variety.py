@@ -16,6 +16,7 @@ from renormal.job import stages
 from renormal.job.job import run_job
 from renormal.lit import variety as checked
 from renormal.lit.variety import LEAST, learned_nothing, variety
+from renormal.models import MeanImage
 
 X = torch.rand(6, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 
@@ -50,6 +51,11 @@ def test_a_network_with_one_answer_has_learned_nothing(tmp_path: Path, share: fl
 
 def test_a_network_without_f_is_not_asked(tmp_path: Path) -> None:
     assert not learned_nothing(nn.Linear(1, 1), data_of(tmp_path, "bottle"))
+
+
+def test_the_mean_image_is_the_same_for_every_image(tmp_path: Path) -> None:
+    data = data_of(tmp_path, "bottle")
+    assert not learned_nothing(MeanImage(channels=3, size=32), data)
 
 
 def test_a_job_says_that_its_network_has_learned_nothing(

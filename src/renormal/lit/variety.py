@@ -8,6 +8,7 @@ from torch import nn
 from renormal.contracts import Autoencoder, Images
 from renormal.functional.precision import exact_float32
 from renormal.lit.datamodule import SourceData
+from renormal.models import MeanImage
 
 LEAST = 0.05  # ours: trained networks have 0.7 to 1
 TRAINED = 10_000  # images; after fewer nobody expects much
@@ -31,8 +32,9 @@ def variety(model: Autoencoder, x: Images) -> float:
 
 
 def learned_nothing(network: nn.Module, data: SourceData) -> bool:
-    """Whether f(x) hardly differs between good images. False for a network without f, or where they are all equal."""
-    if not isinstance(network, Autoencoder):
+    """Whether f(x) hardly differs between good images. False for a network without f, for the mean image, which is to
+    be the same, and where all images are equal."""
+    if not isinstance(network, Autoencoder) or isinstance(network, MeanImage):
         return False
     x = next(data.normal_images(IMAGES)).to(next(network.parameters()).device)
     training = network.training
