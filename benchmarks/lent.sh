@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # One machine with a GPU for a quarter of an hour: the device check if asked for, then trainings side by side.
-#   bash benchmarks/lent.sh WHEELS IMAGES.npz OUT SECONDS JOBS [EARLIER]
-# WHEELS: folder of `make device-wheels`. IMAGES.npz: of `python -m benchmarks.packed pack`. OUT: a folder that comes back.
+#   bash benchmarks/lent.sh WHEELS IMAGES OUT SECONDS JOBS [EARLIER]
+# WHEELS: folder of `make device-wheels`. IMAGES: the folder of MVTec AD, or a file of `python -m benchmarks.packed pack`. OUT: a folder that comes back.
 # SECONDS: until all must be written. JOBS: a file, one job a line, the first ones first (benchmarks/lent.txt). EARLIER: the
 # OUT of an earlier call, whose jobs go on. CHECK=1: the device check comes first, alone. AT_ONCE=6: jobs side by side;
 # 18 on 16 cores, where the machine has MPS, which runs kernels of several processes at the same time: it is started here.
@@ -16,7 +16,7 @@ if [ -n "$earlier" ]; then cat "$earlier"/jobs.tar.* | tar -xz || exit; fi
 if [ -n "${CHECK:-}" ]; then
   $python -m benchmarks.device ${DRY:+--dry} --out "$out/device.json" 2>&1 | tee "$out/device.log"
 fi
-$python -m benchmarks.packed unpack "$images" "$root" || exit
+if [ -d "$images" ]; then root=$images; else $python -m benchmarks.packed unpack "$images" "$root" || exit; fi
 
 mps=$(command -v nvidia-cuda-mps-control || ls /usr/local/nvidia/bin/nvidia-cuda-mps-control 2>/dev/null)
 [ -n "${DRY:-}" ] && mps=
