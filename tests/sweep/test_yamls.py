@@ -7,8 +7,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from hydra._internal.sources_registry import SourcesRegistry
+from hydra.core.plugins import Plugins
+from hypothesis import given
+from hypothesis import strategies as st
 
 from preloaded import python
+from renormal.console.text import printable
+from renormal.sweep.yamls import name_unreadable_yamls
 from waiting import HANGING
 
 BOMB = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n" + "".join(
@@ -26,6 +32,9 @@ WRONG: dict[str, tuple[str | bytes, str]] = {
     "another encoding": ("name: größe\n".encode("latin-1"), "own.yaml: not UTF-8 (byte 28); correct the file"),
     "too deep": ("x: " + "{a: " * 3000 + "1" + "}" * 3000, "own.yaml: it is nested too deeply: correct the file"),
     "itself": ("defaults:\n  - own\n", "the defaults of a yaml of yours lead back to itself: take that entry out"),
+    "a set": ("a: !!set {b}\n", "own.yaml: Value 'set' is not a supported primitive type; correct the file"),
+    "an empty key": ("? \n: 1\n", "own.yaml: Incompatible key type 'NoneType'; correct the file"),
+    "an interpolation that is none": ("name: ${\n", "own.yaml: "),
     "a huge number": (f"seed: {'9' * 5000}\n", "own.yaml: Exceeds the limit (4300 digits)"),
 }
 
@@ -55,3 +64,28 @@ def test_a_pipe_is_not_opened(tmp_path: Path) -> None:
     (tmp_path / "experiment").mkdir()
     os.mkfifo(tmp_path / "experiment" / "own.yaml")
     assert "experiment=own does not exist" in said(tmp_path)
+
+
+PARTS = ("a: 1", "b: [1, 2]", "&x", "*x", "<<: *x", "? k", ": v", "!!set", "!!binary A", "- ", "${a}", "${", "{", "]")
+PARTS += ("1e999", ".nan", "0o7", "1:2:3", "2001-01-01", "'", '"', "#", "%YAML 3.0", "---", "...", "|", ">", "\t", " ")
+TEXT = st.builds(str.join, st.sampled_from(("\n", " ", "")), st.lists(st.sampled_from(PARTS) | st.text(max_size=5)))
+
+
+@given(TEXT)
+def test_any_text_is_a_yaml_or_one_line(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    folder = tmp_path_factory.getbasetemp() / "any_yaml"
+    folder.mkdir(exist_ok=True)
+    (folder / "own.yaml").write_bytes(text.encode("utf-8", "surrogatepass"))
+    Plugins.instance()
+    kind = SourcesRegistry.instance().resolve("file")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kind, "load_config", kind.load_config)
+        name_unreadable_yamls()
+        try:
+            kind(provider="test", path=f"file://{folder}").load_config("own")
+        except ValueError as error:
+            line = str(error)
+        else:
+            return
+    assert line == printable(line)
+    assert "own.yaml" in line

@@ -12,6 +12,7 @@ from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigResult
 
+from renormal.console.text import printable
 from renormal.files import CONF, read_text, shown
 
 LARGEST = 2**20  # bytes of a yaml, ours: the recipe has 10⁴
@@ -36,9 +37,12 @@ def name_unreadable_yamls() -> None:
             raise ValueError(f"{shown(path)}{_place(error)}; correct the file") from None
         except RecursionError:
             raise ValueError(f"{shown(path)}: {DEEP}") from None
-        except ValueError as error:
-            place = "" if str(error).startswith(str(path)) else f"{shown(path)}: "
-            raise ValueError(f"{place}{error}; correct the file") from None
+        except (FileNotFoundError, PermissionError):
+            raise
+        except Exception as error:  # of yaml's sets, and of keys and interpolations that are none
+            text = " ".join((str(error) or type(error).__name__).partition("\n")[0].split())
+            place = "" if text.startswith(str(path)) else f"{shown(path)}: "
+            raise ValueError(printable(f"{place}{text}; correct the file")) from None
 
     kind.load_config = loaded
 
