@@ -31,9 +31,12 @@ def with_chunk(kind: bytes, data: bytes) -> bytes:
     return whole[:33] + chunk(kind, data) + whole[33:]
 
 
-def png_of(width: int, height: int, pixels: bytes, *, bits: int = 8, colour: int = 0) -> bytes:
-    header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(pixels)) + chunk(b"IEND", b"")
+def png_of(
+    width: int, height: int, pixels: bytes, *, bits: int = 8, colour: int = 0, above: bytes = b"", passes: int = 0
+) -> bytes:
+    """above: chunks before the pixels. passes: 1 where the rows are interlaced."""
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, passes))
+    return b"\x89PNG\r\n\x1a\n" + header + above + chunk(b"IDAT", zlib.compress(pixels)) + chunk(b"IEND", b"")
 
 
 def flipped(data: bytes, at: int) -> bytes:
@@ -81,6 +84,16 @@ REFUSED: dict[str, tuple[bytes, str]] = {  # the bytes of x.png; what the line s
     "a bomb in a text": (with_chunk(b"zTXt", b"k\0\0" + BOMB), "truncated or damaged"),
     "a bomb in a profile": (with_chunk(b"iCCP", b"k\0\0" + BOMB), "truncated or damaged"),
     "no palette": (png_of(8, 8, bytes(72), colour=3), "its palette is missing"),
+    "too few rows": (png_of(8, 8, 5 * (b"\0" + bytes(range(1, 9)))), "damaged image .some of its rows are missing"),
+    "no rows": (png_of(8, 8, b""), "truncated or damaged image"),
+    "too few rows of the last pass": (
+        png_of(8, 8, 14 * (b"\0" + bytes(range(1, 5))), passes=1),
+        "some of its rows are missing",
+    ),
+    "a colour that the palette lacks": (
+        png_of(8, 8, 8 * (b"\0" + bytes(range(8))), colour=3, above=chunk(b"PLTE", bytes(range(21)))),
+        "a pixel has colour 7, and its palette ends at 6",
+    ),
     "two pictures in a PNG": (encoded(COLOUR, "PNG", **TWO), "more than one picture"),
     "two pictures in a GIF": (encoded(COLOUR, "GIF", **TWO), "more than one picture"),
     "two pictures in a WebP": (encoded(COLOUR, "WEBP", **TWO), "more than one picture"),

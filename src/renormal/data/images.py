@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from renormal.data import png
 from renormal.data.depth import Spread, is_deep, spread_of, to_8_bit
 from renormal.data.jpeg import damage_in
 from renormal.data.opening import opened, reading
@@ -37,8 +38,20 @@ class Header(NamedTuple):
 
 def load(image: Image.Image, path: Path) -> None:
     """Decode the pixels. Raises DataError for a damaged file."""
+    decoded = not getattr(image, "tile", None)
     with reading(path):
         image.load()
+    if image.format == "PNG" and not decoded and (damage := _missing_in(image, path)):
+        raise DataError(f"{path}: damaged image ({damage}); copy it again, or save it as PNG if nothing is wrong in it")
+
+
+def _missing_in(image: Image.Image, path: Path) -> str:
+    """What is missing in a PNG; "" for nothing. Its rows are counted if the last one is 0, or may be filled in."""
+    with reading(path):
+        if image.mode == "P":
+            return png.damage_in(path.read_bytes(), int(np.asarray(image).max()))
+        last = image.crop((0, image.height - 1, *image.size)).tobytes()
+        return png.damage_in(path.read_bytes(), None) if image.info.get("interlace") or not any(last) else ""
 
 
 def converted(image: Image.Image, mode: str, path: Path) -> Image.Image:
