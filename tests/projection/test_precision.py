@@ -45,6 +45,22 @@ def test_auto_leaves_a_network_that_bfloat16_would_change_and_says_so(caplog: py
     assert settle(replace(AUTO, precision="bfloat16"), Fragile(), images()).precision == "bfloat16"  # asked for
 
 
+class Finished(Net):
+    """f(x) = x in float32: the loss is 0 there, and not in bfloat16."""
+
+    def reconstruct(self, x: Images) -> Reconstruction:
+        image = x + 0 * self.first(x)[:, :2].float()
+        image = image.bfloat16().float() if torch.is_autocast_enabled("cpu") else image
+        return Reconstruction(image, squared_distance(x, image))
+
+
+@pytest.mark.usefixtures("fast")
+def test_a_loss_of_nothing_is_not_divided_by(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "renormal"):
+        assert settle(AUTO, Finished(), images()).precision == "float32"
+    assert caplog.messages == [precision.INEXACT % "more than 1000"]
+
+
 def test_auto_is_float32_where_bfloat16_is_emulated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(precision, "has_bfloat16", lambda device: False)
     assert settle(AUTO, Net(), images()).precision == "float32"

@@ -13,7 +13,8 @@ from renormal.projection.latent_start import starting_point
 
 PRECISIONS = ("float32", "bfloat16", "auto")
 TOLERANCE = 0.05  # ours: the twelve networks of docs/results/table1.md stay within 0.02 of L_r
-INEXACT = "the descent computes in float32: bfloat16 is faster, but would change the loss of a photograph by %.0f %%"
+INEXACT = "the descent computes in float32: bfloat16 is faster, but would change the loss of a photograph by %s %%"
+MOST = 1000  # %, that is said: an energy may be 0 in float32 and not in bfloat16
 log = logging.getLogger("renormal")
 
 
@@ -35,7 +36,8 @@ def settled_precision(precision: str, energy: Any, model: Autoencoder, x0: Image
     error = ((fast.reconstruction - exact.reconstruction).abs() / exact.reconstruction.abs().clamp(min=1e-6)).max()
     if error <= TOLERANCE:
         return "bfloat16"
-    log.warning(INEXACT, 100 * float(error))
+    percent = 100 * float(error)
+    log.warning(INEXACT, f"{percent:.0f}" if percent <= MOST else f"more than {MOST}")
     return "float32"
 
 
