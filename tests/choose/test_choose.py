@@ -207,7 +207,7 @@ def test_planted_images_are_counted_up_to_all_of_them(tiny: Any, monkeypatch: py
     monkeypatch.setattr(Progress, "begin_counted", begin)
     monkeypatch.setattr(Progress, "finished", finished)
     run_job(tiny(*FEW, "projections.eq8.max_steps=1"))
-    assert [(stage, unit) for stage, _, unit in begun_with] == [("choose", "planted image"), ("test", "projection")]
+    assert [(stage, unit) for stage, _, unit in begun_with] == [("choose", "image"), ("test", "projection")]
     assert done == [total for _, total, _ in begun_with]
 
 

@@ -102,7 +102,7 @@ class Choose(Stage):
             test = self._planted_test(work, samples)
             trials = self._trials(work, test, facts)
             if self.progress and (left := trials.left(self.strategy)):
-                self.progress.begin_counted(work.trainer, self.name, (left + 1) * test.images, "planted image")
+                self.progress.begin_counted(work.trainer, self.name, (left + 1) * test.images, "image")
             reference = trials.reference(self.main)
             self.strategy(trials.best, list(trials.projections), trials.moving)
             baseline = test.baseline()
