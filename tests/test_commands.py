@@ -174,6 +174,6 @@ def test_a_planted_command_is_found(line: str, there: bool) -> None:
 
 def test_the_quick_start_says_which_paths_stand_for_licensed_data() -> None:
     """All others are of photographs that anybody may have."""
-    named = re.findall(r"`(/data/\w+)`", START.partition("In all pages")[2])
+    named = re.findall(r"`(/data/\w+)`", START.partition("On all pages")[2])
     shown = set(re.findall(r"^renormal.* data\.root=(/\w+/\w+)", TEXT, flags=re.MULTILINE))
     assert {root for root in shown if "mvtec" in root or "celeba" in root} == set(named)

@@ -165,7 +165,7 @@ def test_an_array_of_four_jobs_ends_in_a_complete_table(tmp_path: Path, cluster:
 def test_photographs_are_shared_by_an_array_and_by_the_tasks_of_srun(
     tmp_path: Path, cluster: dict[str, str], small: Any
 ) -> None:
-    """The two commands of docs/inspect.md: each photograph once, and one table of all of them."""
+    """The two commands of docs/predict.md: each photograph once, and one table of all of them."""
     run_job(small("category=bottle", "projection=[]", f"folder={tmp_path / 'run'}"))
     names = [f"{number}.png" for number in range(6)]
     (tmp_path / "photographs").mkdir()
