@@ -43,7 +43,7 @@ def planted_auroc(
     worse = [name for name in runs if plain is not None and found[name] < plain - MARGIN]
     if worse:
         steps = {name: round(float(torch.cat(runs[name].report.steps).float().mean())) for name in worse}
-        said = (f"{name} ({found[name]:.2f} after {counted(steps[name], 'step')} to T)" for name in worse)
+        said = (f"{name} ({found[name]:.2f} after {counted(steps[name], 'step')})" for name in worse)
         draws = DRAWS if type(network) is VAE and not len(network.draws) else ""
         log.warning(BLURRED, plain, ", ".join(said), draws)
     return {name: {"planted_auroc": value} for name, value in found.items()}
