@@ -106,6 +106,20 @@ def test_photographs_that_were_trained_on_are_a_line(run: Path, tmp_path: Path, 
     assert sha256((new / "2.png").read_bytes()).hexdigest() == digest
 
 
+def test_a_name_with_commands_of_a_terminal_is_shown_as_text(run: Path, tmp_path: Path, capsys: Any) -> None:
+    """Also that of a file that is left out. The line went on in another one."""
+    new = tmp_path / "new"
+    draw(new / "1.png", seed=71)
+    name = (run / "trained_on.sha256").read_text().splitlines()[0].split("  ")[1]
+    shutil.copy(run.parent / "parts" / name, new / "a\n\x1b[31mb.png")
+    (new / "c.\x1b[32m\n").write_text("")
+    (line,) = said(run, capsys, new, "--out", tmp_path / "out")
+    assert "1 of 2 photographs were trained on (a\\n\\x1b[31mb.png), so that their scores are too low" in line
+    assert predict(run, new, "--out", tmp_path / "out", "--threshold", 1e6, "--only", "csv") == 0
+    (summary,) = capsys.readouterr().out.splitlines()
+    assert "c.\\x1b[32m\\n" in summary
+
+
 def known(run: Path) -> set[str]:
     """Names of the photographs that were trained on."""
     return {line.split("  ")[1] for line in (run / "trained_on.sha256").read_text().splitlines()}

@@ -129,6 +129,25 @@ def test_one_image_on_standard_input_has_the_score_of_its_file(
     assert json.loads(line)["score"] == inspector(run).inspect(part).score
 
 
+def test_a_file_in_place_of_the_folder_is_a_line(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "out").write_text("mine")
+    assert predict(run, parts_in(tmp_path / "parts"), "--out", tmp_path / "out") == 2
+    assert capsys.readouterr().err == (
+        f"renormal-predict: --out {tmp_path / 'out'} is no folder: give the name of one\n"
+    )
+    assert (tmp_path / "out").read_text() == "mine"
+
+
+def test_a_list_of_names_on_standard_input_is_a_line_that_says_what_is_taken(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line named a file below /tmp, to be deleted."""
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"parts/1.png\nparts/2.png\n")))
+    assert predict(run, "-", "--out", tmp_path / "out", "--threshold", 1e6) == 2
+    line = capsys.readouterr().err.splitlines()[1]
+    assert line.startswith("renormal-predict: - takes one photograph on standard input, and reads none (not an image")
+
+
 def test_what_was_predicted_is_not_predicted_again(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

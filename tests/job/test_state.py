@@ -113,6 +113,12 @@ def test_an_earlier_training_does_not_count_as_begun(tmp_path: Path) -> None:
     assert not had_begun(tmp_path)
 
 
+def test_a_job_whose_folder_was_replaced_by_a_file_had_begun(tmp_path: Path) -> None:
+    """The status was 2, as of wrong settings."""
+    (tmp_path / "outputs").write_text("")
+    assert had_begun(tmp_path / "outputs" / "0")
+
+
 def test_the_time_that_an_interrupted_job_stood_still_does_not_count(tmp_path: Path) -> None:
     before = {"state": "interrupted", "stage": "train", "epoch": 2, "epochs": 4, "started": 1000.0, "updated": 1600.0}
     (tmp_path / "state.json").write_text(json.dumps(before))

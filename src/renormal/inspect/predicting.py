@@ -109,9 +109,15 @@ class Run:
             self.doubts.look(line)
             self.counting.add(state_of(line))
             if "error" in line:
-                self.counting.say(f"renormal-predict: {line['error']}")
+                self.counting.say(f"renormal-predict: {self._named(line['error'])}")
             if self.options.json:
                 print(json.dumps(line), flush=True)
+
+    def _named(self, error: str) -> str:
+        """The line of a photograph that could not be read, with what the user calls it."""
+        if not (self.source.nameless and error.startswith(str(self.source.places[0]))):
+            return error
+        return f"- takes one photograph on standard input, and reads none ({error.partition(': ')[2].split(';')[0]})"
 
     def _complain(self, line: str) -> None:
         """Say once what could not be listed."""
@@ -127,9 +133,9 @@ class Run:
         """Write the CSV, say what was done and what is doubtful, and return the exit status."""
         join(self.options.out)
         for line in self.doubts.lines:
-            print(f"renormal-predict: {line}", file=sys.stderr)
+            print(printable(f"renormal-predict: {line}"), file=sys.stderr)
         parts = [self.counting.summary, self._left_out(), str(self.options.out / TABLE)]
-        print("; ".join(filter(None, parts)), file=sys.stderr if self.options.json else sys.stdout)
+        print(printable("; ".join(filter(None, parts))), file=sys.stderr if self.options.json else sys.stdout)
         return self.counting.code
 
 

@@ -99,6 +99,8 @@ def settled(folder: Path, settings: Mapping[str, Any]) -> Mapping[str, Any]:
     Raises ValueError with one line otherwise.
     """
     mend = "take another folder, or add --force"
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise ValueError(f"--out {folder} is no folder: give the name of one")
     try:
         before = read_json(folder / SETTINGS)
     except (FileNotFoundError, NotADirectoryError):

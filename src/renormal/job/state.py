@@ -134,11 +134,13 @@ def read_state(folder: Path) -> State | None:
 
 def had_begun(folder: Path) -> bool:
     """Whether the job in this folder has begun a stage: before that, only its settings and its images are read."""
+    if not folder.is_dir():  # deleted while the job ran, or a file is in its place
+        return True
     try:
         state = read_state(folder)
     except ValueError:  # a damaged file, which is refused before a stage
         return False
-    return not folder.is_dir() or (state is not None and state.stage != "data")
+    return state is not None and state.stage != "data"
 
 
 def forget(folder: Path) -> None:
