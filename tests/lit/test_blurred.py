@@ -74,7 +74,7 @@ def test_two_such_projections_share_a_line_and_draws_are_advised_to_a_vae_withou
     with caplog.at_level(logging.WARNING, "renormal"):
         planted_auroc(PLANTED, answer, {"eq8": run_of("eq8"), "eq8_adam": one_step}, network)
     (line,) = caplog.messages
-    assert "than eq8 (0.00 after 2 steps), eq8_adam (0.00 after 1 step to T): " in line
+    assert "than eq8 (0.00 after 2 steps), eq8_adam (0.00 after 1 step): " in line
     assert ("model=vae_draws" in line) == advised
 
 
