@@ -34,7 +34,7 @@ def variety(model: Autoencoder, x: Images) -> float:
 def learned_nothing(network: nn.Module, data: SourceData) -> bool:
     """Whether f(x) hardly differs between good images. False for a network without f, for the mean image, which is to
     be the same, and where all images are equal."""
-    if not isinstance(network, Autoencoder) or isinstance(network, MeanImage):
+    if isinstance(network, MeanImage) or not isinstance(network, Autoencoder):
         return False
     x = next(data.normal_images(IMAGES)).to(next(network.parameters()).device)
     training = network.training
