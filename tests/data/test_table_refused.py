@@ -27,6 +27,8 @@ ROWS: dict[str, tuple[str, str]] = {  # the row, and what is said of line 3
     "a folder that is not there": ("pics/day/b.png,good,,train", "pics is not there; correct the path"),
     "a folder for a file": ("images,good,,train", "images: no file, but a folder"),
     "a name that is too long": (f"{'b' * 300}.png,good,,train", "cannot be opened (File name too long)"),
+    "a link to nothing": ("images/gone.png,good,,train", "images/gone.png links to nothing; copy its file, or correct"),
+    "a cell that holds a file": (f"{'b' * 99_999}.png,good,,train", f"{'b' * 400}…"),
     "an address": (
         "https://example.org/b.png,good,,train",
         "https://example.org/b.png is an address and no file; fetch",
@@ -105,6 +107,7 @@ def test_a_wrong_row_is_a_line_with_its_number(case: str, tmp_path: Path) -> Non
     parts(tmp_path)
     (tmp_path / "images" / "copy.png").write_bytes((tmp_path / "images" / "a.png").read_bytes())
     (tmp_path / "images" / "link.png").symlink_to("a.png")
+    (tmp_path / "images" / "gone.png").symlink_to("none.png")
     row, said = ROWS[case]
     path = write(tmp_path, PLAIN.replace(ONE, row))
     line = refusal(lambda: table(path)) or "no refusal"

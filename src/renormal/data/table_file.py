@@ -36,6 +36,7 @@ OTHERS = {  # first bytes → what the file is
 }
 SAVE = "save it as CSV in UTF-8"
 LARGEST = 1_000_000_000  # ours, bytes: ten million rows
+LONGEST = 1000  # characters of what is said of a row, ours
 NAMED = 8  # names that a line lists, ours
 
 
@@ -61,8 +62,10 @@ class Table(NamedTuple):
 
 
 def fault(path: Path, line: int, text: object) -> DataError:
-    """The error of one row."""
-    return DataError(f"{path}, line {line}: {text}")
+    """The error of one row. The middle of a long text is left out, as of a cell that holds a whole file."""
+    said = str(text)
+    said = said if len(said) <= LONGEST else f"{said[: LONGEST // 2]}…{said[-LONGEST // 2 :]}"
+    return DataError(f"{path}, line {line}: {said}")
 
 
 def read_table(path: Path, most: int | None = None) -> Table:

@@ -200,6 +200,8 @@ def _stat(table: Table, entry: Entry, path: Path, base: Path, max_pixels: int) -
 
 def _missing(path: Path, base: Path) -> str:
     """That a file is not there, with what is there instead."""
+    if path.is_symlink():
+        return f"{path} links to nothing; copy its file, or correct the row"
     above = [folder for folder in path.parents if not _exists(folder)]
     try:
         there = [] if above else [one for one in path.parent.iterdir() if _folded(one) == _folded(path)]
