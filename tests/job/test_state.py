@@ -360,6 +360,10 @@ def test_a_clock_that_was_set_back_takes_no_time_away(tmp_path: Path) -> None:
             OSError(errno.EFBIG, "File too large"),
             "^File too large; the limit of a file's size .* ulimit -f",
         ),
+        (
+            FileNotFoundError(errno.ENOENT, "No such file or directory", "/parts/a.png"),
+            r"^/parts/a.png: No such .*; it was deleted or moved .*: put it back and repeat the command$",
+        ),
         (MemoryError(), r"^too little memory .* \(MemoryError\): a smaller batch_size= or test.samples= needs less$"),
         (RuntimeError("std::bad_alloc"), r"^too little memory .*std::bad_alloc"),
         (RuntimeError("[enforce fail at alloc_cpu.cpp:117] tried to allocate 9 bytes"), r"^too little memory"),

@@ -17,6 +17,7 @@ NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 MENDS = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), ROOM),
     **dict.fromkeys((getattr(errno, name) for name in ELSEWHERE), PLACE),
+    errno.ENOENT: "it was deleted or moved while the job ran: put it back and repeat the command",
     errno.EFBIG: "the limit of a file's size is too low: see ulimit -f",
     errno.EMFILE: "the limit of open files is too low: see ulimit -n",
 }
