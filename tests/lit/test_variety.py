@@ -65,7 +65,7 @@ def test_the_mean_image_is_the_same_for_every_image(tmp_path: Path) -> None:
 def test_a_job_says_that_its_network_has_learned_nothing(
     tiny: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(stages, "TRAINED", 8)
+    monkeypatch.setattr(stages, "ENOUGH", 8)
     monkeypatch.setattr(checked, "LEAST", math.inf)
     with caplog.at_level(logging.WARNING, "renormal"):
         run_job(tiny("model=l2_ae", "stages=[train]"))

@@ -54,8 +54,8 @@ from renormal.lit.sample import Sample
 from renormal.lit.scoring import Scoring
 from renormal.lit.stage import CHOOSE, INPAINT, SAMPLE, STAGES, TEST, TRAIN, Found, Stage, Work, callbacks_of
 from renormal.lit.training_clock import TrainingClock
-from renormal.lit.training_length import TrainingLength
-from renormal.lit.variety import SAME, TRAINED, learned_nothing
+from renormal.lit.training_length import ENOUGH, TrainingLength
+from renormal.lit.variety import SAME, learned_nothing
 from renormal.metrics.column import ColumnMetrics
 
 COLLAPSED = 1.0  # nats: with less KL the posterior holds no information about its image, ours
@@ -145,7 +145,7 @@ class Train(Stage):
         kl = self.clock.losses.get("train/kl")
         if kl is not None and kl < COLLAPSED:
             log.warning("the posterior has collapsed (KL %.2g nats): f(x) is nearly the same image for every x", kl)
-        elif trainer.is_global_zero and self.clock.images >= TRAINED and learned_nothing(module.model, data):
+        elif trainer.is_global_zero and self.clock.images >= ENOUGH and learned_nothing(module.model, data):
             log.warning(SAME, module.rates)
         return Found()
 
