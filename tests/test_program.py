@@ -281,9 +281,9 @@ def test_a_signal_while_torch_loads_ends_a_sweep_at_once(number: signal.Signals,
 
 
 def test_a_sweep_that_the_environment_names_is_none_of_a_typed_command(tmp_path: Path) -> None:
-    """The job ended with status 1 and without a word."""
+    """The job ended: with status 1 and without a word, and of the plan with a line that it is gone or damaged."""
     code = "import sys; from renormal.commands import renormal; sys.exit(renormal())"
-    own = os.environ | {"RENORMAL_WORKERS": str(tmp_path / "none"), "RENORMAL_DEVICES": "7"}
+    own = os.environ | {"RENORMAL_WORKERS": str(tmp_path / "none"), "RENORMAL_DEVICES": "7", "RENORMAL_PLAN": "/x"}
     arguments = [*SWEPT, f"data.root={tmp_path / 'drawn'}"]
     command = [sys.executable, "-c", code, *arguments]
     end = subprocess.run(command, env=own, cwd=tmp_path, capture_output=True, text=True, check=False)

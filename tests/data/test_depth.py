@@ -84,7 +84,8 @@ def mixed(root: Path) -> Path:
 BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
     "a brighter test image": (
         lambda root: data_set(root, 1000, test=1100),
-        r"bad/1.png: values up to 1100, and the training images use 10 bits \(up to 1023\); set data.bits",
+        r"bad/1.png: values up to 1100, and the training images use 10 bits \(up to 1023\); "
+        "train a network with data.bits=12, or save this image at their scale$",
     ),
     "12 bit in 16 bit colour": (
         lambda root: colour(root, 12),

@@ -209,6 +209,19 @@ def test_photographs_that_are_enlarged_are_named(
     assert caplog.messages == ([line] if own else [])
 
 
+def test_a_network_that_is_trained_further_is_given_no_other_size(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """continue= refuses data.object_size of another value."""
+    caplog.set_level(logging.INFO, "renormal")
+    for k in range(2):
+        Image.new("L", (40, 60)).save(tmp_path / f"{k}.png")
+    load_training(folder(tmp_path, name="nut"), size=64, channels=1, bits=0, fixed=True)
+    (line,) = caplog.messages
+    assert line.startswith("nut: 0.png of 40 × 60 pixels is enlarged to data.object_size=64, as the network of cont")
+    assert "data.object_size=40" not in line
+
+
 def test_the_shapes_of_photographs_are_known_where_a_squashed_part_is_turned(tmp_path: Path) -> None:
     for name, shape, tag in (
         ("0.png", (40, 30), 1),

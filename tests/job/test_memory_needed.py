@@ -103,6 +103,41 @@ def test_a_batch_that_does_not_fit_names_the_largest_that_may(
         check_step(config, module, data)
 
 
+@pytest.mark.parametrize(
+    ("wanted", "limit", "line"),
+    [
+        (["data.object_size=16384"], 10**9, r"^data.object_size=16384: .* are there: give fewer images$"),
+        (["batch_size=30000"], 10**9, r"^batch_size=30000 of 32 px: .* are there: give fewer images$"),
+        (["test.stride=0"], 10**15, r"got test.stride=0, .*; with continue= test.stride alone can be changed$"),
+        (
+            ["data.shrink=[1,2]"],
+            10**15,
+            r"^data.shrink=2 does not fit the network of continue=, with .*: set data.shrink=\[1\]$",
+        ),
+    ],
+)
+def test_a_network_that_is_trained_further_is_given_no_other_size_or_shrink(
+    tiny: Any, wanted: list[str], limit: int, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """continue= refuses data.object_size and data.shrink of another value."""
+    monkeypatch.setattr(memory, "limits", lambda: iter([limit]))
+    monkeypatch.setattr("renormal.data.memory.read_image", lambda *_, **__: pytest.fail("was decoded"))
+    tiles = [] if wanted == ["data.shrink=[1,2]"] else ["data.object_tiles=true"]
+    with pytest.raises(ValueError, match=line):
+        build_data(tiny(*wanted, *tiles, "continue=outputs/x"), source_of(tiny()))
+
+
+def test_a_network_that_is_trained_further_and_does_not_fit_needs_another_machine(
+    tiny: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tiny("batch_size=60000")
+    module, data = parts(config)
+    data.fixed = True
+    monkeypatch.setattr(memory, "limits", lambda: iter([10**3]))
+    with pytest.raises(ValueError, match=r"not even one image fits: take a machine with more memory$"):
+        check_step(config, module, data)
+
+
 def test_threads_are_at_most_four_for_each_core(
     tiny: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -169,3 +169,20 @@ def test_recalls_of_defects_have_a_table_of_their_own_and_reasons_stand_below(tm
     table = (tmp_path / "table.md").read_text(encoding="utf-8")
     assert re.search(r"grid +\| +\**0\.250", table)
     assert main([str(tmp_path), "--metric", "aupimo"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [([""], "folder"), ([" "], "folder"), (["x", "--with", ""], "--with"), (["x", "--out="], "--out")],
+)
+def test_an_empty_argument_is_not_the_working_directory(
+    arguments: list[str], name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As of renormal-report "$FOLDER" where the variable is not set: a record of that directory was shown."""
+    write_made_up(tmp_path, made_up())
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    line = f"renormal-report: argument {name}: the argument is empty: give the path of a folder or file; see"
+    assert capsys.readouterr().err.startswith(line)
+    assert not list(tmp_path.rglob("report.html"))

@@ -107,5 +107,7 @@ def to_8_bit(image: Image.Image, path: Path, bits: int) -> Image.Image:
     values, top = integers(image, path), (1 << bits) - 1
     if (values > top).sum() > few_of(values.size):
         found = f"values up to {values.max()}, and the training images use {bits} bits (up to {top})"
-        raise DataError(f"{path}: {found}; set data.bits to the camera's depth, for all images")
+        wanted = needed(spread_of(image, path).inner)
+        mend = f"train a network with data.bits={wanted}, or save this image at their scale"
+        raise DataError(f"{path}: {found}; {mend}")
     return Image.fromarray((values.clip(max=top) >> (bits - 8)).astype(np.uint8))

@@ -78,12 +78,15 @@ def _load_images(
     return torch.from_numpy(np.stack(in_threads(read, items, f"{source.name}: reading {title}")))
 
 
-def load_training(source: Source, *, size: int, channels: int | None, bits: int | None = None) -> Tensor:
+def load_training(
+    source: Source, *, size: int, channels: int | None, bits: int | None = None, fixed: bool = False
+) -> Tensor:
     """(N, C, size, size) uint8 of the good images; `size` is 512 for textures and 128 for objects in section 4.1.
 
     channels, bits: None finds them, see `channels_of` and `bits_of`. A line in the log says where they are enlarged.
+    fixed: the network is trained further, so that line advises no other size.
     """
-    if line := enlarging(source, size):
+    if line := enlarging(source, size, fixed=fixed):
         log.info("%s: %s", source.name, line)
     return _load_images(source, source.train, size=size, channels=channels, bits=bits, title="training images")
 
@@ -104,7 +107,7 @@ def _aspect(path: Path, source: Source) -> float:
     return width / height
 
 
-def enlarging(source: Source, size: int) -> str | None:
+def enlarging(source: Source, size: int, *, fixed: bool = False) -> str | None:
     """A line where the first training image is enlarged by more than LITTLE to what the network is to see."""
     first = source.train[0].image
     found, own = _shown(source, first)
@@ -112,6 +115,8 @@ def enlarging(source: Source, size: int) -> str | None:
         return None
     key = f"data.{source.kind}_size"
     enlarged = f"{first.name} of {found[0]} × {found[1]} pixels is enlarged to {key}={size}"
+    if fixed:
+        return f"{enlarged}, as the network of continue= sees an image: photographs of that size would show more"
     return f"{enlarged}: that shows nothing more and takes longer; {key}={own} is the most that it holds"
 
 

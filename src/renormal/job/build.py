@@ -35,7 +35,7 @@ log = logging.getLogger("renormal")
 def build_data(config: DictConfig, source: Source) -> SourceData:
     """The data of every stage. All images are decoded here, so that a bad file ends the job before its work."""
     given = config.data
-    sizes = sizes_of(given, source)
+    sizes = sizes_of(given, source)._replace(fixed=config.get("continue") is not None)
     check_sizes(config, source.kind, sizes)
     each = tiles(*sizes.of(source.kind), config.test.stride)  # test.samples counts tiles
     test_images = max(1, int(config.test.samples) // each)

@@ -70,13 +70,16 @@ def check_sizes(config: DictConfig, kind: Kind, sizes: Sizes) -> None:
     tile, stride = config.data.patch_size, config.test.stride
     if (kind == "texture" or OmegaConf.select(config, "data.object_tiles")) and not 0 < stride <= tile <= side:
         got = f"test.stride={stride}, data.patch_size={tile}, {key}={side}"
-        raise ValueError(f"{kind}s need 0 < test.stride <= data.patch_size <= {key}, got {got}")
+        fixed = "; with continue= test.stride alone can be changed" if sizes.fixed else ""
+        raise ValueError(f"{kind}s need 0 < test.stride <= data.patch_size <= {key}, got {got}{fixed}")
     seen = OmegaConf.select(config, "data.shrink") or [1]
     whole = key == "data.object_size" and not OmegaConf.select(config, "data.object_tiles")
     for n in seen:
         if n > 1 and (whole or side % n or side // n < tile):
             mend = f"{key}={side} to be a multiple of it, at least {n} times data.patch_size={tile}"
-            raise ValueError(f"data.shrink={n} needs {'data.object_tiles=true' if whole else mend}")
+            fault = f"data.shrink={n} needs {'data.object_tiles=true' if whole else mend}"
+            unfit = f"data.shrink={n} does not fit the network of continue=, with {key}={side}: set data.shrink=[1]"
+            raise ValueError(unfit if sizes.fixed else fault)
     if seen[0] != 1 or len(set(seen)) < len(seen):
         raise ValueError(f"data.shrink={list(seen)} must begin with 1 and name no size twice")
 

@@ -64,7 +64,8 @@ def check_images(data: SourceData, *, tests: bool) -> None:
     memory = memory_of(torch.device("cpu"))
     what = f"data.{key}={side}: {count} images of {source.name} take {needed / GB:.3g} GB"
     if needed > memory:
-        raise ValueError(f"{what}, and {memory / GB:.3g} GB are there: give a smaller size")
+        mend = "fewer images" if data.fixed else "a smaller size"
+        raise ValueError(f"{what}, and {memory / GB:.3g} GB are there: give {mend}")
     if needed > LARGE:
         log.info("%s and are decoded now", what)
 
@@ -78,7 +79,8 @@ def check_batch(config: DictConfig, data: SourceData) -> None:
     needed = 3 * 4 * batch * data.channels * data.patch_size**2  # bytes of float32
     if needed > memory:
         what = f"batch_size={batch} of {data.patch_size} px: a step needs {needed / GB:.3g} GB at least"
-        raise ValueError(f"{what}, and {memory / GB:.3g} GB are there: give fewer or smaller images")
+        line = f"{what}, and {memory / GB:.3g} GB are there: give fewer or smaller images"
+        raise ValueError(line.replace(" or smaller", "") if data.fixed else line)
 
 
 def check_step(config: DictConfig, module: AutoencoderModule, data: SourceData) -> None:
@@ -94,7 +96,8 @@ def check_step(config: DictConfig, module: AutoencoderModule, data: SourceData) 
     needed = 2 * weights + each * batch  # at least: gradients are as large as the weights
     if needed > memory:
         fits = int((memory - 2 * weights) // each)
-        mend = f"at most {fits} images fit" if fits > 0 else "not even one image fits: give a smaller size"
+        smaller = "take a machine with more memory" if data.fixed else "give a smaller size"
+        mend = f"at most {fits} images fit" if fits > 0 else f"not even one image fits: {smaller}"
         what = f"batch_size={batch}: a step needs {needed / GB:.3g} GB at least"
         raise ValueError(f"{what}, and {memory / GB:.3g} GB are there: {mend}")
 

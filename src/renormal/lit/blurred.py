@@ -21,18 +21,25 @@ BLURRED = (
     "(docs/blurred.md)"
 )
 DRAWS = ", or take model=vae_draws for model=vae"  # a VAE whose f(x) decodes the mean alone
+ANEW = ", or train model=vae_draws, without continue="
 log = logging.getLogger("renormal")
 
 Answering = Callable[[Batch, Mapping[str, ProjectionRun]], Answer]
 
 
 def planted_auroc(
-    planted: Sequence[Batch], answer: Answering, runs: Mapping[str, ProjectionRun], network: object = None
+    planted: Sequence[Batch],
+    answer: Answering,
+    runs: Mapping[str, ProjectionRun],
+    network: object = None,
+    *,
+    fixed: bool = False,
 ) -> dict[str, dict[str, float]]:
     """Column → {"planted_auroc": its pixel AUROC on planted defects}; a line names the projections that f(x0) beats.
 
     planted: good images, some with planted defects; none gives an empty answer. answer: images and maps of a batch by
-    column. Every rank must call it with the same images. network: with f, for the advice.
+    column. Every rank must call it with the same images. network: with f, for the advice. fixed: it is trained further,
+    so another model is a new training.
     """
     counters: dict[str, AnomalyMetrics] = {}
     for batch in planted:
@@ -44,6 +51,6 @@ def planted_auroc(
     if worse:
         steps = {name: round(float(torch.cat(runs[name].report.steps).float().mean())) for name in worse}
         said = (f"{name} ({found[name]:.2f} after {counted(steps[name], 'step')})" for name in worse)
-        draws = DRAWS if type(network) is VAE and not len(network.draws) else ""
+        draws = (ANEW if fixed else DRAWS) if type(network) is VAE and not len(network.draws) else ""
         log.warning(BLURRED, plain, ", ".join(said), draws)
     return {name: {"planted_auroc": value} for name, value in found.items()}

@@ -33,13 +33,15 @@ AT_ONCE = 16  # images that are made smaller together, ours
 class Sizes(NamedTuple):
     """Side lengths in pixels: of a texture, of an object, and of the patches that the model gets.
 
-    object_tiles: an object is seen in patches, too, not as a whole.
+    object_tiles: an object is seen in patches, too, not as a whole. fixed: by a network that is trained further, so no
+    line advises another size.
     """
 
     texture: int = 512
     object: int = 128
     patch: int = 128
     object_tiles: bool = False
+    fixed: bool = False
 
     def of(self, kind: Kind) -> tuple[int, int]:
         """Side lengths of an image of that kind and of what the model gets of it."""
@@ -76,7 +78,8 @@ class SourceData(L.LightningDataModule):
     ) -> None:
         super().__init__()
         self.source, self.seed, self.shrink = source, seed, tuple(shrink)
-        self.size, self.patch_size = (sizes or Sizes()).of(source.kind)
+        sizes = sizes or Sizes()
+        (self.size, self.patch_size), self.fixed = sizes.of(source.kind), sizes.fixed
         channels, bits, self.mask_level = decoding or Decoding()
         self.channels = channels if channels is not None else channels_of(source)
         self.bits = bits if bits is not None else bits_of(source)
@@ -85,7 +88,8 @@ class SourceData(L.LightningDataModule):
     @cached_property
     def training(self) -> Tensor:
         """(N, C, H, W) uint8 of the good images."""
-        return load_training(self.source, size=self.size, channels=self.channels, bits=self.bits)
+        found = {"channels": self.channels, "bits": self.bits}
+        return load_training(self.source, size=self.size, fixed=self.fixed, **found)
 
     @cached_property
     def aspects(self) -> Tensor | None:

@@ -95,7 +95,7 @@ class ProjectionCallback(L.Callback):
             passes = of_all * (1 + len(self.others)) * len(views)
             self.progress.begin_counted(trainer, "test", passes * self._projected(trainer, data), "projection")
         self.normal = self._normal_maps(trainer, data)
-        self.planted = self._planted()
+        self.planted = self._planted(fixed=data.fixed)
         self.counters = {name: self._counter(name, pl_module.device, data) for name in self.ends}
         self.runs, self.rows = self._runs(data), []
         limits = {name: self.normal[name].limit if self.normal else UNFITTED for name in self.ends}
@@ -124,12 +124,13 @@ class ProjectionCallback(L.Callback):
         return found
 
     @torch.no_grad()
-    def _planted(self) -> dict[str, dict[str, float]]:
+    def _planted(self, *, fixed: bool) -> dict[str, dict[str, float]]:
         def answer(batch: Batch, runs: Mapping[str, ProjectionRun]) -> Answer:
             return self.answers(batch, open_rows(batch.path, batch.defect), runs)
 
         network = self.networks[0].model
-        return planted_auroc(self.counting.planted, answer, self.answers.unwatched(self._finished), network)
+        runs = self.answers.unwatched(self._finished)
+        return planted_auroc(self.counting.planted, answer, runs, network, fixed=fixed)
 
     def _finished(self, descents: int) -> None:
         if self.progress:

@@ -32,14 +32,14 @@ WRITTEN = ("table.md", "table.csv", "table.tex", "report.html")
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = Parser(prog="renormal-report", description="Table, page and figures from finished jobs.", epilog=DONE)
-    parser.add_argument("folder", type=Path, help="outputs/<name> or results/<name>")
+    parser.add_argument("folder", type=named, help="outputs/<name> or results/<name>")
     parser.add_argument(
         "--metric",
         help="what the table shows: pixel_auroc (the default with masks), aupro, aupimo, f1, recall/<defect>, …",
     )
     parser.add_argument(
         "--with",
-        type=Path,
+        type=named,
         action="append",
         default=[],
         dest="beside",
@@ -49,13 +49,20 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--figures", action="store_true", help="also write the paper's figures as PNG and PDF")
     parser.add_argument(
-        "--publish", type=Path, metavar="FOLDER", help="copy the records to this folder, without pictures and paths"
+        "--publish", type=named, metavar="FOLDER", help="copy the records to this folder, without pictures and paths"
     )
     best = "write to this file the settings that are best over all jobs together (stage choose)"
-    parser.add_argument("--one-for-all", type=Path, metavar="JSON", help=best)
+    parser.add_argument("--one-for-all", type=named, metavar="JSON", help=best)
     parser.add_argument("--wandb", action="store_true", help="also log the table as a wandb run")
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="where to write (default: the folder itself)")
+    parser.add_argument("--out", type=named, metavar="FOLDER", help="where to write (default: the folder itself)")
     return parser.parse_args(arguments)
+
+
+def named(text: str) -> Path:
+    """The path; an empty argument, as of a variable of the shell that is not set, is not the working directory."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the argument is empty: give the path of a folder or file")
+    return Path(text)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

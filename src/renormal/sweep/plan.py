@@ -23,9 +23,9 @@ from renormal.job.digests import digest
 from renormal.job.lock import LOCK, BusyError, holder, locked
 from renormal.job.state import read_state, write_state
 from renormal.sweep.jobs import Job
+from renormal.sweep.workers import PLANNED_IN
 
 PLANNED = ".planned"  # folder in that of the sweep
-VARIABLE = "RENORMAL_PLAN"  # from a sweep to its jobs: the name of its file there
 PATIENCE = 10.0  # seconds for another sweep of the same name to write its plan, ours
 ENDING = 5.0  # seconds for a job to end after its sweep has ended it, ours
 log = logging.getLogger("renormal")
@@ -80,15 +80,15 @@ def write_planned(config: DictConfig, jobs: Iterable[Job]) -> None:
     name = f"p{digest(content)[:16]}"  # the same plan has the same file
     write_whole(Path(config.hydra.sweep.dir) / PLANNED / f"{name}.json", json.dumps(content, ensure_ascii=False))
     with read_write(config.hydra), open_dict(config.hydra):
-        config.hydra.overrides.hydra.append(f"+hydra.job.env_set.{VARIABLE}={name}")
+        config.hydra.overrides.hydra.append(f"+hydra.job.env_set.{PLANNED_IN}={name}")
 
 
 def planned_job() -> dict[str, Any] | None:
     """What the sweep of this job has planned for it; None for a job without a sweep."""
-    if VARIABLE not in os.environ:
+    if PLANNED_IN not in os.environ:
         return None
     hydra = HydraConfig.get()
-    path = Path(hydra.runtime.cwd) / hydra.sweep.dir / PLANNED / f"{os.environ[VARIABLE]}.json"
+    path = Path(hydra.runtime.cwd) / hydra.sweep.dir / PLANNED / f"{os.environ[PLANNED_IN]}.json"
     try:
         planned: dict[str, Any] = read_json(path)[str(hydra.sweep.subdir)]
         from renormal.schema import Planned, checked  # not at the top: a job without a sweep has no plan

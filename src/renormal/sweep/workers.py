@@ -17,6 +17,7 @@ from renormal.console.program import at_once_by_signals
 from renormal.job.lock import BusyError, locked
 
 WORKERS, DEVICES = "RENORMAL_WORKERS", "RENORMAL_DEVICES"  # from a sweep to its jobs: a folder of locks, GPUs
+PLANNED_IN = "RENORMAL_PLAN"  # and the name of the file that plans them, see sweep/plan.py
 SWEEP = "sweep"  # the lock in that folder that the sweep holds; the others are numbers
 GRACE = 20.0  # seconds between SIGTERM and the end of a job whose sweep has ended, ours
 _locks = ExitStack()  # that this process holds until it ends
@@ -74,7 +75,7 @@ def visible_devices() -> list[str]:
 
 def of_no_sweep() -> None:
     """Forget a sweep that the environment names: a command that a user types is no job of one."""
-    for name in (WORKERS, DEVICES):
+    for name in (WORKERS, DEVICES, PLANNED_IN):
         os.environ.pop(name, None)
 
 
