@@ -123,6 +123,13 @@ class Segmenter(Protocol):
     def segment(self, x: Images, y: Images) -> Maps: ...
 
 
+@runtime_checkable
+class SecondAutoencoder(Autoencoder, Protocol):
+    """A model with another autoencoder g beside f, for the score `second`."""
+
+    def second(self, x: Images) -> Images: ...
+
+
 class Score(Protocol):
     """How anomalous each pixel of x0 is, from x0 and x_N or f(x0)."""
 

@@ -8,7 +8,7 @@ from hydra.utils import instantiate
 
 from conf_cases import names, network
 from recipes import recipe
-from renormal.contracts import FittedScore
+from renormal.contracts import FittedScore, SelectiveScore
 
 NAMES = names("score")
 
@@ -17,13 +17,21 @@ def test_there_are_scores() -> None:
     assert {"dssim", "squared_error"} <= set(NAMES)
 
 
+def answering(score: object) -> str:
+    """The first model that can answer the score."""
+    return next(
+        name
+        for name in ["vae", *names("model")]
+        if not isinstance(score, SelectiveScore) or score.suits(network(recipe(f"model={name}")))
+    )
+
+
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
 def test_it_builds_and_answers_with_maps(name: str, channels: int, mode: type) -> None:
-    config = recipe(f"model={'segmenting_ae' if name.endswith('segmented') else 'vae'}", f"score={name}")
-    model = network(config, channels=channels).train()
-    score = instantiate(config.score, _convert_="all")
+    score = instantiate(recipe(f"score={name}").score, _convert_="all")
+    model = network(recipe(f"model={answering(score)}"), channels=channels).train()
     x0 = torch.rand(2, channels, 64, 64)
     became = (x0 + 0.1 * torch.rand_like(x0)).clamp(0, 1)
 

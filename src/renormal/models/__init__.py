@@ -10,6 +10,7 @@ from renormal.models.gamma_vae import GammaVAE
 from renormal.models.l2_ae import L2AE
 from renormal.models.mean_image import MeanImage
 from renormal.models.repair_ae import RepairAE
+from renormal.models.repair_l2_ae import RepairL2AE
 from renormal.models.resnet_vae import ResNetVAE
 from renormal.models.second_stage import SecondStageVAE
 from renormal.models.segmenting_ae import SegmentingAE
@@ -30,6 +31,7 @@ __all__ = [
     "MeanImage",
     "Player",
     "RepairAE",
+    "RepairL2AE",
     "ResNetVAE",
     "SecondStageVAE",
     "SegmentingAE",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import partial
 
 import torch
+from torch import Tensor
 
 from renormal.contracts import Images, Mask, PerSample, Reconstruction
-from renormal.functional.corruption import Corrupted, Corrupting, Corruption
+from renormal.functional.corruption import Corrupting, Corruption
 from renormal.functional.dssim_loss import dssim_sum
 from renormal.functional.norms import squared_distance
 from renormal.models.base import TrainingLoss
@@ -59,7 +60,7 @@ class RepairAE(UNet):
         """Of newly damaged x; torch's global generator draws the damage."""
         return self.prepared_loss(*self.prepared(x))
 
-    def prepared(self, x: Images) -> Corrupted:
+    def prepared(self, x: Images) -> tuple[Tensor, ...]:
         """Newly damaged x. The host draws what decides shapes and calls."""
         with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
             return self.corruption(x.float())

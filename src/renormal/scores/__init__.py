@@ -5,6 +5,7 @@ from renormal.scores.comparison import DSSIM, SquaredError
 from renormal.scores.gradient import GradientScore, kl_term, variational_loss
 from renormal.scores.msgms import MSGMS
 from renormal.scores.reconstructed import Reconstructed
+from renormal.scores.second import Second
 from renormal.scores.segmented import Segmented
 from renormal.scores.smoothing import Smooth
 
@@ -14,6 +15,7 @@ __all__ = [
     "Combined",
     "GradientScore",
     "Reconstructed",
+    "Second",
     "Segmented",
     "Smooth",
     "SquaredError",

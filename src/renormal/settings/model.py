@@ -125,6 +125,11 @@ class SegmentingAE(RepairAE):
     segmenter: Annotated[Width, "Channels of S at half of the side."]
 
 
+class RepairL2AE(SegmentingAE):
+    targets = ("renormal.models.RepairL2AE",)
+    latent: Latent
+
+
 class MeanImage(Object):
     targets = ("renormal.models.MeanImage",)
 
@@ -197,7 +202,10 @@ class OneCycle(Object):
     three_phase: Annotated[bool, "Whether the last fall is a phase of its own."]
 
 
-NETS = (Deterministic, VAE, GammaVAE, ResNetVAE, VAEAC, AnoGAN, FAnoGAN, AnoVAEGAN, RepairAE, SegmentingAE, MeanImage)
+NETS = (
+    *(Deterministic, VAE, GammaVAE, ResNetVAE, VAEAC, AnoGAN, FAnoGAN, AnoVAEGAN),
+    *(RepairAE, SegmentingAE, RepairL2AE, MeanImage),
+)
 NET = OneOf("a network", NETS)
 OPTIMIZERS = (Adam, RMSprop, SGD)
 OPTIMIZER = OneOf("an optimizer", OPTIMIZERS, other=OtherOptimizer)

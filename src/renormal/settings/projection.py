@@ -169,7 +169,14 @@ class GradientScore(Object):
 
 
 SIMPLE = (DSSIMScore, Comparison, MSGMSScore, SegmentedScore, GradientScore, Function)
-PART = OneOf("a score: add it with '+score@score.parts.<name>=...' first", SIMPLE)
+
+
+class SecondScore(Object):
+    targets = ("renormal.scores.Second",)
+    of: Annotated[Any, OneOf("a score", SIMPLE), "Compares x0 with g(x0)."]
+
+
+PART = OneOf("a score: add it with '+score@score.parts.<name>=...' first", (*SIMPLE, SecondScore))
 
 
 class Combined(Object):
@@ -183,4 +190,4 @@ class Reconstructed(Object):
     of: Annotated[Any, OneOf("a score", SIMPLE), "Compares x0 with f(x_N)."]
 
 
-SCORE = OneOf("a score: add it with '+score@scores.<name>=...' first", (*SIMPLE, Combined, Reconstructed))
+SCORE = OneOf("a score: add it with '+score@scores.<name>=...' first", (*SIMPLE, SecondScore, Combined, Reconstructed))

@@ -1,0 +1,30 @@
+"""A score of x0 and of what the model's second autoencoder makes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from renormal.contracts import Autoencoder, Images, Maps, Score, SecondAutoencoder
+from renormal.scores.comparison import DSSIM
+
+
+@dataclass(frozen=True)
+class Second:
+    """of(x₀, g(x₀)), g the second autoencoder of a model such as RepairL2AE; x_N does not count.
+
+    of: the score that compares both. Raises ValueError for a model without g.
+    """
+
+    of: Score = field(default=DSSIM())
+
+    def suits(self, model: object) -> bool:
+        """Whether the model has g."""
+        return isinstance(model, SecondAutoencoder)
+
+    def __call__(self, model: Any, x0: Images, projected: Images) -> Maps:
+        if not isinstance(model, SecondAutoencoder):
+            lack = f"{type(model).__name__} has none; set model=repair_l2_ae"
+            raise ValueError(f"score=second needs a model with a second autoencoder: {lack}")
+        autoencoder: Autoencoder = model
+        return self.of(autoencoder, x0, model.second(x0.float()).to(x0.dtype))
