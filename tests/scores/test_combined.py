@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import torch
-from scipy.stats import percentileofscore
+from scipy.stats import percentileofscore, pmean
 from torch import Tensor, nn
 
 from renormal.scores import MSGMS, Combined, SquaredError, by_mean, by_rank
-from renormal.scores.combined import Tally
+from renormal.scores.combined import Tally, power_mean
 
 MODEL = nn.Identity()
 PARTS = {"error": SquaredError(), "gms": MSGMS(scales=2)}
@@ -36,6 +36,28 @@ def test_over_the_mean_of_good_pixels_by_hand() -> None:
     combined = Combined(PARTS).fitted(MODEL, [good])
     expected = sum(part(MODEL, *tested) / part(MODEL, *good).mean() for part in PARTS.values()) / 2
     assert torch.allclose(combined(MODEL, *tested), expected, rtol=1e-3)
+
+
+@pytest.mark.parametrize("power", [0.0, 0.25, 0.5, 1.0])
+def test_the_power_mean_of_scipy(power: float) -> None:
+    good, tested = pairs(), pairs(seed=1)
+    combined = Combined(PARTS, power=power).fitted(MODEL, [good])
+    scaled = torch.stack([part(MODEL, *tested) / part(MODEL, *good).mean() for part in PARTS.values()])
+    scaled = scaled.clamp(min=1e-6 if power < 1 else 0)
+    expected = torch.from_numpy(pmean(scaled.double().numpy(), power, axis=0))
+    assert torch.allclose(combined(MODEL, *tested).double(), expected, rtol=2e-3)
+
+
+def test_a_part_that_is_0_does_not_decide_alone() -> None:
+    """Pixels at which one part is 0 keep the order of the others."""
+    maps = power_mean(torch.tensor([[0.0, 0.0, 0.0], [0.1, 1.0, 10.0]]), 0.0)
+    assert (maps.diff() > 0).all()
+
+
+@pytest.mark.parametrize("power", [-0.1, 1.5, float("nan")])
+def test_another_power_is_refused(power: float) -> None:
+    with pytest.raises(ValueError, match=r"score\.power must be from 0, the geometric mean, to 1, the mean, got"):
+        Combined(PARTS, power=power)
 
 
 def test_a_rank_is_the_percentile_of_scipy() -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import torch
+from torch import Tensor
 
 from renormal.contracts import Autoencoder, Images, Maps, Score, SelectiveScore
 from renormal.functional.bins import FINITE, coarse_bins, lower_ends
+
+FLOOR = 1e-6  # of a scaled score in a mean whose power is below 1: a part that is 0 there must not decide alone
 
 Scale = Callable[[Maps], Maps]
 Pairs = list[list[int]]
@@ -79,19 +82,23 @@ def by_rank(good: Tally) -> Scale:
 
 @dataclass(frozen=True)
 class Combined:
-    """Mean over the parts of scale(s), where `by` makes each part's scale from its maps of good images.
+    """M_p = (1/n Σ scale(s)ᵖ)^(1/p) over the n parts, where `by` makes each scale from the part's maps of good images.
 
-    parts: name → score. `fitted` counts values on good images, once; then each map depends on its image alone.
+    parts: name → score. power: p, 1 is the mean, 0 the geometric mean (Π scale(s))^(1/n), which is large only where
+    all parts are. `fitted` counts values on good images, once; then each map depends on its image alone.
     `state` holds these counts, and `restored` takes them: a finished job scores new photographs without good images.
     """
 
     parts: Mapping[str, Score]
     by: Callable[[Tally], Scale] = by_mean
     tallies: tuple[Tally, ...] = ()
+    power: float = field(default=1.0, kw_only=True)
 
     def __post_init__(self) -> None:
         if not self.parts:
             raise ValueError("score.parts is empty: add some with +score@score.parts.<name>=<score>")
+        if not 0 <= self.power <= 1:
+            raise ValueError(f"score.power must be from 0, the geometric mean, to 1, the mean, got {self.power}")
 
     def suits(self, model: object) -> bool:
         """Whether the model can answer every part."""
@@ -133,4 +140,12 @@ class Combined:
         if not self.tallies:
             raise ValueError("a combined score needs good images first: call .fitted(model, pairs)")
         maps = [scale(part(model, x0, projected)) for scale, part in zip(self.scales, self.parts.values(), strict=True)]
-        return torch.stack(maps).mean(dim=0)
+        return power_mean(torch.stack(maps), self.power)
+
+
+def power_mean(maps: Tensor, power: float) -> Tensor:
+    """M_p over the first dimension, of values >= 0."""
+    if power == 1:
+        return maps.mean(dim=0)
+    maps = maps.clamp(min=FLOOR)
+    return maps.log().mean(dim=0).exp() if power == 0 else maps.pow(power).mean(dim=0).pow(1 / power)

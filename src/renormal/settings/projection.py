@@ -183,6 +183,7 @@ class Combined(Object):
     targets = ("renormal.scores.Combined",)
     parts: Annotated[dict[str, Annotated[Any, PART]], Len(1), "Scores by name."]
     by: Annotated[Any, FUNCTION, "How each part is scaled by its maps of good images."]
+    power: Annotated[float, Ge(0), Le(1), "p of the power mean of the parts; 1: the mean, 0: the geometric mean."] = 1.0
 
 
 class Reconstructed(Object):
