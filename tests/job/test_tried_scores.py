@@ -59,15 +59,19 @@ def test_a_score_that_the_network_cannot_answer_is_left_out_of_the_choice_with_a
     assert [record.message for record in caplog.records] == [line]
 
 
+@pytest.mark.parametrize(
+    ("typed", "mend"), [([], ": set model=segmenting_ae, or another projection"), (["continue=outputs/x"], "")]
+)
 def test_a_projection_that_the_network_cannot_answer_is_left_out_of_the_choice_with_a_line(
-    tiny: Any, caplog: pytest.LogCaptureFixture
+    tiny: Any, caplog: pytest.LogCaptureFixture, typed: list[str], mend: str
 ) -> None:
-    config = tiny("experiment=choose", "+projection@choose.projections.second_pass=second_pass")
+    """With continue= another model is refused."""
+    config = tiny("experiment=choose", "+projection@choose.projections.second_pass=second_pass", *typed)
     data = build_data(config, instantiate(config.data.source, _convert_="all"))
     with caplog.at_level("WARNING", "renormal"):
         check_scores(config, build_columns(config), build_module(config, data, ""), data)
-    line = "choose.projections.second_pass is left out of the choice: L2AE has not learned to segment: set"
-    assert [record.message.startswith(line) for record in caplog.records] == [True]
+    line = "choose.projections.second_pass is left out of the choice: L2AE has not learned to segment"
+    assert [record.message for record in caplog.records] == [line + mend]
 
 
 def test_the_score_of_the_test_is_refused_where_the_network_cannot_answer_it(tiny: Any) -> None:

@@ -18,6 +18,7 @@ from renormal.lit.columns import Columns
 from renormal.lit.datamodule import SourceData
 from renormal.lit.module import AutoencoderModule
 from renormal.lit.stage import CHOOSE
+from renormal.projection.segmented import OTHER
 
 UNSUITED = "choose.scores.%s is left out of the choice: model=%s cannot answer it"
 UNUSABLE = "choose.projections.%s is left out of the choice: %s"
@@ -49,7 +50,8 @@ def asked(config: DictConfig, columns: Columns, model: object) -> dict[str, Scor
         usable = suited({name: one for name, one in scores.items() if name != main}, model)
         for name, descent in offered(config).items():
             if lack := lack_of(descent, model):
-                log.warning(UNUSABLE, name, lack)
+                fixed = config.get("continue") is not None
+                log.warning(UNUSABLE, name, lack.removesuffix(OTHER) if fixed else lack)
         for name in sorted(scores.keys() - usable.keys() - {main}):
             log.warning(UNSUITED, name, config.model.name)
         found |= {f"choose.scores.{name}": one for name, one in usable.items()}

@@ -12,6 +12,8 @@ import torch.nn.functional as F
 from renormal.contracts import EnergyTerms, Images, Mask, Segmenter
 from renormal.functional.norms import l1_distance
 
+OTHER = ": set model=segmenting_ae, or another projection"  # ends the line of a model without S
+
 
 @dataclass(frozen=True)
 class SegmentedEnergy:
@@ -38,7 +40,7 @@ class SegmentedEnergy:
         """Raise ValueError for a model without S."""
         if not isinstance(model, Segmenter):
             lack = f"{type(model).__name__} has not learned to segment"
-            raise ValueError(f"{lack}: set model=segmenting_ae, or another projection")
+            raise ValueError(f"{lack}{OTHER}")
 
     def __call__(self, model: Any, x: Images, x0: Images) -> EnergyTerms:
         with torch.no_grad():

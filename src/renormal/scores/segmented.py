@@ -26,6 +26,6 @@ class Segmented:
         if not isinstance(model, Segmenter):
             raise ValueError(
                 f"score=segmented needs a model that has learned to segment: {type(model).__name__} has not; "
-                "set model=segmenting_ae"
+                "set model=segmenting_ae, or another score"
             )
         return self.smooth(model.segment(x0.float(), projected.float()))
