@@ -85,8 +85,17 @@ def test_a_sample_that_has_arrived_stays(run: tuple[Any, Path]) -> None:
 
 @pytest.fixture(scope="module")
 def bottle(small: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("bottle") / "run"
-    run_job(small("category=bottle", "projection=[eq8_adam]", "descent.max_steps=2", f"folder={folder}"))
+    return finished(small, tmp_path_factory, "projection=[eq8_adam]", "descent.max_steps=2")
+
+
+@pytest.fixture(scope="module")
+def smallest(small: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return finished(small, tmp_path_factory, *SMALLEST)
+
+
+def finished(small: Any, folders: pytest.TempPathFactory, *given: str) -> Path:
+    folder = folders.mktemp("bottle") / "run"
+    run_job(small("category=bottle", *given, f"folder={folder}"))
     return folder
 
 
@@ -120,34 +129,11 @@ def test_onnxruntime_gives_the_same_numbers_and_the_file_says_how_to_use_it(
     assert "add --force" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("score", "model"),
-    [
-        *((score, "mean_image") for score in ("msgms", "squared_error", "combined", "reconstructed")),
-        *((score, "vae") for score in ("loss_gradient", "kl_gradient")),
-    ],
-)
-def test_every_score_has_a_file(score: str, model: str, small: Any, tmp_path: Path) -> None:
-    folder = tmp_path / "run"
-    run_job(small("category=bottle", f"model={model}", "projection=[]", f"score={score}", f"folder={folder}"))
-    assert main([str(folder)]) == 0
-
-
-def test_what_onnx_cannot_hold_is_one_line(small: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run_job(small("category=bottle", *SMALLEST, "projection=[]", "score=ranked", f"folder={tmp_path / 'run'}"))
-    assert main([str(tmp_path / "run")]) == 2
-    said = capsys.readouterr().err
-    assert re.fullmatch(r"renormal-export: ONNX has no form of the operation \S+, .*: export with --to torch\n", said)
-    assert main([str(tmp_path / "run"), "--to", "torch"]) == 0
-
-
 def test_a_graph_of_other_steps_has_no_threshold(
-    small: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    smallest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
-    folder = tmp_path / "run"
-    run_job(small("category=bottle", *SMALLEST, f"folder={folder}"))
-    assert main([str(folder), "--steps", "1", "--out", str(tmp_path / "a.onnx")]) == 0
+    assert main([str(smallest), "--steps", "1", "--out", str(tmp_path / "a.onnx")]) == 0
     line = "no threshold: that of the job was measured after 2 steps, not 1"
     assert line in capsys.readouterr().out
     facts = onnxruntime.InferenceSession(str(tmp_path / "a.onnx")).get_modelmeta().custom_metadata_map
@@ -221,11 +207,13 @@ def test_a_place_that_cannot_be_written_is_one_line_before_the_job_is_loaded(
 
 
 @pytest.mark.parametrize("to", ["onnx", "torch"])
-def test_no_temporary_folder_is_needed(to: str, bottle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_temporary_folder_is_needed(
+    to: str, smallest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where it was full, torch.export.save ended the process, and onnx blamed the folder of --out."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
     out = tmp_path / f"a{ENDS[to]}"
-    assert main([str(bottle), "--to", to, "--out", str(out)]) == 0
+    assert main([str(smallest), "--column", "baseline", "--to", to, "--out", str(out)]) == 0
     assert list(tmp_path.iterdir()) == [out]
 
 

@@ -97,6 +97,7 @@ def export(options: argparse.Namespace) -> Iterator[str]:
         yield f"{out}: {len(weights)} tensors"
         return
     steps = steps_of(inspector, options.steps)
+    unrolled(inspector, steps)(example(inspector))  # what cannot run is said here: the graphs below take minutes
     images, which = checked_images(inspector, options.images)
     yield f"{inspector.column}: one gradient as a graph, which is checked, then {counted(steps, 'step')}"
     yield checked(inspector, steps, options.to, images)
