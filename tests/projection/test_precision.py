@@ -11,7 +11,17 @@ from toys import DESCENTS, Net, images
 
 from renormal.contracts import Images, Reconstruction
 from renormal.functional.norms import squared_distance
-from renormal.projection import Energy, Plateau, Settled, Threshold, precision, project, settle
+from renormal.projection import (
+    Energy,
+    Plateau,
+    SegmentedEnergy,
+    Settled,
+    Threshold,
+    no_mask,
+    precision,
+    project,
+    settle,
+)
 
 AUTO = replace(DESCENTS["eq8_adam"], precision="auto")
 
@@ -59,6 +69,25 @@ def test_a_loss_of_nothing_is_not_divided_by(caplog: pytest.LogCaptureFixture) -
     with caplog.at_level(logging.WARNING, "renormal"):
         assert settle(AUTO, Finished(), images()).precision == "float32"
     assert caplog.messages == [precision.INEXACT % "more than 1000"]
+
+
+class Seeing(Net):
+    """Calls nothing damage: E is 0 on every image, and its f(x) has an error on all of it."""
+
+    def segment(self, x: Images, y: Images) -> torch.Tensor:
+        return torch.zeros_like(x[:, 0])
+
+
+class FragileSeeing(Fragile, Seeing):
+    """The same, of which bfloat16 leaves nothing."""
+
+
+@pytest.mark.usefixtures("fast")
+@pytest.mark.parametrize(("model", "expected"), [(Seeing(), "bfloat16"), (FragileSeeing(), "float32")])
+def test_an_energy_that_counts_nothing_on_a_good_image_is_judged_by_all_pixels(model: Net, expected: str) -> None:
+    energy = SegmentedEnergy()
+    assert not energy(model, images(), images()).reconstruction.any()
+    assert settle(replace(AUTO, energy=energy, mask=no_mask), model, images()).precision == expected
 
 
 def test_auto_is_float32_where_bfloat16_is_emulated(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,6 +56,7 @@ def test_it_is_the_squared_error_of_marked_pixels_and_the_distance() -> None:
     assert torch.allclose(terms.total, terms.reconstruction + 0.3 * (x - X0).abs().sum(dim=(1, 2, 3)))
     (slope,) = torch.autograd.grad(terms.total.sum(), x)
     assert torch.allclose(slope, 2 * m * away + 0.3)
+    assert torch.allclose(energy.of_all(NET, x, X0).reconstruction, away.square().sum(dim=(1, 2, 3)))
 
 
 def test_one_step_puts_f_where_s_sees_a_defect_and_the_answer_is_f_of_that() -> None:

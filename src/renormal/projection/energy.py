@@ -44,6 +44,14 @@ class Checked(Protocol):
 
 
 @runtime_checkable
+class Selective(Protocol):
+    """An energy that counts some pixels alone, on a good image perhaps none: `of_all` is E with every pixel counted."""
+
+    def of_all(self, model: Any, x: Tensor, x0: Images) -> EnergyTerms: ...
+    def __call__(self, model: Any, x: Tensor, x0: Images) -> EnergyTerms: ...
+
+
+@runtime_checkable
 class Differentiable(Protocol):
     """An energy that works out ∇E itself, where that is cheaper than autograd.
 

@@ -9,6 +9,7 @@ import torch
 
 from renormal.contracts import Autoencoder, EnergyTerms, Images
 from renormal.functional.precision import has_bfloat16
+from renormal.projection.energy import Selective
 from renormal.projection.latent_start import starting_point
 
 PRECISIONS = ("float32", "bfloat16", "auto")
@@ -26,7 +27,8 @@ def computing(device: torch.device, precision: str) -> torch.autocast:
 def settled_precision(precision: str, energy: Any, model: Autoencoder, x0: Images) -> str:
     """bfloat16 or float32 for auto: bfloat16 where the device is faster in it and changes L_r by at most TOLERANCE.
 
-    x0: a few samples. Warns where the device would be faster in bfloat16 and L_r forbids it.
+    x0: a few samples. Warns where the device would be faster in bfloat16 and L_r forbids it. Of an energy that counts
+    some pixels alone, L_r is that of all pixels: where it counts none, 0 says nothing.
     """
     if precision != "auto":
         return precision
@@ -42,6 +44,7 @@ def settled_precision(precision: str, energy: Any, model: Autoencoder, x0: Image
 
 
 def _losses(precision: str, energy: Any, model: Autoencoder, x0: Images) -> EnergyTerms:
+    counted = energy.of_all if isinstance(energy, Selective) else energy
     with torch.no_grad(), computing(x0.device, precision):
-        terms: EnergyTerms = energy(model, starting_point(energy, model, x0), x0)
+        terms: EnergyTerms = counted(model, starting_point(energy, model, x0), x0)
     return terms

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from renormal.contracts import EnergyTerms, Images, Mask, Segmenter
-from renormal.functional.norms import l1_distance
+from renormal.contracts import EnergyTerms, Images, Mask, PerSample, Segmenter
+from renormal.functional.norms import l1_distance, squared_distance
 
 OTHER = ": set model=segmenting_ae, or another projection"  # ends the line of a model without S
 
@@ -46,7 +46,15 @@ class SegmentedEnergy:
         with torch.no_grad():
             image = model.reconstruct(x).image
             marked = self.marked(model, x, image)
-        loss = (marked * (x - image).square()).flatten(1).sum(dim=1)
+        return self._terms(x, x0, image, (marked * (x - image).square()).flatten(1).sum(dim=1))
+
+    def of_all(self, model: Any, x: Images, x0: Images) -> EnergyTerms:
+        """E with m = 1."""
+        with torch.no_grad():
+            image = model.reconstruct(x).image
+        return self._terms(x, x0, image, squared_distance(x, image))
+
+    def _terms(self, x: Images, x0: Images, image: Images, loss: PerSample) -> EnergyTerms:
         distance = l1_distance(x, x0)
         return EnergyTerms(loss + self.weight * distance, loss, distance, image)
 
