@@ -10,7 +10,6 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -49,10 +48,10 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
 class Sweep:
     """A sweep's controller on the login node, and what its jobs leave."""
 
-    def __init__(self, folder: Path, environment: dict[str, str], *arguments: str, executable: str = "") -> None:
+    def __init__(self, folder: Path, environment: dict[str, str], *arguments: str) -> None:
         folder.mkdir(exist_ok=True)
         self.folder, self.environment = folder / "outputs" / "s", environment
-        command = [executable or python(), "-m", "renormal.run", "-m", *SWEPT, *SLURM, *arguments]
+        command = [python(), "-m", "renormal.run", "-m", *SWEPT, *SLURM, *arguments]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
         self.process = subprocess.Popen(command, cwd=folder, env=environment, text=True, **pipes)  # type: ignore[call-overload]
 
@@ -219,13 +218,7 @@ REQUEUED = ("model=vae", "seed=0", "trainer.max_epochs=80")
 def sweeps(tmp_path_factory: pytest.TempPathFactory, cluster: dict[str, str]) -> dict[str, Sweep]:
     """Three sweeps of one job at the same time. Two jobs get the requeue signal in the middle of their training."""
     started = {
-        case: Sweep(
-            tmp_path_factory.mktemp(case),
-            cluster,
-            *REQUEUED,
-            f"hydra.launcher.timeout_min={limit}",
-            executable=python() if case == "undisturbed" else sys.executable,
-        )
+        case: Sweep(tmp_path_factory.mktemp(case), cluster, *REQUEUED, f"hydra.launcher.timeout_min={limit}")
         for case, limit in LIMITS.items()
     }
     disturbed = [sweep for case, sweep in started.items() if case != "undisturbed"]
@@ -277,7 +270,7 @@ def test_a_requeued_job_ends_as_an_undisturbed_one(
 
 def test_a_cancelled_job_is_interrupted_and_the_same_sweep_goes_on(tmp_path: Path, cluster: dict[str, str]) -> None:
     arguments = ("model=vae", "seed=0", "trainer.max_epochs=80")
-    sweep = Sweep(tmp_path, cluster, *arguments, executable=sys.executable)
+    sweep = Sweep(tmp_path, cluster, *arguments)
     sweep.until(lambda: sweep.state("vae/bottle/0")["epoch"] > 5, "fifth epoch")
     (job,) = sweep.jobs("RUNNING")
     sweep.slurm("scancel", job)
