@@ -10,6 +10,7 @@ import torch
 from tested import after_test, callback_of, data_of
 
 from renormal.job.job import run_job
+from renormal.lit.inspection import SHARED, state_at, states_of
 from renormal.metrics import AnomalyMetrics
 from renormal.report.record import read_record
 from renormal.scores import DSSIM, Combined, SquaredError, by_rank
@@ -84,3 +85,13 @@ def test_without_f_it_is_refused_before_the_training(tiny: Any) -> None:
 def test_a_part_that_does_not_fit_is_refused_before_the_training(tiny: Any, override: str) -> None:
     with pytest.raises(ValueError, match=r"score"):
         run_job(tiny("score=combined", override))
+
+
+def test_columns_that_share_a_score_keep_its_counts_once() -> None:
+    one, other = (Combined(PARTS).fitted(None, [(torch.rand(2, 1, 16, 16), torch.rand(2, 1, 16, 16))]) for _ in "ab")  # type: ignore[arg-type]
+    states = states_of({"baseline": one, "dssim": DSSIM(), "eq8": one, "mean": other, "eq8_mean": other})
+    assert states.keys() == {"baseline", "eq8", "mean", "eq8_mean"}
+    assert states["eq8"] == {SHARED: "baseline"}
+    assert states["eq8_mean"] == {SHARED: "mean"}
+    for column, score in {"baseline": one, "eq8": one, "mean": other, "eq8_mean": other}.items():
+        assert state_at(states, column) == score.state()

@@ -121,6 +121,17 @@ def test_a_published_record_has_no_counts_of_scores(tmp_path: Path) -> None:
     assert published.inspection == {**rest, "networks": [{"descents": {}, "scores": {}}]}
 
 
+def test_a_million_counts_take_few_bytes_more_than_their_digits(tmp_path: Path) -> None:
+    """One number a line would be three times as long: such a record could not be read again."""
+    counts = [[index, 1] for index in range(100_000)]
+    network = {"descents": {}, "scores": {"chosen": {"msgms": counts}}}
+    inspection = {"networks": [network], "views": [{"mirror": False, "turns": 0}], "tiles": 64, "good": {}}
+    path = write_record(tmp_path, made_up(inspection=inspection))
+    assert path.stat().st_size < 1.1 * len(json.dumps(counts)) + 10_000
+    assert read_record(path).inspection["networks"] == [network]
+    assert '\n "metrics": {\n' in path.read_text(encoding="utf-8"), "all else has a line for each value"
+
+
 def test_a_published_record_keeps_its_numbers_and_loses_its_paths(tmp_path: Path) -> None:
     config = {
         "folder": "/home/me/outputs/x",

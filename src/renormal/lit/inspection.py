@@ -14,19 +14,21 @@ from renormal.lit.ensemble import Prepared
 from renormal.projection import AnyOf, Descent, Settled, Threshold
 from renormal.projection.stop import StopCriterion
 
+SHARED = "score of"  # in place of the names of parts, which have no blank
+
 
 def stored(answers: Answers, good: Mapping[str, Sequence[float]], area: int, *, held_out: bool) -> dict[str, Any]:
     """For the record. good: column → scores of normal images, which the decision on a new image compares with;
     area: pixels of the smallest defect that these scores count. held_out: no network was trained on these images.
 
-    networks: in the order of the checkpoints, the descents by name and the fitted scores by column.
-    tiles: scored in one call.
+    networks: in the order of the checkpoints, the descents by name and the fitted scores by column; columns that share
+    a score name the first that has it, as its counts may be a hundred thousand numbers. tiles: scored in one call.
     """
     return {
         "networks": [
             {
                 "descents": {name: settings_of(descent) for name, descent in network.descents.items()},
-                "scores": {name: one.state() for name, one in network.scores.items() if isinstance(one, FittedScore)},
+                "scores": states_of(network.scores),
                 **({"shrink": network.shrink} if network.shrink > 1 else {}),
             }
             for network in answers.networks
@@ -37,6 +39,22 @@ def stored(answers: Answers, good: Mapping[str, Sequence[float]], area: int, *, 
         "area": area,
         "held_out": held_out,
     }
+
+
+def states_of(scores: Mapping[str, Score]) -> dict[str, dict[str, Any]]:
+    """Column → the state of its fitted score, or {SHARED: the first column with the same one}."""
+    first: dict[int, str] = {}
+    found: dict[str, dict[str, Any]] = {}
+    for column, score in scores.items():
+        if isinstance(score, FittedScore):
+            known = first.setdefault(id(score), column)
+            found[column] = dict(score.state()) if known == column else {SHARED: known}
+    return found
+
+
+def state_at(states: Mapping[str, Mapping[str, Any]], column: str) -> Mapping[str, Any]:
+    """What `states_of` has of a column, shared or not."""
+    return states[states[column].get(SHARED, column)]
 
 
 def settings_of(descent: Settled) -> dict[str, Any]:
@@ -80,7 +98,7 @@ def prepared_again(
         raise ValueError(f"the record keeps nothing of {', '.join(missing)}: repeat the test with rerun=true")
     descents = {name: settled_again(descent, stored["descents"][name]) for name, descent in projections.items()}
     fitted = {
-        name: one.restored(stored["scores"][name]) if isinstance(one, FittedScore) else one
+        name: one.restored(state_at(stored["scores"], name)) if isinstance(one, FittedScore) else one
         for name, one in scores.items()
     }
     device = next(model.parameters()).device if any(True for _ in model.parameters()) else torch.device("cpu")

@@ -67,8 +67,17 @@ def write_record(folder: Path, record: Record) -> Path:
     del content["folder"]
     content = portable(content)
     check(content, folder / RECORD)
-    write_whole(folder / RECORD, json.dumps(content, indent=1, ensure_ascii=False))
+    write_whole(folder / RECORD, text_of(content))
     return folder / RECORD
+
+
+def text_of(content: Mapping[str, Any]) -> str:
+    """JSON with a value on each line. The counts of fitted scores, up to a million numbers, stand on one line."""
+    inspection = content["inspection"]
+    if not any(network["scores"] for network in inspection.get("networks", [])):
+        return json.dumps(content, indent=1, ensure_ascii=False)
+    spread = json.dumps({**content, "inspection": None}, indent=1, ensure_ascii=False)
+    return spread.replace('\n "inspection": null', f'\n "inspection": {json.dumps(inspection, ensure_ascii=False)}', 1)
 
 
 def portable(value: Any, where: str = "record") -> Any:
