@@ -16,10 +16,8 @@ import torch
 from torch import Tensor
 
 from renormal.files import whole_file
-from renormal.job.checkpoint_file import read_checkpoint
+from renormal.job.checkpoint_file import read_checkpoint, weights_in
 from renormal.job.checkpoints import checkpoint_of
-
-PREFIX = "model."
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -29,15 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("l2", type=Path, help="a finished job of model=l2_ae on the same category")
     parser.add_argument("out", type=Path, help="the checkpoint to write")
     given = parser.parse_args(arguments)
+    segmenting, l2 = (weights_in(read_checkpoint(checkpoint_of(job))) for job in (given.segmenting, given.l2))
     with whole_file(given.out) as file:
-        torch.save(joined(weights_of(given.segmenting), weights_of(given.l2)), file)
+        torch.save(joined(segmenting, l2), file)
     print(given.out)
-
-
-def weights_of(job: Path) -> dict[str, Tensor]:
-    """Name → tensor of the network of a job."""
-    state = read_checkpoint(checkpoint_of(job))["state_dict"]
-    return {name.removeprefix(PREFIX): value for name, value in state.items() if name.startswith(PREFIX)}
 
 
 def joined(segmenting: Mapping[str, Tensor], l2: Mapping[str, Tensor]) -> dict[str, Tensor]:

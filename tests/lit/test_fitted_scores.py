@@ -95,3 +95,6 @@ def test_columns_that_share_a_score_keep_its_counts_once() -> None:
     assert states["eq8_mean"] == {SHARED: "mean"}
     for column, score in {"baseline": one, "eq8": one, "mean": other, "eq8_mean": other}.items():
         assert state_at(states, column) == score.state()
+    for strange in ("gone", 3, ["baseline"]):
+        with pytest.raises(ValueError, match="the record keeps nothing of eq8: repeat the test with rerun=true"):
+            state_at(states | {"eq8": {SHARED: strange}}, "eq8")

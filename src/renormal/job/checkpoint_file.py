@@ -29,6 +29,7 @@ START = b"PK\x03\x04"  # of an archive; torch.load would take another start for 
 DEPTH, PARTS = 32, 200_000  # of a checkpoint, ours: parts may name one another, and would not end
 PICKLE = 16 * 2**20  # bytes, ours: that of a checkpoint has 0.1 · 2²⁰
 GROWING = {"bytearray", "encode"}  # torch calls them for whatever a pickle says: few bytes of it can fill the memory
+OF_NETWORK = "model."  # prefix of the names of the weights: the attribute of AutoencoderModule
 SHOWN = 200  # characters of a message or a name
 PLAIN = {
     *(torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.complex64, torch.complex128, torch.bool),
@@ -64,9 +65,14 @@ def is_bare(content: Any) -> bool:
 
 def around(weights: Mapping[Any, Tensor], fingerprint: str) -> dict[str, Any]:
     """A checkpoint with these weights of a network, of a training that is named by the fingerprint alone."""
-    state = {f"model.{name}": value for name, value in weights.items()}
+    state = {f"{OF_NETWORK}{name}": value for name, value in weights.items()}
     counts = {"epoch": 0, "global_step": 0, "callbacks": dict[str, Any]()}
     return {"state_dict": state, "hyper_parameters": {"fingerprint": fingerprint}, **counts}
+
+
+def weights_in(content: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Name → tensor of the network in a checkpoint, as `around` takes them."""
+    return {name.removeprefix(OF_NETWORK): value for name, value in content["state_dict"].items()}
 
 
 def reason(error: Exception) -> str:

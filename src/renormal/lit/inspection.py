@@ -53,8 +53,11 @@ def states_of(scores: Mapping[str, Score]) -> dict[str, dict[str, Any]]:
 
 
 def state_at(states: Mapping[str, Mapping[str, Any]], column: str) -> Mapping[str, Any]:
-    """What `states_of` has of a column, shared or not."""
-    return states[states[column].get(SHARED, column)]
+    """What `states_of` has of a column, shared or not. Raises ValueError where it names a column that is not there."""
+    whose = states[column].get(SHARED, column)
+    if not isinstance(whose, str) or whose not in states:
+        raise ValueError(f"the record keeps nothing of {column}: repeat the test with rerun=true")
+    return states[whose]
 
 
 def settings_of(descent: Settled) -> dict[str, Any]:

@@ -37,9 +37,9 @@ class RepairL2AE(SegmentingAE):
         """Newly damaged x, and x itself for g."""
         return (*super().prepared(x), x)
 
-    def prepared_loss(self, damaged: Images, target: Images, cover: Mask, x: Images | None = None) -> TrainingLoss:
+    def prepared_loss(self, damaged: Images, target: Images, cover: Mask, x: Images) -> TrainingLoss:  # type: ignore[override]
         """Of damaged images, what f should make of them, where they were painted, and what they were."""
         total, terms = super().prepared_loss(damaged, target, cover)
-        good = target if x is None else x.to(memory_format=torch.channels_last)
+        good = x.contiguous(memory_format=torch.channels_last)
         terms["second"] = squared_distance(good, self.g(good))
         return TrainingLoss(total + terms["second"], terms)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from renormal.contracts import Autoencoder, Images, Maps, Score, SecondAutoencoder
+from renormal.contracts import Images, Maps, Score, SecondAutoencoder
 from renormal.scores.comparison import DSSIM
 
 
@@ -26,5 +26,4 @@ class Second:
         if not isinstance(model, SecondAutoencoder):
             lack = f"{type(model).__name__} has none; set model=repair_l2_ae"
             raise ValueError(f"score=second needs a model with a second autoencoder: {lack}")
-        autoencoder: Autoencoder = model
-        return self.of(autoencoder, x0, model.second(x0.float()).to(x0.dtype))
+        return self.of(model, x0, model.second(x0.float()).to(x0.dtype))
