@@ -79,8 +79,9 @@ def check_batch(config: DictConfig, data: SourceData) -> None:
     needed = 3 * 4 * batch * data.channels * data.patch_size**2  # bytes of float32
     if needed > memory:
         what = f"batch_size={batch} of {data.patch_size} px: a step needs {needed / GB:.3g} GB at least"
-        mend = "fewer images" if data.fixed else "fewer or smaller images"
-        raise ValueError(f"{what}, and {memory / GB:.3g} GB are there: give {mend}")
+        if data.fixed:
+            raise ValueError(f"{what}, and {memory / GB:.3g} GB are there: give fewer images")
+        raise ValueError(f"{what}, and {memory / GB:.3g} GB are there: give fewer or smaller images")
 
 
 def check_step(config: DictConfig, module: AutoencoderModule, data: SourceData) -> None:
