@@ -5,15 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import lightning as L
 import pytest
 import torch
 from torch import Tensor, nn
 
+from renormal.data.source import Augmentation
+from renormal.data.transforms import TrainingBatches
 from renormal.lit.module import AutoencoderModule, noise_state, set_noise_state
 from renormal.lit.recorded_loss import RecordedLoss, recordable
-from renormal.models import DSAE, L2AE, VAE, ConvAutoencoder, GammaVAE, RepairAE, TrainingLoss
+from renormal.models import DSAE, L2AE, VAE, ConvAutoencoder, GammaVAE, RepairAE, RepairL2AE, TrainingLoss
 from renormal.projection import graph
 
 MODELS: dict[str, Callable[[], nn.Module]] = {
@@ -22,6 +25,7 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
     "vae": partial(VAE, channels=3, size=32),
     "gamma_vae": partial(GammaVAE, channels=3, size=32),
     "repair_ae": partial(RepairAE, channels=3, size=32, width=8),
+    "repair_l2_ae": partial(RepairL2AE, channels=3, size=32, width=8),
 }
 Recorder = Callable[[graph.Step, torch.device], graph.Step]
 
@@ -208,3 +212,53 @@ def test_a_training_of_a_gpu_goes_on_on_a_cpu() -> None:
     torch.rand(3)
     set_noise_state([*before, torch.zeros(16, dtype=torch.uint8)], torch.device("cpu"))
     assert torch.equal(torch.get_rng_state(), before[0])
+
+
+def repaired(folder: Path, **settings: object) -> tuple[AutoencoderModule, list[list[Tensor]]]:
+    """A repair network after two epochs of five batches of four, and the damaged images of each step."""
+    data = TrainingBatches(
+        torch.randint(256, (6, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)),
+        kind="object", batch_size=4, augmentation=Augmentation(), seed=1, device=torch.device("cpu"), length=20,
+    )  # fmt: skip
+    module = AutoencoderModule(made("repair_ae"), optimizer=partial(torch.optim.Adam, lr=1e-3), seed=3)  # type: ignore[arg-type]
+    seen: list[list[Tensor]] = []
+
+    class Seen(L.Callback):
+        def on_train_batch_start(self, trainer: L.Trainer, pl_module: L.LightningModule, batch: object, k: int) -> None:
+            parts = (batch,) if isinstance(batch, Tensor) else batch
+            seen.append([part.clone() for part in parts])  # type: ignore[attr-defined]
+
+        def on_train_batch_end(self, trainer: L.Trainer, *_: object) -> None:
+            if trainer.global_step == 7:
+                trainer.save_checkpoint(folder / "seventh.ckpt")
+
+    plain = {"accelerator": "cpu", "logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    trainer = L.Trainer(**plain, enable_model_summary=False, max_epochs=2, callbacks=[Seen()])  # type: ignore[arg-type]
+    trainer.fit(module, data, **settings, weights_only=False)  # type: ignore[arg-type]
+    return module, seen
+
+
+@pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint")
+def test_damage_of_several_batches_is_drawn_at_once_and_again_where_a_training_goes_on(
+    tmp_path: Path, recorder: Callable[[Recorder], list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three batches of four at once: step 7 of ten lies within the second group of the second epoch's first."""
+    monkeypatch.setattr(RepairAE, "together", 12)
+    calls: list[int] = []
+    plain = RepairAE.prepared
+    monkeypatch.setattr(RepairAE, "prepared", lambda self, x: (calls.append(len(x)), plain(self, x))[1])
+    recorder(call)
+    whole, seen = repaired(tmp_path)
+    assert calls == [12, 8, 12, 8]
+    assert [len(batch) for batch in seen] == [3] * 10, "damaged images, targets and cover"
+    again, rest = repaired(tmp_path, ckpt_path=tmp_path / "seventh.ckpt")
+    assert len(rest) == 3
+    for batch, other in zip(seen[7:], rest, strict=True):
+        assert all(torch.equal(one, two) for one, two in zip(batch, other, strict=True))
+    for one, two in zip(whole.parameters(), again.parameters(), strict=True):
+        assert torch.equal(one, two)
+    assert not torch.equal(seen[0][2], seen[5][2]), "each epoch has damage of its own"
+
+
+def test_a_cpu_damages_the_images_of_each_batch_on_their_own(tmp_path: Path) -> None:
+    assert [len(batch) for batch in repaired(tmp_path)[1]] == [1] * 10

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -114,13 +114,21 @@ def from_pixels(height: int, width: int) -> Annotated[Tensor, "(3, 3)"]:
     return torch.tensor(rows, dtype=torch.float64)
 
 
-BATCH, ORDER = 1, 2  # first number of a stream's key: numpy pads keys with zeros, lengths alone keep none apart
+BATCH, ORDER, PREPARED = (
+    1,
+    2,
+    3,
+)  # first number of a stream's key: numpy pads keys with zeros, lengths alone keep none apart
 
 
 def stream(*key: int) -> torch.Generator:
     """A generator on the CPU that depends on every number of the key."""
-    state = np.random.SeedSequence(key).generate_state(1, np.uint64)
-    return torch.Generator().manual_seed(int(state[0]))
+    return torch.Generator().manual_seed(seed_of(*key))
+
+
+def seed_of(*key: int) -> int:
+    """A seed that depends on every number of the key."""
+    return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0])
 
 
 @dataclass
@@ -143,6 +151,8 @@ class TrainingBatches:
     length: int = 10_000  # images an epoch, over all ranks, section 4.1; a last batch that is not full is left out
     rank: int = 0
     world_size: int = 1
+    prepare: Callable[[Images, int], tuple[Tensor, ...]] | None = None  # (images, seed) → batches of these instead
+    together: int = 1  # batches that are prepared at once
     epoch: int = field(default=0, init=False)
     first: int = field(default=0, init=False)  # batch that the next iteration begins with, once
 
@@ -159,10 +169,23 @@ class TrainingBatches:
         """Batches an epoch, on each rank."""
         return max(1, self.length // (self.batch_size * self.world_size))
 
-    def __iter__(self) -> Iterator[Images]:
+    def __iter__(self) -> Iterator[Images | tuple[Tensor, ...]]:
         first, self.first = self.first, 0
+        if self.prepare is not None:
+            yield from self._prepared(self.prepare, first)
+            return
         for k in range(first, len(self)):
             yield self.batch(self.epoch, k)
+
+    def _prepared(
+        self, prepare: Callable[[Images, int], tuple[Tensor, ...]], first: int
+    ) -> Iterator[tuple[Tensor, ...]]:
+        """The batches from `first` on. What is drawn depends on (seed, epoch, batch, rank), wherever it begins."""
+        for start in range(first - first % self.together, len(self), self.together):
+            group = [self.batch(self.epoch, k) for k in range(start, min(start + self.together, len(self)))]
+            drawn = prepare(torch.cat(group), seed_of(PREPARED, self.seed, self.epoch, start, self.rank))
+            parts = zip(*(torch.split(part, self.batch_size) for part in drawn), strict=True)
+            yield from list(parts)[max(0, first - start) :]
 
     def batch(self, epoch: int, k: int) -> Images:
         """Batch k of an epoch, (B, C, size, size) in [0, 1]."""

@@ -68,7 +68,7 @@ class AdversarialModule(AutoencoderModule):
         if trainer.accumulate_grad_batches != 1:
             raise ValueError("trainer.accumulate_grad_batches cannot be applied to players: give a larger batch_size")
 
-    def training_step(self, batch: Images, batch_idx: int) -> None:
+    def training_step(self, batch: Images, batch_idx: int) -> None:  # type: ignore[override]  # nothing is drawn together
         epoch = int(self.trainer.num_training_batches)
         now, batches = self.current_epoch * epoch + batch_idx, int(self.trainer.estimated_stepping_batches)
         for index, (name, player) in enumerate(self.model.players().items()):

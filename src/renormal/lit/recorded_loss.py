@@ -24,7 +24,7 @@ class RecordedLoss:
     """The training loss of one network. Where a device can record it, its backward pass is part of the replay.
 
     Only a network whose own class says `recordable` is recorded. What the host draws for a batch (`prepared`) is drawn
-    anew each time. A recording is compared with steps that are run, on other noise. Where it fails, or is of another
+    anew each time, or comes with the batch (`drawn_together`). A recording is compared with steps that are run, on other noise. Where it fails, or is of another
     loss, the training runs step by step, and a line says so. Anomaly detection turns recordings off.
     """
 
@@ -33,19 +33,30 @@ class RecordedLoss:
         self.key: Hashable = None
         self.recording: _Recording | None = None
 
-    def __call__(self, x: Images) -> TrainingLoss:
-        """The loss of each image. Ask for the gradient of its batch mean, and of nothing else."""
+    def __call__(self, batch: Images | tuple[Tensor, ...]) -> TrainingLoss:
+        """The loss of each image. Ask for the gradient of its batch mean, and of nothing else.
+
+        batch: images, or what `prepared` makes of them.
+        """
         (model,) = self.model
-        record = graph.RECORDERS.get(x.device.type)
-        half = torch.is_autocast_enabled(x.device.type) and torch.get_autocast_dtype(x.device.type) == torch.float16
+        kind = (batch if isinstance(batch, Tensor) else batch[0]).device.type
+        record = graph.RECORDERS.get(kind)
+        half = torch.is_autocast_enabled(kind) and torch.get_autocast_dtype(kind) == torch.float16
         if record is None or not recordable(model) or half or torch.is_anomaly_enabled():
-            return model.training_loss(x)  # type: ignore[operator, no-any-return]
-        inputs = tuple(model.prepared(x))  # type: ignore[operator]
+            return loss_of(model, batch)
+        inputs = tuple(model.prepared(batch)) if isinstance(batch, Tensor) else batch  # type: ignore[operator]
         key = _key(model, inputs)
         if key != self.key:
             self.key, self.recording = key, None  # the memory of the old one is free before the new one
             self.recording = _recorded(model, inputs, record)
         return model.prepared_loss(*inputs) if self.recording is None else self.recording(inputs)  # type: ignore[operator]
+
+
+def loss_of(model: nn.Module, batch: Images | tuple[Tensor, ...]) -> TrainingLoss:
+    """The training loss of images, or of what `prepared` has made of them."""
+    if isinstance(batch, Tensor):
+        return model.training_loss(batch)  # type: ignore[operator, no-any-return]
+    return model.prepared_loss(*batch)  # type: ignore[operator, no-any-return]
 
 
 def recordable(model: nn.Module) -> bool:

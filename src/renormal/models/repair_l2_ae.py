@@ -24,6 +24,8 @@ class RepairL2AE(SegmentingAE):
     size: a multiple of 16 from 32 on, as L2AE. latent: of g. Other arguments: as SegmentingAE.
     """
 
+    recordable = True  # g draws nothing
+
     def __init__(self, *, channels: int, size: int = 128, latent: int = 100, **segmenting: Any) -> None:
         super().__init__(channels=channels, size=size, **segmenting)
         self.g = L2AE(channels=channels, latent=latent, size=size)
