@@ -16,6 +16,7 @@ from renormal.data.source import Augmentation
 from renormal.data.transforms import TrainingBatches
 from renormal.lit.module import AutoencoderModule, noise_state, set_noise_state
 from renormal.lit.recorded_loss import RecordedLoss, recordable
+from renormal.lit.training_clock import TrainingClock
 from renormal.models import DSAE, L2AE, VAE, ConvAutoencoder, GammaVAE, RepairAE, RepairL2AE, TrainingLoss
 from renormal.projection import graph
 
@@ -233,8 +234,10 @@ def repaired(folder: Path, **settings: object) -> tuple[AutoencoderModule, list[
                 trainer.save_checkpoint(folder / "seventh.ckpt")
 
     plain = {"accelerator": "cpu", "logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
-    trainer = L.Trainer(**plain, enable_model_summary=False, max_epochs=2, callbacks=[Seen()])  # type: ignore[arg-type]
+    clock = TrainingClock()
+    trainer = L.Trainer(**plain, enable_model_summary=False, max_epochs=2, callbacks=[clock, Seen()])  # type: ignore[arg-type]
     trainer.fit(module, data, **settings, weights_only=False)  # type: ignore[arg-type]
+    assert clock.images == 2 * 20
     return module, seen
 
 
@@ -246,7 +249,12 @@ def test_damage_of_several_batches_is_drawn_at_once_and_again_where_a_training_g
     monkeypatch.setattr(RepairAE, "together", 12)
     calls: list[int] = []
     plain = RepairAE.prepared
-    monkeypatch.setattr(RepairAE, "prepared", lambda self, x: (calls.append(len(x)), plain(self, x))[1])
+
+    def counted(self: RepairAE, x: Tensor) -> tuple[Tensor, ...]:
+        calls.append(len(x))
+        return plain(self, x)
+
+    monkeypatch.setattr(RepairAE, "prepared", counted)
     recorder(call)
     whole, seen = repaired(tmp_path)
     assert calls == [12, 8, 12, 8]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import numpy as np
 import torch
@@ -120,6 +120,9 @@ BATCH, ORDER, PREPARED = (
     3,
 )  # first number of a stream's key: numpy pads keys with zeros, lengths alone keep none apart
 
+TrainingBatch: TypeAlias = Images | tuple[Tensor, ...]  # images, or the parts that a loss is of, one row an image
+Prepare: TypeAlias = Callable[[Images, int], tuple[Tensor, ...]]  # (images, seed) → the parts
+
 
 def stream(*key: int) -> torch.Generator:
     """A generator on the CPU that depends on every number of the key."""
@@ -151,7 +154,7 @@ class TrainingBatches:
     length: int = 10_000  # images an epoch, over all ranks, section 4.1; a last batch that is not full is left out
     rank: int = 0
     world_size: int = 1
-    prepare: Callable[[Images, int], tuple[Tensor, ...]] | None = None  # (images, seed) → batches of these instead
+    prepare: Prepare | None = None  # batches are what it makes of the images
     together: int = 1  # batches that are prepared at once
     epoch: int = field(default=0, init=False)
     first: int = field(default=0, init=False)  # batch that the next iteration begins with, once
@@ -169,7 +172,7 @@ class TrainingBatches:
         """Batches an epoch, on each rank."""
         return max(1, self.length // (self.batch_size * self.world_size))
 
-    def __iter__(self) -> Iterator[Images | tuple[Tensor, ...]]:
+    def __iter__(self) -> Iterator[TrainingBatch]:
         first, self.first = self.first, 0
         if self.prepare is not None:
             yield from self._prepared(self.prepare, first)

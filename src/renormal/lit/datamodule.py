@@ -24,7 +24,7 @@ from renormal.data.memory import (
     load_training,
 )
 from renormal.data.source import Kind
-from renormal.data.transforms import TrainingBatches
+from renormal.data.transforms import TrainingBatch, TrainingBatches
 from renormal.functional.tiles import cut, shrunk
 
 AT_ONCE = 16  # images that are made smaller together, ours
@@ -164,7 +164,7 @@ class SourceData(L.LightningDataModule):
         parts = torch.split(self.training, AT_ONCE)
         return torch.cat([shrunk(part, shrink).round().byte() for part in parts])
 
-    def on_after_batch_transfer(self, batch: Images | Batch, dataloader_idx: int) -> Images | Batch:
+    def on_after_batch_transfer(self, batch: TrainingBatch | Batch, dataloader_idx: int) -> TrainingBatch | Batch:
         """The images with channels last, which makes convolutions about twice as fast."""
         return batch.contiguous(memory_format=torch.channels_last) if isinstance(batch, Tensor) else batch
 

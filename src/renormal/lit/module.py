@@ -14,12 +14,11 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torch.optim.lr_scheduler import LRScheduler
 
-from renormal.contracts import Batch, Images
-from renormal.data.transforms import TrainingBatches
+from renormal.contracts import Batch
+from renormal.data.transforms import TrainingBatch, TrainingBatches
 from renormal.lit.epoch_means import EpochMeans, Sums
 from renormal.lit.gathering import gathered
-from renormal.lit.recorded_loss import RecordedLoss, loss_of, recordable
-from renormal.projection import graph
+from renormal.lit.recorded_loss import RecordedLoss, draw_together, loss_of
 from renormal.models import ConvAutoencoder, TrainingLoss
 
 OptimizerFactory = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
@@ -73,7 +72,7 @@ class AutoencoderModule(L.LightningModule):
         self.finite = torch.ones((), dtype=torch.bool, device=self.device)
         self.means.begin()
 
-    def training_step(self, batch: Images | tuple[Tensor, ...], batch_idx: int) -> Tensor | None:
+    def training_step(self, batch: TrainingBatch, batch_idx: int) -> Tensor | None:
         alone = self.trainer.world_size == 1
         return self.batch_mean("loss", self.recorded_loss(batch) if alone else loss_of(self.model, batch))
 
@@ -117,23 +116,11 @@ class AutoencoderModule(L.LightningModule):
         self.lowest, self.within = checkpoint.get(LOWEST, math.inf), checkpoint.get(WITHIN, [])
 
     def on_train_start(self) -> None:
-        self._draw_together()
+        if isinstance(self.trainer.train_dataloader, TrainingBatches):
+            draw_together(self.trainer.train_dataloader, self.model, self.device)
         if self.trainer.fit_loop.restarted_mid_epoch:
             self._go_on(**self.within[self.global_rank])
         self.within = []
-
-    def _draw_together(self) -> None:
-        """A GPU damages the images of several batches at once, where the network says of how many."""
-        loader, together = self.trainer.train_dataloader, getattr(self.model, "together", 1)
-        if isinstance(loader, TrainingBatches) and graph.RECORDERS.get(self.device.type) and recordable(self.model):
-            loader.together = max(1, together // loader.batch_size)
-            loader.prepare = self._prepared if loader.together > 1 else None
-
-    def _prepared(self, x: Images, seed: int) -> tuple[Tensor, ...]:
-        """What the network's loss is of, drawn with this seed. Noise of the loss itself goes on as it was."""
-        with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
-            torch.manual_seed(seed)
-            return tuple(self.model.prepared(x))
 
     def _go_on(self, sums: Sums, noise: list[Tensor]) -> None:
         """Go on within an epoch. Nothing may draw noise between here and the next batch.

@@ -6,12 +6,14 @@ import logging
 from collections.abc import Hashable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from renormal.contracts import Images, PerSample
+from renormal.data.transforms import TrainingBatch, TrainingBatches
 from renormal.models import TrainingLoss
 from renormal.projection import graph
 
@@ -24,8 +26,9 @@ class RecordedLoss:
     """The training loss of one network. Where a device can record it, its backward pass is part of the replay.
 
     Only a network whose own class says `recordable` is recorded. What the host draws for a batch (`prepared`) is drawn
-    anew each time, or comes with the batch (`drawn_together`). A recording is compared with steps that are run, on other noise. Where it fails, or is of another
-    loss, the training runs step by step, and a line says so. Anomaly detection turns recordings off.
+    anew each time, or comes with the batch (`draw_together`). A recording is compared with steps that are run, on other
+    noise. Where it fails, or is of another loss, the training runs step by step, and a line says so. Anomaly detection
+    turns recordings off.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -33,7 +36,7 @@ class RecordedLoss:
         self.key: Hashable = None
         self.recording: _Recording | None = None
 
-    def __call__(self, batch: Images | tuple[Tensor, ...]) -> TrainingLoss:
+    def __call__(self, batch: TrainingBatch) -> TrainingLoss:
         """The loss of each image. Ask for the gradient of its batch mean, and of nothing else.
 
         batch: images, or what `prepared` makes of them.
@@ -52,11 +55,28 @@ class RecordedLoss:
         return model.prepared_loss(*inputs) if self.recording is None else self.recording(inputs)  # type: ignore[operator]
 
 
-def loss_of(model: nn.Module, batch: Images | tuple[Tensor, ...]) -> TrainingLoss:
+def loss_of(model: nn.Module, batch: TrainingBatch) -> TrainingLoss:
     """The training loss of images, or of what `prepared` has made of them."""
     if isinstance(batch, Tensor):
         return model.training_loss(batch)  # type: ignore[operator, no-any-return]
     return model.prepared_loss(*batch)  # type: ignore[operator, no-any-return]
+
+
+def draw_together(loader: TrainingBatches, model: nn.Module, device: torch.device) -> None:
+    """Where a loss is recorded, let the loader prepare as many images at once as the network says (`together`).
+
+    A GPU damages 128 images in the time of 8: the host asks for as many kernels.
+    """
+    batches = getattr(model, "together", 1) // loader.batch_size
+    if batches > 1 and device.type in graph.RECORDERS and recordable(model):
+        loader.together, loader.prepare = batches, partial(_prepared, model, device)
+
+
+def _prepared(model: Any, device: torch.device, x: Images, seed: int) -> tuple[Tensor, ...]:
+    """What the network's loss is of, drawn with this seed. The noise of the loss itself goes on as it was."""
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        return tuple(model.prepared(x))
 
 
 def recordable(model: nn.Module) -> bool:

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import lightning as L
+from torch import Tensor
 
 from renormal.functional.transfer import waited_for
 from renormal.lit.datamodule import SourceData
@@ -33,7 +34,8 @@ class TrainingClock(L.Callback):
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        self.images += len(batch) * trainer.world_size
+        images = batch if isinstance(batch, Tensor) else batch[0]  # one part of what is made of them
+        self.images += len(images) * trainer.world_size
         self._add_seconds()
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import time
 from copy import deepcopy
-from typing import Any
+from itertools import chain, repeat
+from typing import Any, cast
 
 import torch
 
+from renormal.data.transforms import TrainingBatch
+from renormal.lit.recorded_loss import RecordedLoss, draw_together
 from renormal.lit.stage import Work
 
 WARM = 3  # batches before the measurement, ours: the first ones ask for memory and choose algorithms
@@ -22,15 +25,18 @@ def images_per_second(work: Work, seconds: float) -> float:
     device = trainer.strategy.root_device
     model: Any = trainer.precision_plugin.convert_module(deepcopy(module.model)).to(device).train()
     optimizer = module.optimizer_factory(model.parameters())
-    loader = data.train_dataloader()
+    loader, recorded = data.train_dataloader(), RecordedLoss(model)
+    draw_together(loader, model, device)
     start, batches = 0.0, -WARM
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        while batches < 1 or time.perf_counter() - start < seconds:
+        for batch in chain.from_iterable(repeat(loader)):
             if batches == 0:
                 start = time.perf_counter()
-            batch = data.on_after_batch_transfer(loader.batch(0, (batches + WARM) % len(loader)), 0)
+            elif batches > 0 and time.perf_counter() - start >= seconds:
+                break
+            images = cast(TrainingBatch, data.on_after_batch_transfer(batch, 0))
             with trainer.precision_plugin.train_step_context():
-                loss = model.training_loss(batch).total.mean()
+                loss: Any = recorded(images).total.mean()
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
