@@ -4,7 +4,8 @@
 # WHEELS: folder of `make device-wheels`. IMAGES: the folder of MVTec AD, or a file of `python -m benchmarks.packed pack`. OUT: a folder that comes back.
 # SECONDS: until all must be written. JOBS: a file, one job a line, the first ones first (benchmarks/lent.txt). EARLIER: the
 # OUT of an earlier call, whose jobs go on. CHECK=1: the device check comes first, alone. AT_ONCE=6: jobs side by side;
-# 18 on 16 cores, where the machine has MPS, which runs kernels of several processes at the same time: it is started here.
+# 18 for small trainings, where the machine has MPS, which runs kernels of several processes at the same time: it is started
+# here. Trainings in batches of 8 beside such in batches of 128 are faster six at a time (docs/results/gpu.md).
 # DRY=1: all of it on a CPU, tiny: its numbers mean nothing.
 set -uo pipefail
 wheels=$1 images=$2 out=$3 end=$(($(date +%s) + $4)) jobs=$5 earlier=${6:-}
