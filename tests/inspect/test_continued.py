@@ -129,6 +129,25 @@ def test_what_the_command_says_otherwise_is_one_line(before: Path, tmp_path: Pat
         further(before, tmp_path, typed)
 
 
+@pytest.mark.parametrize(
+    ("typed", "line"),
+    [
+        ("score=segmented", "a model that has learned to segment: RepairAE has not; set another score"),
+        ("score=second", "a model with a second autoencoder: RepairAE has none; set another score"),
+        ("score=kl_gradient", "a variational model, got RepairAE; set another score"),
+        ("+score@scores.kl=kl_gradient", "a variational model, got RepairAE; set another score"),
+        ("stages=[train,sample]", "a variational autoencoder: leave it out of stages="),
+    ],
+)
+def test_what_the_network_cannot_answer_is_refused_without_advice_of_another_model(
+    before: Path, tmp_path: Path, typed: str, line: str
+) -> None:
+    """With continue= the model cannot be changed."""
+    with pytest.raises(ValueError, match=f" needs {line}$"):
+        run_job(further(before, tmp_path, typed))
+    assert not list((tmp_path / "run").rglob("*.ckpt"))
+
+
 @pytest.mark.parametrize("typed", ["data.kind=object", "model=repair_ae", "model.net.width=8", "batch_size=2"])
 def test_what_the_command_says_the_same_is_taken(before: Path, tmp_path: Path, typed: str) -> None:
     assert further(before, tmp_path, typed).data.kind == "object"

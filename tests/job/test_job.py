@@ -306,8 +306,8 @@ def test_a_state_dict_that_torch_saved_is_tested_as_the_checkpoint_that_holds_it
         (["category=grid", "data.shrink=[2,1]"], r"data.shrink=\[2, 1\] must begin with 1"),
         (["test.samples=0"], "test.samples=0: must be a whole number ≥ 1"),
         (["test.curves=[eq9]"], r"test.curves names \['eq9'\], projection has"),
-        (["score=kl_gradient"], "needs a variational model, as model=vae is, got L2AE"),
-        (["+score@scores.kl=kl_gradient"], "needs a variational model, as model=vae is, got L2AE"),
+        (["score=kl_gradient"], "needs a variational model, got L2AE; set model=vae, or another score"),
+        (["+score@scores.kl=kl_gradient"], "needs a variational model, got L2AE; set model=vae, or another score"),
         (["+scores.kl.sigma=3"], r"scores.kl=.*: must be a score: add it with '\+score@scores"),
         (["model=vae", "+score@scores.eq8=kl_gradient"], "eq8: a score and a projection cannot share a column's name"),
         (

@@ -71,7 +71,9 @@ def test_the_score_compares_x0_with_g(of: DSSIM | SquaredError) -> None:
 
 def test_a_model_without_g_is_refused() -> None:
     x = torch.rand(1, 1, 32, 32)
-    with pytest.raises(ValueError, match=r"second autoencoder: SegmentingAE has none; set model=repair_l2_ae"):
+    with pytest.raises(
+        ValueError, match="needs a model with a second autoencoder: SegmentingAE has none; set model=repair_l2_ae"
+    ):
         Second()(alone(model()), x, x)
 
 

@@ -95,5 +95,7 @@ def test_the_map_has_the_image_s_sides_and_is_smoothed(sides: tuple[int, int]) -
 
 def test_a_model_that_has_not_learned_it_is_refused() -> None:
     x = torch.rand(1, 1, 32, 32)
-    with pytest.raises(ValueError, match=r"RepairAE has not; set model=segmenting_ae"):
+    with pytest.raises(
+        ValueError, match="learned to segment: RepairAE has not; set model=segmenting_ae, or another score"
+    ):
         Segmented()(RepairAE(channels=1, size=32, width=8), x, x)

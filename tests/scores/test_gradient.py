@@ -153,7 +153,7 @@ def test_whatever_mode_is_on_the_map_is_the_same_and_the_weights_are_left_alone(
 
 
 def test_a_model_without_a_posterior_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"needs a variational model, as model=vae is, got L2AE"):
+    with pytest.raises(ValueError, match=r"needs a variational model, got L2AE; set model=vae, or another score"):
         KL(L2AE(channels=1, size=32), images(1, 1, 32), images(1, 1, 32))
 
 

@@ -19,6 +19,7 @@ from renormal.lit.datamodule import SourceData
 from renormal.lit.module import AutoencoderModule
 from renormal.lit.stage import CHOOSE
 from renormal.projection.segmented import OTHER
+from renormal.scores.unsuited import UnsuitedError
 
 UNSUITED = "choose.scores.%s is left out of the choice: model=%s cannot answer it"
 UNUSABLE = "choose.projections.%s is left out of the choice: %s"
@@ -38,7 +39,13 @@ def check_scores(config: DictConfig, columns: Columns, module: AutoencoderModule
         sees = isinstance(model, Autoencoder) and side == data.patch_size
         became, _ = model.reconstruct(x0) if sees else (x0.flip(0), None)
         for key, score in parts_of(asked(config, columns, model)):
-            check_maps(f"{key} ({path_of(score)})", score(model, x0, became), x0)
+            try:
+                maps = score(model, x0, became)
+            except UnsuitedError as error:
+                if not data.fixed:
+                    raise
+                raise ValueError(f"{error.lack}; set another score") from error
+            check_maps(f"{key} ({path_of(score)})", maps, x0)
     module.train(training)
 
 

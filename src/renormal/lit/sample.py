@@ -57,7 +57,8 @@ class Sample(Stage):
     def check(self, module: AutoencoderModule, data: SourceData) -> None:
         """Raises ValueError for a model that has no q(z | x)."""
         if not isinstance(module.model, Posterior):
-            raise ValueError("the stage sample needs a variational autoencoder: model=resnet_vae, vae or gamma_vae")
+            mend = "leave it out of stages=" if data.fixed else "model=resnet_vae, vae or gamma_vae"
+            raise ValueError(f"the stage sample needs a variational autoencoder: {mend}")
 
     def numbers(self, module: AutoencoderModule, data: SourceData) -> list[str]:
         return [f"{way}/{FRECHET}" for way in WAYS]

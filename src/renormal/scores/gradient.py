@@ -9,6 +9,7 @@ import torch
 
 from renormal.contracts import Autoencoder, Images, Maps, PerSample, Variational
 from renormal.functional.ssim import blur
+from renormal.scores.unsuited import UnsuitedError
 
 WINDOW = 7  # pixels, of the smoothing in the code of arXiv 1907.02796, with σ = 3
 
@@ -57,7 +58,8 @@ def kl_term(model: Variational, x: Images) -> PerSample:
 def input_gradient(of: Callable[[Variational, Images], PerSample], model: Autoencoder, x0: Images) -> Images:
     """∇ₓ of each sample's value at x0. Works under inference mode; weights and their gradients do not change."""
     if not isinstance(model, Variational):
-        raise ValueError(f"a gradient score needs a variational model, as model=vae is, got {type(model).__name__}")
+        lack = f"a gradient score needs a variational model, got {type(model).__name__}"
+        raise UnsuitedError("vae", lack)
     side = getattr(model, "size", x0.shape[-1])
     if side != x0.shape[-1]:
         raise ValueError(

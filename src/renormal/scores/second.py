@@ -7,13 +7,14 @@ from typing import Any
 
 from renormal.contracts import Images, Maps, Score, SecondAutoencoder
 from renormal.scores.comparison import DSSIM
+from renormal.scores.unsuited import UnsuitedError
 
 
 @dataclass(frozen=True)
 class Second:
     """of(x₀, g(x₀)), g the second autoencoder of a model such as RepairL2AE; x_N does not count.
 
-    of: the score that compares both. Raises ValueError for a model without g.
+    of: the score that compares both. Raises UnsuitedError for a model without g.
     """
 
     of: Score = field(default=DSSIM())
@@ -24,6 +25,6 @@ class Second:
 
     def __call__(self, model: Any, x0: Images, projected: Images) -> Maps:
         if not isinstance(model, SecondAutoencoder):
-            lack = f"{type(model).__name__} has none; set model=repair_l2_ae"
-            raise ValueError(f"score=second needs a model with a second autoencoder: {lack}")
+            lack = f"score=second needs a model with a second autoencoder: {type(model).__name__} has none"
+            raise UnsuitedError("repair_l2_ae", lack)
         return self.of(model, x0, model.second(x0.float()).to(x0.dtype))

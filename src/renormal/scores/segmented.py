@@ -7,11 +7,12 @@ from typing import Any
 
 from renormal.contracts import Images, Maps, Segmenter
 from renormal.scores.smoothing import Smooth
+from renormal.scores.unsuited import UnsuitedError
 
 
 @dataclass(frozen=True)
 class Segmented:
-    """S(x₀, x_N) of a model that has S, as SegmentingAE; in [0, 1]. Raises ValueError for a model without S.
+    """S(x₀, x_N) of a model that has S, as SegmentingAE; in [0, 1]. Raises UnsuitedError for a model without S.
 
     smooth: of the map.
     """
@@ -24,8 +25,6 @@ class Segmented:
 
     def __call__(self, model: Any, x0: Images, projected: Images) -> Maps:
         if not isinstance(model, Segmenter):
-            raise ValueError(
-                f"score=segmented needs a model that has learned to segment: {type(model).__name__} has not; "
-                "set model=segmenting_ae, or another score"
-            )
+            lack = f"score=segmented needs a model that has learned to segment: {type(model).__name__} has not"
+            raise UnsuitedError("segmenting_ae", lack)
         return self.smooth(model.segment(x0.float(), projected.float()))
