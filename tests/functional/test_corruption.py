@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from renormal.functional.corruption import Corrupted, Corruption, shapes
 from renormal.functional.damage import Damage
 from renormal.functional.draws import Draws
-from renormal.functional.fills import FILLS, coloured, missing, moved, painted, warped
+from renormal.functional.fills import FILLS, coloured, missing, moved, painted, twice_the_mean, warped
 
 QUIET = {"noise": 0.0, "clean": 0.0}
 
@@ -149,3 +150,22 @@ def test_fills_that_do_not_exist_are_refused(fills: tuple[str, ...], message: st
 
 def test_it_answers_with_image_target_and_cover(x: Tensor) -> None:
     assert isinstance(Corruption()(x), Corrupted)
+
+
+@pytest.mark.parametrize("side", [5, 9, 17])
+def test_what_is_blurred_is_the_mean_of_a_square_taken_twice(side: int) -> None:
+    """Near the border the mean is of the pixels that are there, as torch's own pooling has it."""
+    image = torch.rand(2, 3, 24, 40, generator=torch.Generator().manual_seed(0))
+    expected = image
+    for _ in range(2):
+        expected = functional.avg_pool2d(expected, side, 1, side // 2, count_include_pad=False)
+    rows, columns = (twice_the_mean(length, side, image.device) for length in image.shape[-2:])
+    assert torch.allclose(rows @ image @ columns.T, expected, atol=1e-6)
+
+
+def test_a_field_is_a_bicubic_interpolation_of_its_lattice_from_corner_to_corner() -> None:
+    """The lattice of torch's own interpolation, with the same numbers."""
+    found = Draws(torch.device("cpu"), torch.Generator().manual_seed(3)).field(2, 6, 24, 40, channels=3)
+    lattice = torch.randn(2, 3, 6, 6, generator=torch.Generator().manual_seed(3))
+    expected = functional.interpolate(lattice, (24, 40), mode="bicubic", align_corners=True)
+    assert torch.allclose(found, expected, atol=1e-5)

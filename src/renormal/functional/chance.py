@@ -61,7 +61,10 @@ def smooth(lattice: Tensor, height: int, width: int) -> Tensor:
 
 
 @lru_cache(maxsize=64)
-def spread(cells: int, length: int, device: torch.device) -> Tensor:
-    """(length, cells): bicubic interpolation of a lattice, as a matrix: on a CPU its product is the fastest way."""
+def spread(cells: int, length: int, device: torch.device, corners: bool = False) -> Tensor:
+    """(length, cells): bicubic interpolation of a lattice, as a matrix: on a CPU its product is the fastest way.
+
+    corners: the first and the last pixel lie on the first and the last point of the lattice.
+    """
     unit = torch.eye(cells)[None, None]
-    return F.interpolate(unit, (length, cells), mode="bicubic", align_corners=False)[0, 0].to(device)
+    return F.interpolate(unit, (length, cells), mode="bicubic", align_corners=corners)[0, 0].to(device)

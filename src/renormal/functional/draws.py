@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+
+from renormal.functional.chance import spread
 
 
 class Draws:
@@ -26,8 +27,8 @@ class Draws:
 
     def field(self, count: int, cells: int, height: int, width: int, *, channels: int = 1) -> Tensor:
         """Smooth noise of about unit variance, (B, channels, H, W)."""
-        coarse = self.normal(count, channels, cells, cells)
-        return F.interpolate(coarse, (height, width), mode="bicubic", align_corners=True)
+        rows, columns = (spread(cells, length, self.device, True) for length in (height, width))
+        return rows @ self.normal(count, channels, cells, cells) @ columns.T
 
 
 def _of_host(generator: torch.Generator) -> torch.Generator:

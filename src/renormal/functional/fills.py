@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import TypeAlias
 
 import torch
@@ -78,11 +79,17 @@ def textured(image: Images, other: Images, shape: Mask, draw: Draws) -> Images:
 def blurred(image: Images, other: Images, shape: Mask, draw: Draws) -> Images:
     """The image without its fine structure: twice the mean of a square of 5 to 17 pixels a side."""
     side = 2 * int(2 + 7 * float(draw.decided(1))) + 1
-    smooth = image
-    for window in ((side, 1), (1, side)) * 2:  # rows, then columns: side + side sums a pixel in place of side²
-        padding = (window[0] // 2, window[1] // 2)
-        smooth = F.avg_pool2d(smooth, window, 1, padding, count_include_pad=False)
-    return smooth
+    rows, columns = (twice_the_mean(length, side, image.device) for length in image.shape[-2:])
+    return rows @ image.float() @ columns.T
+
+
+@lru_cache(maxsize=64)
+def twice_the_mean(length: int, side: int, device: torch.device) -> Tensor:
+    """(length, length): the mean over `side` pixels of a line, taken twice; at its ends over those that are there."""
+    line = torch.arange(length)
+    near = ((line[:, None] - line).abs() <= side // 2).float()
+    mean = near / near.sum(dim=1, keepdim=True)
+    return (mean @ mean).to(device)
 
 
 def missing(image: Images, other: Images, shape: Mask, draw: Draws) -> Images:

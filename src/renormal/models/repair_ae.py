@@ -16,15 +16,14 @@ from renormal.models.unet import UNet
 
 
 class RepairAE(UNet):
-    """f minimizes Σ w ⊙ (f(x̃) − y)² + δ Σ DSSIM(f(x̃), y) + κ ‖f(f(x̃)) − f(x̃)‖², w = 1 + (weight − 1) ⊙ cover.
+    """f minimizes Σ w ⊙ (f(x̃) − y)² + δ Σ DSSIM(f(x̃), y), w = 1 + (weight − 1) ⊙ cover.
 
     x̃ is x with random damage and noise on top; y, the target, is x with the same noise, or x (keep_noise=false).
 
     f removes defects because it was trained to, not because of a narrow code.
 
     channels: 1 or 3. size: image side in pixels, a multiple of 8. width: channels at side / 2; twice and three times
-    as many below. weight: of covered pixels. dssim: δ. corruption: the damage. contraction: κ; above 0 a step of the
-    training takes twice as long (arXiv 2606.15280, where the term is that of the Jacobian).
+    as many below. weight: of covered pixels. dssim: δ. corruption: the damage.
     """
 
     recordable = True  # nothing in `prepared_loss` is drawn or decided on the host
@@ -39,13 +38,11 @@ class RepairAE(UNet):
         weight: float = 5.0,
         dssim: float = 0.1,
         corruption: Corrupting | None = None,
-        contraction: float = 0.0,
     ) -> None:
         if size % 8 or size < 16:
             raise ValueError(f"repair_ae needs an image side that is a multiple of 8 from 16 on, got {size}")
         super().__init__(inputs=channels, outputs=channels, width=width)
         self.weight, self.dssim, self.corruption = weight, dssim, corruption or Corruption()
-        self.contraction = contraction
 
     def forward(self, x: Images) -> Images:
         """f(x)."""
@@ -80,7 +77,4 @@ class RepairAE(UNet):
         if self.dssim:
             terms["dssim"] = dssim_sum(target, image)
             error = error + self.dssim * terms["dssim"]
-        if self.contraction:
-            terms["contraction"] = squared_distance(image, self(image))
-            error = error + self.contraction * terms["contraction"]
         return TrainingLoss(error, terms)
