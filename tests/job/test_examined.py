@@ -48,11 +48,19 @@ def test_the_odd_one_is_logged_and_kept(tmp_path: Path, caplog: pytest.LogCaptur
         assert sheet.width > 3 * 200  # three typical photographs and the odd one
 
 
-def test_nothing_is_written_where_all_is_well_and_older_files_go(tmp_path: Path) -> None:
+def test_nothing_is_written_where_all_is_well_and_older_files_go(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "renormal")
     examined(config(tmp_path / "job"), folder(photographs(tmp_path / "odd", dark=4)), 0)
     entry = examined(config(tmp_path / "job"), folder(photographs(tmp_path / "parts")), 0)
     assert entry == {"examination": {"lines": [], "sheet": ""}}
     assert list((tmp_path / "job").iterdir()) == []
+    line = "parts: 20 photographs were compared: no copies, none unlike the others"
+    assert caplog.messages[-1] == line
+    assert caplog.messages.count(line) == 1, "the odd one was compared, too"
+    examined(config(tmp_path / "job"), folder(photographs(tmp_path / "few", count=5)), 0)
+    assert caplog.messages[-1] == line, "five are too few to tell the odd one"
 
 
 @pytest.mark.parametrize("data", ["parts", "folder", "table", "mvtec"])

@@ -14,6 +14,7 @@ from renormal.schema import checked
 
 SCHEMA = 1
 FILE = "choice.json"
+OWN = "score"  # name of the config's own score if choose.scores does not have it
 T = TypeVar("T")
 
 
@@ -24,6 +25,13 @@ class Choice(NamedTuple):
     score: str
     settings: dict[str, float]  # "energy.weight" → λ
     metrics: dict[str, float]
+
+    @property
+    def words(self) -> str:
+        """For a line of the log: projection, settings and score, as in `eq8, energy.weight 0.2, score msgms`."""
+        numbers = [f"{place} {value:.3g}" for place, value in self.settings.items()]
+        score = "the config's score" if self.score == OWN else f"score {self.score}"
+        return ", ".join([self.projection, *numbers, score])
 
     @property
     def line(self) -> str:

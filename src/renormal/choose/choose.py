@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from renormal import schema
 from renormal.choose.begun import PART, begun, keep_begun
-from renormal.choose.choice import FILE, Choice, changed, read_choice
+from renormal.choose.choice import FILE, OWN, Choice, changed, read_choice
 from renormal.choose.measure import PlantedTest, Size
 from renormal.choose.planted_set import planted_set, write_sheet
 from renormal.choose.strategies import Strategy
@@ -33,9 +33,8 @@ from renormal.lit.thresholds import NormalLosses, fitted
 from renormal.projection import Checked, Descent
 from renormal.schema import checked
 
-OWN = "score"  # name of the config's own score if choose.scores does not have it
 DONE = (
-    "%s: chosen by the %s of drawn defects: %.3f, with the settings of the config %.3f; "
+    "%s: chosen by the %s of drawn defects: %s, %.3f; with the settings of the config %.3f; "
     "to take them in another job of this experiment, add %s"
 )
 LEAK = "the network may have been trained on the images with drawn defects: choose.holdout=10 keeps some from it"
@@ -83,7 +82,7 @@ class Choose(Stage):
         name, (after, was) = self.config.metric, (one.metrics[self.config.metric] for one in (choice, before))
         path = shown(self.folder / FILE)
         typed = choice.line if choice.score == self.main else f"choose.settings={path}, and leave choose out of stages="
-        log.info(DONE, path, readable(name), after, was, typed)
+        log.info(DONE, path, readable(name), choice.words, after, was, typed)
         if (plain := max(metrics[name] for metrics in content["baseline"].values())) > after + ROUNDING:
             log.warning(WORSE, readable(name), plain)
         if not facts["held_out"]:

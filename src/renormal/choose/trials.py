@@ -84,8 +84,7 @@ class Trials:
         measured = self._measured(name, settings, self._quantiles(name))
         self.all += measured
         best = max(measured, key=self.value)
-        values = ", ".join(f"{place} {value:.3g}" for place, value in settings.items()) or "as configured"
-        log.info("tried %s, %s: %s of drawn defects %.3f", name, values, readable(self.metric), self.value(best))
+        log.info("tried %s: %s of drawn defects %.3f", best.words, readable(self.metric), self.value(best))
         return self.value(best)
 
     def _quantiles(self, name: str) -> Sequence[float]:

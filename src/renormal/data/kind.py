@@ -45,7 +45,7 @@ def guess_kind(photographs: Sequence[Thumbnail]) -> Guess:
     if shade <= SHADE[0] and detail <= PLACED[0] and within <= WITHIN[0]:
         return Guess("texture", True, f"all places of the frame look alike ({numbers})")
     if shade >= SHADE[1] or detail >= PLACED[1]:
-        return Guess("object", True, f"the same places of the frame differ in all photographs ({numbers})")
+        return Guess("object", True, f"all photographs are darker or more detailed in the same places ({numbers})")
     if within >= WITHIN[1]:
         return Guess("object", True, f"parts lie anywhere before a plainer background ({numbers})")
     return Guess("object", False, f"between an object and a texture ({numbers})")

@@ -13,6 +13,7 @@ from renormal.files import shown, whole_file, write_whole
 from renormal.job.rank import is_rank_zero
 
 SHEET, TABLE = "examination.png", "examination.csv"  # in the folder of the job
+NOTHING = "%s: %d photographs were compared: no copies, none unlike the others"
 log = logging.getLogger("renormal")
 
 
@@ -25,6 +26,7 @@ def examined(config: DictConfig, source: Source, bits: int) -> dict[str, Any]:
         return {}
     from renormal.data.contact_sheet import contact_sheet
     from renormal.data.examination import examine, table
+    from renormal.data.unlike import FEW
 
     found = examine(source, bits=bits, fixed=config.get("continue") is not None)
     sheet = contact_sheet(source, found, bits=bits)
@@ -35,6 +37,8 @@ def examined(config: DictConfig, source: Source, bits: int) -> dict[str, Any]:
             (folder / name).unlink(missing_ok=True)  # of a job before
         for line in found.lines:
             log.warning("%s", line)
+        if not found.lines and len(source.items) >= FEW:
+            log.info(NOTHING, source.name, len(source.items))
         if found.rows:
             write_whole(folder / TABLE, table(found))
             log.info("%s lists all of them", shown(folder / TABLE))

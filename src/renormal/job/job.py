@@ -168,7 +168,7 @@ def perform(
         if any(stage.recorded for stage in stages):
             write_samples(folder, found.rows)
             replace_record(folder, record, rerun=config.rerun)
-            log.info("%s: %s in %.0f s", shown(folder), headline(found), sum(seconds.values()))
+            log.info("%s: done in %.0f s: %s", shown(folder), sum(seconds.values()), headline(found))
         log_objective(loggers, number_of(record, objective_of(config)))
         return record
 
