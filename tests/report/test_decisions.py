@@ -10,6 +10,7 @@ import pytest
 from made_up import made_up, write_made_up
 
 from renormal.report.cli import main
+from renormal.report.decide import conformal
 from renormal.report.decisions import decided
 from renormal.report.record import Record
 
@@ -84,6 +85,11 @@ def test_nothing_is_promised_from_images_that_were_trained_on(
     assert found is not None
     assert ("at most 5 % of good images" in found.own.line) is promised
     assert ("nothing is promised" in found.own.line) is not promised
+
+
+@pytest.mark.parametrize(("count", "said"), [(1, "from 1 held-out good image;"), (2, "from 2 held-out good images;")])
+def test_the_promise_counts_its_images(count: int, said: str) -> None:
+    assert said in conformal(SCORES[:count]).line
 
 
 def test_the_page_shows_it(tmp_path: Path) -> None:

@@ -39,6 +39,14 @@ def test_each_way_follows_the_baseline_of_its_model_in_the_order_of_the_table(tm
     assert end.max() <= 3
 
 
+def test_the_column_that_decides_comes_first(tmp_path: Path) -> None:
+    """A narrow page shows x0 and two columns."""
+    record = job(tmp_path, "vae", "grid", {"a": "bent"})
+    record.panels.append(record.panels[0] | {"projection": "chosen"})
+    (sample,) = galleries({"grid": [record]})["grid"].samples
+    assert [one.method for one in sample.restorations] == ["chosen", "baseline", "eq8"]
+
+
 def test_maps_keep_the_scale_of_their_column_and_the_gallery_names_each(tmp_path: Path) -> None:
     records = [job(tmp_path, "vae", "grid", {"a": "bent"}), job(tmp_path, "dsae", "grid", {"a": "bent"}, limit="0.25")]
     assert galleries({"grid": records[:1]})["grid"].limit == 0.5

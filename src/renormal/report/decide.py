@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from renormal.console.text import counted
 from renormal.report.record import Record
 
 PLANTED = "planted_auroc"  # of a column in record.maps: without labels
@@ -52,7 +53,7 @@ class Decision:
             known = f"nothing is promised: the network may have been trained on the {self.good} good images"
             return f"{known} of the threshold, and new ones score higher; train with test.holdout=5"
         share = f"at most {100 * self.rate:.2g} %"
-        promise = f"{share} of good images are called defective, from {self.good} held-out good images"
+        promise = f"{share} of good images are called defective, from {counted(self.good, 'held-out good image')}"
         if not self.too_few:
             return promise
         return f"{promise}; a rate of {self.asked:g} needs {needed(self.asked)} of them"
