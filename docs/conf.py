@@ -58,6 +58,40 @@ def whole_numbers(app: Sphinx, doctree: nodes.document) -> None:
         text.parent.replace(text, nodes.Text(NUMBER.sub("\N{NO-BREAK SPACE}", text)))
 
 
+def turned(app: Sphinx, doctree: nodes.document) -> None:
+    """A table with a column for each projection of several models shows them as rows, so that it fits on a screen.
+
+    In such a table the first heading is empty, and every other is a model's name above a projection's.
+    """
+    for table in list(doctree.findall(nodes.table)):
+        rows = [row.children for row in table.findall(nodes.row)]
+        (first, *others), filled = rows[0], [row for row in rows if any(entry.astext() for entry in row[1:])]
+        named = not first.astext() and all(any(entry.findall(nodes.raw)) for entry in others)
+        if named and len(others) > max(8, len(filled)):
+            table.replace_self(table_of([*zip(*filled, strict=True)]))
+
+
+def table_of(rows: list[tuple[nodes.Element, ...]]) -> nodes.table:
+    """The first row is its head."""
+    head, *body = (nodes.row("", *row) for row in rows)
+    for entry in head[1:]:
+        entry["classes"] = ["text-right"]
+    for row in body:
+        row[0]["classes"] = ["text-left"]
+    columns = [nodes.colspec("", colwidth=1) for _ in rows[0]]
+    group = nodes.tgroup("", *columns, nodes.thead("", head), nodes.tbody("", *body), cols=len(columns))
+    return nodes.table("", group, classes=["turned"])
+
+
+def break_names(app: Sphinx, doctree: nodes.document) -> None:
+    """A name in the head of a table may break after each _."""
+    for head in doctree.findall(nodes.thead):
+        for text in list(head.findall(nodes.Text)):
+            first, *others = str(text).split("_")
+            broken = ((nodes.raw("", "_<wbr>", format="html"), nodes.Text(part)) for part in others)
+            text.parent.replace(text, [nodes.Text(first), *(node for pair in broken for node in pair)])
+
+
 class Lines(HtmlFormatter[str]):
     """Each line of code is an element, so that a long command is indented where it goes on (tables.css)."""
 
@@ -73,4 +107,5 @@ PygmentsBridge.html_formatter = Lines
 
 def setup(app: Sphinx) -> None:
     app.connect("autodoc-process-docstring", plain)
-    app.connect("doctree-read", whole_numbers)
+    for change in (whole_numbers, turned, break_names):
+        app.connect("doctree-read", change)
