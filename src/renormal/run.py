@@ -26,6 +26,7 @@ from renormal.console.program import (
     log_no_secrets,
     said_if_slow,
 )
+from renormal.data.folder import existing
 from renormal.data.table import table_name
 from renormal.files import CONF, shown
 from renormal.job.budget import epochs_here
@@ -135,6 +136,7 @@ def work(config: DictConfig, folder: Path) -> float | None:
         config = continued_config(config, network_settings(Path(config["continue"])), typed)
     OmegaConf.resolve(config)
     OmegaConf.set_readonly(config, True)
+    check_photographs(config)
     check_process(process_count(config))
     epochs = config.trainer.max_epochs if config.minutes is None else -1  # not known yet
     holding = hold_folder(folder, epochs) if is_rank_zero() else nullcontext()
@@ -148,6 +150,13 @@ def work(config: DictConfig, folder: Path) -> float | None:
             from renormal.job.job import run_job  # not at the top: --help must not wait for torch
 
         return run_job(config, line=line, report=state.report if state else None, planned=planned_job())
+
+
+def check_photographs(config: DictConfig) -> None:
+    """Refuse a folder of photographs that is not there before torch loads, which takes seconds."""
+    root = OmegaConf.select(config, "data.source.root")
+    if OmegaConf.select(config, "data.source._target_") == "renormal.data.folder" and isinstance(root, str | None):
+        existing(root)
 
 
 @contextmanager

@@ -355,6 +355,14 @@ def test_the_command_ends_in_one_line(tmp_path: Path, arguments: list[str], line
     assert len(end.stderr.strip().splitlines()) == 1
 
 
+def test_a_folder_that_is_not_there_is_named_before_the_libraries_load(tmp_path: Path) -> None:
+    command = [python(), "-m", "renormal.run", "experiment=inspect", "data.root=prats/"]
+    end = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False, timeout=HANGING)
+    assert (end.returncode, end.stderr) == (2, "renormal: data.root=prats/ is not a folder: correct it\n")
+    assert end.stdout == "", "the line that a job starts comes before the libraries"
+    assert not list(tmp_path.rglob("0"))
+
+
 def test_a_training_that_failed_ends_with_another_status_than_wrong_input(tmp_path: Path) -> None:
     command = [python(), "-m", "renormal.run", *SWEPT, "model.optimizer.lr=100"]
     end = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False, timeout=HANGING)

@@ -155,6 +155,23 @@ def test_what_is_wrong_and_what_exists_is_one_line(overrides: list[str], line: s
     assert "\n" not in said
 
 
+@pytest.mark.parametrize(
+    ("typed", "mend"),
+    [
+        (
+            ["data.root=Good", "Parts/", "2026", "seed=1"],
+            '; if it belongs to the path before it, write "data.root=Good Parts/ 2026"',
+        ),
+        (["seed=1", "Parts/"], ""),
+    ],
+)
+def test_the_rest_of_a_path_after_a_blank_is_answered_with_quotes(
+    typed: list[str], mend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["renormal", *typed])
+    assert refusal(*typed) == f"Parts/ is not key=value{mend}: renormal --help shows the keys"
+
+
 def test_every_word_of_other_programs_is_a_setting_here() -> None:
     """And no word is a setting itself."""
     with initialize_config_dir(str(CONF), version_base="1.3"):

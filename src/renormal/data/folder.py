@@ -55,7 +55,7 @@ def folder(
     """The photographs below `root`; a defective one without a mask has unknown regions, but can be projected."""
     if masks not in ("optional", "required"):
         raise DataError(f"data.masks must be one of optional, required, got {masks!r}")
-    place = _existing(root)
+    place = existing(root)
     home = home_of(place)
     layout = layout_of(home, max_pixels)
     good_tests = [image for path, found in layout.tests.items() if defect_of(path) == GOOD for image in found.images]
@@ -80,9 +80,10 @@ def folder(
     return Source(label, place, kind, moves, *files, remarks=tuple(lines), warnings=tuple(warnings))
 
 
-def _existing(root: str | Path | None) -> Path:
+def existing(root: str | Path | None) -> Path:
+    """The folder, if there is one."""
     if root is None:
-        raise DataError("no photographs yet: give data.root=/path/to/photographs with good/ and defective/ in it")
+        raise DataError("no photographs yet: give data.root=/path/to/photographs, a folder of good parts")
     if not is_folder(Path(root)):
         raise DataError(f"data.root={root} is not a folder: correct it")
     check_not_too_low(Path(root))

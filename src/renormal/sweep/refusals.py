@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from difflib import get_close_matches
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, Interpolation
 from renormal.console.text import printable, without_secrets
 from renormal.files import CONF
 from renormal.job.errors import in_one_line
-from renormal.sweep.arguments import for_shell, parsed, quoted
+from renormal.sweep.arguments import TYPED, for_shell, parsed, quoted
 from renormal.sweep.hydra_keys import wrong_hydra
 from renormal.sweep.meant import HIDDEN, meant
 from renormal.sweep.settings import LAUNCHER, known_settings
@@ -162,10 +163,19 @@ def unreadable(argument: str) -> str:
     key, _, value = argument.partition("=")
     text = f"{key}={quoted(value)}"
     if not value or parsed(text) is None:
-        return f"{argument} is not key=value: renormal --help shows the keys"
+        return f"{argument} is not key=value{after_blank(argument)}: renormal --help shows the keys"
     if value.startswith("{"):
         return f"{argument}: names in braces have no quotes, as in {key}={{rotate: 5}}"
     return f"{argument} has signs that Hydra reads otherwise. As text it is {for_shell(text)}"
+
+
+def after_blank(argument: str) -> str:
+    """The mend where the argument may be the rest of a path that the shell has cut at a blank."""
+    place = sys.argv.index(argument) if argument in sys.argv else 0
+    before, rest = sys.argv[max(0, place - 1)], takewhile(lambda one: "=" not in one, sys.argv[place:])
+    if place < 2 or not TYPED.fullmatch(before):
+        return ""
+    return f"; if it belongs to the path before it, write {for_shell(' '.join([before, *rest]))}"
 
 
 def several(argument: str) -> str:
