@@ -105,7 +105,7 @@ class Choose(Stage):
             reference = trials.reference(self.main)
             self.strategy(trials.best, list(trials.projections), trials.moving)
             baseline = test.baseline()
-        chosen = max(trials.all, key=trials.value)  # the first of equal trials: that of the configured constants
+        chosen = trials.chosen(preferred(settings))
         return {
             "metric": self.config.metric,
             "planted": {"defects": settings.defects, "good": samples.defect.count("good"), "seed": settings.seed},
@@ -178,6 +178,11 @@ def scores_of(config: DictConfig, own: Score) -> tuple[dict[str, Score], str]:
     return ({OWN: own} | built, OWN) if not same else (built, same[0])
 
 
+def preferred(choose: DictConfig) -> dict[str, float]:
+    """Score → how much better another must be to be taken in its place."""
+    return {str(name): float(margin) for name, margin in (choose.get("preferred") or {}).items()}
+
+
 def offered(config: DictConfig) -> dict[str, Descent]:
     """Name → projection of choose.projections: one to choose from that is no column of its own."""
     nodes = OmegaConf.select(config, "choose.projections") or {}
@@ -229,6 +234,11 @@ def check_choice(config: DictConfig, projections: Mapping[str, Descent]) -> None
     """Raise ValueError for a wrong key below choose, or for an axis whose values no projection can take."""
     if config.choose.settings and CHOOSE in config.stages:
         raise ValueError("choose.settings= takes what was chosen before: leave choose out of the stages")
+    for name in sorted(preferred(config.choose).keys() - config.choose.scores.keys()):
+        names = ", ".join(config.choose.scores) or "none"
+        raise ValueError(
+            f"choose.preferred.{name} is not among choose.scores ({names}): add '~choose.preferred.{name}'"
+        )
     if not projections or CHOSEN in projections:
         raise ValueError(f"choose needs a projection, and none called {CHOSEN}: that is the column of its choice")
     for name, descent in projections.items():

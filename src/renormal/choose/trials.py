@@ -14,6 +14,7 @@ from renormal.projection import Descent, Threshold
 Key = tuple[str, str, str]  # projection, settings that have an effect, quantiles
 WEIGHT = "energy.weight"
 QUANTILE = "stop.quantile"  # an axis that costs nothing: one descent passes every threshold
+PREFERRED = "choose.preferred takes the score %s, since no other is more than %.3g better: %s has %.3f"
 log = logging.getLogger("renormal")
 
 
@@ -55,6 +56,19 @@ class Trials:
 
     def value(self, trial: Choice) -> float:
         return trial.metrics[self.metric]
+
+    def chosen(self, preferred: Mapping[str, float]) -> Choice:
+        """The best of all, or the best of a preferred score if it is at most so much below.
+
+        Of equal trials the first, which is that of the configured constants.
+        """
+        best = max(self.all, key=self.value)
+        for score, margin in preferred.items():
+            own = max((trial for trial in self.all if trial.score == score), key=self.value, default=None)
+            if own is not None and own is not best and self.value(own) >= self.value(best) - margin:
+                log.info(PREFERRED, score, margin, best.words, self.value(best))
+                return own
+        return best
 
     def reference(self, score: str) -> Choice:
         """The first projection with its configured constants, under the config's own score. Call it first."""

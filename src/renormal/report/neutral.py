@@ -46,6 +46,7 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {  # keys newer than the first record, wit
     "aupro_limits": ([],),
     "choose.family": (None,),
     "choose.projections": ({},),
+    "choose.preferred": ({},),
     "smooth": (SMOOTHS_NOTHING, SMOOTHS_NOTHING | {"share": 0.0}),
     "share": (0.0,),  # of a smoothing
     "model.net.draws": (0,),

@@ -95,6 +95,10 @@ class Choose(Group):
         "Family of planted pairs of an outline and a material; damage=pairs trains on first; null: eight other kinds.",
     ] = None
     scores: Annotated[Scores, "More scores to choose from."]
+    preferred: Annotated[
+        dict[str, Annotated[float, Ge(0), Le(1)]],
+        "Score → how much better another one must be, by the metric, to be taken in its place.",
+    ] = Field(default_factory=dict)
     projections: Annotated[
         dict[str, Annotated[Any, PROJECTION]], "More projections to choose from, which are no columns of their own."
     ]
