@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_up import made_up, write_made_up
+from made_up import made_up, strip, write_made_up
 
 from renormal.report.cli import main
 from renormal.report.decide import conformal
@@ -101,3 +101,22 @@ def test_the_page_shows_it(tmp_path: Path) -> None:
     )
     assert words in text
     assert "<td>baseline</td><td>0.04</td><td>0.05</td><td>0.2</td><td>4</td>" in text
+
+
+@pytest.mark.parametrize(
+    ("limit", "decision", "position", "decides"),
+    [("1", 0.38, 0.38, True), ("0.2", 0.38, 1.0, True), ("0.5", 0.38, 0.2, False), ("1", None, 0.4, False)],
+    ids=["own scale", "above its scale", "one scale of all", "no decision"],
+)
+def test_the_maps_of_the_page_begin_at_the_decision(
+    tmp_path: Path, limit: str, decision: float | None, position: float, decides: bool
+) -> None:
+    """A good photograph below the threshold of renormal-predict showed a bright map. The limit of f(x0) is 0.5."""
+    panels = tmp_path / "vae" / "grid" / "0" / "panels"
+    entry = strip(panels, "a") | {"projection": "eq8_adam", "limit": limit, "baseline_limit": "0.5"}
+    write_made_up(tmp_path, job({"eq8_adam": SCORES} if decision else {}, panels=[entry]))
+    assert main([str(tmp_path)]) == 0
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    (value,) = re.findall(r'name="threshold" [^>]*value="([\d.]+)"', text)
+    assert float(value) == pytest.approx(position)
+    assert ("begins at that of renormal-predict in the column eq8_adam" in text) is decides

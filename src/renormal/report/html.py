@@ -64,6 +64,7 @@ class Category(NamedTuple):
     gallery: Gallery
     limit: float  # top of its threshold slider
     mark: float  # first position of its threshold slider
+    decides: str  # column whose threshold of renormal-predict this position is; empty: it is none
     charts: list[str]
     jobs: list[Job]
 
@@ -139,21 +140,31 @@ def by_category(records: Sequence[Record], metric: str) -> list[Category]:
     """One entry per category, in the order of the table's rows; its jobs in the order of the columns."""
     split = grouped(records)
     pictures = galleries(split)
+    jobs = {name: [job_of(record, metric) for record in same] for name, same in split.items()}
     return [
         Category(
             name,
             pictures[name],
-            *slider(pictures[name].limit),
+            *slider(pictures[name], jobs[name]),
             [chart for chart in (curve_chart(same, metric), steps_chart(same)) if chart],
-            [job_of(record, metric) for record in same],
+            jobs[name],
         )
         for name, same in split.items()
     ]
 
 
-def slider(limit: float | None) -> tuple[float, float]:
-    """Top and first position of the threshold slider. limit: of all maps; None: shares of the scale of each column."""
-    return (1.0, SHARE) if limit is None else (limit, min(MARK, limit))
+def slider(gallery: Gallery, jobs: Sequence[Job]) -> tuple[float, float, str]:
+    """Top and first position of the threshold slider, and the column whose decision this position is.
+
+    Where each column has a scale of its own, the positions are shares of it. Then the first is the threshold of
+    renormal-predict, so that what the first job calls good is shown without a mark.
+    """
+    if gallery.limit is not None:
+        return gallery.limit, min(MARK, gallery.limit), ""
+    for job in jobs:
+        if job.decided and (top := gallery.scales.get(f"{job.label} {job.decided.column}")):
+            return 1.0, min(1.0, job.decided.own.threshold / top), job.decided.column
+    return 1.0, SHARE, ""
 
 
 def job_of(record: Record, metric: str) -> Job:
