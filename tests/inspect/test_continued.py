@@ -19,7 +19,7 @@ from renormal.data import folder
 from renormal.inspect.load import inspector_of, load
 from renormal.inspect.network_settings import network_settings
 from renormal.job.continued import continued_config
-from renormal.job.fingerprints import source_of
+from renormal.job.fingerprints import images_before, source_of
 from renormal.job.job import run_job
 from renormal.job.trained_on import parted, seen_by
 from renormal.lit.module import AutoencoderModule
@@ -85,8 +85,20 @@ def test_a_training_begins_with_the_weights_of_the_finished_job(before: Path, tm
     assert record.hashes["continue"] == first.hashes["weights"]
     assert record.hashes["weights"] != first.hashes["weights"]
     assert "pixel_auroc" in record.undefined, "only good photographs were tested"
+    assert record.training["images_before"] == first.training["images"] > 0
+    assert "images_before" not in first.training
     assert [record.data[key] for key in ("size", "channels", "fit")] == [32, 3, "crop"]
     assert (record.kind, record.config["model"]["net"]["width"]) == ("object", 8)
+
+
+def test_the_images_of_all_trainings_before_count(before: Path, tmp_path: Path) -> None:
+    """A short training of a network that has seen many images warned that they were few."""
+    first, second = before / "record.json", tmp_path / "run" / "record.json"
+    run_job(further(before, tmp_path))
+    third = OmegaConf.create({"continue": str(second.parent)})
+    one, other = (read_record(path).training["images"] for path in (first, second))
+    assert images_before(third) == {"images_before": (one or 0) + (other or 0)}
+    assert images_before(OmegaConf.create({"continue": None})) == {}
 
 
 def test_an_interrupted_training_goes_on_from_its_own_weights(before: Path, tmp_path: Path) -> None:

@@ -53,14 +53,16 @@ def test_photographs_like_those_of_the_training_are_no_line(run: Path, tmp_path:
 
 def test_a_network_of_few_images_is_a_line_where_minutes_have_limited_it(run: Path, tmp_path: Path) -> None:
     job = load(run)
-    for minutes, images, other, said in (
-        (2, 9_999.0, None, True),
-        (2, 10_000.0, None, False),
-        (None, 1_000.0, None, False),
-        (2, 1_000.0, "outputs/x", False),
+    for minutes, training, other, said in (
+        (2, {"images": 9_999.0}, None, True),
+        (2, {"images": 10_000.0}, None, False),
+        (None, {"images": 1_000.0}, None, False),
+        (2, {"images": 1_000.0}, "outputs/x", False),
+        (2, {"images": 1_000.0, "images_before": 8_999.0}, "outputs/x", True),
+        (2, {"images": 1_000.0, "images_before": 9_000.0}, "outputs/x", False),
     ):
         config = {**job.record.config, "minutes": minutes, "continue": other}
-        record = replace(job.record, config=config, training={"images": images})
+        record = replace(job.record, config=config, training=training)
         lines = Doubts([replace(job, record=record)]).lines
         assert [line.startswith("the network has seen 9999 training images, which are few") for line in lines] == [
             True

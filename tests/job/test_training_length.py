@@ -51,6 +51,17 @@ def test_the_speed_of_the_machine_decides_how_many_epochs_there_are(
     assert (rate < 2e-5, step) == (True, 5 * EACH)
 
 
+@pytest.mark.parametrize(("earlier", "said"), [(9_899.0, "9999 training images are few"), (9_900.0, "")])
+def test_the_images_of_the_training_before_count_as_seen(
+    tiny: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, earlier: float, said: str
+) -> None:
+    machine(monkeypatch, speed=100)
+    monkeypatch.setattr("renormal.job.job.images_before", lambda config: {"images_before": earlier})
+    run_job(tiny(*LIMITED, "stages=[train]"))
+    assert said in caplog.text
+    assert ("training images are few" in caplog.text) is bool(said)
+
+
 @pytest.mark.parametrize(("speed", "epochs"), [(1e9, 3), (0.001, 1)])
 def test_max_epochs_is_the_most_and_one_epoch_the_least(
     tiny: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, speed: float, epochs: int

@@ -21,11 +21,12 @@ MEND = "give photographs like those, or train on some like these"
 
 
 def images_of(job: Finished) -> float:
-    """The training images of a network that minutes= have limited, and no network before it; infinite for another."""
+    """The training images of a network that minutes= have limited, with those of continue=; infinite for another."""
     record = job.record
-    limited = record.config.get("minutes") is not None and record.config.get("continue") is None
+    limited = record.config.get("minutes") is not None
     images = record.training.get("images") if limited else None
-    return math.inf if images is None else images
+    before = record.training.get("images_before", 0.0 if record.config.get("continue") is None else None)
+    return math.inf if images is None or before is None else before + images
 
 
 class Doubts:

@@ -90,6 +90,17 @@ def weights_before(config: DictConfig) -> str | None:
     return digest
 
 
+def images_before(config: DictConfig) -> dict[str, float | None]:
+    """For the record: training images that the network of continue= had seen. {} without it, and where nobody knows."""
+    job = config.get("continue")
+    if job is None:
+        return {}
+    record = read_record(Path(job) / RECORD)
+    earlier = record.training.get("images_before", None if record.config.get("continue") else 0.0)
+    own = record.training.get("images")
+    return {} if earlier is None or own is None else {"images_before": earlier + own}
+
+
 def built(config: DictConfig, source: Source) -> dict[str, Any]:
     """Kind, fit, augmentation and newer fields of the source. Empty where they are those of the published records."""
     data: dict[str, Any] = OmegaConf.to_container(config.data)  # type: ignore[assignment]

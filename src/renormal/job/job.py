@@ -35,7 +35,7 @@ from renormal.job.environment import (
 )
 from renormal.job.examined import examined
 from renormal.job.file_contents import check_unchanged
-from renormal.job.fingerprints import fingerprints, has_record, source_of, weights_before
+from renormal.job.fingerprints import fingerprints, has_record, images_before, source_of, weights_before
 from renormal.job.loggers import check_loggers, log_objective, logging_to
 from renormal.job.memory import check_threads
 from renormal.job.named_code import check_named_code
@@ -132,7 +132,8 @@ def perform(
     """Build and check everything, then run the stages in their order. The first rank returns the record."""
     folder, seconds = Path(config.folder), dict[str, float]()
     columns, found = chosen_before(config, columns)
-    length = TrainingLength(minutes=config.minutes, patience=config.patience)
+    known = images_before(config)
+    length = TrainingLength(minutes=config.minutes, patience=config.patience, before=known.get("images_before") or 0.0)
     watchers = Watchers(length, TrainingClock(), bar, Dashboard(**config.dashboard))
     stages = build_stages(config, source, columns, watchers)
     bar.begin("data")
@@ -163,7 +164,7 @@ def perform(
             return None
         before = weights_before(config)
         hashes = hashes | {"weights": digest_of_weights(module.state_dict())} | ({"continue": before} if before else {})
-        training = length.report() | watchers.clock.report() | held_out_loss(work)
+        training = length.report() | watchers.clock.report() | held_out_loss(work) | known
         record = record_of(config, work, found, training, seconds, hashes, examination)
         if any(stage.recorded for stage in stages):
             write_samples(folder, found.rows)

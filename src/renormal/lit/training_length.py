@@ -64,12 +64,13 @@ class TrainingLength(L.Callback):
 
     minutes: of the training at most; its speed is measured on a copy of the network. patience: share of the planned
     epochs without a lower loss of held-out images, after which the training ends. The plan is in the checkpoint, so
-    that a training goes on with it on any machine.
+    that a training goes on with it on any machine. before: images that the network has seen in an earlier training.
     """
 
-    def __init__(self, *, minutes: float | None = None, patience: float | None = None) -> None:
+    def __init__(self, *, minutes: float | None = None, patience: float | None = None, before: float = 0.0) -> None:
         self.allowed = math.inf if minutes is None else 60 * minutes
         self.patience = patience
+        self.before = before
         self.length: Length | None = None
         self.start = 0.0
         self.batches, self.begun = 0, 0.0  # since this process began to train: batches, and seconds before
@@ -108,8 +109,8 @@ class TrainingLength(L.Callback):
             log.warning(TOO_SLOW, images, each / 60, self.allowed / 60, fitting, more_threads)
         else:
             log.info(PLANNED, self.allowed / 60, epochs * images, epochs, images, speed)
-        if epochs >= fit and epochs * images < ENOUGH:
-            log.warning(FEW, epochs * images, more_threads)
+        if epochs >= fit and (seen := self.before + epochs * images) < ENOUGH:
+            log.warning(FEW, seen, more_threads)
         return Length(epochs, epochs, seconds=spent)
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
