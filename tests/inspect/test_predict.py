@@ -125,8 +125,11 @@ def test_one_image_on_standard_input_has_the_score_of_its_file(
     part = draw(tmp_path / "1.png", seed=1)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(part.read_bytes())))
     assert predict(run, "-", "--out", tmp_path / "out", "--json", "--threshold", 1e6) == 0
-    (line,) = capsys.readouterr().out.splitlines()
+    said = capsys.readouterr()
+    (line,) = said.out.splitlines()
     assert json.loads(line)["score"] == inspector(run).inspect(part).score
+    assert said.err.startswith("1 photograph on cpu, column ")
+    assert "\n1 photograph: 0 defective, 1 good; " in said.err
 
 
 def test_a_file_in_place_of_the_folder_is_a_line(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

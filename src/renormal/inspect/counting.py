@@ -11,6 +11,8 @@ from typing import Self
 
 from tqdm import tqdm
 
+from renormal.console.text import counted
+
 EVERY = 15.0  # seconds
 
 
@@ -54,7 +56,8 @@ class Counting:
         states = self.states
         unread = f", {states['unread']} not read" if states["unread"] else ""
         before = f" ({self.before} done before)" if self.before else ""
-        return f"{states.total()} photographs: {states['defective']} defective, {states['good']} good{unread}{before}"
+        whole = counted(states.total(), "photograph")
+        return f"{whole}: {states['defective']} defective, {states['good']} good{unread}{before}"
 
     @property
     def code(self) -> int:

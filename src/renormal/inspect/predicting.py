@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import torch
 
-from renormal.console.text import printable
+from renormal.console.text import counted, printable
 from renormal.files import shown
 from renormal.inspect.counting import Counting
 from renormal.inspect.doubts import Doubts
@@ -187,7 +187,7 @@ def begun(predictor: Predictor, part: Part, total: int | None) -> str:
     given, inspector = predictor.task.threshold is not None, predictor.inspector
     why = "as given" if given else inspector.decision.line
     where = f"part {part.number + 1} of {part.of}: " if part.of > 1 else ""
-    photographs = "new photographs" if total is None else f"{total} photographs"
+    photographs = "new photographs" if total is None else counted(total, "photograph")
     work = f"{photographs} on {predictor.task.device}, column {inspector.column}"
     if (pooled := predictor.pooled) is not None:
         return f"{where}{work}; p of at most {pooled.threshold:.4g} is defective: {why}"
