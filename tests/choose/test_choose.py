@@ -226,12 +226,16 @@ def test_a_rank_takes_the_choice_that_the_first_one_has_found(
     assert stage.run(Work(rank, None, None, "x"), Found()).choice == found  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("better", "said"), [(1e-3, False), (5e-3, True)])
-def test_a_better_f_of_x0_is_named_unless_it_is_rounding(
-    first: Path, tiny: Any, caplog: pytest.LogCaptureFixture, better: float, said: bool
+@pytest.mark.parametrize(
+    ("better", "margin", "said"), [(1e-3, 0, False), (5e-3, 0, True), (5e-3, 0.004, False), (7e-3, 0.004, True)]
+)
+def test_a_better_f_of_x0_is_named_unless_it_is_rounding_or_within_the_margin_of_a_preferred_score(
+    first: Path, tiny: Any, caplog: pytest.LogCaptureFixture, better: float, margin: float, said: bool
 ) -> None:
-    """A projection that is one pass of f, in bfloat16, differs by that much from f(x0) in float32."""
-    config, content = tiny(*FEW), left(first)[1]
+    """A projection that is one pass of f, in bfloat16, differs by 0.001 from f(x0) in float32."""
+    content = left(first)[1]
+    score = content["chosen"]["score"]
+    config = tiny(*FEW, *([f"+choose.preferred.{score}={margin}"] if margin else []))
     own = content["chosen"]["metrics"][content["metric"]]
     found = content | {"baseline": {"score": {content["metric"]: own + better}}}
     stage = Choose(config, build_columns(config), lambda fingerprint: {"held_out": True})

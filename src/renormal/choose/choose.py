@@ -38,7 +38,10 @@ DONE = (
     "to take them in another job of this experiment, add %s"
 )
 LEAK = "the network may have been trained on the images with drawn defects: choose.holdout=10 keeps some from it"
-WORSE = "f(x0) alone finds the drawn defects better, %s %.3f: none of these settings helps this network"
+WORSE = (
+    "f(x0) alone finds the drawn defects better, %s %.3f: none of these settings helps this network; "
+    "train longer, or let choose try f(x0) as well, projection=[one_pass,…]"
+)
 ROUNDING = 2e-3  # of an AUROC, ours: a projection may run in bfloat16, and f(x0) does not
 log = logging.getLogger("renormal")
 
@@ -83,7 +86,8 @@ class Choose(Stage):
         path = shown(self.folder / FILE)
         typed = choice.line if choice.score == self.main else f"choose.settings={path}, and leave choose out of stages="
         log.info(DONE, path, readable(name), choice.words, after, was, typed)
-        if (plain := max(metrics[name] for metrics in content["baseline"].values())) > after + ROUNDING:
+        slack = ROUNDING + preferred(self.config).get(choice.score, 0.0)
+        if (plain := max(metrics[name] for metrics in content["baseline"].values())) > after + slack:
             log.warning(WORSE, readable(name), plain)
         if not facts["held_out"]:
             log.warning(LEAK)
