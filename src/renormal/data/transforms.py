@@ -114,11 +114,8 @@ def from_pixels(height: int, width: int) -> Annotated[Tensor, "(3, 3)"]:
     return torch.tensor(rows, dtype=torch.float64)
 
 
-BATCH, ORDER, PREPARED = (
-    1,
-    2,
-    3,
-)  # first number of a stream's key: numpy pads keys with zeros, lengths alone keep none apart
+# First number of a stream's key: numpy pads keys with zeros, so lengths alone keep none apart.
+BATCH, ORDER, PREPARED = 1, 2, 3
 
 TrainingBatch: TypeAlias = Images | tuple[Tensor, ...]  # images, or the parts that a loss is of, one row an image
 Prepare: TypeAlias = Callable[[Images, int], tuple[Tensor, ...]]  # (images, seed) → the parts
@@ -180,9 +177,7 @@ class TrainingBatches:
         for k in range(first, len(self)):
             yield self.batch(self.epoch, k)
 
-    def _prepared(
-        self, prepare: Callable[[Images, int], tuple[Tensor, ...]], first: int
-    ) -> Iterator[tuple[Tensor, ...]]:
+    def _prepared(self, prepare: Prepare, first: int) -> Iterator[tuple[Tensor, ...]]:
         """The batches from `first` on. What is drawn depends on (seed, epoch, batch, rank), wherever it begins."""
         for start in range(first - first % self.together, len(self), self.together):
             group = [self.batch(self.epoch, k) for k in range(start, min(start + self.together, len(self)))]
