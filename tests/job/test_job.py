@@ -244,7 +244,7 @@ def test_other_images_are_another_run(tiny: Any, tmp_path: Path, caplog: pytest.
     path = Path(tiny().folder) / "record.json"
     assert f"{names} not defined: no defective image has a mask" in undefined([read_record(path)])
     assert "not defined" not in caplog.text, "the command says it once, after all jobs"
-    assert "run: image AUROC baseline" in caplog.text
+    assert " s: image AUROC baseline" in caplog.text
     assert read_record(path).category == "hinge"
     assert "baseline/image_auroc" in read_record(path).metrics
     assert "baseline/pixel_auroc" not in read_record(path).metrics

@@ -6,7 +6,6 @@ import time
 from typing import Any
 
 import lightning as L
-from torch import Tensor
 
 from renormal.functional.transfer import waited_for
 from renormal.lit.datamodule import SourceData
@@ -34,7 +33,7 @@ class TrainingClock(L.Callback):
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        images = batch if isinstance(batch, Tensor) else batch[0]  # one part of what is made of them
+        images = batch[0] if isinstance(batch, tuple) else batch  # one part of what is made of them
         self.images += len(images) * trainer.world_size
         self._add_seconds()
 
