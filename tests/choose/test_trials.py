@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from recipes import recipe
-from renormal.choose.choose import check_choice, preferred
+from renormal.choose.candidates import preferred
+from renormal.choose.choose import check_choice
 from renormal.choose.measure import Measured
 from renormal.choose.strategies import Grid
 from renormal.choose.trials import Trials

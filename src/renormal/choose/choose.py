@@ -10,17 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from renormal import schema
 from renormal.choose.begun import PART, begun, keep_begun
-from renormal.choose.choice import FILE, OWN, Choice, changed, read_choice
+from renormal.choose.candidates import flat, offered, preferred, scores_of, suited, usable_projections
+from renormal.choose.choice import FILE, Choice, changed, read_choice
 from renormal.choose.measure import PlantedTest, Size
 from renormal.choose.planted_set import planted_set, write_sheet
 from renormal.choose.strategies import Strategy
 from renormal.choose.trials import Trials
 from renormal.console.text import readable
-from renormal.contracts import CHOSEN, Batch, Score, SelectiveScore
+from renormal.contracts import CHOSEN, Batch, Score
 from renormal.files import read_json, shown, write_whole
 from renormal.functional.tiles import cut
 from renormal.lit.columns import Columns
@@ -30,7 +31,7 @@ from renormal.lit.scoring import Scoring
 from renormal.lit.stage import CHOOSE, Column, Found, Stage, Work, frozen
 from renormal.lit.state_report import report_stage
 from renormal.lit.thresholds import NormalLosses, fitted
-from renormal.projection import Checked, Descent
+from renormal.projection import Descent
 from renormal.schema import checked
 
 DONE = (
@@ -172,60 +173,6 @@ def chosen_before(config: DictConfig, columns: Columns) -> tuple[Columns, Found]
 def column_of(choice: Choice, projections: Mapping[str, Descent], scores: Mapping[str, Score]) -> Column:
     descent = changed(projections[choice.projection], choice.settings, choice.projection)
     return Column(descent, scores[choice.score])
-
-
-def scores_of(config: DictConfig, own: Score) -> tuple[dict[str, Score], str]:
-    """Name → score to choose from, and the name of the config's own score among them."""
-    scores = {str(name): node for name, node in config.choose.scores.items()}
-    same = [name for name, node in scores.items() if node == config.score]
-    built = {name: instantiate(node, _convert_="all") for name, node in scores.items()}
-    return ({OWN: own} | built, OWN) if not same else (built, same[0])
-
-
-def preferred(choose: DictConfig) -> dict[str, float]:
-    """Score → how much better another must be to be taken in its place."""
-    return {str(name): float(margin) for name, margin in (choose.get("preferred") or {}).items()}
-
-
-def offered(config: DictConfig) -> dict[str, Descent]:
-    """Name → projection of choose.projections: one to choose from that is no column of its own."""
-    nodes = OmegaConf.select(config, "choose.projections") or {}
-    for name in sorted(set(nodes) & set(config.projections)):
-        if nodes[name] != config.projections[name]:
-            raise ValueError(f"choose.projections.{name} is not projections.{name}: give one of them another name")
-    return {str(name): instantiate(node, _convert_="all") for name, node in nodes.items()}
-
-
-def usable_projections(projections: Mapping[str, Descent], model: object) -> dict[str, Descent]:
-    """Those of the projections whose energy the model can answer."""
-    return {name: one for name, one in projections.items() if lack_of(one, model) is None}
-
-
-def lack_of(descent: Descent, model: object) -> str | None:
-    """What the model lacks for this projection, in words; None where it lacks nothing."""
-    try:
-        if isinstance(descent.energy, Checked):
-            descent.energy.check(model)
-    except ValueError as error:
-        return str(error)
-    return None
-
-
-def suited(scores: Mapping[str, Score], model: object) -> dict[str, Score]:
-    """Those of the scores that the model can answer."""
-    return {name: one for name, one in scores.items() if not isinstance(one, SelectiveScore) or one.suits(model)}
-
-
-def flat(node: DictConfig, above: str = "") -> dict[str, list[float]]:
-    """{"energy": {"weight": [0, 0.1]}} → {"energy.weight": [0.0, 0.1]}."""
-    axes: dict[str, list[float]] = {}
-    for key, value in node.items():
-        place = f"{above}{key!s}"
-        if isinstance(value, DictConfig):
-            axes |= flat(value, f"{place}.")
-        else:
-            axes[place] = [float(one) for one in value]
-    return axes
 
 
 def in_parts(samples: Batch, size: int) -> list[Batch]:

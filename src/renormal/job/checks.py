@@ -7,7 +7,7 @@ import os
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from renormal.choose.choose import lack_of
+from renormal.choose.candidates import lack_of
 from renormal.contracts import BASELINE, CHOSEN, Autoencoder, FittedScore
 from renormal.data.source import Kind
 from renormal.job.checkpoints import given

@@ -11,7 +11,7 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor
 
-from renormal.choose.choose import lack_of, offered, scores_of, suited
+from renormal.choose.candidates import lack_of, offered, scores_of, suited
 from renormal.contracts import Autoencoder, FittedScore, Images, Score
 from renormal.lit.batches import channels_last
 from renormal.lit.columns import Columns
