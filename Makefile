@@ -30,7 +30,7 @@ lint: install    ## ruff: rules and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: install   ## mypy --strict on src
+types: install   ## mypy --strict on src, and on benchmarks
 	$(BIN)/mypy
 
 docs: install    ## the documentation as a site: docs/_build/html/index.html; a warning is an error

@@ -9,10 +9,11 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import torch
-from matplotlib.axes import Axes
+from numpy.typing import NDArray
 from omegaconf import OmegaConf
 from rich.console import Console
 from rich.table import Table
@@ -81,7 +82,7 @@ def measured(job: FinishedJob, like: Descent, data: SourceData) -> Table:
 
 
 @torch.no_grad()
-def draw(job: FinishedJob, like: Settled, data: SourceData, rows: list[Axes]) -> None:
+def draw(job: FinishedJob, like: Settled, data: SourceData, rows: list[NDArray[Any]]) -> None:
     """The test image with the largest defect: x, what changed, and the map, after some steps; then f(x_N)."""
     largest = int((data.test.regions > 0).sum(dim=(1, 2)).argmax())
     x0 = channels_last(data.test.images[largest : largest + 1].float() / 255, CPU)

@@ -23,11 +23,12 @@ from renormal.inspect.load import load
 from renormal.job.fingerprints import source_of
 from renormal.lit.datamodule import Sizes, SourceData
 from renormal.lit.repairs import Damaged, damage
-from renormal.projection import Adam, Descent, Gradient, known_mask, project
+from renormal.projection import Adam, Descent, Energy, Gradient, known_mask, project
+from renormal.projection.direction import Direction
 
 SEED = 1  # another than that of the published table
-KNOWN = {Adam(): (0.01, 0.02, 0.05, 0.1), Gradient(): (0.1, 0.25, 0.5)}
-BLIND = {Adam(): (0.125, 0.5, 2.0), Gradient(): (0.5, 2.0)}
+KNOWN: dict[Direction, tuple[float, ...]] = {Adam(): (0.01, 0.02, 0.05, 0.1), Gradient(): (0.1, 0.25, 0.5)}
+BLIND: dict[Direction, tuple[float, ...]] = {Adam(): (0.125, 0.5, 2.0), Gradient(): (0.5, 2.0)}
 
 
 def main() -> None:
@@ -47,6 +48,7 @@ def main() -> None:
     rows = []
     for blind, grid in ((False, KNOWN), (True, BLIND)):
         base = descent_of(job, blind=blind)
+        assert isinstance(base.energy, Energy)
         for direction, steps in grid.items():
             for alpha, weight, safeguard in product(steps, (0.0, 0.05), (False, True)):
                 energy = replace(base.energy, weight=weight)

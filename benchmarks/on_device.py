@@ -174,7 +174,11 @@ def projection(sizes: Sizes, write: Write) -> None:
         write(f"{name} image-steps/s", speed)
         write(f"{name} images/s, 100 steps", speed / 101)
         write(f"{name} peak MiB", peak_mib(sizes.device))
-        work = work_of(lambda m=model, d=settings: project(m, noise(4, sizes.side, sizes.device), one_step(d)))
+
+        def once(model: Any = model, settings: Descent = settings) -> None:
+            project(model, noise(4, sizes.side, sizes.device), one_step(settings))
+
+        work = work_of(once)
         write(f"{name} share of bytes", speed * work.bytes / 8 / ceilings.bytes)  # 4 images, 2 evaluations
         write(f"{name} share of operations", speed * work.operations / 8 / ceilings.operations)
 

@@ -151,7 +151,8 @@ def _read(content: Mapping[str, NDArray[Any]], part: str) -> NDArray[np.uint8]:
 
 def _file(arrays: dict[str, NDArray[Any]]) -> bytes:
     file = io.BytesIO()
-    np.savez_compressed(file, **arrays)
+    given: dict[str, Any] = dict(arrays)
+    np.savez_compressed(file, **given)
     return file.getvalue()
 
 

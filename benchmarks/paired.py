@@ -140,11 +140,12 @@ def main() -> None:
         parser.error("the jobs have other test images: give jobs that differ in their seed alone")
     weights = drawn_images((regions > 0).flatten(1).any(1), options.draws or MANY, seed=0)
     few = weights[: options.draws or FEW]
+    pairs = [(maps[0], maps[1]) for maps, _ in found]
     for metric in ("pixel_auroc", *options.metrics):
         if metric == "pixel_auroc":
-            own = interval([differences(*maps, weights, regions) for maps, _ in found])
+            own = interval([differences(*maps, weights, regions) for maps in pairs])
         else:
-            own = interval([differences_of(metric, *maps, few, regions) for maps, _ in found])
+            own = interval([differences_of(metric, *maps, few, regions) for maps in pairs])
         print("{} of {} − {}: {:+.5f}, 95 % {:+.5f} to {:+.5f}".format(metric, *options.columns[::-1], *own))
 
 

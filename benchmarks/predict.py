@@ -68,7 +68,7 @@ def measure(task: Task, folder: str, repeats: int, *, processes: bool = True) ->
 
     def bare() -> None:
         for batch in batches * repeats:
-            predictor.inspector.maps(batch)
+            predictor.inspector.each(batch)
 
     os.sched_setaffinity(0, cores[:1])
     bare()  # warm

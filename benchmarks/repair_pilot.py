@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import time
+from typing import Any
 
 import torch
 from hydra import compose, initialize_config_dir
@@ -55,7 +56,7 @@ def config_of(extra: list[str]) -> DictConfig:
 def trained(config: DictConfig, data: SourceData) -> RepairAE:
     """The network after IMAGES images. The schedule of the learning rate is shortened to them."""
     torch.manual_seed(config.seed)
-    model = build_module(config, data, "").model
+    model: Any = build_module(config, data, "").model
     assert isinstance(model, RepairAE)
     optimizer = instantiate(config.model.optimizer, _convert_="all")(model.parameters())
     steps = IMAGES // config.batch_size
@@ -70,7 +71,8 @@ def trained(config: DictConfig, data: SourceData) -> RepairAE:
         torch.nn.utils.clip_grad_norm_(model.parameters(), config.trainer.gradient_clip_val)
         optimizer.step()
         schedule.step()
-    return model.eval().requires_grad_(False)
+    repairing: RepairAE = model.eval().requires_grad_(False)
+    return repairing
 
 
 def errors(model: RepairAE, spare: Images) -> tuple[float, float]:

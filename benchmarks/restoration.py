@@ -18,7 +18,7 @@ from torch import Tensor
 from renormal.contracts import Images
 from renormal.functional.norms import l1_distance
 from renormal.job.build import build_data, build_module
-from renormal.job.checkpoints import read_checkpoint
+from renormal.job.checkpoint_file import read_checkpoint
 from renormal.lit.batches import channels_last
 from renormal.models import ConvAutoencoder
 from renormal.projection import Descent, Energy, project

@@ -133,5 +133,7 @@ def _placed(
 ) -> Trial:
     model.requires_grad_(trainable)
     if channels_last:
-        model, tiles = model.to(memory_format=torch.channels_last), tiles.contiguous(memory_format=torch.channels_last)
+        network: Any = model  # torch's types lack this way to call `to`
+        network.to(memory_format=torch.channels_last)
+        tiles = tiles.contiguous(memory_format=torch.channels_last)
     return Trial(model, tiles, regions, threshold)

@@ -24,6 +24,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.trained import DATA, ROOT
 from renormal.data import stand_in
+from renormal.job.build import build_columns
 from renormal.job.environment import filter_messages
 from renormal.job.fingerprints import fingerprints
 from renormal.job.job import perform
@@ -49,7 +50,7 @@ def data_of(images: int) -> SourceData:
 
 def fit(trainer_settings: dict[str, Any], callbacks: list[L.Callback]) -> L.Trainer:
     filter_messages()
-    silent = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    silent: dict[str, Any] = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
     return L.Trainer(
         accelerator="cpu", max_epochs=1, enable_model_summary=False, callbacks=callbacks, **silent, **trainer_settings
     )
@@ -77,6 +78,7 @@ def bare_loop(kind: str, images: int, precision: str = "bf16-mixed") -> Run:
 
     def run() -> dict[str, Any]:
         for batch in data.train_dataloader():
+            assert isinstance(batch, Tensor)  # a repair network's batch is damaged by its own loss
             x = batch.contiguous(memory_format=torch.channels_last)
             with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16-mixed"):
                 loss = model.training_loss(x).total.mean()
@@ -114,7 +116,8 @@ def job(kind: str, images: int, precision: str = "bf16-mixed") -> Run:
         with hold_folder(folder, 1) as state:
             source = instantiate(config.data.source, _convert_="all")
             bar, callbacks = Progress("benchmark"), [StateReport(state.report), watch]
-            perform(config, source, fingerprints(config, source, precision), bar, callbacks)
+            hashes = fingerprints(config, source, precision)
+            perform(config, source, hashes, build_columns(config), bar, callbacks)
         shutil.rmtree(folder)
         return {"images": images // BATCH * BATCH, "seconds": watch.seconds}
 

@@ -15,7 +15,7 @@ def trainings(pace: Pace, images: int, fast: str) -> tuple[Rows, dict[str, Any]]
     """Seconds of the others over ours, for a short epoch."""
     precision = "bf16-mixed" if fast == "bfloat16" else "32-true"
     rows: Rows = []
-    details = {}
+    details: dict[str, Any] = {}
     for kind in MODELS:
         found = _of_kind(pace, kind, images, precision)
         ours = found["ours"].median

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
-from benchmarks import peer_rows, projection_rows, training_rows
+from benchmarks import peer_rows, projection_rows, training, training_rows
 from benchmarks.contest import Contender, Outcome, Pace, Rows
 
 ANSWER = {"images": 4, "auroc": 0.9, "aupro": 0.8}
@@ -61,3 +62,12 @@ def test_a_peer_is_timed_by_the_image(seconds: dict[str, float], monkeypatch: py
     rows = values(peer_rows.peers(PACE, 64, 3, "float32")[0])
     assert trained == [("grid", 64), ("bottle", 64), ("toothbrush", 64)]
     assert (rows["peer_dbbbbm_bottle"], rows["peer_training_bottle"]) == (2.0, 7.0)
+
+
+def test_the_whole_job_that_is_timed_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other programs have no config, logs, checkpoint and state that could have changed."""
+    monkeypatch.setattr(training, "ROOT", tmp_path / "data")
+    monkeypatch.setattr(training, "DATA", {"train": 2, "good": 1, "defective": 1})
+    answer = training.job("l2_ae", 10 * training.BATCH, "32-true")()
+    assert (answer["images"], answer["seconds"] > 0) == (10 * training.BATCH, True)
+    assert list(tmp_path.iterdir()) == [tmp_path / "data"]

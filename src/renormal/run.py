@@ -28,7 +28,8 @@ from renormal.console.program import (
 )
 from renormal.data.folder import existing
 from renormal.data.table import table_name
-from renormal.files import CONF, shown
+from renormal.files import CONF as CONF  # exported: who composes a config needs the resolvers below
+from renormal.files import shown
 from renormal.job.budget import epochs_here
 from renormal.job.errors import fault_of_machine, in_one_line
 from renormal.job.lock import BusyError
