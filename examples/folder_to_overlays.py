@@ -1,8 +1,8 @@
-"""A folder of good photographs, a folder of new ones: their defects, marked.
+"""Train on a folder of good photographs, and mark the defects in a folder of new ones.
 
 python examples/folder_to_overlays.py parts/ new/ found/ [overrides]     # 10 minutes of training, then some seconds
 
-The two commands that it runs do the same in a shell; docs/inspect.md describes them.
+In a shell the two commands of docs/inspect.md do the same.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""python onnx_without_renormal.py export.onnx photo.png overlay.png: what `renormal-export` wrote, on 8 bit photos."""
+"""Inspect an 8 bit photo with an exported graph: python onnx_without_renormal.py export.onnx photo.png overlay.png."""
 
 import sys
 
