@@ -69,6 +69,26 @@ def test_jobs_are_named_as_briefly_as_possible(odd: set[tuple[str, str, int]], w
     assert dict(difference.values)["0.1"] == who
 
 
+def test_jobs_of_several_experiments_are_named_with_them() -> None:
+    """Each was named "VAE grid 0", as often as there were experiments."""
+    jobs = [made_up("vae", "grid", name=name, config={"rate": 0.1}) for name in ("one", "two", "three")]
+    jobs += [made_up("vae", "tile", name=name, config={"rate": 0.2}) for name in ("one", "two")]
+    jobs += [made_up("dsae", "tile", config={"rate": rate}) for rate in (0.1, 0.2)]
+    (difference,) = differences([*jobs, made_up("dsae", "grid", config={"rate": 0.2})])
+    assert dict(difference.values) == {
+        "0.1": "DSAE tile 0, VAE grid 0 of one, VAE grid 0 of two and 1 more",
+        "0.2": "DSAE tile 0, DSAE grid 0, VAE tile 0 of one and 1 more",
+    }
+
+
+def test_jobs_of_one_experiment_are_named_by_it() -> None:
+    jobs = [
+        made_up("vae", "grid", seed, name=name, config={"rate": name}) for seed in (0, 1) for name in ("a b", "c d")
+    ]
+    (difference,) = differences(jobs)
+    assert difference.values == [("a b", "a b"), ("c d", "c d")]
+
+
 def test_a_label_is_no_setting_in_which_jobs_differ() -> None:
     labels = {"vae": "VAE", "mine": "Mine & γ"}
     jobs = [made_up(model, config={"model": {"name": model, "label": label}}) for model, label in labels.items()]

@@ -10,6 +10,7 @@ from renormal.report.models import label, model_order
 from renormal.report.record import Record, pathless
 
 ABSENT = "–"
+SHOWN = 3  # jobs that a line names, ours
 
 
 class Difference(NamedTuple):
@@ -61,9 +62,20 @@ def names_of(jobs: Sequence[Record], records: Sequence[Record]) -> str:
     """A short name of some of the records: their models, their categories, their seeds, or else job by job."""
     jobs = sorted(jobs, key=lambda job: model_order(job.model))
     inside = {id(job) for job in jobs}
-    for axis in (label, lambda job: job.category, lambda job: f"seed {job.seed}"):
+    for axis in (label, lambda job: job.category, lambda job: f"seed {job.seed}", lambda job: job.name):
         values = dict.fromkeys(axis(job) for job in jobs)
         if all((axis(job) in values) == (id(job) in inside) for job in records):
             return ", ".join(values)
-    shown = [f"{label(job)} {job.category} {job.seed}" for job in jobs[:3]]
-    return ", ".join(shown) + (f" and {len(jobs) - 3} more" if len(jobs) > 3 else "")
+    named = job_names(records)
+    found = list(dict.fromkeys(named[id(job)] for job in jobs))
+    return ", ".join(found[:SHOWN]) + (f" and {len(found) - SHOWN} more" if len(found) > SHOWN else "")
+
+
+def job_names(records: Sequence[Record]) -> dict[int, str]:
+    """id of the record → model, category and seed, and its experiment where records of others have these, too."""
+    short = {id(job): f"{label(job)} {job.category} {job.seed}" for job in records}
+    experiments: dict[str, set[str]] = {}
+    for job in records:
+        experiments.setdefault(short[id(job)], set()).add(job.name)
+    several = {name for name, own in experiments.items() if len(own) > 1}
+    return {id(job): short[id(job)] + (f" of {job.name}" if short[id(job)] in several else "") for job in records}
