@@ -69,3 +69,28 @@ def filmed(root: Path, side: int = 32) -> Record:
     Image.fromarray(columns.astype(np.uint8)).convert("RGB").save(folder / "panels" / "eq8-path.png")
     path = {"file": "panels/eq8-path.png", "iterations": STEPS, "path": panels[0]["path"]}
     return made_up("vae", "grid", panels=panels, folder=folder, curves={"eq8": {"path": path}})
+
+
+def trial(projection: str, step_size: float, value: float) -> dict[str, Any]:
+    settings = {"step_size": step_size, "stop.quantile": 0.0}
+    return {"projection": projection, "score": "dssim", "settings": settings, "metrics": {"pixel_auroc": value}}
+
+
+def chose(category: str, real: tuple[float, float], *values: float, held_out: bool = True) -> Record:
+    """values: on planted defects, of the constants (α 0.5) and of α 1, 2, 3."""
+    trials = [trial("eq8_adam", 0.5, values[0])]
+    trials += [trial("eq8", alpha, value) for alpha, value in enumerate(values[1:], 1)]
+    choice = {
+        "schema": 1,
+        "model": "vae",
+        "category": category,
+        "seed": 0,
+        "held_out": held_out,
+        "metric": "pixel_auroc",
+        "chosen": max(trials, key=lambda one: one["metrics"]["pixel_auroc"]),
+        "reference": trials[0],
+        "baseline": {"dssim": {"pixel_auroc": 0.7}, "squared_error": {"pixel_auroc": 0.6}},
+        "trials": trials,
+    }
+    metrics = {"baseline/pixel_auroc": 0.8, "eq8_adam/pixel_auroc": real[0], "chosen/pixel_auroc": real[1]}
+    return made_up("vae", category, metrics=metrics, choice=choice)

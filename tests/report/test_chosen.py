@@ -5,41 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-from made_up import made_up, write_made_up
+from made_up import chose, made_up, write_made_up
 
 from renormal.report.chosen import gain_of, gains, markdown, one_for_all, summary, with_gains
 from renormal.report.cli import main
 from renormal.report.record import Record
 from renormal.report.table import build_table
-
-
-def trial(projection: str, step_size: float, value: float) -> dict[str, Any]:
-    settings = {"step_size": step_size, "stop.quantile": 0.0}
-    return {"projection": projection, "score": "dssim", "settings": settings, "metrics": {"pixel_auroc": value}}
-
-
-def chose(category: str, real: tuple[float, float], *values: float, held_out: bool = True) -> Record:
-    """values: on planted defects, of the constants (α 0.5) and of α 1, 2, 3."""
-    trials = [trial("eq8_adam", 0.5, values[0])]
-    trials += [trial("eq8", alpha, value) for alpha, value in enumerate(values[1:], 1)]
-    choice = {
-        "schema": 1,
-        "model": "vae",
-        "category": category,
-        "seed": 0,
-        "held_out": held_out,
-        "metric": "pixel_auroc",
-        "chosen": max(trials, key=lambda one: one["metrics"]["pixel_auroc"]),
-        "reference": trials[0],
-        "baseline": {"dssim": {"pixel_auroc": 0.7}, "squared_error": {"pixel_auroc": 0.6}},
-        "trials": trials,
-    }
-    metrics = {"baseline/pixel_auroc": 0.8, "eq8_adam/pixel_auroc": real[0], "chosen/pixel_auroc": real[1]}
-    return made_up("vae", category, metrics=metrics, choice=choice)
-
 
 GRID = chose("grid", (0.90, 0.92), 0.80, 0.85, 0.90, 0.84)
 BOTTLE = chose("bottle", (0.95, 0.94), 0.80, 0.89, 0.82, 0.85, held_out=False)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from made_up import made_up, strip, write_made_up
+from made_up import chose, made_up, strip, write_made_up
 
 from renormal.report.cli import main
 from renormal.report.decide import conformal
 from renormal.report.decisions import decided
-from renormal.report.record import Record
+from renormal.report.record import Record, read_record
 
 SCORES = [0.01 * place for place in range(1, 40)]  # 39: the 38th is the threshold of 5 %
 
@@ -103,20 +104,83 @@ def test_the_page_shows_it(tmp_path: Path) -> None:
     assert "<td>baseline</td><td>0.04</td><td>0.05</td><td>0.2</td><td>4</td>" in text
 
 
+OF_THRESHOLD = "Colours: the map divided by the threshold of its column, black at 0 and brightest from 2 on."
+
+
 @pytest.mark.parametrize(
-    ("limit", "decision", "position", "decides"),
-    [("1", 0.38, 0.38, True), ("0.2", 0.38, 1.0, True), ("0.5", 0.38, 0.2, False), ("1", None, 0.4, False)],
+    ("limit", "decides", "first", "units", "slopes", "said"),
+    [
+        ("1", True, 1.0, [0.2 / 0.5, 0.38], [0.5 / 0.4, 1 / 0.76], OF_THRESHOLD),
+        ("0.2", True, 1.0, [0.4, 1.0], [1.25, 0.2 / 0.76], "Maps of VAE eq8_adam end below the threshold"),
+        ("0.5", True, 0.2, [2.0, 2.0], [1.0, 1.0], "brightest from 0.5 on, in all columns"),
+        ("1", False, 0.4, [1.0, 1.0], [1.0, 1.0], "own scale: 0.5 (VAE baseline), 1 (VAE eq8_adam)"),
+    ],
     ids=["own scale", "above its scale", "one scale of all", "no decision"],
 )
-def test_the_maps_of_the_page_begin_at_the_decision(
-    tmp_path: Path, limit: str, decision: float | None, position: float, decides: bool
+def test_colours_and_thresholds_of_the_maps_are_those_of_each_column(
+    tmp_path: Path, limit: str, decides: bool, first: float, units: list[float], slopes: list[float], said: str
 ) -> None:
-    """A good photograph below the threshold of renormal-predict showed a bright map. The limit of f(x0) is 0.5."""
+    """One column began at its threshold, f(x0) at the same share of another scale: its own is 0.2 of 0.5."""
     panels = tmp_path / "vae" / "grid" / "0" / "panels"
     entry = strip(panels, "a") | {"projection": "eq8_adam", "limit": limit, "baseline_limit": "0.5"}
-    write_made_up(tmp_path, job({"eq8_adam": SCORES} if decision else {}, panels=[entry]))
+    good = {"eq8_adam": SCORES, "baseline": [0.2] * 39} if decides else {}
+    write_made_up(tmp_path, job(good, panels=[entry]))
     assert main([str(tmp_path)]) == 0
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     (value,) = re.findall(r'name="threshold" [^>]*value="([\d.]+)"', text)
-    assert float(value) == pytest.approx(position)
-    assert ("begins at that of renormal-predict in the column eq8_adam" in text) is decides
+    assert float(value) == pytest.approx(first)
+    for pattern, numbers in ((r'data-unit="([\d.]+)"', units), (r'<feFuncR type="linear" slope="([\d.]+)"', slopes)):
+        assert [float(number) for number in re.findall(pattern, text)] == pytest.approx(numbers)
+    assert said in text
+    assert re.findall(r'class="map (m[\d-]+)"', text) == ["m1-1", "m1-2"]
+
+
+def only_good(tmp_path: Path, samples: str | None, **changes: Any) -> str:
+    """The page of a job whose test had good photographs alone."""
+    tested = {"metrics": {}, "data": {"test_good": 3, "test_defective": 0}}
+    path = write_made_up(tmp_path, job({"eq8_adam": SCORES}, **tested, **changes))
+    if samples is not None:
+        (path.parent / "samples.csv").write_text(samples)
+    assert main([str(tmp_path)]) == 0
+    return " ".join((tmp_path / "report.html").read_text(encoding="utf-8").split())
+
+
+def test_without_defects_the_page_begins_with_the_decision_on_good_photographs(tmp_path: Path) -> None:
+    """It began with a table of dashes. The threshold is 0.38: a score of 0.38 is not above it."""
+    choice = chose("grid", (0.9, 0.9), 0.80, 0.85).choice
+    page = only_good(tmp_path, "path,defect,eq8_adam/score\na,good,0.5\nb,good,0.38\nc,good,0.1\n", choice=choice)
+    begin, _, rest = page.partition("Settings chosen without labels")
+    assert "<b>1 of 3</b> <span>good photographs of the test are called defective" in begin
+    assert "a score above 0.38 in the column eq8_adam; at most 5 % of good images are called" in begin
+    assert "<p>grid: only good images were tested, so there is no AUROC.</p>" in begin
+    table = rest.partition("</table>")[0]
+    assert "<td>0.800</td><td>0.850</td><td>0.700</td>" in table
+    assert "–" not in begin + table
+    assert "test, as configured" not in page
+    assert "Test: pixel AUROC" not in page
+    assert "test, as configured" not in (tmp_path / "chosen.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("samples", "area", "said"),
+    [
+        (None, 1, ""),
+        ("path,defect,eq8_adam/score\na,good,0.5\n", 9, ""),
+        ("path,defect,baseline/score\na,good,0.5\n", 1, "samples.csv: 'eq8_adam/score'"),
+        ("path,defect,eq8_adam/score\na,good,much\n", 1, "samples.csv: could not convert"),
+    ],
+    ids=["published", "parts of 9 pixels", "other column", "no number"],
+)
+def test_without_the_scores_of_the_test_nothing_is_counted(
+    tmp_path: Path, samples: str | None, area: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = job({"eq8_adam": SCORES}).inspection | {"area": area}
+    path = write_made_up(tmp_path, job({"eq8_adam": SCORES}, metrics={}, data={"test_good": 1, "test_defective": 0}))
+    write_made_up(tmp_path, replace(read_record(path), inspection=kept))
+    if samples is not None:
+        (path.parent / "samples.csv").write_text(samples)
+    assert main([str(tmp_path)]) == 0
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "defective is a score above 0.38 in the column eq8_adam" in page
+    assert "good photographs of the test are called defective" not in page
+    assert said in capsys.readouterr().err

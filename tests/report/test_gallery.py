@@ -53,7 +53,8 @@ def test_maps_keep_the_scale_of_their_column_and_the_gallery_names_each(tmp_path
     records[1].panels[0]["baseline_limit"] = "2"
     gallery = galleries({"grid": records})["grid"]
     assert gallery.limit is None
-    assert gallery.scales == {"DSAE baseline": 2.0, "DSAE eq8": 0.25, "VAE baseline": 0.5, "VAE eq8": 0.5}
+    limits = {name: one.limit for name, one in gallery.columns.items()}
+    assert limits == {"DSAE baseline": 2.0, "DSAE eq8": 0.25, "VAE baseline": 0.5, "VAE eq8": 0.5}
     greys = {one.label: decoded(one.map).mean() for one in gallery.samples[0].restorations}
     assert greys["DSAE"] == pytest.approx(greys["VAE"], abs=2)  # the file's own levels
 

@@ -168,18 +168,18 @@ def test_images_with_fewer_pixels_than_the_papers_are_a_note() -> None:
 @pytest.mark.parametrize(
     ("fields", "note"),
     [
-        ({"data": GOOD}, "only good images were tested, so nothing can be scored"),
-        ({"data": BAD}, "only defective images were tested, so nothing can be scored"),
+        ({"data": GOOD}, "only good images were tested, so there is no AUROC"),
+        ({"data": BAD}, "only defective images were tested, so there is no AUROC"),
         (
             {"data": BAD, "undefined": {"f1": NO_MASK, "image_auroc": NO_GOOD}},
-            f"{NO_MASK} and {NO_GOOD}, so nothing can be scored",
+            f"{NO_MASK} and {NO_GOOD}, so there is no AUROC",
         ),
         (
             {"data": GOOD, "panels": [{"file": "a.png"}]},
-            "only good images were tested, so nothing can be scored: the page shows what the projection changes",
+            "only good images were tested, so there is no AUROC: the page shows what the projection changes",
         ),
         ({"config": {"stages": ["train", "choose"]}, "data": BOTH}, "nothing was tested"),
-        ({"data": {}}, "its record does not say why, so nothing can be scored"),
+        ({"data": {}}, "its record does not say why, so there is no AUROC"),
     ],
 )
 def test_a_record_without_scores_is_named_with_the_true_reason(fields: dict[str, Any], note: str) -> None:

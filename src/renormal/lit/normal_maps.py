@@ -15,8 +15,7 @@ from renormal.lit.datamodule import SourceData
 from renormal.lit.gathering import gathered, summed
 from renormal.metrics import Alarm, exceeded_bin, highest
 
-RARE = 1e-3  # share of normal pixels above `NormalMaps.usual`, ours
-TOP = 2.0  # top of the colour scale, in units of `usual`, ours
+TOP = 2.0  # top of the colour scale, in units of the highest score of a normal image, ours
 UNFITTED = 0.5  # top of the colour scale without normal images, ours: of DSSIM, which is at most 1
 
 
@@ -68,8 +67,8 @@ class NormalMaps:
 
     @property
     def limit(self) -> float:
-        """Top of the colour scale: TOP times what the share RARE of the normal pixels exceeds."""
-        return TOP * fine_edge(exceeded_bin(self.counts, RARE)) or UNFITTED
+        """Top of the colour scale: TOP times the highest score. A threshold of renormal-predict is at most half."""
+        return TOP * max(self.scores) or UNFITTED
 
     def values(self, share: float) -> dict[str, float]:
         """For the record."""

@@ -20,6 +20,7 @@ from renormal.report.render import markdown_text
 from renormal.report.table import Table
 
 OWN = "score"  # the name that the stage choose gives to the score of the config
+NONE = "–"  # in place of a number
 SYMBOLS = {"step_size": "α", "energy.weight": "λ", "stop.quantile": "T quantile"}
 HEADERS = ("", "model", "chosen", "planted, as configured", "chosen", "f(x₀)", "test, as configured", "chosen", "gain")
 
@@ -45,7 +46,7 @@ class Gain(NamedTuple):
     @property
     def row(self) -> list[str]:
         numbers = [*self.planted, self.baseline, *(self.test or (None, None))]
-        shown = ["–" if number is None else f"{number:.3f}" for number in numbers]
+        shown = [NONE if number is None else f"{number:.3f}" for number in numbers]
         return [self.category, self.model, self.settings, *shown, signed(self.difference)]
 
 
@@ -87,9 +88,16 @@ def score_name(record: Record) -> str:
     return str(target).rpartition(".")[2].lower()
 
 
+def filled(found: Sequence[Gain]) -> tuple[list[str], list[list[str]]]:
+    """Headers and rows, without the columns in which no job has a number."""
+    rows = [gain.row for gain in found]
+    kept = [place for place in range(len(HEADERS)) if any(row[place] != NONE for row in rows)]
+    return [HEADERS[place] for place in kept], [[row[place] for place in kept] for row in rows]
+
+
 def signed(value: float | None) -> str:
     """+0.012, −0.012, or – for None."""
-    return "–" if value is None else f"{value:+.3f}".replace("-", "−")
+    return NONE if value is None else f"{value:+.3f}".replace("-", "−")
 
 
 def summary(found: Sequence[Gain], metric: str) -> list[str]:
@@ -118,9 +126,10 @@ def with_gains(table: Table, found: Sequence[Gain]) -> Table:
 
 def markdown(found: Sequence[Gain]) -> str:
     """A Markdown table for GitHub: one row per job."""
-    align = ("left", "left", "left", *("right",) * 6)
-    rows = [[markdown_text(cell) for cell in gain.row] for gain in found]
-    return tabulate(rows, HEADERS, tablefmt="pipe", colalign=align, disable_numparse=True) + "\n"
+    headers, rows = filled(found)
+    align = ("left",) * 3 + ("right",) * (len(headers) - 3)
+    texts = [[markdown_text(cell) for cell in row] for row in rows]
+    return tabulate(texts, headers, tablefmt="pipe", colalign=align, disable_numparse=True) + "\n"
 
 
 def one_for_all(records: Sequence[Record]) -> dict[str, Any]:

@@ -81,6 +81,12 @@ def conformal(scores: Sequence[float], rate: float = RATE, *, held_out: bool = T
     return Decision(ordered[k - 1], max(rate, 1 / (n + 1)), tuple(ordered), rate, held_out)
 
 
+def decisions(record: Record) -> dict[str, Decision]:
+    """The decision of each column at RATE; empty where the record has no scores of good images."""
+    kept = {name: scores for name, scores in record.inspection.get("good", {}).items() if scores}
+    return {name: conformal(scores, held_out=held_out(record)) for name, scores in kept.items()}
+
+
 def held_out(record: Record) -> bool:
     """Whether the good images that were scored were kept out of the training. Records of before only have settings."""
     kept, parts = record.inspection.get("held_out"), (record.config.get(part) for part in ("test", "choose"))

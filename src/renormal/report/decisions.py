@@ -8,7 +8,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from renormal.report.charts import COLOURS, SIZE, STYLE, inline
-from renormal.report.decide import Decision, conformal, default_column, held_out
+from renormal.report.decide import Decision, decisions, default_column
 from renormal.report.record import Record
 
 
@@ -23,10 +23,9 @@ class Decided(NamedTuple):
 
 def decided(record: Record) -> Decided | None:
     """The decision at 5 % false alarms; None where the record has no scores of good images."""
-    kept = {name: scores for name, scores in record.inspection.get("good", {}).items() if scores}
-    if not kept:
+    every = decisions(record)
+    if not every:
         return None
-    every = {name: conformal(scores, held_out=held_out(record)) for name, scores in kept.items()}
     column = default_column(record, list(every))
     if column not in every:
         return None

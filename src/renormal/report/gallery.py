@@ -16,6 +16,7 @@ from matplotlib.path import Path as Polygon
 from PIL import Image
 
 from renormal.contracts import BASELINE
+from renormal.report.decide import decisions
 from renormal.report.former_names import CHOSEN
 from renormal.report.models import label, model_order
 from renormal.report.record import Record
@@ -33,13 +34,15 @@ OLD = "panels of an older version, without grey maps; stages=[test] rerun=true d
 
 
 class Restoration(NamedTuple):
-    """f(x0) or x_N of a sample, and the grey map, as data URIs. limit: top of the map's scale."""
+    """f(x0) or x_N of a sample, and the grey map, as data URIs. limit: top of the map's scale. threshold: of its column
+    in renormal-predict, if it has one."""
 
     label: str  # of the model
     method: str
     end: str
     map: str
     limit: float
+    threshold: float | None = None
     frames: tuple[tuple[int, str], ...] = ()  # (t, x_t) of the kept iterations, if any
 
 
@@ -71,9 +74,9 @@ class Gallery:
     problems: list[str] = field(default_factory=list)
 
     @property
-    def scales(self) -> dict[str, float]:
-        """Model and method → top of its scale."""
-        return {f"{one.label} {one.method}": one.limit for sample in self.samples for one in sample.restorations}
+    def columns(self) -> dict[str, Restoration]:
+        """Model and method → a restoration, of which limit and threshold are those of all."""
+        return {f"{one.label} {one.method}": one for sample in self.samples for one in sample.restorations}
 
 
 class Panel(NamedTuple):
@@ -82,6 +85,7 @@ class Panel(NamedTuple):
     label: str  # of the model
     method: str
     limits: tuple[float, float]  # tops of the scales of both maps
+    thresholds: tuple[float | None, float | None]  # of both columns in renormal-predict
     strip: Path
     tiles: list[str]
     maps: Path
@@ -153,7 +157,9 @@ def panel_of(record: Record, entry: Mapping[str, str]) -> Panel:
     auroc = float(entry["auroc"]) if "auroc" in entry else None
     limit = float(entry.get("limit") or 1.0)
     limits = float(entry.get("baseline_limit", limit)), limit
-    return Panel(label(record), method, limits, strip, tiles, maps, film, auroc)
+    decided = decisions(record)
+    before, after = (decided[name].threshold if name in decided else None for name in (BASELINE, method))
+    return Panel(label(record), method, limits, (before, after), strip, tiles, maps, film, auroc)
 
 
 def sample_of(path: str, defect: str, panels: Sequence[Panel], gallery: Gallery) -> Sample | None:
@@ -167,13 +173,13 @@ def sample_of(path: str, defect: str, panels: Sequence[Panel], gallery: Gallery)
         except ValueError as error:
             gallery.problems.append(private(str(error)))
             continue
-        before, after = panel.limits
         if first is None:
             first = strip["x0"], maps["truth"]
         if "f(x0)" in strip and not any(one.label == panel.label for one in found):
-            found.append(Restoration(panel.label, BASELINE, embedded(strip["f(x0)"]), embedded(maps[MAPS[0]]), before))
+            end, grey = embedded(strip["f(x0)"]), embedded(maps[MAPS[0]])
+            found.append(Restoration(panel.label, BASELINE, end, grey, panel.limits[0], panel.thresholds[0]))
         end, grey = embedded(strip["x_N"]), embedded(maps[MAPS[1]])
-        found.append(Restoration(panel.label, panel.method, end, grey, after, frames))
+        found.append(Restoration(panel.label, panel.method, end, grey, panel.limits[1], panel.thresholds[1], frames))
     if first is None:
         return None
     found.sort(key=lambda one: one.method not in CHOSEN)  # what decides comes first, also where a narrow page ends

@@ -16,6 +16,7 @@ from renormal.console.text import readable
 from renormal.contracts import BASELINE, IMAGE_RECALL, RECALL
 from renormal.files import whole_file
 from renormal.report import chosen
+from renormal.report.called import Called, called
 from renormal.report.charts import curve_chart, steps_chart
 from renormal.report.clearest import clearest
 from renormal.report.costs import costs
@@ -24,6 +25,7 @@ from renormal.report.gallery import Gallery, galleries
 from renormal.report.models import label, model_order
 from renormal.report.record import Record, pathless
 from renormal.report.render import legend
+from renormal.report.scales import Scale, scale_of
 from renormal.report.settings import differences
 from renormal.report.sheets import sheets
 from renormal.report.status import STATES, Status, duration, private
@@ -31,8 +33,6 @@ from renormal.report.table import Table, ordered_categories
 
 OPEN_UP_TO = 6  # jobs; with more, the numbers of each job are folded at first
 SLOPE = 128  # of a map's opacity below the threshold: a map is invisible two of 255 grey levels below it
-MARK = 0.2  # first position of the threshold slider where all maps have one scale: the threshold of figure 3
-SHARE = 0.4  # first position where each column has its own scale: as a share of it, ours
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # commands of a terminal, all but tab and line end
 
 
@@ -62,9 +62,7 @@ class Category(NamedTuple):
 
     name: str
     gallery: Gallery
-    limit: float  # top of its threshold slider
-    mark: float  # first position of its threshold slider
-    decides: str  # column whose threshold of renormal-predict this position is; empty: it is none
+    scale: Scale
     charts: list[str]
     jobs: list[Job]
 
@@ -75,6 +73,8 @@ def write_page(
     """Write the page of records that were read from `home`, with the pictures in their folders. Returns `path`."""
     spans = [(label, len(list(columns))) for label, columns in groupby(table.columns, key=lambda column: column.label)]
     groups = [(group, list(rows)) for group, rows in groupby(table.rows, key=lambda row: row.group)]
+    gains = chosen.gains(records, table.metric)
+    categories = by_category(records, table.metric)
     template = environment().get_template("page.html.j2")
     page = template.render(
         title=" · ".join(dict.fromkeys(record.name for record in records)) or home.resolve().name,
@@ -87,10 +87,11 @@ def write_page(
         problems=[private(problem.replace(f"{home}/", "")) for problem in problems],
         costs=costs(records),
         differences=differences(records),
-        chosen=chosen.gains(records, table.metric),
-        chosen_headers=chosen.HEADERS,
+        called=called_of(categories),
+        chosen=gains,
+        chosen_table=chosen.filled(gains),
         clearest=clearest(grouped(records)),
-        categories=by_category(records, table.metric),
+        categories=categories,
         baseline=BASELINE,
         unfold=len(records) <= OPEN_UP_TO,
         slope=SLOPE,
@@ -145,7 +146,7 @@ def by_category(records: Sequence[Record], metric: str) -> list[Category]:
         Category(
             name,
             pictures[name],
-            *slider(pictures[name], jobs[name]),
+            scale_of(pictures[name]),
             [chart for chart in (curve_chart(same, metric), steps_chart(same)) if chart],
             jobs[name],
         )
@@ -153,18 +154,9 @@ def by_category(records: Sequence[Record], metric: str) -> list[Category]:
     ]
 
 
-def slider(gallery: Gallery, jobs: Sequence[Job]) -> tuple[float, float, str]:
-    """Top and first position of the threshold slider, and the column whose decision this position is.
-
-    Where each column has a scale of its own, the positions are shares of it. Then the first is the threshold of
-    renormal-predict, so that what the first job calls good is shown without a mark.
-    """
-    if gallery.limit is not None:
-        return gallery.limit, min(MARK, gallery.limit), ""
-    for job in jobs:
-        if job.decided and (top := gallery.scales.get(f"{job.label} {job.decided.column}")):
-            return 1.0, min(1.0, job.decided.own.threshold / top), job.decided.column
-    return 1.0, SHARE, ""
+def called_of(categories: Sequence[Category]) -> list[Called]:
+    """How each job decides on the good photographs of its test."""
+    return [called(job.record, job.decided) for one in categories for job in one.jobs if job.decided]
 
 
 def job_of(record: Record, metric: str) -> Job:

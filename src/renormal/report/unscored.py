@@ -6,7 +6,8 @@ from renormal.contracts import ONLY_DEFECTIVE, ONLY_GOOD
 from renormal.report.record import Record
 
 AUROCS = ("pixel_auroc", "image_auroc")
-SCORES_NOTHING = "so nothing can be scored: the page shows what the projection changes"
+NO_AUROC = "so there is no AUROC"
+SHOWN = "the page shows what the projection changes"
 
 
 def unscored(record: Record) -> str:
@@ -16,7 +17,7 @@ def unscored(record: Record) -> str:
     good, bad = (record.data.get(key) for key in ("test_good", "test_defective"))
     counted = ONLY_GOOD if bad == 0 else ONLY_DEFECTIVE if good == 0 else "its record does not say why"
     reason = " and ".join(dict.fromkeys(record.undefined.values())) or counted
-    return f"{reason}, {SCORES_NOTHING if record.panels else 'so nothing can be scored'}"
+    return f"{reason}, {NO_AUROC}" + (f": {SHOWN}" if record.panels else "")
 
 
 def missing(record: Record, metric: str, noun: str) -> list[str]:

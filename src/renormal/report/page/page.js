@@ -1,19 +1,19 @@
 "use strict";
 document.documentElement.classList.add("js"); // only the sliders need this script
-for (const section of document.querySelectorAll("section[data-limit]")) {
+for (const section of document.querySelectorAll("section[id]")) {
   const path = section.querySelector("input[name=path]");
   const threshold = section.querySelector("input[name=threshold]");
   if (!path) continue;
-  const opacity = section.querySelector("feFuncA");
-  const slope = Number(opacity.getAttribute("slope"));
-  const limit = Number(section.dataset.limit);
+  const opacities = section.querySelectorAll("feFuncA"); // one of each column
   const films = [...section.querySelectorAll("img[data-frames]")].map(filmOf);
   path.addEventListener("input", () => {
     section.style.setProperty("--path", path.value);
     for (const film of films) film(path.value);
   });
   threshold.addEventListener("input", () => {
-    opacity.setAttribute("intercept", 1 - (slope * threshold.value) / limit);
+    for (const one of opacities) {
+      one.setAttribute("intercept", 1 - one.getAttribute("slope") * threshold.value * one.dataset.unit);
+    }
     section.querySelector("output").value = Number(threshold.value).toFixed(2);
   });
 }
