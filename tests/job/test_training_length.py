@@ -62,16 +62,30 @@ def test_the_images_of_the_training_before_count_as_seen(
     assert ("training images are few" in caplog.text) is bool(said)
 
 
-@pytest.mark.parametrize(("speed", "epochs"), [(1e9, 3), (0.001, 1)])
-def test_max_epochs_is_the_most_and_one_epoch_the_least(
-    tiny: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, speed: float, epochs: int
+@pytest.mark.parametrize(("speed", "epochs", "batches"), [(40, 5, 2), (16, 4, 1), (10, 2, 1)])
+def test_a_slow_machine_has_shorter_epochs(
+    tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, speed: float, epochs: int, batches: int
+) -> None:
+    """Of 1.14 s. A whole epoch takes 0.5, 1.25 or 2 s, and was trained to its end."""
+    machine(monkeypatch, speed=speed)
+    with cut_at(set(), lose_power) as seen:
+        run_job(tiny(*LIMITED, "stages=[train,test]"))
+    assert len(seen) == epochs * batches
+    record = read_record(tmp_path / "run" / "record.json")
+    assert (record.training["epochs"], record.training["images"]) == (epochs, 4 * epochs * batches)
+    assert rates(tmp_path / "run")[1] == epochs * batches
+
+
+@pytest.mark.parametrize(("speed", "batches"), [(1e9, 3 * EACH), (0.001, 1)])
+def test_max_epochs_is_the_most_and_one_batch_the_least(
+    tiny: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, speed: float, batches: int
 ) -> None:
     machine(monkeypatch, speed=speed)
     with cut_at(set(), lose_power) as seen:
         run_job(tiny(*LIMITED, "trainer.max_epochs=3"))
-    assert len(seen) == epochs * EACH
-    assert ("one epoch of 20 images takes about 3.3e+02 minutes on this" in caplog.text) == (speed < 1)
-    assert ("20 training images are few, and the network will miss defects" in caplog.text) == (speed < 1)
+    assert len(seen) == batches
+    assert ("one epoch of 4 images takes about 67 minutes on this machine" in caplog.text) == (speed < 1)
+    assert ("4 training images are few, and the network will miss defects" in caplog.text) == (speed < 1)
 
 
 @pytest.mark.parametrize(("threads", "hinted"), [(1, 0), (2, 2)])
@@ -87,7 +101,7 @@ def test_one_thread_is_advised_where_there_are_more(
 def test_a_training_goes_on_with_its_plan_on_a_machine_of_another_speed(
     tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    machine(monkeypatch, speed=60)  # 3 epochs
+    machine(monkeypatch, speed=60)  # 4 epochs of 4 batches, which the checkpoint holds
     run_job(tiny(*LIMITED, f"folder={tmp_path / 'whole'}"))
     config = tiny(*LIMITED, f"folder={tmp_path / 'cut'}")
     with cut_at({7}, press_ctrl_c), pytest.raises(SystemExit):
@@ -95,7 +109,7 @@ def test_a_training_goes_on_with_its_plan_on_a_machine_of_another_speed(
     machine(monkeypatch, speed=1000)
     with cut_at(set(), lose_power) as seen:
         run_job(config)
-    assert seen == list(range(8, 3 * EACH))
+    assert seen == list(range(8, 16))
     assert_equal(training_of(tmp_path / "cut"), training_of(tmp_path / "whole"))
 
 
@@ -238,6 +252,8 @@ GOOD |= {"since": 0, "slower": False, "settled": False}
     ("change", "fault"),
     [
         ({}, None),
+        ({"images": 8}, None),
+        ({"images": -8}, "images is negative"),
         ({"epochs": 10}, "outside of the plan"),
         ({"epochs": 0}, "outside of the plan"),
         ({"planned": "9"}, "planned is no int"),

@@ -22,13 +22,14 @@ MEASURED = 0.02  # share of the minutes in which the speed is measured, ours
 LONGEST = 5.0  # seconds in which it is measured, ours
 FALLS = 0.01  # a held-out loss is lower if it is lower by this share, ours
 LAST = 0.1  # share of the planned epochs in which an early end brings the learning rate down, ours
+LEAST = 4  # epochs: where fewer whole ones fit, the time is divided into so many shorter ones, ours
 PAUSE = 60.0  # seconds between two batches that count at most, ours: a process that is halted does not train
 ENOUGH = 10_000  # images of a training, ours: the published networks saw 12 000 or more
 FEW = "%d training images are few, and the network will miss defects: give more minutes=, an idle machine or a GPU%s"
 PLANNED = "training: at most %.3g minutes on this machine, about %d images (%d × %d) at %.3g images/s"
 TOO_SLOW = (
     "training: one epoch of %d images takes about %.2g minutes on this machine, more than minutes=%.3g: the whole "
-    "epoch is trained; data.epoch_images=%d would keep to the minutes%s"
+    "epoch is trained%s"
 )
 ONE_THREAD = "; threads=1 helps where other programs use the cores"
 SLOWER = "the training has become slower: it ends after %d of %d epochs, and the learning rate falls faster"
@@ -44,13 +45,15 @@ class Length:
     """planned: epochs that the schedule of the learning rate was made for. epochs: after which the training ends.
 
     step, position: of the optimizer and of the schedule, from which on the rest of the schedule is passed faster.
-    seconds: of training so far. loss, lowest, since: of held-out images, now and at its lowest, and the epochs then.
+    images: of an epoch, where the plan has fewer than the config; else 0. seconds: of training so far. loss, lowest,
+    since: of held-out images, now and at its lowest, and the epochs then.
     """
 
     planned: int
     epochs: int
     step: int = 0
     position: int = 0
+    images: int = 0
     seconds: float = 0.0
     loss: float = math.inf
     lowest: float = math.inf
@@ -86,6 +89,8 @@ class TrainingLength(L.Callback):
             return
         if self.length is None:
             self.length = first_rank_decides(trainer, lambda: self._planned(trainer, pl_module))
+        if self.length.images:
+            work_of(trainer, pl_module).data.epoch_images = self.length.images
         trainer.fit_loop.max_epochs = self.length.epochs
 
     def _planned(self, trainer: L.Trainer, pl_module: L.LightningModule) -> Length:
@@ -97,21 +102,27 @@ class TrainingLength(L.Callback):
         before = time.perf_counter()
         if self.patience is not None:
             held_out_training_loss(work)
-        images = max(1, work.data.epoch_images // (work.data.batch_size * trainer.world_size))
-        images *= work.data.batch_size * trainer.world_size
-        each = images / speed + time.perf_counter() - before
+        watching = time.perf_counter() - before
         spent = time.perf_counter() - start
-        fit = int((RESERVE * self.allowed - spent) / each)
+        left = RESERVE * self.allowed - spent
+        step = work.data.batch_size * trainer.world_size
+        whole = images = max(1, work.data.epoch_images // step) * step
+        if left < (least := min(LEAST, most)) * (whole / speed + watching):
+            images = min(whole, max(1, int((left / least - watching) * speed / step)) * step)
+        each = images / speed + watching
+        fit = int(left / each)
         epochs = min(most, max(1, fit))
+        self._say(epochs, fit, images, each, speed)
+        return Length(epochs, epochs, images=images if images < whole else 0, seconds=spent)
+
+    def _say(self, epochs: int, fit: int, images: int, each: float, speed: float) -> None:
         more_threads = ONE_THREAD if torch.get_num_threads() > 1 else ""
         if fit < 1:
-            fitting = max(1, int(images * (RESERVE * self.allowed - spent) / each))
-            log.warning(TOO_SLOW, images, each / 60, self.allowed / 60, fitting, more_threads)
+            log.warning(TOO_SLOW, images, each / 60, self.allowed / 60, more_threads)
         else:
             log.info(PLANNED, self.allowed / 60, epochs * images, epochs, images, speed)
         if epochs >= fit and (seen := self.before + epochs * images) < ENOUGH:
             log.warning(FEW, seen, more_threads)
-        return Length(epochs, epochs, seconds=spent)
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if self.length is not None:
@@ -214,8 +225,9 @@ def shortened(length: Length, trainer: L.Trainer) -> Length:
 def fault_of_length(state: Any) -> str | None:
     """Why this is no state of a TrainingLength, None if it is one. It may come from a stranger's checkpoint."""
     kinds = {field.name: field.type for field in fields(Length)}
-    if not isinstance(state, dict) or state.keys() != kinds.keys():
+    if not isinstance(state, dict) or state.keys() | {"images"} != kinds.keys():  # older ones lack it
         return "has other parts"
+    state = {"images": 0} | state
     for name, kind in kinds.items():
         value = state[name]
         if type(value).__name__ != kind:
