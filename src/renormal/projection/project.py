@@ -16,6 +16,7 @@ from renormal.projection.checks import check_fit, check_images, check_terms, che
 from renormal.projection.descent import Descent, Settled, settle
 from renormal.projection.energy import Differentiable, Slope
 from renormal.projection.latent_start import LatentSearch, starting_point
+from renormal.projection.narrowing import Narrowing
 from renormal.projection.observing import Observer, Watch, seen
 from renormal.projection.precision import computing
 from renormal.projection.recordings import repeating
@@ -67,6 +68,7 @@ def project(
 def _run(descent: Settled, model: Autoencoder, queue: Queue, observe: Observer | None, slots: Slots) -> None:
     """Iterate until the queue and these slots are empty: what one thread does."""
     watch = None if observe is None else Watch(observe, descent.check_every)
+    narrowing = Narrowing(model, descent, partial(_differentiate, descent, model))
     iterate = partial(_iterate, descent, model, queue)
     with (
         torch.inference_mode(False),
@@ -78,6 +80,8 @@ def _run(descent: Settled, model: Autoencoder, queue: Queue, observe: Observer |
             left, waited = slots.left, 0 if slots.left > left else waited + descent.check_every
             if waited > descent.max_steps + 2 * descent.check_every:
                 raise RuntimeError(STUCK.format(waited, slots.x.device))
+            if queue.empty and watch is None:
+                narrowing(slots)
             for _ in range(descent.check_every):
                 step()
                 if watch is not None:

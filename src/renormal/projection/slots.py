@@ -2,7 +2,8 @@
 
 A sample that is done leaves its slot and the next one enters, so that no sample waits for the slowest (continuous
 batching). The batch that the network sees keeps its shape: results do not depend on the order of the samples, and one
-iteration can be recorded as a CUDA graph. When the queue is empty, a free slot keeps its old content and is ignored.
+iteration can be recorded as a CUDA graph. When the queue is empty, a free slot keeps its old content and is ignored,
+or slots become fewer (narrowing.py).
 """
 
 from __future__ import annotations
@@ -83,6 +84,11 @@ class Queue:
             stopped=torch.zeros(samples, dtype=torch.long, device=x0.device),
             energy_start=nothing.clone(),
         )
+
+    @property
+    def empty(self) -> bool:
+        """Whether every sample has entered."""
+        return self.entered == len(self.x0)
 
     def images(self, points: Tensor, terms: EnergyTerms) -> Images:
         """What the samples become: x, or f(x) where that is the answer, or what the decoder makes of z."""
