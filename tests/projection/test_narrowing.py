@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -87,6 +88,14 @@ def test_slots_stay_where_another_size_has_other_bits() -> None:
     assert set(widths.seen) == {16, 8}
     widths.seen.clear()
     project(widths, x0, replace(descent, slots=16))
+    assert set(widths.seen) == {16}
+
+
+def test_slots_of_a_function_stay() -> None:
+    """What was tried is kept with a module. To try it in each call would cost more than it gains."""
+    model, x0, descent = slow_decay(STEPS)
+    widths = Widths(model)
+    project(SimpleNamespace(reconstruct=widths.reconstruct), x0, replace(descent, slots=16))
     assert set(widths.seen) == {16}
 
 

@@ -27,32 +27,35 @@ _tried: WeakKeyDictionary[nn.Module, dict[Hashable, bool]] = WeakKeyDictionary()
 
 
 class Narrowing:
-    """Halves slots as often as half of them are idle. A device that records an iteration keeps its shape."""
+    """Halves slots as often as half of them are idle, for networks that are modules: what was tried is kept with them.
+
+    A device that records an iteration keeps its shape.
+    """
 
     def __init__(self, model: Any, descent: Settled, differentiate: Differentiate) -> None:
         self.descent, self.differentiate = descent, differentiate
-        self.tried = _tried.setdefault(model, {}) if isinstance(model, nn.Module) else {}
+        self.tried = _tried.setdefault(model, {}) if isinstance(model, nn.Module) else None
 
     def __call__(self, slots: Slots) -> None:
-        if slots.x.device.type in RECORDERS:
+        if self.tried is None or slots.x.device.type in RECORDERS:
             return
         while (width := len(slots.sample)) >= 2 * LEAST and 2 * slots.busy <= width:
             rows = torch.cat([(slots.sample >= 0).nonzero(), (slots.sample < 0).nonzero()]).flatten()
             narrow = _rows_of(slots, rows[: max(LEAST, width // 2)])
-            if not self._same_bits(slots, narrow, rows[: slots.busy]):
+            if not self._same_bits(self.tried, slots, narrow, rows[: slots.busy]):
                 return
             for one in fields(Slots):
                 setattr(slots, one.name, getattr(narrow, one.name))
 
-    def _same_bits(self, slots: Slots, narrow: Slots, rows: Tensor) -> bool:
+    def _same_bits(self, tried: dict[Hashable, bool], slots: Slots, narrow: Slots, rows: Tensor) -> bool:
         key = self._key(slots)
-        if key not in self.tried:
+        if key not in tried:
             with torch.random.fork_rng(devices=[]):  # an energy may draw: the descent goes on as if nothing was tried
                 wide, few = self.differentiate(slots), self.differentiate(narrow)
             pairs = [(one[rows], other[: len(rows)]) for one, other in zip(wide[0], few[0], strict=True)]
             pairs.append((_gradient(wide[1], slots)[rows], _gradient(few[1], narrow)[: len(rows)]))
-            self.tried[key] = all(torch.equal(one, other) for one, other in pairs)
-        return self.tried[key]
+            tried[key] = all(torch.equal(one, other) for one, other in pairs)
+        return tried[key]
 
     def _key(self, slots: Slots) -> Hashable:
         """What the order of a sum may depend on."""
