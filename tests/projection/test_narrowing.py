@@ -99,6 +99,19 @@ def test_slots_of_a_function_stay() -> None:
     assert set(widths.seen) == {16}
 
 
+class Unhashable(Energy):
+    """An energy whose settings may change from call to call."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def test_slots_of_an_energy_that_cannot_be_looked_up_stay() -> None:
+    model, x0, descent = slow_decay(STEPS)
+    widths = Widths(model)
+    project(widths, x0, replace(descent, slots=16, energy=Unhashable(weight=0.0)))
+    assert set(widths.seen) == {16}
+
+
 class Drawing(Energy):
     """An energy that draws from torch's generator, as a denoiser does."""
 

@@ -11,9 +11,8 @@ import torch
 
 from renormal.console.text import cell
 from renormal.contracts import PerSample, Projection, Stopped
-from renormal.files import write_whole
+from renormal.files import SAMPLES, write_whole
 
-FILE = "samples.csv"
 ABOVE = "above_image_threshold"
 COLUMNS = ("score", ABOVE, "steps", "stopped", "energy_start", "energy_end", "seconds")  # of each method that has them
 Row = dict[str, str | float | bool]  # "path", "defect", "baseline/score", "<projection>/steps", …
@@ -77,8 +76,8 @@ def write_samples(folder: Path, rows: Sequence[Row]) -> Path:
     csv.writer(text, lineterminator="\n").writerow(map(cell, columns))
     table = csv.DictWriter(text, columns, lineterminator="\n")
     table.writerows({column: written(value) for column, value in row.items()} for row in ordered)
-    write_whole(folder / FILE, text.getvalue())
-    return folder / FILE
+    write_whole(folder / SAMPLES, text.getvalue())
+    return folder / SAMPLES
 
 
 def written(value: str | float | bool) -> str:

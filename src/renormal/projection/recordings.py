@@ -88,11 +88,16 @@ def _key(model: Any, descent: Settled, slots: Slots) -> Hashable:
         value for module in modules for value in vars(module).values() if isinstance(value, str | float | int)
     )
     key = (descent, shapes, extras, weights, plain)
+    return key if hashable(key) else object()
+
+
+def hashable(key: object) -> bool:
+    """Whether it can be looked up. A list in an energy or a stop cannot: its content may change."""
     try:
         hash(key)
-    except TypeError:  # a list in an energy or a stop: its content may change
-        return object()
-    return key
+    except TypeError:
+        return False
+    return True
 
 
 def _places(module: nn.Module) -> list[int]:

@@ -6,18 +6,18 @@ import csv
 import io
 from typing import NamedTuple
 
-from renormal.files import read_text
+from renormal.files import SAMPLES, read_text
 from renormal.report.decisions import Decided
 from renormal.report.models import label
 from renormal.report.record import Record
 from renormal.report.strips import unreadable
 
-FILE = "samples.csv"  # in the folder of a job
-
 
 class Called(NamedTuple):
-    """A job with its decision. false, good: how many good photographs of the test are called defective, and of how
-    many; None where that is not known."""
+    """A job with its decision.
+
+    false, good: how many good photographs of the test are called defective, and of how many; None where not known.
+    """
 
     category: str
     model: str
@@ -27,17 +27,20 @@ class Called(NamedTuple):
 
 
 def called(record: Record, decided: Decided) -> Called:
-    """From the scores in samples.csv. Nothing is counted without this file, which is not published, and where the
-    decision has other scores (`test.area` above 1)."""
+    """From the scores in samples.csv.
+
+    Nothing is counted without this file, which is not published, and where the decision has other scores (`test.area`
+    above 1).
+    """
     job = Called(record.category, label(record), decided)
     if record.folder is None or record.inspection.get("area", 1) != 1:
         return job
     try:
-        rows = csv.DictReader(io.StringIO(read_text(record.folder / FILE)))
+        rows = csv.DictReader(io.StringIO(read_text(record.folder / SAMPLES)))
         scores = [float(row[f"{decided.column}/score"]) for row in rows if row["defect"] == "good"]
     except FileNotFoundError:
         return job
     except (ValueError, KeyError, TypeError, csv.Error) as error:
-        unreadable(ValueError(f"{record.folder / FILE}: {error}"))
+        unreadable(ValueError(f"{record.folder / SAMPLES}: {error}"))
         return job
     return job._replace(false=sum(score > decided.own.threshold for score in scores), good=len(scores))

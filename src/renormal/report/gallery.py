@@ -34,8 +34,10 @@ OLD = "panels of an older version, without grey maps; stages=[test] rerun=true d
 
 
 class Restoration(NamedTuple):
-    """f(x0) or x_N of a sample, and the grey map, as data URIs. limit: top of the map's scale. threshold: of its column
-    in renormal-predict, if it has one."""
+    """f(x0) or x_N of a sample, and the grey map, as data URIs.
+
+    limit: top of the map's scale. threshold: of its column in renormal-predict, if it has one.
+    """
 
     label: str  # of the model
     method: str

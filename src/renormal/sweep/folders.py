@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from renormal.console.text import is_printable
-from renormal.files import RECORD, STATE, TargetError, check_no_link, check_target
+from renormal.files import RECORD, SAMPLES, STATE, TargetError, check_no_link, check_target
 from renormal.job.errors import in_one_line
 from renormal.job.lock import LOCK, opened
 from renormal.job.state import RUN_LOG
@@ -41,7 +41,7 @@ def check_folder(folder: Path) -> None:
     for name in FOLDERS:
         if (folder / name).exists() and not (folder / name).is_dir():
             raise TargetError(f"{folder / name} is no folder: delete it, the job writes files there")
-    for name in (*OPENED, RECORD, STATE, "samples.csv", "choice.json", "planted.png"):
+    for name in (*OPENED, RECORD, STATE, SAMPLES, "choice.json", "planted.png"):
         check_target(folder / name)
 
 
