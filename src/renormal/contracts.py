@@ -147,11 +147,13 @@ class SelectiveScore(Score, Protocol):
 class FittedScore(Score, Protocol):
     """A score that must be fitted to pairs (x0, f(x0)) of good images before its first use.
 
-    state: what `fitted` has found, as lists and dicts of numbers that JSON holds. `restored` takes it.
+    inner: the scores in it, by their keys below its own in the config. fitted: goes through `pairs` once, and once more
+    for each level of fitted scores in it. state: what `fitted` has found, as lists and dicts of numbers that JSON
+    holds. `restored` takes it.
     """
 
-    parts: Mapping[str, Score]
-
+    @property
+    def inner(self) -> Mapping[str, Score]: ...
     def fitted(self, model: Autoencoder, pairs: Iterable[tuple[Images, Images]]) -> Score: ...
     def state(self) -> Mapping[str, Any]: ...
     def restored(self, state: Mapping[str, Any]) -> Score: ...

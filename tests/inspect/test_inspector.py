@@ -22,6 +22,7 @@ from renormal.lit.samples import written
 from renormal.report.decide import conformal, needed
 
 COMBINED = ["score=combined", "score.parts.msgms.scales=2", "score.parts.dssim.smooth.mean=3"]
+WHITENED = ["+score@score.parts.whitened=msgms_whitened", "score.parts.whitened.of.scales=2"]
 CASES = {
     "an object": ["category=bottle", "projection=[eq8_adam,eq8]"],
     "a texture": ["category=grid", "projection=[eq8]", "test.stride=16"],
@@ -48,6 +49,7 @@ CASES = {
     ],
     "all views": ["category=hazelnut", "projection=[eq8]", "test.flips=true"],
     "scores fitted to good images": ["category=bottle", "projection=[eq8]", *COMBINED],
+    "a fitted score in a fitted score": ["category=bottle", "projection=[eq8]", *COMBINED, *WHITENED],
     "settings chosen": [
         "experiment=choose",
         "choose.defects=2",

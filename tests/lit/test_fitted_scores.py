@@ -13,9 +13,9 @@ from renormal.job.job import run_job
 from renormal.lit.inspection import SHARED, state_at, states_of
 from renormal.metrics import AnomalyMetrics
 from renormal.report.record import read_record
-from renormal.scores import DSSIM, Combined, SquaredError, by_rank
+from renormal.scores import DSSIM, Combined, SquaredError, Whitened, by_rank
 
-PARTS = {"error": SquaredError(), "dssim": DSSIM()}
+PARTS = {"error": SquaredError(), "dssim": DSSIM(), "whitened": Whitened(SquaredError())}
 SCORES = {"mean": Combined(PARTS), "rank": Combined(PARTS, by=by_rank)}
 
 

@@ -24,7 +24,7 @@ from renormal.functional.tiles import tiles
 from renormal.functional.views import View
 from renormal.inspect.finished import Finished, trained_model
 from renormal.inspect.photographs import Frame, Photo, Photograph, photograph
-from renormal.inspect.stored import build, runs
+from renormal.inspect.stored import build, one_line, runs
 from renormal.lit.answers import Answers
 from renormal.lit.areas import scores_from
 from renormal.lit.columns import Columns
@@ -202,10 +202,11 @@ class Inspector(Answering):
         config, whose = self.job.record.config, self.ends[self.column][0]
         used = {name: descent for name, descent in projections.items() if name == whose}
         scores = {self.column: self.ends[self.column][1]}
-        networks = [
-            prepared_again(self._placed(model), used, scores, stored)
-            for model, stored in zip(self._seeing(), self.kept["networks"], strict=True)
-        ]
+        with one_line(f"{self.job.folder}: its record does not fit its network"):
+            networks = [
+                prepared_again(self._placed(model), used, scores, stored)
+                for model, stored in zip(self._seeing(), self.kept["networks"], strict=True)
+            ]
         test = config["test"]
         scoring = Scoring(test["stride"], test["average"], self.kept["tiles"])
         views = [View(**view) for view in self.kept["views"]]

@@ -66,10 +66,10 @@ def asked(config: DictConfig, columns: Columns, model: object) -> dict[str, Scor
 
 
 def parts_of(scores: Mapping[str, Score]) -> Iterator[tuple[str, Score]]:
-    """Key and score. Of a score that must be fitted, its parts: two images are too few to fit it."""
+    """Key and score. Of a score that must be fitted, those in it: two images are too few to fit it."""
     for key, score in scores.items():
         if isinstance(score, FittedScore):
-            yield from ((f"{key}.parts.{name}", part) for name, part in score.parts.items())
+            yield from parts_of({f"{key}.{name}": part for name, part in score.inner.items()})
         else:
             yield key, score
 

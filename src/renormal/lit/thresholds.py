@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice, zip_longest
 from typing import Any
 
@@ -83,7 +83,18 @@ def fitted(
     if not isinstance(score, FittedScore):
         return score
     whole = scoring.average == "pixels" and data.size != data.patch_size
-    return score.fitted(model, (_whole if whole else _reconstructed)(data, model, device, scoring, shrink))
+    made = partial(_whole if whole else _reconstructed, data, model, device, scoring, shrink)
+    return score.fitted(model, Repeated(made))
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """Pairs that are computed anew in each pass: a score with fitted parts goes through them more than once."""
+
+    made: Callable[[], Iterator[tuple[Images, Images]]]
+
+    def __iter__(self) -> Iterator[tuple[Images, Images]]:
+        return self.made()
 
 
 def _whole(

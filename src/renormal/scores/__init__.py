@@ -8,6 +8,7 @@ from renormal.scores.reconstructed import Reconstructed
 from renormal.scores.second import Second
 from renormal.scores.segmented import Segmented
 from renormal.scores.smoothing import Smooth
+from renormal.scores.whitened import Whitened
 
 __all__ = [
     "DSSIM",
@@ -19,6 +20,7 @@ __all__ = [
     "Segmented",
     "Smooth",
     "SquaredError",
+    "Whitened",
     "by_mean",
     "by_rank",
     "kl_term",

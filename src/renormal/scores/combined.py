@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from renormal.contracts import Autoencoder, Images, Maps, Score, SelectiveScore
+from renormal.contracts import Autoencoder, FittedScore, Images, Maps, Score, SelectiveScore
 from renormal.functional.bins import FINITE, coarse_bins, lower_ends
 
 FLOOR = 1e-6  # of a scaled score in a mean whose power is below 1: a part that is 0 there must not decide alone
+
+COUNTS, OWN = "counts", "fitted"  # of a part that is itself fitted, in the state
 
 Scale = Callable[[Maps], Maps]
 Pairs = list[list[int]]
@@ -85,8 +88,9 @@ class Combined:
     """M_p = (1/n Σ scale(s)ᵖ)^(1/p) over the n parts, where `by` makes each scale from the part's maps of good images.
 
     parts: name → score. power: p, 1 is the mean, 0 the geometric mean (Π scale(s))^(1/n), which is large only where
-    all parts are. `fitted` counts values on good images, once; then each map depends on its image alone.
-    `state` holds these counts, and `restored` takes them: a finished job scores new photographs without good images.
+    all parts are. `fitted` counts values on good images, once; then each map depends on its image alone. Parts that
+    must be fitted are fitted first. `state` holds these counts, and `restored` takes them: a finished job scores new
+    photographs without good images.
     """
 
     parts: Mapping[str, Score]
@@ -100,36 +104,55 @@ class Combined:
         if not 0 <= self.power <= 1:
             raise ValueError(f"score.power must be from 0, the geometric mean, to 1, the mean, got {self.power}")
 
+    @property
+    def inner(self) -> Mapping[str, Score]:
+        return {f"parts.{name}": part for name, part in self.parts.items()}
+
     def suits(self, model: object) -> bool:
         """Whether the model can answer every part."""
         return all(part.suits(model) for part in self.parts.values() if isinstance(part, SelectiveScore))
 
     def fitted(self, model: Autoencoder, pairs: Iterable[tuple[Images, Images]]) -> Combined:
         """The same score with its scales. pairs: good images, and what they became."""
-        tallies = {name: Tally() for name in self.parts}
+        if any(isinstance(part, FittedScore) for part in self.parts.values()) and iter(pairs) is pairs:
+            pairs = list(pairs)  # an iterator, which ends after one pass
+        parts = {
+            name: part.fitted(model, pairs) if isinstance(part, FittedScore) else part
+            for name, part in self.parts.items()
+        }
+        tallies = {name: Tally() for name in parts}
         for x, became in pairs:
-            for name, part in self.parts.items():
+            for name, part in parts.items():
                 maps = part(model, x, became)
                 if not bool(maps.isfinite().all()):
                     raise ValueError(f"score.parts.{name} is not finite on good images: take it out")
                 tallies[name].add(maps)
-        return self._with(tallies)
+        return self._with(parts, tallies)
 
-    def state(self) -> dict[str, Pairs]:
-        """Part → [bin, count] of its values on good images."""
-        return {name: tally.pairs for name, tally in zip(self.parts, self.tallies, strict=True)}
+    def state(self) -> dict[str, Any]:
+        """Part → [bin, count] of its values on good images; of a fitted part {COUNTS: that, OWN: its state}."""
+        states: dict[str, Any] = {}
+        for (name, part), tally in zip(self.parts.items(), self.tallies, strict=True):
+            states[name] = tally.pairs
+            if isinstance(part, FittedScore):
+                states[name] = {COUNTS: tally.pairs, OWN: dict(part.state())}
+        return states
 
-    def restored(self, state: Mapping[str, Pairs]) -> Combined:
+    def restored(self, state: Mapping[str, Any]) -> Combined:
         """The score that has this state. Raises ValueError for the state of other parts."""
         if state.keys() != self.parts.keys():
             raise ValueError(f"the score has the parts {', '.join(self.parts)}, its state has {', '.join(state)}")
-        return self._with({name: Tally.of(state[name]) for name in self.parts})
+        parts, counts = dict(self.parts), dict(state)
+        for name, part in self.parts.items():
+            if isinstance(part, FittedScore):
+                parts[name], counts[name] = part.restored(state[name][OWN]), state[name][COUNTS]
+        return self._with(parts, {name: Tally.of(counts[name]) for name in parts})
 
-    def _with(self, tallies: Mapping[str, Tally]) -> Combined:
+    def _with(self, parts: Mapping[str, Score], tallies: Mapping[str, Tally]) -> Combined:
         for name, tally in tallies.items():
             if not int(tally.counts[1:].sum()):
                 raise ValueError(f"score.parts.{name} is 0 on every good image, nothing to measure by: take it out")
-        return replace(self, tallies=tuple(tallies.values()))
+        return replace(self, parts=parts, tallies=tuple(tallies.values()))
 
     @cached_property
     def scales(self) -> tuple[Scale, ...]:

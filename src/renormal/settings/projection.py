@@ -176,7 +176,12 @@ class SecondScore(Object):
     of: Annotated[Any, OneOf("a score", SIMPLE), "Compares x0 with g(x0)."]
 
 
-PART = OneOf("a score: add it with '+score@score.parts.<name>=...' first", (*SIMPLE, SecondScore))
+class WhitenedScore(Object):
+    targets = ("renormal.scores.Whitened",)
+    of: Annotated[Any, OneOf("a comparison", (DSSIMScore, Comparison, MSGMSScore)), "Compares W x0 with W x_N."]
+
+
+PART = OneOf("a score: add it with '+score@score.parts.<name>=...' first", (*SIMPLE, SecondScore, WhitenedScore))
 
 
 class Combined(Object):
@@ -191,4 +196,7 @@ class Reconstructed(Object):
     of: Annotated[Any, OneOf("a score", SIMPLE), "Compares x0 with f(x_N)."]
 
 
-SCORE = OneOf("a score: add it with '+score@scores.<name>=...' first", (*SIMPLE, SecondScore, Combined, Reconstructed))
+SCORE = OneOf(
+    "a score: add it with '+score@scores.<name>=...' first",
+    (*SIMPLE, SecondScore, WhitenedScore, Combined, Reconstructed),
+)

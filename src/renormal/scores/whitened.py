@@ -1,0 +1,96 @@
+"""A score in colours in which the network is equally wrong about good images in all directions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property, reduce
+from operator import add, mul
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from renormal.contracts import Autoencoder, Images, Maps, Score
+from renormal.scores.comparison import Comparison
+from renormal.scores.msgms import MSGMS
+
+LEAST = 1e-4  # of the largest variance: a colour in which f is nearly exact must not decide alone
+MOST = 1e6  # of a number of Σ: images are in [0, 1], and a network that has not diverged is within a few units of them
+NEARLY = 1e-9  # of the trace: what rounding leaves of a variance of 0
+Matrix = tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class Whitened:
+    """of(W x₀, W x_N), W = √(tr Σ / C) Σ^(−1/2): ZCA whitening (Bell and Sejnowski 1997) with the mean variance kept.
+
+    Σ: (C, C), the covariance of the C channels of x₀ − f(x₀) over all pixels of good images, which `fitted` measures.
+    A score of whitened colours gives little weight to a colour that f gets wrong on good images, too. With C = 1 it is
+    `of` itself. of: the comparison. Raises ValueError before it is fitted, and for images with another C.
+    """
+
+    of: Comparison = field(default=MSGMS())
+    covariance: Matrix = ()
+
+    @property
+    def inner(self) -> Mapping[str, Score]:
+        return {"of": self.of}
+
+    def fitted(self, model: Autoencoder, pairs: Iterable[tuple[Images, Images]]) -> Whitened:
+        """The same score with its Σ. pairs: good images, and f of them."""
+        count, sums, products = 0, torch.zeros(()), torch.zeros(())
+        for x, became in pairs:
+            error = (x.double() - became.double()).movedim(1, 0).flatten(1).cpu()
+            count, sums, products = count + error.shape[1], sums + error.sum(dim=1), products + error @ error.T
+        if not count:
+            raise ValueError("a whitened score needs good images to measure Σ on")
+        mean = sums / count
+        covariance = products / count - torch.outer(mean, mean)
+        return self.restored({"covariance": ((covariance + covariance.T) / 2).tolist()})
+
+    def state(self) -> dict[str, list[list[float]]]:
+        """Σ."""
+        return {"covariance": [list(row) for row in self.covariance]}
+
+    def restored(self, state: Mapping[str, Any]) -> Whitened:
+        """The score that has this Σ. Raises ValueError for what is no covariance, or is 0."""
+        return replace(self, covariance=checked(state.get("covariance")))
+
+    @cached_property
+    def weights(self) -> Matrix:
+        """W, (C, C)."""
+        variances, axes = torch.linalg.eigh(torch.tensor(self.covariance, dtype=torch.float64))
+        scale = (variances.sum() / len(variances)).sqrt()
+        variances = variances.clamp(min=float(variances[-1]) * LEAST)
+        return tuple(map(tuple, (scale * (axes * variances.rsqrt()) @ axes.T).tolist()))
+
+    def __call__(self, model: Autoencoder, x0: Images, projected: Images) -> Maps:
+        if not self.covariance:
+            raise ValueError("a whitened score needs good images first: call .fitted(model, pairs)")
+        if x0.shape[1] != len(self.covariance):
+            raise ValueError(f"Σ has {len(self.covariance)} channels, the images have {x0.shape[1]}: fit it to images")
+        if len(self.covariance) == 1:  # W = 1
+            return self.of(model, x0, projected)
+        return self.of(model, weighed(x0.float(), self.weights), weighed(projected.float(), self.weights))
+
+
+def weighed(x: Images, weights: Matrix) -> Tensor:
+    """W x of each pixel. Sums of C products, so that no image depends on its neighbours in the batch."""
+    channels = x.unbind(dim=1)
+    return torch.stack([reduce(add, map(mul, channels, row)) for row in weights], dim=1)
+
+
+def checked(rows: Any) -> Matrix:
+    """Rows as a covariance matrix. Raises ValueError for what is none, and for 0."""
+    try:
+        found = torch.tensor([[float(one) for one in row] for row in rows], dtype=torch.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"a covariance of channels is a square of numbers, got {rows!r}") from error
+    if found.ndim != 2 or not found.shape[0] == found.shape[1] > 0 or not bool((found.abs() < MOST).all()):
+        raise ValueError(f"a covariance of channels is a square of finite numbers, got {rows!r}")
+    if not torch.equal(found, found.T) or float(torch.linalg.eigvalsh(found)[0]) < -NEARLY * float(found.trace()):
+        raise ValueError(f"a covariance of channels is symmetric, with no variance below 0, got {rows!r}")
+    if not float(found.trace()) > 0:
+        raise ValueError("f gives back every good image exactly: there is no error to weigh colours by")
+    return tuple(map(tuple, found.tolist()))
