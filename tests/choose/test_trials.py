@@ -79,4 +79,4 @@ def test_a_preferred_score_that_is_not_offered_is_one_line() -> None:
 
 @pytest.mark.parametrize("experiment", ["recipe", "inspect"])
 def test_the_recipes_prefer_the_three_maps(experiment: str) -> None:
-    assert preferred(recipe(f"experiment={experiment}").choose) == {"three_maps": 0.003}
+    assert preferred(recipe(f"experiment={experiment}").choose) == {"three_maps_whitened": 0.003}
