@@ -96,7 +96,7 @@ COMMANDS = re.findall(r"^renormal (?:-m )?([^#\n]+)", TEXT, flags=re.MULTILINE)
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if "hydra.searchpath" not in command])
 def test_a_command_of_the_readme_and_the_docs_composes(command: str) -> None:
-    overrides = [given for given in shlex.split(command) if given != "..."]
+    overrides = shlex.split(command)
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = GlobalHydra.instance().config_loader().load_configuration("config", overrides, RunMode.MULTIRUN)
     assert config.model.name in names("model")
