@@ -11,7 +11,7 @@ import torch
 from scipy.linalg import sqrtm
 from torch import Tensor, nn
 
-from renormal.scores import DSSIM, MSGMS, Combined, Smooth, SquaredError, Whitened
+from renormal.scores import DSSIM, MSGMS, Combined, Reconstructed, Second, Segmented, Smooth, SquaredError, Whitened
 from renormal.scores.whitened import LEAST, weighed
 
 MODEL = nn.Identity()
@@ -61,6 +61,29 @@ def test_it_is_the_comparison_of_the_weighed_images(of: Any) -> None:
 def test_grey_images_are_compared_as_they_are(of: Any) -> None:
     good, tested = pairs(channels=1), pairs(seed=1, channels=1)
     assert torch.equal(Whitened(of).fitted(MODEL, [good])(MODEL, *tested), of(MODEL, *tested))
+
+
+@pytest.mark.parametrize("of", OFS, ids=lambda of: type(of).__name__)
+def test_grey_images_stored_in_colours_are_compared_as_they_are(of: Any) -> None:
+    """Only f makes colours in them: W would weigh these up, where no defect shows."""
+    x, became = pairs()
+    grey, tested = x[:, :1].expand_as(x), pairs(seed=1)
+    assert torch.allclose(Whitened(of).fitted(MODEL, [(grey, became)])(MODEL, *tested), of(MODEL, *tested), atol=1e-6)
+    nearly = grey + torch.tensor([0, 8, 0]).reshape(1, 3, 1, 1) / 255
+    assert Whitened(of).fitted(MODEL, [(nearly, became)]).weights == ((1, 0, 0), (0, 1, 0), (0, 0, 1))
+    some = [(grey, became), (x[:1], became[:1])]
+    assert Whitened(of).fitted(MODEL, some).weights != ((1, 0, 0), (0, 1, 0), (0, 0, 1))
+
+
+def test_a_score_that_cannot_be_within_another_is_refused() -> None:
+    fitted = [Combined({"error": SquaredError()}), Whitened()]
+    for of in [*fitted, Second(), Segmented(), Reconstructed()]:
+        with pytest.raises(ValueError, match=f"must be a comparison, .*, got {type(of).__name__}$"):
+            Whitened(of)  # type: ignore[arg-type]
+    for outer in (Second, Reconstructed):
+        for of in fitted:
+            with pytest.raises(ValueError, match=f"must need no good images, .*, got {type(of).__name__}$"):
+                outer(of)
 
 
 def test_pixels_that_did_not_move_have_no_score() -> None:
@@ -118,8 +141,9 @@ def test_what_is_not_fitted_or_does_not_fit_is_refused() -> None:
         Whitened()(MODEL, *good)
     with pytest.raises(ValueError, match="needs good images to measure Σ on"):
         Whitened().fitted(MODEL, [])
-    with pytest.raises(ValueError, match="gives back every good image exactly"):
-        Whitened().fitted(MODEL, [(good[0], good[0])])
+    for wrong_by in (0, torch.tensor([0.3, 0.1, 0.2]).reshape(1, 3, 1, 1)):  # the variance is 0, or its rounding
+        with pytest.raises(ValueError, match="wrong by the same at every pixel"):
+            Whitened().fitted(MODEL, [(good[0], good[0] + wrong_by)])
     with pytest.raises(ValueError, match="square of finite numbers"):
         Whitened().fitted(MODEL, [(good[0], good[1] * torch.nan)])
     with pytest.raises(ValueError, match="Σ has 3 channels, the images have 1"):
@@ -147,7 +171,7 @@ def test_what_is_not_fitted_or_does_not_fit_is_refused() -> None:
     ids=str,
 )
 def test_what_is_no_covariance_is_refused(covariance: Any) -> None:
-    with pytest.raises(ValueError, match=r"covariance|exactly"):
+    with pytest.raises(ValueError, match=r"covariance|by the same"):
         Whitened().restored({"covariance": covariance})
     with pytest.raises(ValueError, match="covariance"):
         Whitened().restored({"other": covariance})

@@ -7,6 +7,7 @@ from typing import Any
 
 from renormal.contracts import Autoencoder, Images, Maps, Score
 from renormal.scores.comparison import DSSIM
+from renormal.scores.unsuited import refuse_fitted
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,9 @@ class Reconstructed:
     """
 
     of: Score = field(default=DSSIM())
+
+    def __post_init__(self) -> None:
+        refuse_fitted("reconstructed", self.of)
 
     def __call__(self, model: Any, x0: Images, projected: Images) -> Maps:
         if not isinstance(model, Autoencoder):

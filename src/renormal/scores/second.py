@@ -7,7 +7,7 @@ from typing import Any
 
 from renormal.contracts import Images, Maps, Score, SecondAutoencoder
 from renormal.scores.comparison import DSSIM
-from renormal.scores.unsuited import UnsuitedError
+from renormal.scores.unsuited import UnsuitedError, refuse_fitted
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,9 @@ class Second:
     """
 
     of: Score = field(default=DSSIM())
+
+    def __post_init__(self) -> None:
+        refuse_fitted("second", self.of)
 
     def suits(self, model: object) -> bool:
         """Whether the model has g."""

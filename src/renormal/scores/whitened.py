@@ -17,7 +17,9 @@ from renormal.scores.msgms import MSGMS
 
 LEAST = 1e-4  # of the largest variance: a colour in which f is nearly exact must not decide alone
 MOST = 1e6  # of a number of Σ: images are in [0, 1], and a network that has not diverged is within a few units of them
-NEARLY = 1e-9  # of the trace: what rounding leaves of a variance of 0
+NEARLY = 1e-9  # of the trace, or of the mean square: what rounding leaves of a variance of 0
+SAME = "f is wrong by the same at every pixel of good images: there is no Σ to weigh colours by; set another score"
+GREY = 8.5 / 255  # channels that differ by less are grey: by 8 levels at most, as in renormal.data.looks
 Matrix = tuple[tuple[float, ...], ...]
 
 
@@ -26,27 +28,39 @@ class Whitened:
     """of(W x₀, W x_N), W = √(tr Σ / C) Σ^(−1/2): ZCA whitening (Bell and Sejnowski 1997) with the mean variance kept.
 
     Σ: (C, C), the covariance of the C channels of x₀ − f(x₀) over all pixels of good images, which `fitted` measures.
-    A score of whitened colours gives little weight to a colour that f gets wrong on good images, too. With C = 1 it is
-    `of` itself. of: the comparison. Raises ValueError before it is fitted, and for images with another C.
+    A score of whitened colours gives little weight to a colour that f gets wrong on good images, too. With C = 1, and
+    where all good images are grey, it is `of` itself: colours that only f makes show no defect. of: the comparison.
+    Raises ValueError before it is fitted, and for images with another C.
     """
 
     of: Comparison = field(default=MSGMS())
     covariance: Matrix = ()
+
+    def __post_init__(self) -> None:
+        of: object = self.of
+        if not isinstance(of, Comparison):  # others would give W x₀ to the network, or need to be fitted
+            found = type(of).__name__
+            raise ValueError(f"`of` of a whitened score must be a comparison, as renormal.scores.MSGMS, got {found}")
 
     @property
     def inner(self) -> Mapping[str, Score]:
         return {"of": self.of}
 
     def fitted(self, model: Autoencoder, pairs: Iterable[tuple[Images, Images]]) -> Whitened:
-        """The same score with its Σ. pairs: good images, and f of them."""
-        count, sums, products = 0, torch.zeros(()), torch.zeros(())
+        """The same score with its Σ, 1 for grey images. pairs: good images, and f of them."""
+        count, sums, products, grey = 0, torch.zeros(()), torch.zeros(()), True
         for x, became in pairs:
+            grey = grey and bool((x.amax(dim=1) - x.amin(dim=1) <= GREY).all())
             error = (x.double() - became.double()).movedim(1, 0).flatten(1).cpu()
             count, sums, products = count + error.shape[1], sums + error.sum(dim=1), products + error @ error.T
         if not count:
             raise ValueError("a whitened score needs good images to measure Σ on")
         mean = sums / count
         covariance = products / count - torch.outer(mean, mean)
+        if grey:
+            covariance = torch.eye(len(mean))
+        elif float(covariance.trace()) <= NEARLY * float(products.trace() / count):
+            raise ValueError(SAME)
         return self.restored({"covariance": ((covariance + covariance.T) / 2).tolist()})
 
     def state(self) -> dict[str, list[list[float]]]:
@@ -92,5 +106,5 @@ def checked(rows: Any) -> Matrix:
     if not torch.equal(found, found.T) or float(torch.linalg.eigvalsh(found)[0]) < -NEARLY * float(found.trace()):
         raise ValueError(f"a covariance of channels is symmetric, with no variance below 0, got {rows!r}")
     if not float(found.trace()) > 0:
-        raise ValueError("f gives back every good image exactly: there is no error to weigh colours by")
+        raise ValueError(SAME)
     return tuple(map(tuple, found.tolist()))
