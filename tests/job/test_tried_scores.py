@@ -47,6 +47,15 @@ def test_it_says_so_before_the_training(
     assert not list(Path(config.folder).rglob("*.ckpt"))
 
 
+@pytest.mark.parametrize(
+    ("score", "key"),
+    [("msgms", "score"), ("msgms_whitened", "score.of"), ("combined", "score.parts.msgms")],
+)
+def test_a_score_that_refuses_images_of_this_size_is_named_by_its_key(tiny: Any, score: str, key: str) -> None:
+    with pytest.raises(ValueError, match=f"^{key}: scales=7 halves images of 32 × 32 6 times: "):
+        run_job(tiny(f"score={score}", f"{key}.scales=7"))
+
+
 @pytest.mark.parametrize("name", ["segmented", "msgms_segmented"])
 def test_a_score_that_the_network_cannot_answer_is_left_out_of_the_choice_with_a_line(
     tiny: Any, caplog: pytest.LogCaptureFixture, name: str

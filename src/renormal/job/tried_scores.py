@@ -45,6 +45,8 @@ def check_scores(config: DictConfig, columns: Columns, module: AutoencoderModule
                 if not data.fixed:
                     raise
                 raise ValueError(f"{error.lack}; set another score") from error
+            except ValueError as error:
+                raise ValueError(f"{key}: {error}") from error
             check_maps(f"{key} ({path_of(score)})", maps, x0)
     module.train(training)
 

@@ -37,7 +37,7 @@ class MSGMS(Comparison):
         step = 2 ** (self.scales - 1)
         if height % step or width % step or min(height, width) < 2 * step:
             raise ValueError(
-                f"score.scales={self.scales} halves images of {height} × {width} {self.scales - 1} times: "
+                f"scales={self.scales} halves images of {height} × {width} {self.scales - 1} times: "
                 f"sides must be multiples of {step} from {2 * step} on"
             )
         x, d = x0.float(), projected.float() - x0.float()
