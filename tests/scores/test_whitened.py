@@ -12,7 +12,7 @@ from scipy.linalg import sqrtm
 from torch import Tensor, nn
 
 from renormal.scores import DSSIM, MSGMS, Combined, Reconstructed, Second, Segmented, Smooth, SquaredError, Whitened
-from renormal.scores.whitened import LEAST, weighed
+from renormal.scores.whitened import SHRINKAGE, weighed
 
 MODEL = nn.Identity()
 MIXED = torch.tensor([[1.0, 0.2, 0.1], [0.5, 0.6, 0.1], [0.1, 0.1, 0.2]])  # red is wrong most, and takes green along
@@ -31,7 +31,9 @@ def by_hand(x: Tensor, became: Tensor) -> np.ndarray[Any, Any]:
     """W of numpy's covariance and scipy's root of a matrix."""
     error = (x - became).movedim(1, 0).flatten(1).double().numpy()
     covariance = np.cov(error, bias=True)
-    return np.asarray(np.sqrt(np.trace(covariance) / 3) * np.linalg.inv(sqrtm(covariance)).real)
+    mean = np.trace(covariance) / 3
+    shrunk = (1 - SHRINKAGE) * covariance + SHRINKAGE * mean * np.eye(3)
+    return np.asarray(np.sqrt(mean) * np.linalg.inv(sqrtm(shrunk)).real)
 
 
 def test_the_weights_are_the_inverse_root_of_scipy() -> None:
@@ -40,9 +42,14 @@ def test_the_weights_are_the_inverse_root_of_scipy() -> None:
 
 
 def test_the_error_on_good_images_is_equal_in_all_directions() -> None:
-    """Its covariance becomes the mean variance that it had, times the identity."""
+    """Without shrinkage its covariance becomes the mean variance that it had, times the identity."""
     x, became = pairs()
-    error = weighed(x - became, Whitened().fitted(MODEL, [(x, became)]).weights).movedim(1, 0).flatten(1).double()
+    error = (
+        weighed(x - became, Whitened(shrinkage=1e-9).fitted(MODEL, [(x, became)]).weights)
+        .movedim(1, 0)
+        .flatten(1)
+        .double()
+    )
     mean_variance = (x - became).movedim(1, 0).flatten(1).double().var(dim=1, correction=0).mean()
     assert torch.allclose(torch.cov(error, correction=0), mean_variance * torch.eye(3, dtype=torch.float64), atol=1e-6)
 
@@ -113,8 +120,20 @@ def test_a_colour_without_error_does_not_decide_alone() -> None:
     x, became = pairs()
     became[:, 2] = x[:, 2]
     fitted = Whitened().fitted(MODEL, [(x, became)])
-    assert torch.tensor(fitted.weights).abs().max() <= LEAST**-0.5, "W = √(mean / largest variance) / √LEAST, at most"
+    assert 1 < torch.tensor(fitted.weights).abs().max() <= SHRINKAGE**-0.5
     assert fitted(MODEL, x, became).isfinite().all()
+
+
+def test_with_a_shrinkage_of_1_the_images_are_compared_as_they_are() -> None:
+    tested = pairs(seed=1)
+    fitted = Whitened(SquaredError(), shrinkage=1.0).fitted(MODEL, [pairs()])
+    assert torch.allclose(fitted(MODEL, *tested), SquaredError()(MODEL, *tested), rtol=1e-5, atol=1e-12)
+
+
+@pytest.mark.parametrize("shrinkage", [0.0, -0.1, 1.1, float("nan")])
+def test_another_shrinkage_is_refused(shrinkage: float) -> None:
+    with pytest.raises(ValueError, match=r"score\.shrinkage must be above 0 and at most 1, got"):
+        Whitened(shrinkage=shrinkage)
 
 
 def test_its_state_is_read_back_from_json_to_the_last_bit() -> None:

@@ -179,6 +179,7 @@ class SecondScore(Object):
 class WhitenedScore(Object):
     targets = ("renormal.scores.Whitened",)
     of: Annotated[Any, OneOf("a comparison", (DSSIMScore, Comparison, MSGMSScore)), "Compares W x0 with W x_N."]
+    shrinkage: Annotated[float, Gt(0), Le(1), "ρ: no colour is weighed more than 1/√ρ times; 1: all alike."]
 
 
 PART = OneOf("a score: add it with '+score@score.parts.<name>=...' first", (*SIMPLE, SecondScore, WhitenedScore))
