@@ -25,7 +25,7 @@ Matrix = tuple[tuple[float, ...], ...]
 
 @dataclass(frozen=True)
 class Whitened:
-    """of(W x₀, W x_N), W = σ Σ_ρ^(−1/2), Σ_ρ = (1 − ρ) Σ + ρ σ² 1, σ² = tr Σ / C.
+    """of(W x₀, W x_N), W = σ Σ_ρ^(−1/2), Σ_ρ = (1 − ρ) Σ + ρ σ² I, σ² = tr Σ / C.
 
     This is ZCA whitening (Bell and Sejnowski 1997) with the scale of the images.
     Σ: (C, C), the covariance of the C channels of x₀ − f(x₀) over all pixels of good images, which `fitted` measures.
