@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 from renormal.data.images import header_of
 from renormal.data.source import Item, Source, some
 from renormal.data.threads import in_threads
-
-LEVELS = 8  # ours: channels that differ by less are grey. JPEG and a white balance leave some levels
+from renormal.functional.grey import LEVELS
 
 
 def shapes_of(source: Source) -> list[float]:

@@ -1,4 +1,4 @@
-"""A score in colours in which the network is equally wrong about good images in all directions."""
+"""A score in colours in which the error of f on good images has nearly the same variance."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from renormal.contracts import Autoencoder, Images, Maps, Score
+from renormal.functional.grey import LEVELS
 from renormal.scores.comparison import Comparison
 from renormal.scores.msgms import MSGMS
 
@@ -19,7 +20,7 @@ SHRINKAGE = 0.1  # ours, chosen on planted defects: docs/results/three.md
 MOST = 1e6  # of a number of Σ: images are in [0, 1], and a network that has not diverged is within a few units of them
 NEARLY = 1e-9  # of the trace, or of the mean square: what rounding leaves of a variance of 0
 SAME = "f is wrong by the same at every pixel of good images: there is no Σ to weigh colours by; set another score"
-GREY = 8.5 / 255  # channels that differ by less are grey: by 8 levels at most, as in renormal.data.looks
+GREY = (LEVELS + 0.5) / 255  # half a level more: images are floats here
 Matrix = tuple[tuple[float, ...], ...]
 
 
@@ -54,7 +55,7 @@ class Whitened:
         return {"of": self.of}
 
     def fitted(self, model: Autoencoder, pairs: Iterable[tuple[Images, Images]]) -> Whitened:
-        """The same score with its Σ, 1 for grey images. pairs: good images, and f of them."""
+        """The same score with its Σ, I for grey images. pairs: good images, and f of them."""
         count, sums, products, grey = 0, torch.zeros(()), torch.zeros(()), True
         for x, became in pairs:
             grey = grey and bool((x.amax(dim=1) - x.amin(dim=1) <= GREY).all())
@@ -91,7 +92,7 @@ class Whitened:
             raise ValueError("a whitened score needs good images first: call .fitted(model, pairs)")
         if x0.shape[1] != len(self.covariance):
             raise ValueError(f"Σ has {len(self.covariance)} channels, the images have {x0.shape[1]}: fit it to images")
-        if len(self.covariance) == 1:  # W = 1
+        if len(self.covariance) == 1:  # W = I
             return self.of(model, x0, projected)
         return self.of(model, weighed(x0.float(), self.weights), weighed(projected.float(), self.weights))
 
