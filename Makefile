@@ -16,7 +16,7 @@ install: .venv/.installed  ## .venv with everything that pyproject.toml asks for
 .venv/.installed: pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m pip install --editable '.[dev]'
 	@touch $@
 
 demo: install    ## drawn images, four autoencoders, 5 minutes: a table and a page under outputs/demo
