@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "renormal"
+METHOD = (ROOT / "docs" / "method.md").read_text(encoding="utf-8")
 HOMES = {
     "eq. 1": "renormal.models.vae.VAE.training_loss",
     "eq. 2": "renormal.projection.anogan.AnoGANEnergy",
@@ -26,7 +27,7 @@ HOMES = {
     "appendix A": "renormal.scores.gradient.GradientScore",
 }
 TAG = re.compile(r"\((eq\. \d+|section \d+(?:\.\d+)?|appendix [A-Z])\)\.$")
-ROW = re.compile(r"^\| *((?:eq\.|section|appendix) [^|]*?) *\| *`([\w.]+)` *\|")
+ROW = re.compile(r"^\| *((?:eq\.|section|appendix) [^|]*?) *\| *\[`([\w.]+)`\]\(\.\./src/([\w/]+\.py)\) *\|")
 
 
 def documented(tree: ast.AST, name: str) -> Iterator[tuple[str, str]]:
@@ -62,12 +63,12 @@ def complaints(package: Path, expected: dict[str, str]) -> list[str]:
     ]
 
 
-def index(page: str) -> dict[str, str]:
-    """The table of docs/method.md between its two markers."""
+def index(page: str) -> dict[str, tuple[str, str]]:
+    """The table of docs/method.md between its two markers: tag → public name and file."""
     _, _, rest = page.partition("<!-- equations -->")
     table, end, _ = rest.partition("<!-- /equations -->")
     assert end, "docs/method.md has no table between <!-- equations --> and <!-- /equations -->"
-    return dict(match.groups() for line in table.splitlines() if (match := ROW.match(line)))
+    return {match[1]: (match[2], match[3]) for line in table.splitlines() if (match := ROW.match(line))}
 
 
 def public(home: str) -> str:
@@ -76,13 +77,23 @@ def public(home: str) -> str:
     return ".".join((package, room, *name))
 
 
+def file_of(home: str) -> str:
+    """renormal.projection.mask.error_mask → renormal/projection/mask.py."""
+    return "/".join(home.split(".")[:3]) + ".py"
+
+
 def test_every_equation_has_one_home() -> None:
     assert complaints(PACKAGE, HOMES) == []
 
 
 def test_the_index_in_the_docs_is_this_dictionary() -> None:
-    page = (ROOT / "docs" / "method.md").read_text(encoding="utf-8")
-    assert index(page) == {tag: public(home) for tag, home in HOMES.items()}
+    assert index(METHOD) == {tag: (public(home), file_of(home)) for tag, home in HOMES.items()}
+
+
+def test_the_loop_in_the_docs_is_that_of_the_code() -> None:
+    code = (PACKAGE / "projection" / "reference.py").read_text(encoding="utf-8")
+    assert code.endswith(re.findall(r"```python\n(def .*?)```", METHOD, flags=re.DOTALL)[0])
+    assert re.findall(r"x - α \* move  # eq\. 5;.* eq\. 8$", code, flags=re.MULTILINE)
 
 
 @pytest.mark.parametrize("home", HOMES.values())
@@ -120,5 +131,6 @@ def test_a_planted_home_is_found(tmp_path: Path, source: str, complaint: list[st
 
 
 def test_the_index_is_read_from_its_table() -> None:
-    table = "| eq. 9 | `no` |\n<!-- equations -->\n| where | what |\n|---|---|\n| eq. 8 | `a.b` |\n<!-- /equations -->"
-    assert index(table) == {"eq. 8": "a.b"}
+    row = "| eq. {} | [`a.b`](../src/a/b.py) |\n"
+    table = f"{row.format(9)}<!-- equations -->\n| where | what |\n|---|---|\n{row.format(8)}<!-- /equations -->"
+    assert index(table) == {"eq. 8": ("a.b", "a/b.py")}
