@@ -18,7 +18,7 @@ from recipes import recipe
 from renormal.data import folder
 from renormal.inspect.load import inspector_of, load
 from renormal.inspect.network_settings import network_settings
-from renormal.job.continued import continued_config
+from renormal.job.continued import continued_config, weaker_threshold
 from renormal.job.fingerprints import images_before, source_of
 from renormal.job.job import run_job
 from renormal.job.trained_on import parted, seen_by
@@ -246,6 +246,29 @@ def test_what_the_network_knows_trains_again_and_thresholds_are_of_new_photograp
     both = seen_by(config.folder)
     assert both is not None
     assert both == seen | {digests[item] for item in source.train}, "a third job knows what both have seen"
+
+
+def test_a_threshold_of_fewer_photographs_than_before_is_one_line(
+    before: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    record = read_record(before / "record.json")
+    good = {name: [0.1] * 9 for name in record.inspection["good"]}
+    nine = {"inspection": record.inspection | {"held_out": True, "good": good}}
+    job = changed(before, tmp_path / "nine", {})
+    (job / "record.json").write_text(json.dumps(json.loads((job / "record.json").read_text()) | nine))
+    config = further(job, tmp_path, *HOLDING)
+    source = replace(source_of(config), spare=source_of(config).train[:1], apart=tuple(source_of(config).items[:3]))
+    (line,) = weaker_threshold(config, source)
+    assert line.startswith(f"more: the threshold comes from 3 new photographs, and that of {job} from 9: up to 25 % of")
+    assert line.endswith(
+        "be called defective; if that is too many, train anew on old and new together, without continue="
+    )
+    chosen = OmegaConf.merge(config, {"stages": ["choose", "test"]})
+    assert "defective, and settings are chosen on 1 photograph; if" in weaker_threshold(chosen, source)[0]
+    assert weaker_threshold(config, replace(source, apart=source.train * 9)) == []
+    assert "any number of good parts" in weaker_threshold(config, replace(source, apart=(), spare=()))[0]
+    run_job(config)
+    assert [one.levelname for one in caplog.records if "the threshold comes from" in one.message] == ["WARNING"]
 
 
 def test_a_job_that_says_not_what_it_was_trained_on_promises_nothing(before: Path, tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def test_the_speed_of_the_machine_decides_how_many_epochs_there_are(
     assert (rate < 2e-5, step) == (True, 5 * EACH)
 
 
-@pytest.mark.parametrize(("earlier", "said"), [(9_899.0, "9999 training images are few"), (9_900.0, "")])
+@pytest.mark.parametrize(("earlier", "said"), [(9_899.0, "9899 + 100 training images are few"), (9_900.0, "")])
 def test_the_images_of_the_training_before_count_as_seen(
     tiny: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, earlier: float, said: str
 ) -> None:

@@ -9,11 +9,21 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from renormal.console.text import counted
+from renormal.data import Source
 from renormal.data.memory import channels_of
+from renormal.files import RECORD
 from renormal.job.fingerprints import source_of
+from renormal.lit.stage import CHOOSE, TEST
+from renormal.report.decide import RATE, decisions, needed
+from renormal.report.record import read_record
 from renormal.settings.faults import shown
 
 COLOURS = {1: "grey", 3: "in colour"}
+WEAKER = (
+    "{name}: the threshold comes from {new} new photographs, and that of {job} from {before}: {share} of good "
+    "parts may be called defective{choice}; if that is too many, train anew on old and new together, without continue="
+)
 
 
 def continued_config(config: DictConfig, settings: Mapping[str, Any], typed: Sequence[str]) -> DictConfig:
@@ -42,6 +52,20 @@ def continued_config(config: DictConfig, settings: Mapping[str, Any], typed: Seq
             f"convert them, or add data.channels={channels} to read them so"
         )
     return after
+
+
+def weaker_threshold(config: DictConfig, source: Source) -> list[str]:
+    """A line where fewer new photographs are set apart than the job of continue= had, and fewer than RATE needs."""
+    job, stages = config.get("continue"), config.stages
+    if job is None or TEST not in stages:
+        return []
+    known = decisions(read_record(Path(job) / RECORD)).values()
+    before, now = max((one.good for one in known if one.held_out), default=0), len(source.apart or source.spare)
+    if now >= min(before, needed(RATE)):
+        return []
+    choice = f", and settings are chosen on {counted(len(source.spare), 'photograph')}" if CHOOSE in stages else ""
+    share = f"up to {100 / (now + 1):.2g} %" if now else "any number"
+    return [WEAKER.format(name=source.name, new=now, job=job, before=before, share=share, choice=choice)]
 
 
 def is_about(key: str, place: str) -> bool:

@@ -25,6 +25,7 @@ from renormal.functional.precision import exact_float32
 from renormal.job.build import build_columns, build_data, build_module, build_trainer
 from renormal.job.checkpoints import checkpoint_of, load
 from renormal.job.checks import check_columns, check_devices, check_names_in, check_stages, check_trainer
+from renormal.job.continued import weaker_threshold
 from renormal.job.digests import same_weights
 from renormal.job.environment import (
     filter_messages,
@@ -104,7 +105,7 @@ def run_job(
     check_threads(config)
     for remark in (source.summary, *source.remarks, *remarks):
         log.info("%s", remark)
-    for warning in source.warnings:
+    for warning in (*source.warnings, *weaker_threshold(config, source)):
         log.warning("%s", warning)
     if report:
         report("data", None)

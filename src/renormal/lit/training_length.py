@@ -25,7 +25,7 @@ LAST = 0.1  # share of the planned epochs in which an early end brings the learn
 LEAST = 4  # epochs: where fewer whole ones fit, the time is divided into so many shorter ones, ours
 PAUSE = 60.0  # seconds between two batches that count at most, ours: a process that is halted does not train
 ENOUGH = 10_000  # images of a training, ours: the published networks saw 12 000 or more
-FEW = "%d training images are few, and the network will miss defects: give more minutes=, an idle machine or a GPU%s"
+FEW = "%s training images are few, and the network will miss defects: give more minutes=, an idle machine or a GPU%s"
 PLANNED = "training: at most %.3g minutes on this machine, about %d images (%d × %d) at %.3g images/s"
 TOO_SLOW = (
     "training: one epoch of %d images takes about %.2g minutes on this machine, more than minutes=%.3g: the whole "
@@ -121,8 +121,9 @@ class TrainingLength(L.Callback):
             log.warning(TOO_SLOW, images, each / 60, self.allowed / 60, more_threads)
         else:
             log.info(PLANNED, self.allowed / 60, epochs * images, epochs, images, speed)
-        if epochs >= fit and (seen := self.before + epochs * images) < ENOUGH:
-            log.warning(FEW, seen, more_threads)
+        if epochs >= fit and self.before + epochs * images < ENOUGH:
+            earlier = f"{self.before:.0f} + " if self.before else ""  # the line before has those of this training alone
+            log.warning(FEW, f"{earlier}{epochs * images}", more_threads)
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if self.length is not None:
