@@ -56,7 +56,7 @@ def test_the_folder_of_a_category_is_all_of_its_jobs_and_that_of_a_job_is_one(fo
     whole, one = inspector_of(folds[1]), inspector_of(folds[1] / "0")
     assert isinstance(whole, Folds)
     assert isinstance(one, Inspector)
-    assert "from 6 good images in 3 folds; a rate of 0.05 needs 19 of them" in whole.decision.line
+    assert "from 6 good images in 3 folds; for about 5 % it takes 19 of them" in whole.decision.line
 
 
 def test_jobs_that_are_no_folds_are_one_line(folds: tuple[list[Any], Path], tmp_path: Path) -> None:

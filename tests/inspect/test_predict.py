@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import sys
@@ -17,6 +18,7 @@ from renormal.inspect.inspector import Inspector
 from renormal.inspect.load import load
 from renormal.inspect.predicting import device_named
 from renormal.job.job import run_job
+from renormal.report.decide import conformal
 
 NAMES = ["a/1.png", "b/1.jpg", "b/1.png"]
 
@@ -130,6 +132,31 @@ def test_one_image_on_standard_input_has_the_score_of_its_file(
     assert json.loads(line)["score"] == inspector(run).inspect(part).score
     assert said.err.startswith("1 photograph on cpu, column ")
     assert "\n1 photograph: 0 defective, 1 good; " in said.err
+
+
+def test_the_first_line_says_what_raises_the_threshold_and_how_many_good_ones_are_above_a_given_one(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("renormal.inspect.inspector.held_out", lambda record: True)
+    part, record = draw(tmp_path / "1.png", seed=1), load(run).record
+    samples = csv.DictReader(io.StringIO((run / "samples.csv").read_text()))
+    tested = sorted(float(row["baseline/score"]) for row in samples if row["defect"] == "good")
+    apart = conformal(record.inspection["good"]["baseline"], 0.01).scores
+    predict(run, part, "--out", tmp_path / "rare", "--false-alarms", 0.01, "--only", "csv")
+    assert begun(capsys).endswith(
+        "% it takes 99 of them; until then a smaller --false-alarms does not change the threshold, and --threshold does"
+    )
+    predict(run, part, "--out", tmp_path / "given", "--threshold", tested[0], "--only", "csv")
+    above, known = len(tested) - 1, sum(score > tested[0] for score in apart)
+    expected = (
+        f"is defective: as given; {known} of {len(apart)} good photographs set apart and {above} of {len(tested)} "
+    )
+    assert f"{expected}good photograph" in begun(capsys)
+
+
+def begun(capsys: pytest.CaptureFixture[str]) -> str:
+    """The first line of the command."""
+    return capsys.readouterr().err.splitlines()[0]
 
 
 def test_a_file_in_place_of_the_folder_is_a_line(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

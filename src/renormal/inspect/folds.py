@@ -44,7 +44,8 @@ class Pooled:
         lowest = max(self.asked, 1 / (self.count + 1))
         promise = f"about {100 * lowest:.2g} % of good images are called defective, from {self.count} good images in "
         promise += f"{len(self.good)} folds"
-        return f"{promise}; a rate of {self.asked:g} needs {needed(self.asked)} of them" if self.too_few else promise
+        more = f"; for about {100 * self.asked:.4g} % it takes {needed(self.asked)} of them" if self.too_few else ""
+        return promise + more
 
     @property
     def threshold(self) -> float:

@@ -19,11 +19,13 @@ from renormal.console.text import counted, printable
 from renormal.files import shown
 from renormal.inspect.counting import Counting
 from renormal.inspect.doubts import Doubts
+from renormal.inspect.folds import Pooled
 from renormal.inspect.inputs import TABLE, Inputs, Item, Part, chunks, stable
 from renormal.inspect.predictions import FILES, Predictions, join, state_of
 from renormal.inspect.predictor import Lines, Predictor, Processes, Task
 from renormal.job.environment import make_sums_reproducible
 from renormal.job.rank import number_on_node, share
+from renormal.report.called import tested_good
 
 POLL = 2.0  # seconds between two listings of a folder that is watched, ours
 SHARE = 20  # ours: while a folder is watched, its CSV is written in at most 1/20 of the time
@@ -184,11 +186,28 @@ def settings_of(predictor: Predictor, source: Inputs) -> dict[str, Any]:
 
 def begun(predictor: Predictor, part: Part, total: int | None) -> str:
     """What the command is about to do, in one line."""
-    given, inspector = predictor.task.threshold is not None, predictor.inspector
-    why = "as given" if given else inspector.decision.line
+    inspector = predictor.inspector
+    why = inspector.decision.line if predictor.task.threshold is None else given(predictor)
     where = f"part {part.number + 1} of {part.of}: " if part.of > 1 else ""
     photographs = "new photographs" if total is None else counted(total, "photograph")
     work = f"{photographs} on {predictor.task.device}, column {inspector.column}"
     if (pooled := predictor.pooled) is not None:
         return f"{where}{work}; p of at most {pooled.threshold:.4g} is defective: {why}"
+    if predictor.task.threshold is None and inspector.decision.held_out and inspector.decision.too_few:
+        why += "; until then a smaller --false-alarms does not change the threshold, and --threshold does"
     return f"{where}{work}; a score above {predictor.threshold:.6g} is defective: {why}"
+
+
+def given(predictor: Predictor) -> str:
+    """Why --threshold is the threshold, and how many good photographs of the one job score above it."""
+    decision, jobs = predictor.decision, predictor.inspector.jobs
+    if isinstance(decision, Pooled):
+        return "as given"
+    tested = tested_good(jobs[0].record, predictor.inspector.column)
+    known = {"set apart": decision.scores if decision.held_out else (), "tested": tested or ()}
+    above = [
+        f"{sum(score > predictor.threshold for score in scores)} of {counted(len(scores), 'good photograph')} {kind}"
+        for kind, scores in known.items()
+        if scores
+    ]
+    return f"as given; {' and '.join(above)} above it" if above else "as given"

@@ -27,20 +27,25 @@ class Called(NamedTuple):
 
 
 def called(record: Record, decided: Decided) -> Called:
-    """From the scores in samples.csv.
-
-    Nothing is counted without this file, which is not published, and where the decision has other scores (`test.area`
-    above 1).
-    """
+    """Nothing is counted where `tested_good` knows nothing."""
     job = Called(record.category, label(record), decided)
-    if record.folder is None or record.inspection.get("area", 1) != 1:
-        return job
-    try:
-        rows = csv.DictReader(io.StringIO(read_text(record.folder / SAMPLES)))
-        scores = [float(row[f"{decided.column}/score"]) for row in rows if row["defect"] == "good"]
-    except FileNotFoundError:
-        return job
-    except (ValueError, KeyError, TypeError, csv.Error) as error:
-        unreadable(ValueError(f"{record.folder / SAMPLES}: {error}"))
+    if (scores := tested_good(record, decided.column)) is None:
         return job
     return job._replace(false=sum(score > decided.own.threshold for score in scores), good=len(scores))
+
+
+def tested_good(record: Record, column: str) -> list[float] | None:
+    """The scores of the good photographs of the test, from samples.csv.
+
+    None without this file, which is not published, and where the decision has other scores (`test.area` above 1).
+    """
+    if record.folder is None or record.inspection.get("area", 1) != 1:
+        return None
+    try:
+        rows = csv.DictReader(io.StringIO(read_text(record.folder / SAMPLES)))
+        return [float(row[f"{column}/score"]) for row in rows if row["defect"] == "good"]
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError, csv.Error) as error:
+        unreadable(ValueError(f"{record.folder / SAMPLES}: {error}"))
+        return None

@@ -56,7 +56,7 @@ class Decision:
         promise = f"{share} of good images are called defective, from {counted(self.good, 'held-out good image')}"
         if not self.too_few:
             return promise
-        return f"{promise}; a rate of {self.asked:g} needs {needed(self.asked)} of them"
+        return f"{promise}; for at most {100 * self.asked:.4g} % it takes {needed(self.asked)} of them"
 
 
 def needed(rate: float) -> int:
