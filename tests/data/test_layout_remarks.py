@@ -161,6 +161,20 @@ def test_the_folder_of_good_parts_alone_says_which_images_it_leaves_out(
     assert line == f"{tmp_path / root}: {place}"
 
 
+@pytest.mark.parametrize("beside", [("new",), ("bad_train", "mixed"), ("crack", "parts"), ("Bauteile",)])
+def test_folders_beside_the_good_parts_whose_names_say_nothing_of_a_test_are_no_test(
+    beside: tuple[str, ...], tmp_path: Path
+) -> None:
+    photographs(tmp_path, "Gute Teile/1.png", "Gute Teile/2.png", *(f"{name}/3.png" for name in beside))
+    assert folder(tmp_path / "Gute Teile").remarks == ()
+
+
+def test_several_folders_of_defects_beside_the_good_parts_are_all_read_from_above(tmp_path: Path) -> None:
+    photographs(tmp_path, "good/1.png", "good/2.png", "scratches/3.png", "NOK/4.png")
+    (line,) = folder(tmp_path / "good").remarks
+    assert line.endswith(f"are not read; data.root={tmp_path} reads all")
+
+
 COUNTED: dict[str, tuple[Build, str]] = {
     "masks for all": (
         of((photographs, (*SPLIT, "test/dent/2.png")), (outlines, ("masks/crack/1.png", "masks/dent/2.png"))),

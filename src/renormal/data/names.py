@@ -156,6 +156,11 @@ def says_defective(stem: str) -> bool:
     return bool({*words, "".join(words)} & DEFECTIVE_WORDS or (_negated(words) and GOOD_NAMES & set(words)))
 
 
+def names_defect(name: str) -> bool:
+    """Whether a folder of this name says that its parts are defective: crack, bad_train, Fehler 2. Not new, mixed."""
+    return says_defective(name) or any(re.fullmatch(DEFECT_WORDS, word) for word in words_in(name))
+
+
 def _negated(words: list[str]) -> bool:
     return bool(NEGATED & set(words))
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from renormal.data.listing import folders_in, holds_images
-from renormal.data.names import Role, role
+from renormal.data.names import Role, names_defect, role
 from renormal.data.source import DataError
 
 OUTER: tuple[Role, ...] = ("doubtful", "images", "other")  # what a folder of data sets may be called
@@ -48,16 +48,19 @@ def too_high(root: Path, *, own: bool = False) -> DataError | None:
 
 
 def left_out(root: Path) -> list[str]:
-    """One line for the folder of good images of a data set: its test images are not read."""
+    """One line for the folder of good images of a data set: its test images are not read.
+
+    None where a folder beside it has a name that says nothing of a test or of a defect: they need not be one data set.
+    """
     here = root.resolve()
     if role(here.name) not in ("train", "good") or folders_in(here, "test"):
         return []
     home = here.parent.parent if role(here.parent.name) == "train" else here.parent
     with suppress(DataError):  # what lies around the chosen folder need not be in order
         tests = folders_in(home, "test") or [path for path in folders_in(home, "other") if holds_images(path)]
-        if tests:
-            names = " and ".join(map(str, tests[:NAMED]))
-            return [f"{root}: the test images in {names} are not read; data.root={home} reads both"]
+        if tests and all(role(path.name) == "test" or names_defect(path.name) for path in tests):
+            names, all_of = " and ".join(map(str, tests[:NAMED])), "both" if len(tests) == 1 else "all"
+            return [f"{root}: the test images in {names} are not read; data.root={home} reads {all_of}"]
     return []
 
 
