@@ -154,6 +154,19 @@ def test_the_first_line_says_what_raises_the_threshold_and_how_many_good_ones_ar
     assert f"{expected}good photograph" in begun(capsys)
 
 
+def test_the_first_ten_defective_photographs_are_named_before_the_last_line(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(12):
+        draw(tmp_path / "new" / f"{number:02}.png", seed=number, size=(8, 8))
+    predict(run, tmp_path / "new", "--out", tmp_path / "out", "--threshold", 0, "--only", "csv")
+    named, last = capsys.readouterr().out.splitlines()
+    assert named == f"defective: {', '.join(f'{number:02}.png' for number in range(10))} and 2 more"
+    assert last.startswith("12 photographs: 12 defective, 0 good; ")
+    predict(run, tmp_path / "new" / "03.png", "--out", tmp_path / "one", "--threshold", 1e6, "--only", "csv")
+    assert len(capsys.readouterr().out.splitlines()) == 1
+
+
 def begun(capsys: pytest.CaptureFixture[str]) -> str:
     """The first line of the command."""
     return capsys.readouterr().err.splitlines()[0]

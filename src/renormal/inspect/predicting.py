@@ -28,6 +28,7 @@ from renormal.job.rank import number_on_node, share
 from renormal.report.called import tested_good
 
 POLL = 2.0  # seconds between two listings of a folder that is watched, ours
+NAMED = 10  # defective photographs that are named at the end, ours: the table has all
 SHARE = 20  # ours: while a folder is watched, its CSV is written in at most 1/20 of the time
 
 
@@ -37,7 +38,7 @@ class Run:
     def __init__(self, options: argparse.Namespace, source: Inputs) -> None:
         self.options, self.source, self.stack = options, source, ExitStack()
         self.part = Part(*share()).within(options.part)
-        self.said = set[str]()
+        self.said, self.marked = set[str](), list[str]()
 
     def __enter__(self) -> Self:
         with self.stack:  # ends what has begun if the rest fails
@@ -110,6 +111,8 @@ class Run:
                 self.counting.before += 1
             self.doubts.look(line)
             self.counting.add(state_of(line))
+            if line.get("defective") and len(self.marked) < NAMED:
+                self.marked.append(item.name)
             if "error" in line:
                 self.counting.say(f"renormal-predict: {self._named(line['error'])}")
             if self.options.json:
@@ -136,9 +139,16 @@ class Run:
         join(self.options.out)
         for line in self.doubts.lines:
             print(printable(f"renormal-predict: {line}"), file=sys.stderr)
+        stream = sys.stderr if self.options.json else sys.stdout
+        if self.marked:
+            print(printable(f"defective: {self._marked()}"), file=stream)
         parts = [self.counting.summary, self._left_out(), str(self.options.out / TABLE)]
-        print(printable("; ".join(filter(None, parts))), file=sys.stderr if self.options.json else sys.stdout)
+        print(printable("; ".join(filter(None, parts))), file=stream)
         return self.counting.code
+
+    def _marked(self) -> str:
+        more = self.counting.states["defective"] - len(self.marked)
+        return ", ".join(self.marked) + (f" and {more} more" if more else "")
 
 
 def task_of(options: argparse.Namespace) -> Task:
