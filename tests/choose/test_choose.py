@@ -259,6 +259,7 @@ def test_a_choice_of_another_score_is_repeated_from_its_file(
     assert other.endswith("/run/choice.json, and leave choose out of stages=")
     assert "of this experiment, add choose.settings=" in other
     assert "of this experiment, add projection=[" in own
+    assert "real defects may be missed all the same" in own, "the number of drawn ones was read as their quality"
     assert ", score other, " in other
     assert f"of drawn defects: {content['chosen']['projection']}, " in own
     assert f", score {stage.main}, " in own or ", the config's score, " in own

@@ -36,7 +36,7 @@ from renormal.schema import checked
 
 DONE = (
     "%s: chosen by the %s of drawn defects: %s, %.3f; with the settings of the config %.3f; "
-    "to take them in another job of this experiment, add %s"
+    "real defects may be missed all the same: test some; to take them in another job of this experiment, add %s"
 )
 LEAK = "the network may have been trained on the images with drawn defects: choose.holdout=10 keeps some from it"
 WORSE = (
