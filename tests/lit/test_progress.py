@@ -107,6 +107,28 @@ def test_an_end_on_another_day_names_the_day(hours: float, text: str) -> None:
     assert end_of(3600 * hours, datetime(2026, 11, 27, 15, 39)) == text
 
 
+def test_the_end_stays_between_two_counts_and_moves_only_when_a_count_is_late(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """53 images are counted every 40 seconds: the line said 2, then 4 minutes more, and nothing had changed."""
+    own, clock = Progress("parts/0"), [0.0]
+    monkeypatch.setattr(progress.time, "perf_counter", lambda: clock[0])
+    own.begin("choose")
+    own.unit, own.total = "image", 212
+    clock[0] = 40.0
+    own.finished(53)
+    with caplog.at_level(logging.INFO, "renormal"):
+        for now in (50, 70, 80, 90):
+            own.say(now)
+    said = [re.search(r"(\S+) images/s, (\d+) seconds more", line) for line in caplog.messages]
+    assert [found and (found[1], int(found[2])) for found in said] == [
+        ("1.32", 110),
+        ("1.32", 90),
+        ("1.32", 80),
+        ("1.32", 80),
+    ]
+
+
 def test_a_stage_whose_count_is_full_says_no_time_left(caplog: pytest.LogCaptureFixture) -> None:
     bar = Progress("l2_ae/bottle/0")
     bar.begin("test")

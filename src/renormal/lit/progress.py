@@ -42,7 +42,8 @@ class Progress(L.Callback):
         self.bar: tqdm[Any] | None = None
         self.title = self.unit = ""
         self.start = self.due = 0.0
-        self.total = self.done = self.initial = 0
+        self.total = self.done = self.initial = self.last = 0  # last: units of the last count
+        self.counted = 0.0  # when it was
         self.losses: dict[str, Tensor] = {}  # of the last epoch that had them
         self.terminal = sys.stderr.isatty()
 
@@ -71,7 +72,7 @@ class Progress(L.Callback):
                 self.due = math.inf if self.terminal else now + pause(now - self.start, counted=self.total > 0)
 
     def say(self, now: float) -> None:
-        """One line of the log: what the stage has done, the speed since it began, and its end at that speed."""
+        """One line of the log: what the stage has done, the speed until its last count, and its end at that speed."""
         spent, done, total = now - self.start, self.done, self.total
         if not total or done <= self.initial:
             log.info(UNCOUNTED, self.title, duration(spent))
@@ -79,8 +80,9 @@ class Progress(L.Callback):
         if done >= total:
             log.info(COUNTED, self.title, f"{total} {self.unit}", duration(spent))
             return
-        rate = (done - self.initial) / spent
-        left = (total - done) / rate
+        since = now - self.counted  # where many are counted at once, the end must not move until the next count
+        rate = (done - self.initial) / (spent - since)
+        left = (total - done) / rate - min(since, self.last / rate)
         log.info(
             LINE, self.title, done, total, self.unit, rate, self.unit, duration(left), end_of(left, datetime.now())
         )
@@ -128,6 +130,7 @@ class Progress(L.Callback):
 
     def _count(self, units: int) -> None:
         self.done += units
+        self.last, self.counted = units, time.perf_counter()
         if self.bar is not None:
             self.bar.update(units)
 
