@@ -146,9 +146,16 @@ def test_labels_in_latex(label: str, written: str) -> None:
     assert latex_label(label) == written
 
 
-def test_a_table_of_drawn_images_says_so_next_to_the_papers_numbers() -> None:
-    drawn = made_up(config={"data": {"name": "rehearsal"}})
-    assert build_table([drawn, made_up("vae", "bottle")]).notes[0] == f"grid: {DRAWN}"
+def test_drawn_images_and_own_photographs_are_compared_with_no_number_of_the_paper() -> None:
+    drawn, own = (made_up(config={"data": {"name": name}}, data={"size": 64}) for name in ("rehearsal", "folder"))
+    table = build_table([drawn, made_up("vae", "bottle")])
+    assert table.notes[0] == f"grid: {DRAWN}"
+    found = [cell(table, category, "vae", "baseline").paper for category in ("grid", "bottle", "mean")]
+    assert found == [None, 0.902, None]
+    for alone in (build_table([drawn]), build_table([own])):
+        assert (alone.rates[0].paper, alone.levels) == (None, [])
+        assert "paper" not in legend(alone)
+        assert not any("pixels" in note for note in alone.notes)
     for real in (build_table([drawn], "aupro"), build_table([made_up(config={"data": {"name": "mvtec"}})])):
         assert not any(DRAWN in note for note in real.notes)
 
@@ -363,7 +370,6 @@ def test_cells_as_good_as_the_papers_are_counted_as_they_are_printed() -> None:
     assert build_table(as_published()).levels[1] == "grad: 60 of 60 cells are at the paper's or above"
     assert build_table(near, "aupro").levels == []
     assert build_table([made_up("own", "hinge")]).levels == []
-    assert build_table([made_up(config={"data": {"name": "rehearsal"}})]).levels == []
 
 
 def test_a_model_stands_at_the_place_of_the_one_that_it_is_compared_with() -> None:

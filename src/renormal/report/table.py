@@ -22,7 +22,7 @@ from renormal.report.rounding import notes_on_rounding
 from renormal.report.unscored import missing, unscored
 
 PAPER_METRIC = "pixel_auroc"  # the only one in Tables 1 and 2
-DRAWN = "drawn under MVTec AD's names, the paper's numbers are those of the real images"
+DRAWN = "drawn under MVTec AD's names, and compared with no number of the paper"
 TINY = 1e-9  # a smaller number is no basis of a relative change, ours
 SIDES = {"texture": 512, "object": 128}  # pixels, section 4.1
 GROUPS = {"texture": "Textures", "object": "Objects"}
@@ -66,6 +66,8 @@ def build_table(
     unpublished = {Column(record.model, method) for record in records for method in crossed([record])}
     shown = [column for column in columns if column not in searches(records) | unpublished]
     paper = paper_numbers(shown, paper_names(records), scores) if metric == PAPER_METRIC else {}
+    others = foreign(records)
+    paper = {place: number for place, number in paper.items() if place[0] not in others}
     numbers, bases = numbers_of(records, columns, metric)
     kinds = {record.category: record.kind for record in records}
     categories, models = ordered_categories(kinds), [column.model for column in columns]
@@ -75,7 +77,7 @@ def build_table(
     mixed = mixed_cells(records)
     recipes = notes_on_recipes(mixed, records)
     notes += [*on_regions, *notes_on_rounding(records), *recipes, *partial_means(columns, rows)]
-    notes += notes_on_data(records, metric, with_paper=bool(paper))
+    notes += notes_on_data(records, metric)
     own = [record for record in records if record.model in models_of_home]
     found, reached = counts(columns, rows, own, home)
     notes += notes_on_chance(own, metric, [rate.method for rate in found])
@@ -100,7 +102,7 @@ def counts(
     def counted_in(columns: list[Column], rows: list[Row], where: str = "") -> tuple[list[Rate], list[str]]:
         found = rates(columns, rows, {BASELINE, *further}, where)
         methods = [BASELINE, *(rate.method for rate in found)]
-        return found, [] if drawn(records) else [*levels(columns, rows, methods, where)]
+        return found, [*levels(columns, rows, methods, where)]
 
     found = counted_in(columns_of_own, rows_of_own)
     same = found == counted_in(columns, rows)
@@ -122,14 +124,15 @@ def numbers_of(records: Sequence[Record], columns: Sequence[Column], metric: str
     return numbers, bases
 
 
-def notes_on_data(records: Sequence[Record], metric: str, *, with_paper: bool) -> list[str]:
+def notes_on_data(records: Sequence[Record], metric: str) -> list[str]:
     """What the test images are, where that is not what a reader expects."""
-    unreal = drawn(records)
-    notes = [f"{', '.join(ordered_categories(unreal))}: {DRAWN}"] if unreal and with_paper else []
+    unreal = drawn(records) if metric == PAPER_METRIC else {}
+    notes = [f"{', '.join(ordered_categories(unreal))}: {DRAWN}"] if unreal else []
     notes += sorted({f"{r.category}: {unscored(r)}" for r in records if not r.metrics})
     notes += sorted({note for r in records if r.metrics for note in missing(r, metric, readable(metric))})
     notes += sorted({f"{r.category}: {r.data['note']}" for r in records if r.data.get("note")})
-    return notes + (notes_on_sizes([r for r in records if r.category not in unreal]) if with_paper else [])
+    others = foreign(records)
+    return notes + notes_on_sizes([r for r in records if metric == PAPER_METRIC and r.category not in others])
 
 
 def notes_on_sizes(records: Sequence[Record]) -> list[str]:
@@ -143,9 +146,19 @@ def notes_on_sizes(records: Sequence[Record]) -> list[str]:
     ]
 
 
-def drawn(records: Sequence[Record]) -> dict[str, str]:
+def drawn(records: Iterable[Record]) -> dict[str, str]:
     """{category: kind} of the images that a program has drawn."""
-    return {r.category: r.kind for r in records if r.config.get("data", {}).get("name") == "rehearsal"}
+    return {record.category: record.kind for record in records if data_name(record) == "rehearsal"}
+
+
+def foreign(records: Iterable[Record]) -> set[str]:
+    """Categories with images that are not MVTec AD's: the paper has no number of them, also where it has their name."""
+    return {record.category for record in records if data_name(record) != "mvtec"}
+
+
+def data_name(record: Record) -> str:
+    """The data set: `data.name`. A record without it counts as MVTec AD's."""
+    return str(record.config.get("data", {}).get("name", "mvtec"))
 
 
 def ordered_columns(records: Sequence[Record], metric: str) -> list[Column]:
