@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from renormal.job.checkpoint_file import check_weights, read_checkpoint
+from renormal.job.checkpoint_file import check_weights, fitted, read_checkpoint
 from renormal.lit.weights import digest_of_content, digest_of_weights
 from renormal.lit.whole_file import WholeFile
 
@@ -206,13 +206,15 @@ def test_no_code_in_a_checkpoint_runs(path: Path, tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     code_in_archive(path, trace)
     refused(path, "it cannot be read")
-    for data in (pickle.dumps(Touch(trace)), bytes_of(Touch(trace)), bytes_of({"a": Touch(trace)}, legacy=True)):
+    for data in (pickle.dumps(Touch(trace)), bytes_of({"a": Touch(trace)}, legacy=True)):
         path.write_bytes(data)
         refused(path)
+    path.write_bytes(bytes_of(Touch(trace)))
+    refused(path, "holds an object of posix.system, and no code of a file is run")
     inside = content()
     inside["callbacks"]["other"] = Touch(trace)
     path.write_bytes(bytes_of(inside))
-    refused(path)
+    refused(path, "holds an object of posix.system, and no code of a file is run")
     assert not trace.exists()
 
 
@@ -263,6 +265,60 @@ def test_weights_of_another_network_are_one_line(name: str, value: torch.Tensor 
     with pytest.raises(ValueError, match=line):
         check_weights({key: found for key, found in weights.items() if found is not None}, net())
     check_weights(net().state_dict(), net())
+
+
+def test_names_of_another_network_are_named(path: Path) -> None:
+    torch.save({f"dec.{name}": value for name, value in net().state_dict().items()}, path)
+    with pytest.raises(ValueError, match=r"^0\.bias is missing, and the network has no dec\.0\.bias$"):
+        fitted(read_checkpoint(path), net())
+
+
+@pytest.mark.parametrize("key", ["", "state_dict", "model_state_dict", "model"])
+@pytest.mark.parametrize(
+    ("has", "needs", "clause"),
+    [
+        ("", "", ""),
+        ("module.", "", "without module. before each name"),
+        ("model._orig_mod.", "", "without model._orig_mod. before each name"),
+        ("", "net.", "with net. before each name"),
+        ("module.", "net.", "with net. in place of module. before each name"),
+    ],
+)
+def test_weights_in_the_usual_files_of_others_are_taken(
+    path: Path, key: str, has: str, needs: str, clause: str
+) -> None:
+    weights = {f"{has}{name}": value for name, value in net().state_dict().items()}
+    torch.save({key: weights, "epoch": 3, "hyper_parameters": {"lr": 0.1}} if key else weights, path)
+    network = nn.Module()
+    if needs:
+        network.net = net()
+    else:
+        network = net()
+    found, said = fitted(read_checkpoint(path), network)
+    assert said == ", ".join(filter(None, [key and f"under {key}", clause]))
+    assert digest_of_weights(found) == digest_of_weights(network.state_dict())
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        ({"netG": {"weight": torch.ones(1)}, "epoch": 3}, "holds netG, epoch, and no state_dict or more than one"),
+        ({"model": {"a": torch.ones(1)}, "state_dict": {"a": torch.ones(1)}}, "no state_dict or more than one under"),
+        ({"state_dict": {"a": torch.ones(1), "b": 3}}, "holds state_dict, and no state_dict"),
+        ({}, "holds nothing, and no state_dict"),
+    ],
+)
+def test_a_file_of_another_program_without_one_state_dict_says_what_it_holds(
+    path: Path, content: dict[str, Any], line: str
+) -> None:
+    torch.save(content, path)
+    refused(path, line)
+    refused(path, "save the weights alone, with torch.save(net.state_dict(), 'mynet.pt')")
+
+
+def test_a_whole_module_is_named_and_not_run(path: Path) -> None:
+    torch.save({"epoch": 1, "model": nn.Sequential(nn.Linear(2, 2))}, path)
+    refused(path, "holds an object of torch.nn.modules.container.Sequential, and no code of a file is run: save the")
 
 
 LEAVES = st.one_of(

@@ -290,8 +290,24 @@ def test_a_state_dict_that_torch_saved_is_tested_as_the_checkpoint_that_holds_it
     assert own.training == {}
     assert torch.equal(next(load(tmp_path / "b").model.parameters()), next(net.parameters()))
     torch.save({"weight": torch.ones(1)}, bare)
-    with pytest.raises(ValueError, match=r"net\.pt does not fit model=l2_ae on bottle: model\.\S+ is missing$"):
+    with pytest.raises(
+        ValueError, match=r"net\.pt does not fit model=l2_ae on bottle: \S+ is missing, and the network has no weight$"
+    ):
         run_job(given)
+
+
+def test_weights_in_the_usual_files_of_others_are_tested_and_a_line_says_what_was_taken(
+    tiny: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_job(tiny(f"folder={tmp_path / 'a'}"))
+    weights, usual = load(tmp_path / "a").model.state_dict(), tmp_path / "usual.pt"
+    torch.save({"epoch": 3, "model": {f"module._orig_mod.{name}": one for name, one in weights.items()}}, usual)
+    with caplog.at_level("INFO", logger="renormal"):
+        run_job(tiny(f"folder={tmp_path / 'b'}", "stages=[test]", f"checkpoint={usual}"))
+    assert f"{usual}: the weights are taken under model, without module._orig_mod. before each name" in caplog.text
+    own, source = (read_record(tmp_path / place / "record.json") for place in ("b", "a"))
+    assert own.metrics == source.metrics
+    assert torch.equal(next(load(tmp_path / "b").model.parameters()), next(iter(weights.values())))
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from renormal.data.depth import FULL
 from renormal.data.source import Fit
 from renormal.files import RECORD
 from renormal.inspect.stored import build, check_trust, one_line, read
-from renormal.job.checkpoint_file import check_weights, read_checkpoint, weights_in
+from renormal.job.checkpoint_file import around, fitted, read_checkpoint
 from renormal.job.checkpoints import check_recorded, checkpoint_of
 from renormal.job.digests import same_weights
 from renormal.projection import Descent, Threshold
@@ -104,18 +104,18 @@ def trained_model(folder: Path, record: Record, trust: Sequence[str] = (), other
     if not path.exists():
         raise ValueError(f"{path} does not exist: the job was not trained here")
     content = read_checkpoint(path)
-    if not other and not same_weights(content["hyper_parameters"]["fingerprint"], record.hashes.get("training", "")):
+    found: str = content["hyper_parameters"]["fingerprint"]
+    if not other and not same_weights(found, record.hashes.get("training", "")):
         raise ValueError(f"{path} was trained with another config than that of {folder / RECORD}: repeat the job")
-    check_recorded(content, path, record)
-    weights = weights_in(content)
     read(record.config["model"].get("net"), "model.net", check_trust(trust))  # a name to trust is no fault of the file
     if not trust:
         with torch.device("meta"), Undrawn(), one_line(f"{path} does not fit the model of its record"):
-            check_weights(weights, network(record))
+            fitted(content, network(record))
     model = network(record, trust)
     with one_line(f"{path} does not fit the model of its record"):
-        check_weights(weights, model)
+        weights, _ = fitted(content, model)
         model.load_state_dict(weights)
+    check_recorded(around(weights, found), path, record)
     return model.eval()
 
 

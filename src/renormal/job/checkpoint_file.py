@@ -10,6 +10,7 @@ import struct
 import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 from renormal.console.text import printable
 from renormal.files import check_regular
 from renormal.job.digests import LIMIT, digest_of_file
+from renormal.job.foreign_weights import SAVE, code_in, lack_of_weights, renamed, weights_and_key
 from renormal.job.training_size import CLOCK
 from renormal.lit.module import LOWEST
 from renormal.lit.weights import DIGEST, digest_of_content
@@ -30,6 +32,7 @@ DEPTH, PARTS = 32, 200_000  # of a checkpoint, ours: parts may name one another,
 PICKLE = 16 * 2**20  # bytes, ours: that of a checkpoint has 0.1 · 2²⁰
 GROWING = {"bytearray", "encode"}  # torch calls them for whatever a pickle says: few bytes of it can fill the memory
 OF_NETWORK = "model."  # prefix of the names of the weights: the attribute of AutoencoderModule
+KEY = "key"  # of the state_dict in the file of another program, "" for the file itself
 SHOWN = 200  # characters of a message or a name
 PLAIN = {
     *(torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.complex64, torch.complex128, torch.bool),
@@ -49,18 +52,25 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         with warnings.catch_warnings(action="ignore"):
             content = torch.load(path, weights_only=True, map_location="cpu")
     except (*TORCH, zipfile.BadZipFile) as error:
+        if code := named_code(path, error):
+            raise ValueError(f"{path} holds an object of {code}, and no code of a file is run: {SAVE}") from error
         raise ValueError(f"{path} is no checkpoint of renormal, or damaged: {reason(error)}: {MEND}") from error
-    if is_bare(content):
-        content = around(content, digest_of_file(path))
+    if found := weights_and_key(content):
+        content = around(found[0], digest_of_file(path)) | {KEY: found[1]}
+    elif lack := lack_of_weights(content):
+        raise ValueError(f"{path} {lack}: {SAVE}")
     if fault := next(faults(content, path.stat().st_size), None):
         raise ValueError(f"{path} is no checkpoint of renormal, or damaged: {fault}: {MEND}")
     checked: dict[str, Any] = content
     return checked
 
 
-def is_bare(content: Any) -> bool:
-    """Whether it is the state_dict of a network and nothing else."""
-    return isinstance(content, dict) and bool(content) and all(isinstance(one, Tensor) for one in content.values())
+def named_code(path: Path, error: Exception) -> str | None:
+    """The class or function for which torch has refused a whole archive; None for another error."""
+    if isinstance(error, pickle.UnpicklingError):
+        with suppress(*TORCH):
+            return code_in(path)
+    return None
 
 
 def around(weights: Mapping[Any, Tensor], fingerprint: str) -> dict[str, Any]:
@@ -202,6 +212,17 @@ def faults_of_weights(weights: Mapping[Any, Any]) -> Iterator[str]:
             yield f"the weight {shown(name)} is not finite"
 
 
+def fitted(content: Mapping[str, Any], network: nn.Module) -> tuple[dict[str, Tensor], str]:
+    """The weights of a checkpoint under the names of the network, and a clause of what was taken from which names.
+
+    Raises ValueError for the first weight whose name, type or shape is not that of the network.
+    """
+    weights, clause = renamed(weights_in(content), network.state_dict())
+    check_weights(weights, network)
+    under = f"under {content[KEY]}" if content.get(KEY) else ""
+    return weights, ", ".join(filter(None, [under, clause]))
+
+
 def check_weights(found: Mapping[str, Tensor], network: nn.Module) -> None:
     """Raise ValueError for the first weight whose name, type or shape is not that of the network."""
     if fault := next(faults_of_fit(found, network), None):
@@ -211,8 +232,11 @@ def check_weights(found: Mapping[str, Tensor], network: nn.Module) -> None:
 def faults_of_fit(found: Mapping[str, Tensor], network: nn.Module) -> Iterator[str]:
     """Weights whose name, type or shape is not that of the network."""
     wanted: dict[str, Tensor] = network.state_dict()
-    yield from (f"{name} is missing" for name in sorted(wanted.keys() - found.keys()))
-    yield from (f"the network has no {shown(name)}" for name in sorted(found.keys() - wanted.keys()))
+    missing, others = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
+    if missing and others:
+        yield f"{missing[0]} is missing, and the network has no {shown(others[0])}"
+    yield from (f"{name} is missing" for name in missing)
+    yield from (f"the network has no {shown(name)}" for name in others)
     for name in (name for name in wanted if name in found):  # in the network's order
         one, own = found[name], wanted[name]
         if one.dtype != own.dtype:

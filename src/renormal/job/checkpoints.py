@@ -13,7 +13,7 @@ from torch import nn
 
 from renormal.console.text import counted
 from renormal.files import RECORD
-from renormal.job.checkpoint_file import check_weights, read_checkpoint
+from renormal.job.checkpoint_file import fitted, read_checkpoint
 from renormal.job.digests import same_weights, same_work
 from renormal.job.other_config import former_checkpoints, put_aside, put_aside_others
 from renormal.job.training_size import epochs_in, lack_of
@@ -155,7 +155,9 @@ def check_recorded(content: dict[str, Any], path: Path, record: Record) -> None:
 
 def _fill(module: AutoencoderModule, content: dict[str, Any], path: Path, config: DictConfig) -> None:
     try:
-        check_weights(content["state_dict"], module)
+        weights, clause = fitted(content, module.model)
     except ValueError as error:
         raise ValueError(f"{path} does not fit model={config.model.name} on {config.data.category}: {error}") from error
-    module.load_state_dict(content["state_dict"])
+    if clause:
+        log.info("%s: the weights are taken %s", path, clause)
+    module.model.load_state_dict(weights)
