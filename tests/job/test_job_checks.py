@@ -152,3 +152,21 @@ def test_a_device_that_is_not_there_is_named_before_images_are_listed(
 def test_a_value_that_this_job_cannot_use_is_one_line(tiny: Any, override: str, line: str) -> None:
     with pytest.raises((ValueError, InstantiationException), match=line):
         run_job(tiny(override))
+
+
+def test_weights_that_do_not_fit_are_refused_before_an_image_is_decoded(
+    tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("renormal.lit.datamodule.load_training", lambda *_, **__: pytest.fail("decoded"))
+    torch.save({"weight": torch.ones(1)}, tmp_path / "net.pt")
+    with pytest.raises(ValueError, match=r"net\.pt does not fit model=l2_ae on bottle: \S+ is missing"):
+        run_job(tiny("stages=[test]", f"checkpoint={tmp_path / 'net.pt'}"))
+
+
+def test_a_checkpoint_that_holds_no_weights_is_refused_before_the_images_are_listed(
+    tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job, "source_of", lambda *_: pytest.fail("listed"))
+    torch.save(torch.nn.Linear(1, 1), tmp_path / "net.pt")
+    with pytest.raises(ValueError, match=r"^checkpoint=\S+net\.pt holds an object of torch\.nn\.\S+Linear"):
+        run_job(tiny("stages=[test]", f"checkpoint={tmp_path / 'net.pt'}"))

@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from renormal.data import Source
 from renormal.data.memory import own_side
 from renormal.functional.tiles import tiles
-from renormal.job.checkpoints import checkpoint_of
+from renormal.job.checkpoints import check_fit, checkpoint_of
 from renormal.job.checks import check_sizes
 from renormal.job.environment import precision_of
 from renormal.job.memory import check_batch, check_images
@@ -49,6 +49,7 @@ def build_data(config: DictConfig, source: Source) -> SourceData:
         seed=config.seed,
         shrink=OmegaConf.select(given, "shrink") or [1],
     )
+    check_fit(config, lambda: build_module(config, data, ""))
     tests = bool(set(config.stages) - {TRAIN, CHOOSE})
     check_images(data, tests=tests)
     if TRAIN in config.stages:

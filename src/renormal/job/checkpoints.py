@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
-from torch import nn
+from torch import Tensor, nn
+from torch.random import fork_rng
 
 from renormal.console.text import counted
 from renormal.files import RECORD
@@ -100,6 +101,27 @@ def load(module: AutoencoderModule, clock: TrainingClock, config: DictConfig, fo
     return found
 
 
+def check_files(config: DictConfig) -> None:
+    """Raise ValueError if a path of checkpoint= holds no weights. It needs neither the network nor an image."""
+    for path in given(config):
+        try:
+            read_checkpoint(path)
+        except ValueError as error:
+            raise ValueError(f"checkpoint={error}") from error
+
+
+def check_fit(config: DictConfig, build: Callable[[], AutoencoderModule]) -> None:
+    """Raise ValueError if the weights of a path of checkpoint= are not those of the network that `build` returns.
+
+    Generators of random numbers stay as they are.
+    """
+    if paths := given(config):
+        with fork_rng(devices=[]):
+            network = build().model
+        for path in paths:
+            fitted_to(network, read_checkpoint(path), path, config)
+
+
 def begin_from(module: AutoencoderModule, config: DictConfig) -> None:
     """Load the weights of the finished job that continue= names."""
     path = checkpoint_of(Path(config["continue"]))
@@ -154,10 +176,17 @@ def check_recorded(content: dict[str, Any], path: Path, record: Record) -> None:
 
 
 def _fill(module: AutoencoderModule, content: dict[str, Any], path: Path, config: DictConfig) -> None:
-    try:
-        weights, clause = fitted(content, module.model)
-    except ValueError as error:
-        raise ValueError(f"{path} does not fit model={config.model.name} on {config.data.category}: {error}") from error
+    weights, clause = fitted_to(module.model, content, path, config)
     if clause:
         log.info("%s: the weights are taken %s", path, clause)
     module.model.load_state_dict(weights)
+
+
+def fitted_to(
+    network: nn.Module, content: Mapping[str, Any], path: Path, config: DictConfig
+) -> tuple[dict[str, Tensor], str]:
+    """As `fitted`. The message names file, model and category."""
+    try:
+        return fitted(content, network)
+    except ValueError as error:
+        raise ValueError(f"{path} does not fit model={config.model.name} on {config.data.category}: {error}") from error

@@ -23,7 +23,7 @@ from renormal.data.looks import shapes_of
 from renormal.files import RECORD, shown
 from renormal.functional.precision import exact_float32
 from renormal.job.build import build_columns, build_data, build_module, build_trainer
-from renormal.job.checkpoints import checkpoint_of, load
+from renormal.job.checkpoints import check_files, checkpoint_of, load
 from renormal.job.checks import check_columns, check_devices, check_names_in, check_stages, check_trainer
 from renormal.job.continued import weaker_threshold
 from renormal.job.digests import same_weights
@@ -86,6 +86,7 @@ def run_job(
     if not (folder / RECORD).is_file():  # a job that is done needs no device and no logger
         check_devices(config)
         check_loggers(config)
+        check_files(config)
     with said_if_slow("listing the images and their masks"):
         source = source_of(config)
     config, source, remarks = with_directions(config, source)
