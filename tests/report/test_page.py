@@ -153,7 +153,7 @@ def test_a_falling_rate_has_a_minus_and_no_hyphen(tmp_path: Path) -> None:
     metrics = {"baseline/pixel_auroc": 0.9, "eq8_adam/pixel_auroc": 0.72}
     write_made_up(tmp_path, made_up("vae", "grid", metrics=metrics))
     assert main([str(tmp_path)]) == 0
-    assert "−20.00 %" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "mean improvement rate −20.00%" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_recalls_of_defects_have_a_table_of_their_own_and_reasons_stand_below(tmp_path: Path) -> None:

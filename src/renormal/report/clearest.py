@@ -9,7 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from renormal.report.columns import reference
+from renormal.report.decide import default_column
 from renormal.report.extremes import panel_auroc
+from renormal.report.former_names import CHOSEN
 from renormal.report.gallery import DEFECT, MAPS, UNKNOWN, Panel, alternating, by_sample, embedded, embedded_size
 from renormal.report.record import Record
 from renormal.report.strips import cut_panel
@@ -39,23 +42,61 @@ class Candidate(NamedTuple):
     tiles: dict[str, Image.Image]
 
 
-def clearest(categories: Mapping[str, Sequence[Record]], count: int = COUNT) -> list[Clear]:
+def clearest(categories: Mapping[str, Sequence[Record]], metric: str, count: int = COUNT) -> list[Clear]:
     """The clearest sample of each category, then that of its second defect, until there are `count`.
 
-    The clearest is the one whose defect changes most from x₀ to x_N under any projection, of the CANDIDATES of its kind
-    whose maps have the highest pixel AUROC. Defects without a mask come after all others.
+    The clearest is the one whose defect changes most from x₀ to x_N, of the CANDIDATES of its kind whose maps have the
+    highest pixel AUROC. Defects without a mask come after all others. `leading` says of which columns they are.
     """
     turns = [
         (turn, -candidate.change, _clear(category, defect, candidate))
         for category, records in categories.items()
-        for turn, (defect, candidate) in enumerate(islice(_ranked(records), count))
+        for turn, (defect, candidate) in enumerate(islice(_ranked(leading(records, metric)), count))
     ]
     return [sample for _, _, sample in sorted(turns, key=lambda item: item[:2])[:count]]
 
 
-def _ranked(records: Sequence[Record]) -> Iterator[tuple[str, Candidate]]:
+def leading(records: Sequence[Record], metric: str) -> list[tuple[Record, str]]:
+    """The job and the column of x_N with the highest number, of the first seed of each model that has panels.
+
+    Of a job with a chosen column this one alone counts. Any other counts if its number is not below that of f(x0).
+    Without numbers: the column of each job that decides. Empty where f(x0) is better everywhere.
+    """
+    jobs: dict[str, Record] = {}
+    for record in sorted((one for one in records if one.panels), key=lambda one: one.seed):
+        jobs.setdefault(record.model, record)
+    numbers: dict[float, tuple[Record, str]] = {}
+    for record in jobs.values():
+        for method in _columns(record):
+            number, base = (record.metrics.get(f"{name}/{metric}") for name in (method, reference(record, method)))
+            if number is not None and (method in CHOSEN or base is None or number >= base):
+                numbers.setdefault(number, (record, method))
+    if any(f"{method}/{metric}" in record.metrics for record in jobs.values() for method in _columns(record)):
+        return [numbers[max(numbers)]] if numbers else []
+    return [(record, _deciding(record)) for record in jobs.values()]
+
+
+def _columns(record: Record) -> list[str]:
+    """The columns of x_N that have panels; the chosen one alone, where there is one."""
+    methods = list(dict.fromkeys(entry.get("projection", "") for entry in record.panels))
+    return [method for method in methods if method in CHOSEN] or methods
+
+
+def _deciding(record: Record) -> str:
+    columns = _columns(record)
+    column = default_column(record, columns)
+    return column if column in columns else columns[0]
+
+
+def _ranked(columns: Sequence[tuple[Record, str]]) -> Iterator[tuple[str, Candidate]]:
     """Defect and candidate, the clearest sample of each defect first."""
-    panels = [(sample, panel) for sample, own in by_sample(records, []).items() for panel in own]
+    panels = [
+        (sample, panel)
+        for record, method in columns
+        for sample, own in by_sample([record], []).items()
+        for panel in own
+        if panel.method == method
+    ]
     by_kind: dict[str, list[tuple[tuple[str, str], Panel]]] = {}
     for sample, panel in sorted(panels, key=lambda item: -_auroc(item[1])):
         by_kind.setdefault(sample[1], []).append((sample, panel))

@@ -90,7 +90,7 @@ def write_page(
         called=called_of(categories),
         chosen=gains,
         chosen_table=chosen.filled(gains),
-        clearest=clearest(grouped(records)),
+        clearest=clearest(grouped(records), table.metric),
         categories=categories,
         baseline=BASELINE,
         unfold=len(records) <= OPEN_UP_TO,
