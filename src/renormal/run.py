@@ -41,7 +41,7 @@ from renormal.sweep.arguments import as_typed, check_options, options_first, wit
 from renormal.sweep.composing import compose_once
 from renormal.sweep.plan import planned_job
 from renormal.sweep.refusals import check_text, exit_with, refuse_in_one_line
-from renormal.sweep.workers import ending_alone, of_no_sweep, worker_number
+from renormal.sweep.workers import end_together, ending_alone, of_no_sweep, worker_number
 
 log = logging.getLogger(__name__)
 
@@ -177,6 +177,7 @@ def ended_while_loading(state: StateFile | None) -> Iterator[None]:
             with suppress(ValueError, OSError):
                 state.end("interrupted")
             log.warning(ended)
+        end_together()
 
     with at_once_by_signals(last):
         yield

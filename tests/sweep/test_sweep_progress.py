@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -59,18 +60,25 @@ def test_a_sweep_says_how_far_it_is(tmp_path: Path, launcher: str) -> None:
         assert "l2_ae/bottle/0 is done: 1 of 2 jobs done" in first
 
 
-@pytest.mark.parametrize("whole", [True, False])
-def test_processes_of_a_sweep_that_is_interrupted_save_and_say_so_in_a_line(tmp_path: Path, whole: bool) -> None:
+@pytest.mark.parametrize("launcher", ["local", "joblib"])
+@pytest.mark.parametrize(("number", "whole"), [(signal.SIGINT, True), (signal.SIGTERM, False)])
+def test_processes_of_a_sweep_that_is_interrupted_save_and_say_so_in_a_line(
+    tmp_path: Path, launcher: str, number: int, whole: bool
+) -> None:
     """whole: by Ctrl-C, which every process of the terminal gets; else by a signal to the sweep alone."""
-    given = command("seed=0,1", "hydra/launcher=local", "hydra.launcher.n_jobs=1", "trainer.max_epochs=100000")
+    launchers = [f"hydra/launcher={launcher}", "hydra.launcher.n_jobs=2"]
+    given = command("seed=0,1,2", *launchers, "trainer.max_epochs=100000")
+    given[0] = sys.executable if launcher == "joblib" else given[0]  # joblib kills its processes
     with subprocess.Popen(
         given, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as sweep:
-        folder = tmp_path / "outputs/s/l2_ae/bottle/0"
-        wait_until(lambda: (folder / "checkpoints/last.ckpt").exists() or sweep.poll() is not None, "checkpoint")
-        (os.killpg if whole else os.kill)(sweep.pid, signal.SIGINT)
+        folders = [tmp_path / f"outputs/s/l2_ae/bottle/{seed}" for seed in (0, 1)]
+        begun = [folder / "checkpoints/last.ckpt" for folder in folders]
+        wait_until(lambda: all(path.exists() for path in begun) or sweep.poll() is not None, "checkpoints")
+        (os.killpg if whole else os.kill)(sweep.pid, number)
         out, err = sweep.communicate(timeout=HANGING)
-    assert (sweep.returncode, err) == (130, "")
+    assert (sweep.returncode, err) == (128 + number, "")
     line = out.splitlines()[-1]
-    assert line.endswith("interrupted: the same command goes on (0 of 2 jobs done, 1 interrupted, 1 waiting)")
-    assert "interrupted: the same command goes on after" in (folder / "run.log").read_text()
+    assert line.endswith("interrupted: the same command goes on (0 of 3 jobs done, 2 interrupted, 1 waiting)")
+    for folder in folders:
+        assert "interrupted: the same command goes on after" in (folder / "run.log").read_text()

@@ -23,6 +23,7 @@ from renormal.console.text import printable, without_secrets
 
 SILENCE = 3.0  # seconds that need no explanation, ours
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+_before_the_end: list[Callable[[], object]] = []  # what a signal does before it raises SystemExit
 log = logging.getLogger("renormal")
 
 
@@ -178,6 +179,16 @@ def at_once_by_signals(last: Callable[[], object] = lambda: None) -> Iterator[No
                 signal.signal(number, _end)
 
 
+@contextmanager
+def before_the_end(first: Callable[[], object]) -> Iterator[None]:
+    """In the block a signal of `end_by_signals` calls `first`, and raises SystemExit afterwards."""
+    _before_the_end.append(first)
+    try:
+        yield
+    finally:
+        _before_the_end.remove(first)
+
+
 def _end(number: int, frame: FrameType | None) -> None:
     """The first signal ends in order; a second SIGINT ends at once, others are ignored: their sender is waiting.
 
@@ -187,6 +198,8 @@ def _end(number: int, frame: FrameType | None) -> None:
         signal.signal(other, _ignore)
     if number != signal.SIGHUP:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for call in _before_the_end:
+        call()
     raise SystemExit(128 + number)
 
 

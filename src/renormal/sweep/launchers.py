@@ -8,7 +8,7 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from renormal.sweep.jobs import Job
 from renormal.sweep.plan import note_interrupted, why_unfinished
 from renormal.sweep.progress import progress_of
 from renormal.sweep.slurm import array_executor, array_of, submit, wait_for_jobs
-from renormal.sweep.workers import worker_environment
+from renormal.sweep.workers import saved_by_signals, worker_environment
 
 ATTEMPTS = 3  # of joblib, after a worker was killed, ours
 STARTING = "%s, %d at a time; the log of each is run.log in its folder below %s"
@@ -42,16 +42,21 @@ def launch_in_workers(
 
     jobs = jobs_for(launcher, overrides, first)
     left = [job for _, job in without_record(jobs, overrides, first)]
-    with worker_environment(launcher.joblib["n_jobs"]) as launcher.joblib["n_jobs"]:
-        say(forecast(launcher.config, check_of(launcher).jobs.values(), launcher.joblib["n_jobs"]))
+    with worker_environment(launcher.joblib["n_jobs"]) as count:
+        launcher.joblib["n_jobs"] = count
+        say(forecast(launcher.config, check_of(launcher).jobs.values(), count))
         for _ in range(ATTEMPTS):
             if not left:
                 break
             try:
-                launch(left, first)
+                with saved_by_signals() if count > 1 else nullcontext():  # of one, joblib makes no worker
+                    launch(left, first)
                 break
             except TerminatedWorkerError:
                 log.warning("a worker was killed: unfinished jobs go on after their last epoch")
+            except (KeyboardInterrupt, SystemExit):
+                log_interrupted(jobs.values())
+                raise
             finally:
                 note_interrupted(jobs.values())
             left = [job for job in left if why_unfinished(jobs[tuple(job)])]
@@ -105,6 +110,10 @@ def end_jobs(running: Iterable[Any], jobs: Collection[Job]) -> None:
     for one in running:
         with suppress(ProcessLookupError):
             os.kill(int(one.job_id), signal.SIGTERM)  # submitit's process hands it to the job
+    log_interrupted(jobs)
+
+
+def log_interrupted(jobs: Collection[Job]) -> None:
     note_interrupted(jobs)
     log.warning("interrupted: the same command goes on (%s)", progress_of(jobs))
 
