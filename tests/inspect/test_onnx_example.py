@@ -16,6 +16,7 @@ from PIL import Image
 from renormal.inspect.export import main
 from renormal.inspect.inspector import Inspector
 from renormal.inspect.load import load
+from renormal.inspect.pictures import RED, outline
 from renormal.job.job import run_job
 
 pytest.importorskip("onnxruntime", reason="the example needs pip install 'renormal[export]'")
@@ -64,7 +65,9 @@ def test_the_example_answers_like_the_job_without_renormal(exported: Path, tmp_p
         kept = whole if inspector.frame.fit == "squash" else whole[:, 20:70]
         mask = answer.mask if inspector.frame.fit == "squash" else answer.mask[:, 20:70]
         plain = kept if kept.ndim == 3 else np.repeat(kept[..., None], 3, axis=2)
-        assert ((overlay != plain).any(axis=2) == mask).mean() > 0.99
+        line = (overlay == RED).all(axis=2)
+        assert (line == outline(mask)).mean() > 0.99
+        assert np.array_equal(overlay[~line], plain[~line]), "the defect stays visible"
 
 
 def test_what_the_example_does_not_read_is_one_line(exported: Path, tmp_path: Path) -> None:
