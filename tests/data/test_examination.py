@@ -198,6 +198,16 @@ def test_two_cameras_are_two_groups(parts: Path) -> None:
     assert [row[0] for row in rows if row[2].startswith("brightness")] == [f"train/good/{k:03d}.png" for k in range(8)]
 
 
+def test_the_same_two_groups_by_several_quantities_are_one_line(parts: Path) -> None:
+    """Blue and red parts were two warnings, one for each ratio of two colours."""
+    for index in range(8):
+        path = parts / "train" / "good" / f"{index:03d}.png"
+        save(path, np.asarray(Image.open(path).convert("RGB"), float) * (0.4, 0.7, 1.0))
+    [line] = [line for line in lines(parts) if "two groups" in line]
+    assert "two groups by brightness and ratio of red to blue and ratio of green to red: 8 photographs with" in line
+    assert line.count(" to ") - line.count("ratio of") == 6, "a range for each group and each quantity"
+
+
 def test_darker_test_photographs_are_said(parts: Path) -> None:
     for path in (parts / "test" / "good").iterdir():
         save(path, np.asarray(Image.open(path).convert("RGB"), float) * 0.6)

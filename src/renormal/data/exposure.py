@@ -77,15 +77,18 @@ def _shown(size: tuple[int, int]) -> str:
 
 
 def exposures(good: Sequence[Thumbnail], tested: Sequence[Thumbnail]) -> list[str]:
-    """A line for each quantity in which good photographs make two groups, or the good tested ones are others."""
-    lines = []
+    """A line for all quantities in which good photographs make the same two groups, and for each in which the good
+    tested ones are others.
+    """
+    lines, groups = [], dict[frozenset[int], list[tuple[Quantity, Numbers]]]()
     for quantity in QUANTITIES:
         values = np.array([quantity.of(one) for one in good])
         if (limit := between(values, quantity.least)) is not None:
-            lines.append(_groups(quantity, values, limit, good))
+            with_first = values < limit if values[0] < limit else values > limit
+            groups.setdefault(frozenset(np.flatnonzero(with_first).tolist()), []).append((quantity, values))
         elif tested and (line := _shifted(quantity, values, np.array([quantity.of(one) for one in tested]))):
             lines.append(line)
-    return lines
+    return [*(_groups(quantities, sorted(first), good) for first, quantities in groups.items()), *lines]
 
 
 def smaller_groups(good: Sequence[Thumbnail]) -> list[tuple[Thumbnail, str]]:
@@ -112,15 +115,20 @@ def between(values: Numbers, least: float) -> float | None:
     return float(ordered[place - 1 : place + 1].mean()) if gap > max(least, APART * wider) else None
 
 
-def _groups(quantity: Quantity, values: Numbers, limit: float, good: Sequence[Thumbnail]) -> str:
-    parts = [
-        f"{len(part)} photographs with {quantity.shown(part.min())} to {quantity.shown(part.max())} "
-        f"({good[int(np.argmax(chosen))].item.image.name}, …)"
-        for chosen in (values < limit, values > limit)
-        if len(part := values[chosen])
-    ]
+def _groups(quantities: Sequence[tuple[Quantity, Numbers]], first: list[int], good: Sequence[Thumbnail]) -> str:
+    """The two groups, first the one with the lower values of the first quantity. first: places of one of them."""
+    inside = np.isin(np.arange(len(good)), first)
+    parts = sorted((inside, ~inside), key=lambda chosen: quantities[0][1][chosen].min())
+    said = []
+    for chosen in parts:
+        ranges = [
+            f"{one.shown(values[chosen].min())} to {one.shown(values[chosen].max())}" for one, values in quantities
+        ]
+        named = good[int(np.argmax(chosen))].item.image.name
+        said.append(f"{np.count_nonzero(chosen)} photographs with {' and '.join(ranges)} ({named}, …)")
+    names = " and ".join(one.name for one, _ in quantities)
     mend = "two cameras, lamps or kinds of part? keep both if both will be inspected, else take one of them out"
-    return f"the good photographs fall into two groups by {quantity.name}: {' and '.join(parts)}; {mend}"
+    return f"the good photographs fall into two groups by {names}: {' and '.join(said)}; {mend}"
 
 
 def _shifted(quantity: Quantity, values: Numbers, tested: Numbers) -> str:
