@@ -26,7 +26,7 @@ from renormal.console.program import (
     log_no_secrets,
     said_if_slow,
 )
-from renormal.data.folder import existing
+from renormal.data.folder import check_folder
 from renormal.data.table import table_name
 from renormal.files import CONF as CONF  # exported: who composes a config needs the resolvers below
 from renormal.files import shown
@@ -154,10 +154,10 @@ def work(config: DictConfig, folder: Path) -> float | None:
 
 
 def check_photographs(config: DictConfig) -> None:
-    """Refuse a folder of photographs that is not there before torch loads, which takes seconds."""
+    """Refuse a folder that is not there, or has no photographs, before torch loads, which takes seconds."""
     root = OmegaConf.select(config, "data.source.root")
     if OmegaConf.select(config, "data.source._target_") == "renormal.data.folder" and isinstance(root, str | None):
-        existing(root)
+        check_folder(root)
 
 
 @contextmanager

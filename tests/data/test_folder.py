@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -108,6 +109,14 @@ def test_a_category_is_grey_only_when_all_its_images_are(tmp_path: Path) -> None
 def test_a_folder_is_named_after_itself(tmp_path: Path) -> None:
     photographs(tmp_path / "hinges", "1.png", "2.png")
     assert folder(tmp_path / "hinges").name == "hinges"
+
+
+def test_good_photographs_are_asked_for_where_the_pages_say_they_belong(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=f"put photographs of good parts into {re.escape(str(tmp_path))}$"):
+        folder(tmp_path)
+    (tmp_path / "train").mkdir()
+    with pytest.raises(DataError, match=r"put photographs of good parts into .*/train/good$"):
+        folder(tmp_path)
 
 
 BAD: dict[str, tuple[Callable[[Path], object], dict[str, object], str]] = {

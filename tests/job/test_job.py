@@ -371,10 +371,22 @@ def test_the_command_ends_in_one_line(tmp_path: Path, arguments: list[str], line
     assert len(end.stderr.strip().splitlines()) == 1
 
 
-def test_a_folder_that_is_not_there_is_named_before_the_libraries_load(tmp_path: Path) -> None:
-    command = [python(), "-m", "renormal.run", "experiment=inspect", "data.root=prats/"]
+@pytest.mark.parametrize(
+    ("root", "line"),
+    [
+        ("prats/", "data.root=prats/ is not a folder: correct it"),
+        ("empty", "empty: no training images; put photographs of good parts into empty"),
+        ("phone", "phone/1.heic: not a readable kind of image (bmp, jpeg, jpg, png, tif, tiff); convert it"),
+    ],
+)
+def test_a_folder_without_photographs_is_named_before_the_libraries_load(tmp_path: Path, root: str, line: str) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "phone").mkdir()
+    (tmp_path / "phone" / "1.heic").touch()
+    command = [python(), "-m", "renormal.run", "experiment=inspect", f"data.root={root}"]
     end = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False, timeout=HANGING)
-    assert (end.returncode, end.stderr) == (2, "renormal: data.root=prats/ is not a folder: correct it\n")
+    assert end.returncode == 2
+    assert end.stderr.startswith(f"renormal: {line}")
     assert end.stdout == "", "the line that a job starts comes before the libraries"
     assert not list(tmp_path.rglob("0"))
 

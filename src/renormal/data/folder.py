@@ -19,8 +19,8 @@ from typing import Literal, TypeAlias
 
 from renormal.data.added_words import added_words
 from renormal.data.kind import kind_of
-from renormal.data.layout import Layout, defect_of, layout_of
-from renormal.data.listing import check_files, is_folder, unread
+from renormal.data.layout import Layout, defect_of, layout_of, train_folder
+from renormal.data.listing import check_files, files_in, is_folder, unread
 from renormal.data.mask_folders import masks_apart
 from renormal.data.masks import add
 from renormal.data.names import role, says_defective
@@ -88,6 +88,11 @@ def existing(root: str | Path | None) -> Path:
         raise DataError(f"data.root={root} is not a folder: correct it")
     check_not_too_low(Path(root))
     return Path(root)
+
+
+def check_folder(root: str | Path | None, max_pixels: int = MAX_PIXELS) -> None:
+    """Raise DataError where no training photograph is there, or a file among them is no image. Reads no pixel."""
+    files_in(train_folder(home_of(existing(root)), max_pixels))
 
 
 def _split(good: list[Path], holdout: int) -> tuple[Sequence[Path], Sequence[Path]]:

@@ -34,7 +34,7 @@ class Layout(NamedTuple):
 
 def layout_of(home: Path, max_pixels: int) -> Layout:
     """Raises DataError where it is not clear what a folder of images holds."""
-    train, test = _train_folder(home, max_pixels), _test_folder(home)
+    train, test = train_folder(home, max_pixels), _test_folder(home)
     if train == home or role(train.name) == "train":
         training = split(files_in(train), max_pixels)
     else:
@@ -95,7 +95,7 @@ def _test_folder(home: Path) -> Path | None:
     return home_of(test) if test else None
 
 
-def _train_folder(home: Path, max_pixels: int) -> Path:
+def train_folder(home: Path, max_pixels: int) -> Path:
     """The first place that has good images. A second one is an error: it would be left out."""
     train, test = _only(home, "train"), _test_folder(home)
     sorted_in, places = _good_folders(home), [home]
@@ -126,7 +126,8 @@ def _no_training_images(home: Path, train: Path | None, places: list[Path], max_
         _check_name(path)
     only = [path for path in folders_in(home, "images", "other") if holds_images(path)]
     other = f", or give data.root={only[0]} if they are there" if len(only) == 1 else ""
-    return DataError(f"{home}: no training images; put photographs of good parts into {(train or home) / GOOD}{other}")
+    into = train / GOOD if train else home
+    return DataError(f"{home}: no training images; put photographs of good parts into {into}{other}")
 
 
 def _good_folders(home: Path) -> list[Path]:
