@@ -51,6 +51,12 @@ def test_the_speed_of_the_machine_decides_how_many_epochs_there_are(
     assert (rate < 2e-5, step) == (True, 5 * EACH)
 
 
+def test_one_minute_is_no_plural(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", "renormal"):
+        training_length.TrainingLength(minutes=1)._say(4, 4, 1000, 10.0, 100.0)
+    assert caplog.messages[0].startswith("training: at most 1 minute on this machine, about 4000 images")
+
+
 @pytest.mark.parametrize(("earlier", "said"), [(9_899.0, "9899 + 100 training images are few"), (9_900.0, "")])
 def test_the_images_of_the_training_before_count_as_seen(
     tiny: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, earlier: float, said: str

@@ -119,7 +119,8 @@ def _damaged(error: BaseException) -> str:
         return f"this installation of Pillow cannot decode it ({why}); save it again as PNG"
     if isinstance(error, UserWarning):
         return f"its EXIF data or tags are damaged ({why}); save it again as PNG, upright"
-    return f"truncated or damaged image ({why}); copy it again or delete it"
+    detail = why.removeprefix("image file is truncated").strip(" ()")  # Pillow's words, which the line has
+    return f"truncated or damaged image{detail and f' ({detail})'}; copy it again or delete it"
 
 
 def _unidentified(file: BinaryIO) -> str:

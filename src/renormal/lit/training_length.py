@@ -11,6 +11,7 @@ from typing import Any
 import lightning as L
 import torch
 
+from renormal.console.text import counted
 from renormal.lit.gathering import first_rank_decides
 from renormal.lit.held_out import held_out_training_loss
 from renormal.lit.stage import work_of
@@ -26,7 +27,7 @@ LEAST = 4  # epochs: where fewer whole ones fit, the time is divided into so man
 PAUSE = 60.0  # seconds between two batches that count at most, ours: a process that is halted does not train
 ENOUGH = 10_000  # images of a training, ours: the published networks saw 12 000 or more
 FEW = "%s training images are few, and the network will miss defects: give more minutes=, an idle machine or a GPU%s"
-PLANNED = "training: at most %.3g minutes on this machine, about %d images (%d × %d) at %.3g images/s"
+PLANNED = "training: at most %s on this machine, about %d images (%d × %d) at %.3g images/s"
 TOO_SLOW = (
     "training: one epoch of %d images takes about %.2g minutes on this machine, more than minutes=%.3g: the whole "
     "epoch is trained%s"
@@ -120,7 +121,7 @@ class TrainingLength(L.Callback):
         if fit < 1:
             log.warning(TOO_SLOW, images, each / 60, self.allowed / 60, more_threads)
         else:
-            log.info(PLANNED, self.allowed / 60, epochs * images, epochs, images, speed)
+            log.info(PLANNED, counted(self.allowed / 60, "minute"), epochs * images, epochs, images, speed)
         if epochs >= fit and self.before + epochs * images < ENOUGH:
             earlier = f"{self.before:.0f} + " if self.before else ""  # the line before has those of this training alone
             log.warning(FEW, f"{earlier}{epochs * images}", more_threads)
