@@ -244,7 +244,9 @@ def test_every_output_has_every_cell_losing_ones_too() -> None:
             assert number in text
     assert "**0.900**" in markdown(table)
     assert "0.700 ⇓<br>0.961 −0.261" in markdown(table)
-    assert r"0.700 $\Downarrow$ {\scriptsize 0.961}" in latex(table)
+    assert r"0.700 $\Downarrow$ {\scriptsize 0.961 $-$0.261}" in latex(table)
+    assert r"{\footnotesize Small print: the paper's number and our difference from it. $\uparrow$" in latex(table)
+    assert r"over f(x$_0$), $\Uparrow$ $\Downarrow$ more than 10 \%. Bold: the best of each row.}" in latex(table)
     assert r"\multicolumn{2}{c}{VAE}" in latex(table)
     rows = list(csv.DictReader(io.StringIO(comma_separated(table))))
     loss = next(row for row in rows if row["method"] == "eq8_adam" and row["model"] == "vae")

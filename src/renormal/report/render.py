@@ -23,6 +23,7 @@ from renormal.report.table import FEW, LEGEND, SPREAD, Table
 
 NARROW = 8  # a longer method name may break into lines; "baseline" has 8 letters
 LATEX_ARROWS = {"": "", "↑": r" $\uparrow$", "↓": r" $\downarrow$", "⇑": r" $\Uparrow$", "⇓": r" $\Downarrow$"}
+LATEX_SIGNS = LATEX_ARROWS | {"−": "$-$", "±": r"$\pm$", "₀": "$_0$", "Second line": "Small print"}
 GREEK = "GREEK SMALL LETTER "
 LATEX_SPECIAL = str.maketrans(
     {character: rf"\{character}" for character in "_%&#${}"}
@@ -159,10 +160,13 @@ def comma_separated(table: Table) -> str:
 
 
 def latex(table: Table) -> str:
-    """A booktabs tabular in the layout of the paper's Table 1; the paper's number follows ours in small print."""
+    """A booktabs tabular in the layout of the paper's Table 1.
+
+    The paper's number and our difference from it follow ours in small print.
+    """
     spans = [(label, len(list(columns))) for label, columns in groupby(table.columns, key=lambda column: column.label)]
     models = " & ".join(rf"\multicolumn{{{width}}}{{c}}{{{latex_label(label)}}}" for label, width in spans)
-    methods = " & ".join(latex_text(column.method) for column in table.columns)
+    methods = " & ".join(rf"\texttt{{{latex_text(column.method)}}}" for column in table.columns)
     whole = rf"\multicolumn{{{len(table.columns) + 2}}}{{p{{\linewidth}}}}"
     lines = [
         r"% needs \usepackage{booktabs}",
@@ -176,7 +180,8 @@ def latex(table: Table) -> str:
         lines.append(r"\midrule")
         lines += [latex_row("" if index else group, row) for index, row in enumerate(rows)]
     lines += [r"\midrule", latex_row("", table.mean), r"\bottomrule"]
-    lines += [rf"{whole}{{\footnotesize {latex_label(note)}}} \\" for note in table.recipes]
+    notes = [latex_legend(table), *map(latex_label, table.recipes)]
+    lines += [rf"{whole}{{\footnotesize {note}}} \\" for note in notes]
     lines.append(r"\end{tabular}")
     return "\n".join(lines) + "\n"
 
@@ -189,6 +194,14 @@ def latex_text(text: str) -> str:
 def latex_label(label: str) -> str:
     """Small Greek letters and ² as mathematics: L² AE → $L^2$ AE."""
     return re.sub(r"(.)(²?)", latex_sign, printable(" ".join(label.split())))
+
+
+def latex_legend(table: Table) -> str:
+    """The legend, with its signs as mathematics."""
+    text = latex_text(f"{legend(table)} Bold: the best of each row.")
+    for sign, written in LATEX_SIGNS.items():
+        text = text.replace(sign, written.strip()) if sign else text
+    return text
 
 
 def latex_sign(found: re.Match[str]) -> str:
@@ -209,5 +222,5 @@ def latex_cell(cell: Cell) -> str:
         return "--"
     spread = ("" if cell.std is None else rf" $\pm$ {cell.std:.3f}") + cell.of_seeds
     number = rf"\textbf{{{cell.value:.3f}}}" if cell.best else f"{cell.value:.3f}"
-    paper = "" if cell.paper is None else rf" {{\scriptsize {cell.paper:.3f}}}"
+    paper = f" {{\\scriptsize {cell.comparison.replace('−', '$-$').replace('+', '$+$')}}}" if cell.comparison else ""
     return f"{number}{spread}{LATEX_ARROWS[cell.arrow]}{paper}"
