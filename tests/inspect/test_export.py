@@ -114,6 +114,7 @@ def test_onnxruntime_gives_the_same_numbers_and_the_file_says_how_to_use_it(
     assert main([str(bottle)]) == 0
     said = capsys.readouterr().out
     assert re.search(r"after 2 steps the map differs by [\d.e-]+ at most", said)
+    assert re.search(r"2 steps built in \d+ s\ncomparing photograph 1 of 4\ncomparing photograph 2 of 4\n", said)
     session = onnxruntime.InferenceSession(str(bottle / "export.onnx"))
     facts = session.get_modelmeta().custom_metadata_map
     inspector = Inspector(load(bottle))

@@ -11,10 +11,9 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 import torch
-from torch import Tensor
 
 from renormal.console.numbers import decimal, whole
 from renormal.console.program import Parser, begin
@@ -23,6 +22,7 @@ from renormal.contracts import BASELINE, Images
 from renormal.data.listing import images_below
 from renormal.data.opening import strict_pillow
 from renormal.files import check_target, whole_file
+from renormal.inspect.export_compared import compared
 from renormal.inspect.export_files import WRITERS, Run, weights_file
 from renormal.inspect.inspector import Inspector
 from renormal.inspect.load import load
@@ -30,22 +30,12 @@ from renormal.inspect.photographs import photograph
 from renormal.inspect.stored import runs
 from renormal.inspect.unrolled import OUTPUTS, sloped, traced, unrolled
 from renormal.job.errors import WorkError, refused, status_of
-from renormal.metrics import highest
 from renormal.report.decide import RATE
 
 ENDS = {"onnx": ".onnx", "torch": ".pt2", "safetensors": ".safetensors"}
 TOLERANCE = 1e-4  # of f(x0), in [0, 1]
 SLOPE = 1e-2  # of the gradient, of its norm: two runtimes may stand on two sides of a kink of a ReLU
 IMAGES = 4  # that the graph is checked on, at most
-
-
-class Difference(NamedTuple):
-    """Largest differences between the graph and the same steps in torch, and seconds an image of both."""
-
-    map: float
-    score: float
-    graph_seconds: float
-    own_seconds: float
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -99,15 +89,17 @@ def export(options: argparse.Namespace) -> Iterator[str]:
     steps = steps_of(inspector, options.steps)
     unrolled(inspector, steps)(example(inspector))  # what cannot run is said here: the graphs below take minutes
     images, which = checked_images(inspector, options.images)
-    yield f"{inspector.column}: one gradient as a graph, which is checked, then {counted(steps, 'step')}"
+    yield f"{inspector.column}: building one gradient as a graph, then {counted(steps, 'step')}"
     yield checked(inspector, steps, options.to, images)
+    start = time.perf_counter()
     content, run = graph_file(inspector, steps, options.to)
-    whole, apart = measured(inspector, run, images, steps), from_inspector(inspector, run, images)
+    yield f"{counted(steps, 'step')} built in {time.perf_counter() - start:.0f} s"
+    whole = yield from compared(inspector, run, images, steps)
     with new_file(options, out) as target:
         target.write(content)
     differs = f"the map differs by {whole.map:.2g} at most, the score by {whole.score:.2g}, from torch"
     yield f"after {counted(steps, 'step')} {differs}"
-    yield f"the score differs by {apart:.2g} at most from that of renormal-predict, on {which}"
+    yield f"the score differs by {whole.recipe:.2g} at most from that of renormal-predict, on {which}"
     yield f"an image takes {whole.graph_seconds:.3f} s, in torch {whole.own_seconds:.3f} s (float32, one at a time)"
     facts = facts_of(inspector, steps)
     limit = f"threshold {float(facts['threshold']):.6g}" if "threshold" in facts else facts["decision"]
@@ -205,25 +197,6 @@ def checked_images(inspector: Inspector, folder: Path | None) -> tuple[list[Imag
     chosen = found[:: max(1, len(found) // IMAGES)][:IMAGES]
     with strict_pillow():
         return [photograph(path, frame).image for path in chosen], f"{len(chosen)} photographs of {place}"
-
-
-def measured(inspector: Inspector, run: Run, images: Sequence[Images], steps: int) -> Difference:
-    """How far the graph's map and score are from those of the same steps in torch."""
-    own, largest, seconds = unrolled(inspector, steps), [0.0, 0.0], [0.0, 0.0]
-    for image in images:
-        found: list[list[Tensor]] = []
-        for number, function in enumerate((run, own)):
-            start = time.perf_counter()
-            found.append([one.detach() for one in function(image)])
-            seconds[number] += (time.perf_counter() - start) / len(images)
-        for at, (one, other) in enumerate(zip(*(outputs[:2] for outputs in found), strict=True)):  # map, score
-            largest[at] = max(largest[at], float((one - other).abs().max()))
-    return Difference(*largest, *seconds)
-
-
-def from_inspector(inspector: Inspector, run: Run, images: Sequence[Images]) -> float:
-    """The largest difference of a score to that of the job's own recipe: its precision, its number of steps."""
-    return max(float((run(image)[1] - highest(inspector.maps(image)[1])).abs().max()) for image in images)
 
 
 def facts_of(inspector: Inspector, steps: int) -> dict[str, str]:
