@@ -18,6 +18,7 @@ from renormal.projection.mask import UpdateMask, no_mask
 from renormal.projection.stop import StopCriterion
 
 DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
+SIGNED = "give (x + 1) / 2 for images in [-1, 1], and a model that takes them (docs/method.md)"
 MISFITS = (RuntimeError, TypeError, AttributeError, IndexError)  # what a model raises for images that do not fit it
 
 
@@ -50,10 +51,9 @@ def check_values(x0: Images, clamp: tuple[float, float] | None) -> None:
         raise ValueError("images must be finite, got NaN or infinity")
     low, high = (least, most) if clamp is None else clamp
     if least < low - 1e-3 * (high - low) or most > high + 1e-3 * (high - low):
-        raise ValueError(
-            f"images must lie in clamp=({low:g}, {high:g}), got {least:.4g} to {most:.4g}: "
-            "divide images of 0 to 255 by 255, or give Descent(clamp=None)"
-        )
+        signed = low == 0 and -high <= least < 0 and most <= high
+        mend = SIGNED if signed else "divide images of 0 to 255 by 255, or give Descent(clamp=None)"
+        raise ValueError(f"images must lie in clamp=({low:g}, {high:g}), got {least:.4g} to {most:.4g}: {mend}")
 
 
 def check_search(energy: Any, mask: UpdateMask, clamp: tuple[float, float] | None, stop: StopCriterion) -> None:
