@@ -83,6 +83,21 @@ def test_two_such_projections_share_a_line_and_draws_are_advised_to_a_vae_withou
     assert advised in line
 
 
+def test_where_f_is_the_same_image_for_all_no_comparison_with_it_is_advised(caplog: pytest.LogCaptureFixture) -> None:
+    inside = (REGIONS > 0).float()
+
+    def answer(batch: Batch, runs: Mapping[str, ProjectionRun]) -> Answer:
+        return {"baseline": (torch.full_like(batch.image, 0.5), inside), "eq8": (batch.image, 1 - inside)}
+
+    with caplog.at_level(logging.WARNING, "renormal"):
+        black_and_white = torch.tensor([0.0, 1.0]).view(2, 1, 1, 1).expand(2, 1, 8, 8)
+        planted_auroc([PLANTED[0]._replace(image=black_and_white)], answer, {"eq8": run_of("eq8")})
+    (line,) = caplog.messages
+    assert line.endswith(
+        "f(x) is nearly the same image for every photograph, and nothing can be projected with it. Train longer"
+    )
+
+
 @pytest.mark.parametrize("category", ["bottle", "grid"])
 def test_the_check_changes_no_number_of_the_test(
     category: str, rehearsal: Path, caplog: pytest.LogCaptureFixture

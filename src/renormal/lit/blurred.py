@@ -8,10 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 
 from renormal.console.text import counted
-from renormal.contracts import BASELINE, Batch
+from renormal.contracts import BASELINE, Batch, Images
 from renormal.lit.ensemble import Answer
 from renormal.lit.projection_run import ProjectionRun
+from renormal.lit.variety import LEAST, pooled, spread
 from renormal.metrics import AnomalyMetrics
+from renormal.models import MeanImage
 from renormal.models.vae import VAE
 
 MARGIN = 0.05  # of the AUROC, ours: networks that project well differ by less, blurred ones by 0.09 to 0.45
@@ -19,6 +21,10 @@ BLURRED = (
     "f(x0) finds drawn defects better (pixel AUROC %.2f) than %s: f reconstructs good images too badly to project. "
     "Train longer%s, or compare x0 with f(x_N): +score@scores.reconstructed=reconstructed test.crossed=true "
     "(docs/blurred.md)"
+)
+CONSTANT = (
+    "f(x0) finds drawn defects better (pixel AUROC %.2f) than %s: f(x) is nearly the same image for every photograph, "
+    "and nothing can be projected with it. Train longer"
 )
 DRAWS = ", or take model=vae_draws for model=vae"  # a VAE whose f(x) decodes the mean alone
 ANEW = ", or train model=vae_draws, without continue="
@@ -42,8 +48,11 @@ def planted_auroc(
     so another model is a new training.
     """
     counters: dict[str, AnomalyMetrics] = {}
+    plain_images = list[tuple[Images, Images]]()
     for batch in planted:
-        for name, (_, maps) in answer(batch, runs).items():
+        for name, (image, maps) in answer(batch, runs).items():
+            if name == BASELINE:
+                plain_images.append((pooled(image.cpu()), pooled(batch.image.cpu())))
             counters.setdefault(name, AnomalyMetrics()).update(maps.cpu(), batch.regions)
     found = {name: float(counter.compute()["pixel_auroc"]) for name, counter in counters.items()}
     plain = found.get(BASELINE)
@@ -52,5 +61,8 @@ def planted_auroc(
         steps = {name: round(float(torch.cat(runs[name].report.steps).float().mean())) for name in worse}
         said = (f"{name} ({found[name]:.2f} after {counted(steps[name], 'step')})" for name in worse)
         draws = (ANEW if fixed else DRAWS) if type(network) is VAE and not len(network.draws) else ""
-        log.warning(BLURRED, plain, ", ".join(said), draws)
+        if not isinstance(network, MeanImage) and spread(*map(torch.cat, zip(*plain_images, strict=True))) < LEAST:
+            log.warning(CONSTANT, plain, ", ".join(said))
+        else:
+            log.warning(BLURRED, plain, ", ".join(said), draws)
     return {name: {"planted_auroc": value} for name, value in found.items()}

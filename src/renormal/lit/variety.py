@@ -29,9 +29,18 @@ def variety(model: Autoencoder, x: Images) -> float:
     """
     with exact_float32():
         image, _ = model.reconstruct(x)
-    small = (F.avg_pool2d(images.float(), POOL) for images in (image, x))
-    ends, starts = ((images - images.mean(0)).square().mean() for images in small)
-    return float(ends / starts) if starts >= SPREAD**2 else 1.0
+    return spread(pooled(image), pooled(x))
+
+
+def pooled(images: Images) -> Images:
+    """Each POOL × POOL pixels as their mean."""
+    return F.avg_pool2d(images.float(), POOL)
+
+
+def spread(ends: Images, starts: Images) -> float:
+    """`variety` of images f(x) and x that are `pooled`."""
+    end, start = ((images - images.mean(0)).square().mean() for images in (ends, starts))
+    return float(end / start) if start >= SPREAD**2 else 1.0
 
 
 def learned_nothing(network: nn.Module, data: SourceData) -> bool:
