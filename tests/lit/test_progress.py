@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
+import os
+import pty
 import re
+import select
+import struct
+import sys
+import termios
 import time
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import lightning as L
@@ -136,3 +144,23 @@ def test_a_stage_whose_count_is_full_says_no_time_left(caplog: pytest.LogCapture
     with caplog.at_level(logging.INFO, "renormal"):
         bar.say(bar.start + 150)
     assert caplog.messages == ["l2_ae/bottle/0 test: all 42 projections done, 2 minutes so far"]
+
+
+@pytest.mark.parametrize(("rows", "columns", "wide"), [(0, 0, 80), (30, 60, 60)])
+def test_the_bar_is_drawn_also_in_a_terminal_that_says_no_size(
+    rows: int, columns: int, wide: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new pty says 0 rows and columns, and tqdm drew nothing there."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    with open(theirs, "w", encoding="utf-8") as terminal:  # noqa: PTH123 a number of a file
+        monkeypatch.setattr(sys, "stderr", terminal)
+        bar = Progress("job")
+        bar.begin_counted(SimpleNamespace(is_global_zero=True), "train", 32, "image")  # type: ignore[arg-type]
+        monkeypatch.undo()
+        os.set_blocking(ours, False)
+        drawn = os.read(ours, 65536).decode() if select.select([ours], [], [], 1)[0] else ""
+        bar._close()
+    os.close(ours)
+    assert "job train:   0%" in drawn
+    assert wide - 2 <= len(drawn.strip()) <= wide

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import sys
 import threading
 import time
@@ -27,6 +28,7 @@ EVERY = 1.0  # second: how often the thread looks at the clock, ours
 IN_TERMINAL = 60.0  # seconds to the one line that goes with a bar, ours
 SHORTEST, LONGEST, SHARE = 10.0, 600.0, 1 / 12  # seconds between two lines; share of a stage's time so far, ours
 DAY = 24 * 3600  # seconds
+SIZE = 80, 24  # columns and rows of a terminal that does not say them
 log = logging.getLogger("renormal")
 
 
@@ -147,8 +149,17 @@ class Progress(L.Callback):
                 position=self.line,
                 leave=False,
                 disable=None,  # where stderr is no terminal
-                dynamic_ncols=True,
+                **size_of_bar(),
             )
+
+
+def size_of_bar() -> dict[str, Any]:
+    """Arguments of tqdm. In a terminal of size 0, as a new pty has it, tqdm would draw nothing: it is given a size."""
+    try:
+        known = all(os.get_terminal_size(sys.stderr.fileno()))
+    except (OSError, ValueError):  # no terminal: no bar
+        known = True
+    return {"dynamic_ncols": True} if known else dict(zip(("ncols", "nrows"), SIZE, strict=True))
 
 
 def pause(spent: float, *, counted: bool) -> float:
