@@ -48,6 +48,7 @@ def test_without_curves_there_is_no_chart() -> None:
     assert curve_chart([made_up()], "pixel_auroc") is None
     assert curve_chart([job(0, [1])], "aupro") is None
     assert steps_chart([made_up()]) is None
+    assert steps_chart([job(0, [0, 5]), job(1, [0, 0, 5])]) is None  # each makes one number of updates: bars of 1
 
 
 def test_of_many_projections_the_first_are_drawn_and_the_chart_says_so() -> None:

@@ -8,23 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from deciding import SCORES, job, only_good
 from made_up import chose, made_up, strip, write_made_up
 
 from renormal.report.cli import main
 from renormal.report.decide import conformal
 from renormal.report.decisions import decided
 from renormal.report.record import Record, read_record
-
-SCORES = [0.01 * place for place in range(1, 40)]  # 39: the 38th is the threshold of 5 %
-
-
-def job(good: dict[str, list[float]], **changes: Any) -> Record:
-    """held_out: in the record, unless it is None."""
-    kept = changes.pop("held_out", True)
-    view = {"mirror": False, "turns": 0}
-    parts = {"networks": [{"descents": {}, "scores": {}}], "views": [view], "tiles": 1, "good": good}
-    config = changes.pop("config", {}) | {"projections": {"eq8_adam": {}}}
-    return made_up(inspection=parts | ({} if kept is None else {"held_out": kept}), config=config, **changes)
 
 
 def test_the_threshold_is_the_conformal_quantile() -> None:
@@ -135,23 +125,15 @@ def test_colours_and_thresholds_of_the_maps_are_those_of_each_column(
     assert re.findall(r'class="map (m[\d-]+)"', text) == ["m1-1", "m1-2"]
 
 
-def only_good(tmp_path: Path, samples: str | None, **changes: Any) -> str:
-    """The page of a job whose test had good photographs alone."""
-    tested = {"metrics": {}, "data": {"test_good": 3, "test_defective": 0}}
-    path = write_made_up(tmp_path, job({"eq8_adam": SCORES}, **tested, **changes))
-    if samples is not None:
-        (path.parent / "samples.csv").write_text(samples)
-    assert main([str(tmp_path)]) == 0
-    return " ".join((tmp_path / "report.html").read_text(encoding="utf-8").split())
-
-
 def test_without_defects_the_page_begins_with_the_decision_on_good_photographs(tmp_path: Path) -> None:
     """It began with a table of dashes. The threshold is 0.38: a score of 0.38 is not above it."""
     choice = chose("grid", (0.9, 0.9), 0.80, 0.85).choice
     page = only_good(tmp_path, "path,defect,eq8_adam/score\na,good,0.5\nb,good,0.38\nc,good,0.1\n", choice=choice)
     begin, _, rest = page.partition("Settings chosen without labels")
-    assert "<b>1 of 3</b> <span>good photographs of the test are called defective" in begin
-    assert "a score above 0.38 in the column eq8_adam; at most 5 % of good images are called" in begin
+    assert "A photograph is called defective if its score is above <b>0.38</b>." in begin
+    assert "At most 5 % of good images are called defective, from 39 held-out good images." in begin
+    assert "Of the 3 good photographs of the test 1 is called defective. No defect was tested." in begin
+    assert "Pixel AUROC: <b>0.850</b>, where 1 is perfect. Real defects may be missed all the same." in begin
     assert "<p>grid: only good images were tested, so there is no AUROC.</p>" in begin
     table = rest.partition("</table>")[0]
     assert "<td>0.800</td><td>0.850</td><td>0.700</td>" in table
@@ -181,6 +163,6 @@ def test_without_the_scores_of_the_test_nothing_is_counted(
         (path.parent / "samples.csv").write_text(samples)
     assert main([str(tmp_path)]) == 0
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "defective is a score above 0.38 in the column eq8_adam" in page
-    assert "good photographs of the test are called defective" not in page
+    assert "if its score is above <b>0.38</b>" in page
+    assert "good photographs of the test" not in page
     assert said in capsys.readouterr().err

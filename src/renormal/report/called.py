@@ -1,13 +1,15 @@
-"""Good photographs of a test that are called defective: what is known where no defect was tested."""
+"""What is known of a job where no defect was tested: its decision, good photographs called defective, warnings."""
 
 from __future__ import annotations
 
 import csv
 import io
+import shlex
 from typing import NamedTuple
 
 from renormal.files import SAMPLES, read_text
 from renormal.report.decisions import Decided
+from renormal.report.logged import warnings
 from renormal.report.models import label
 from renormal.report.record import Record
 from renormal.report.strips import unreadable
@@ -16,19 +18,29 @@ from renormal.report.strips import unreadable
 class Called(NamedTuple):
     """A job with its decision.
 
-    false, good: how many good photographs of the test are called defective, and of how many; None where not known.
+    warnings: of its log. planted: the sheet of drawn defects, as a data URI, or "". metric, found: what the chosen
+    settings reach on them. false, good: how many good photographs of the test are called defective, and of how many;
+    None where not known.
     """
 
-    category: str
-    model: str
+    name: str
     decided: Decided
+    command: str
+    warnings: list[str]
+    planted: str
+    metric: str = ""
+    found: float | None = None
     false: int | None = None
     good: int | None = None
 
 
-def called(record: Record, decided: Decided) -> Called:
+def called(record: Record, decided: Decided, planted: str) -> Called:
     """Nothing is counted where `tested_good` knows nothing."""
-    job = Called(record.category, label(record), decided)
+    name = f"{record.category}, {label(record)}, seed {record.seed}"
+    job = Called(name, decided, command(record), warnings(record), planted)
+    if record.choice:
+        metric = record.choice["metric"]
+        job = job._replace(metric=metric, found=record.choice["chosen"]["metrics"][metric])
     if (scores := tested_good(record, decided.column)) is None:
         return job
     return job._replace(false=sum(score > decided.own.threshold for score in scores), good=len(scores))
@@ -49,3 +61,11 @@ def tested_good(record: Record, column: str) -> list[float] | None:
     except (ValueError, KeyError, TypeError, csv.Error) as error:
         unreadable(ValueError(f"{record.folder / SAMPLES}: {error}"))
         return None
+
+
+def command(record: Record) -> str:
+    """What marks new photographs; JOB for a folder that is not where jobs usually lie."""
+    usual = ("outputs", record.name, record.model, record.category, str(record.seed))
+    here = record.folder.resolve().parts if record.folder else ()
+    job = shlex.quote("/".join(usual)) if here[-len(usual) :] == usual else "JOB"
+    return f"renormal-predict {job} new/ --out found/"

@@ -65,12 +65,12 @@ def curve_chart(records: Sequence[Record], metric: str) -> str | None:
 def steps_chart(records: Sequence[Record]) -> str | None:
     """Samples by number of updates: one histogram per model and projection, over all seeds, scaled to its highest bar.
 
-    None where no record has these counts.
+    None where no record has these counts, and where each projection makes as many updates on every sample.
     """
     labels = {record.model: label(record) for record in records}
     counts: dict[tuple[str, str], NDArray[np.float64]] = {}
     lines, remark = drawn([line for line in curves(records) if line[2].get("steps")])
-    if not lines:
+    if all(np.count_nonzero(curve["steps"]) <= 1 for *_, curve in lines):
         return None
     top = max(len(curve["steps"]) for *_, curve in lines)
     for record, method, curve in lines:

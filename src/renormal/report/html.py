@@ -22,14 +22,16 @@ from renormal.report.clearest import clearest
 from renormal.report.costs import costs
 from renormal.report.decisions import Decided, decided
 from renormal.report.gallery import Gallery, galleries
+from renormal.report.logged import warnings
 from renormal.report.models import label, model_order
 from renormal.report.record import Record, pathless
 from renormal.report.render import legend
 from renormal.report.scales import Scale, scale_of
 from renormal.report.settings import differences
-from renormal.report.sheets import sheets
+from renormal.report.sheets import PLANTED, sheets
 from renormal.report.status import STATES, Status, duration, private
 from renormal.report.table import Table, ordered_categories
+from renormal.report.words import word
 
 OPEN_UP_TO = 6  # jobs; with more, the numbers of each job are folded at first
 SLOPE = 128  # of a map's opacity below the threshold: a map is invisible two of 255 grey levels below it
@@ -75,6 +77,7 @@ def write_page(
     groups = [(group, list(rows)) for group, rows in groupby(table.rows, key=lambda row: row.group)]
     gains = chosen.gains(records, table.metric)
     categories = by_category(records, table.metric)
+    decisions = [] if table.columns else called_of(categories)
     template = environment().get_template("page.html.j2")
     page = template.render(
         title=" · ".join(dict.fromkeys(record.name for record in records)) or home.resolve().name,
@@ -87,13 +90,15 @@ def write_page(
         problems=[private(problem.replace(f"{home}/", "")) for problem in problems],
         costs=costs(records),
         differences=differences(records),
-        called=called_of(categories),
+        called=decisions,
+        warned=warnings(records[0]) if len(records) == 1 and not decisions else [],
+        planted=PLANTED,
         chosen=gains,
         chosen_table=chosen.filled(gains),
         clearest=clearest(grouped(records), table.metric),
         categories=categories,
         baseline=BASELINE,
-        unfold=len(records) <= OPEN_UP_TO,
+        unfold=not decisions and len(records) <= OPEN_UP_TO,
         slope=SLOPE,
         inferno=inferno(),
     )
@@ -111,7 +116,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters.update(brief=brief, readable=readable, duration=duration, tint=tint)
+    found.filters.update(brief=brief, readable=readable, word=word, duration=duration, tint=tint)
     return found
 
 
@@ -156,7 +161,8 @@ def by_category(records: Sequence[Record], metric: str) -> list[Category]:
 
 def called_of(categories: Sequence[Category]) -> list[Called]:
     """How each job decides on the good photographs of its test."""
-    return [called(job.record, job.decided) for one in categories for job in one.jobs if job.decided]
+    jobs = [job for one in categories for job in one.jobs]
+    return [called(job.record, job.decided, dict(job.sheets).get(PLANTED, "")) for job in jobs if job.decided]
 
 
 def job_of(record: Record, metric: str) -> Job:
@@ -198,7 +204,7 @@ def facts(record: Record) -> list[tuple[str, list[tuple[str, str]]]]:
         "hashes": record.hashes,
     }
     return [
-        (name, [(readable(key), brief(value)) for key, value in group.items() if value != "" and key != "examination"])
+        (name, [(word(key), brief(value)) for key, value in group.items() if value != "" and key != "examination"])
         for name, group in groups.items()
         if group
     ]

@@ -11,11 +11,12 @@ from renormal.report.record import Record
 from renormal.report.repairs import repairs
 from renormal.report.strips import MissingError, picture_path, read_picture, unreadable
 
+PLANTED = "Defects planted on good images to choose settings, each next to its outline"
 SHEETS = {  # file in the folder of the record → caption
     "panels/damage.png": "Training damage. First row: good images; below, in pairs: damaged image, damaged pixels",
     "panels/samples.png": "New images from z ~ N(0, I), upper half, and from the second stage, lower half",
     "examination.png": "Good photographs that are unlike the others: their names, and why; the first ones are typical",
-    "planted.png": "Defects planted on good images to choose settings, each next to its outline",
+    "planted.png": PLANTED,
 }
 WIDTH, QUALITY = 900, 75  # largest width in pixels; WebP
 
