@@ -52,3 +52,8 @@ def test_yamls_that_are_read_once_give_what_hydra_composes(
 def test_a_typo_is_refused(override: str) -> None:
     with pytest.raises(ConfigCompositionException):
         recipe(override)
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (CONF / "experiment").glob("*.yaml")))
+def test_no_experiment_says_what_is_true_of_one_copy_of_the_photographs_alone(name: str) -> None:
+    assert recipe(f"experiment={name}").data.notes == {}
