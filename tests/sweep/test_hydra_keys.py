@@ -81,6 +81,7 @@ OPTIONS = {
     "--config-dir /nowhere": "--config-dir /nowhere is no folder: correct it",
     "-cd /nowhere": "--config-dir /nowhere is no folder: correct it",
     "--config-dir=/nowhere": "--config-dir /nowhere is no folder: correct it",
+    "-m seed=0,1 --cfg job": "--cfg shows one job: leave out -m and sweep=, and give each key one value",
     "--resolve": "--resolve goes with --cfg job, which prints the recipe",
     "-x": "unrecognized arguments: -x: renormal --help shows the options",
     "--cfg=nonsense": "argument --cfg/-c: invalid choice: 'nonsense'",

@@ -172,6 +172,12 @@ def test_the_rest_of_a_path_after_a_blank_is_answered_with_quotes(
     assert refusal(*typed) == f"Parts/ is not key=value{mend}: renormal --help shows the keys"
 
 
+def test_several_values_with_cfg_are_not_sent_to_a_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["renormal", "--cfg", "job", "seed=0,1"])
+    expected = "seed=0,1 is several values, and --cfg shows one job: give one of them, and leave out sweep="
+    assert refusal("seed=0,1") == expected
+
+
 def test_every_word_of_other_programs_is_a_setting_here() -> None:
     """And no word is a setting itself."""
     with initialize_config_dir(str(CONF), version_base="1.3"):

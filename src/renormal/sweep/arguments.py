@@ -80,6 +80,8 @@ def check_options(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     if options.config_dir is not None and not os.path.isdir(options.config_dir):  # noqa: PTH112 as in `exists`
         raise ValueError(f"--config-dir {options.config_dir} is no folder: correct it")
+    if options.cfg and options.multirun:
+        raise ValueError("--cfg shows one job: leave out -m and sweep=, and give each key one value")
     if options.resolve and not options.cfg and not options.help:
         raise ValueError("--resolve goes with --cfg job, which prints the recipe")
 

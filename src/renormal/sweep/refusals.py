@@ -181,6 +181,8 @@ def after_blank(argument: str) -> str:
 def several(argument: str) -> str:
     key, _, value = argument.partition("=")
     text = for_shell(f"{key}={quoted(value)}")
+    if any(re.fullmatch("(--cfg|-c)(=.*)?", one) for one in sys.argv[1:]):
+        return f"{argument} is several values, and --cfg shows one job: give one of them, and leave out sweep="
     return f"{argument} is several values: -m makes a job for each, [{value}] is a list, {text} is one text"
 
 
