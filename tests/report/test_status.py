@@ -13,7 +13,7 @@ from made_up import made_up, write_made_up
 
 from renormal.report.cli import main
 from renormal.report.record import read_records
-from renormal.report.status import Status, duration, private, read_status
+from renormal.report.status import QUEUED, Status, duration, private, read_status
 
 NOW = 1_000_000.0
 LONG_AGO = NOW - 100_000
@@ -26,9 +26,9 @@ def write_state(root: Path, job: str, state: str, **changes: Any) -> None:
     (root / job / "state.json").write_text(json.dumps({"state": state, **common, "log": "run.log", **changes}))
 
 
-def plan(root: Path, *jobs: str) -> None:
+def plan(root: Path, *jobs: str, launcher: str = "joblib") -> None:
     root.mkdir(parents=True, exist_ok=True)
-    (root / "plan.json").write_text(json.dumps({"jobs": jobs, "launcher": "joblib", "started": NOW - 500}))
+    (root / "plan.json").write_text(json.dumps({"jobs": jobs, "launcher": launcher, "started": NOW - 500}))
 
 
 def finish(root: Path, model: str, category: str, *, train: float, test: float) -> None:
@@ -75,6 +75,13 @@ def test_where_nothing_runs_the_work_is_counted_one_job_at_a_time(tmp_path: Path
     finish(tmp_path, "vae", "grid", train=100, test=20)
     assert status_of(tmp_path).left == 240
     assert str(status_of(tmp_path)).endswith("no job runs: the same command continues, about 4 min one job at a time")
+
+
+def test_jobs_of_slurm_none_of_which_has_begun_are_not_to_be_queued_again(tmp_path: Path) -> None:
+    plan(tmp_path, "vae/wood/0", "vae/tile/0", launcher="slurm")
+    assert str(status_of(tmp_path)) == f"0 of 2 jobs done, 2 waiting; {QUEUED}"
+    write_state(tmp_path, "vae/wood/0", "interrupted")
+    assert str(status_of(tmp_path)).endswith("no job runs: the same command continues")
 
 
 @pytest.mark.parametrize(("quiet", "silent"), [(100.0, False), (901.0, True)])

@@ -20,6 +20,7 @@ from renormal.schema import Kind, Plan, State, checked
 
 STATES = ("failed", "running", "interrupted", "waiting", "done")  # the most urgent first
 SILENT = 3.0  # epochs without an update after which a running job counts as silent, ours
+QUEUED = "none has begun, they were handed to SLURM: while squeue shows them, the same command queues them again"
 PATIENCE = 900.0  # seconds before any job counts as silent: a test writes no update before its end, ours
 
 
@@ -67,6 +68,7 @@ class Status(NamedTuple):
     left: float | None  # seconds; None where the time of a job is unknown
     slots: int  # number of jobs that run at the same time now
     problems: list[str]
+    queued: bool = False  # the jobs were handed to SLURM, and none has begun
 
     def of(self, state: str) -> list[JobState]:
         return [job for job in self.jobs if job.state == state]
@@ -82,6 +84,8 @@ class Status(NamedTuple):
         rest = f"about {duration(self.left)}" if self.left else ""
         if self.slots:
             return f"{self.counts}; {rest} left" if rest else self.counts
+        if self.queued:
+            return f"{self.counts}; {QUEUED}"
         return f"{self.counts}; no job runs: the same command continues" + (rest and f", {rest} one job at a time")
 
     @property
@@ -105,7 +109,9 @@ def read_status(folder: Path, records: Sequence[Record], now: float) -> Status:
     states = [job_state(printable(job), written.get(folder / job), folder / job / RECORD, now) for job in sorted(jobs)]
     states.sort(key=lambda job: STATES.index(job.state))  # stable
     running = [job for job in states if job.state == "running" and not job.silent]
-    return Status(states, time_left(states, records), len(running), problems)
+    handed = bool(plans) and all(plan.launcher == "slurm" for plan in plans.values())
+    queued = handed and all(job.state == "waiting" for job in states)
+    return Status(states, time_left(states, records), len(running), problems, queued)
 
 
 def read_all(paths: Iterable[Path], kind: type[Kind], problems: list[str]) -> dict[Path, Kind]:
