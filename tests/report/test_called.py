@@ -46,6 +46,15 @@ def test_the_warnings_of_the_training_stand_before_the_drawn_defects_and_the_res
     assert "open>" not in page
 
 
+def test_the_decisions_of_several_jobs_stand_close_together(tmp_path: Path) -> None:
+    write_made_up(tmp_path, job({"eq8_adam": [0.5]}, metrics={}, category="tile"))
+    Image.new("RGB", (64, 32)).save(tmp_path / "vae" / "tile" / "0" / "planted.png")
+    page = only_good(tmp_path, None)
+    folded = '<details class="inner"><summary>the drawn defects of this job</summary><img class="sheet"'
+    places = [page.index(text) for text in ("photograph: grid, VAE, seed 0", "photograph: tile, VAE, seed 0", folded)]
+    assert places == sorted(places)
+
+
 def test_a_job_with_tested_defects_has_its_warnings_above_the_table(tmp_path: Path) -> None:
     path = write_made_up(tmp_path, made_up())
     (path.parent / "run.log").write_text(LOG)
