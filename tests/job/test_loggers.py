@@ -216,9 +216,9 @@ def test_the_id_of_a_run_depends_on_folder_and_training(tiny: Any, tmp_path: Pat
     assert name == run_id(tiny("rerun=true", "stages=[test]"), tmp_path, hashes)
 
 
-@pytest.mark.parametrize("mode", ["auto", "online"])
+@pytest.mark.parametrize(("mode", "why"), [("auto", "no key"), ("online", "no key"), ("offline", "as asked")])
 def test_without_a_key_it_is_offline_and_one_line_says_how_to_send_it(
-    tmp_path: Path, caplog: Any, monkeypatch: Any, mode: str
+    tmp_path: Path, caplog: Any, monkeypatch: Any, mode: str, why: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     asked: list[str] = []
@@ -233,7 +233,7 @@ def test_without_a_key_it_is_offline_and_one_line_says_how_to_send_it(
     wandb.teardown()
     assert not asked, "the server has nobody to wait for"
     (line,) = [record.message for record in caplog.records if record.name == "renormal"]
-    assert line.startswith("wandb offline (no key). To upload: wandb sync job/wandb/offline-run-")
+    assert line.startswith(f"wandb offline ({why}). To upload: wandb sync job/wandb/offline-run-")
     assert OfflineRun(Path(line.rpartition(" ")[2])).exit_code == 0
 
 

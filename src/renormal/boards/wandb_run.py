@@ -55,9 +55,9 @@ def begin(folder: Path, *, mode: str = "auto", **run: Any) -> Run:
 
     move_cache()
     folder.mkdir(parents=True, exist_ok=True)
-    if mode == "auto":
-        mode = os.environ.get("WANDB_MODE") or ("online" if has_key() else "offline")
-    reason = "as asked" if has_key() else "no key"
+    asked = os.environ.get("WANDB_MODE") if mode == "auto" else mode
+    mode = asked or ("online" if has_key() else "offline")
+    reason = "as asked" if asked == "offline" else "no key"
     if mode == "online":
         with said_if_slow("waiting for the server of wandb"):
             reason = why_unreachable()
