@@ -137,13 +137,26 @@ def test_the_end_stays_between_two_counts_and_moves_only_when_a_count_is_late(
     ]
 
 
+def test_the_time_of_a_stage_goes_on_when_its_count_begins(caplog: pytest.LogCaptureFixture) -> None:
+    own = Progress("l2_ae/bottle/0")
+    own.begin("test")
+    own.began -= 44.0
+    own.begin_counted(SimpleNamespace(is_global_zero=True), "test", 42, "projection")  # type: ignore[arg-type]
+    with caplog.at_level(logging.INFO, "renormal"):
+        own.say(own.start + 11.0)
+    own._close()
+    assert caplog.messages == ["l2_ae/bottle/0 test: 55 seconds so far"]
+
+
 def test_a_stage_whose_count_is_full_says_no_time_left(caplog: pytest.LogCaptureFixture) -> None:
     bar = Progress("l2_ae/bottle/0")
     bar.begin("test")
     bar.unit, bar.total, bar.done = "projection", 42, 42
     with caplog.at_level(logging.INFO, "renormal"):
         bar.say(bar.start + 150)
-    assert caplog.messages == ["l2_ae/bottle/0 test: all 42 projections done, 2 minutes so far"]
+    assert caplog.messages == [
+        "l2_ae/bottle/0 test: all 42 projections done, scores, pictures or a checkpoint follow, 2 minutes so far"
+    ]
 
 
 @pytest.mark.parametrize(("rows", "columns", "wide"), [(0, 0, 80), (30, 60, 60)])

@@ -23,7 +23,7 @@ from renormal.lit.module import AutoencoderModule
 
 LINE = "%s: %d of %d %ss, %.3g %ss/s, %s more, until about %s"
 UNCOUNTED = "%s: %s so far"
-COUNTED = "%s: all %ss done, %s so far"  # what follows is not counted: the last scores, pictures, a checkpoint
+COUNTED = "%s: all %ss done, scores, pictures or a checkpoint follow, %s so far"  # which are not counted
 EVERY = 1.0  # second: how often the thread looks at the clock, ours
 IN_TERMINAL = 60.0  # seconds to the one line that goes with a bar, ours
 SHORTEST, LONGEST, SHARE = 10.0, 600.0, 1 / 12  # seconds between two lines; share of a stage's time so far, ours
@@ -43,7 +43,7 @@ class Progress(L.Callback):
         self.name, self.line, self.enabled = name, line, enabled
         self.bar: tqdm[Any] | None = None
         self.title = self.unit = ""
-        self.start = self.due = 0.0
+        self.began = self.start = self.due = 0.0  # of the stage, of what is counted
         self.total = self.done = self.initial = self.last = 0  # last: units of the last count
         self.counted = 0.0  # when it was
         self.losses: dict[str, Tensor] = {}  # of the last epoch that had them
@@ -52,6 +52,7 @@ class Progress(L.Callback):
     def begin(self, stage: str) -> None:
         """A stage begins, of which nothing is counted yet."""
         self.title, self.total, self.start = f"{self.name} {stage}", 0, time.perf_counter()
+        self.began = self.start
         self.due = self.start + (IN_TERMINAL if self.terminal else SHORTEST)
 
     @contextmanager
@@ -77,10 +78,10 @@ class Progress(L.Callback):
         """One line of the log: what the stage has done, the speed until its last count, and its end at that speed."""
         spent, done, total = now - self.start, self.done, self.total
         if not total or done <= self.initial:
-            log.info(UNCOUNTED, self.title, duration(spent))
+            log.info(UNCOUNTED, self.title, duration(now - self.began))
             return
         if done >= total:
-            log.info(COUNTED, self.title, f"{total} {self.unit}", duration(spent))
+            log.info(COUNTED, self.title, f"{total} {self.unit}", duration(now - self.began))
             return
         since = now - self.counted  # where many are counted at once, the end must not move until the next count
         rate = (done - self.initial) / (spent - since)
@@ -139,7 +140,10 @@ class Progress(L.Callback):
     def _open(self, stage: str, total: int, done: int, trainer: L.Trainer, unit: str = "image") -> None:
         if self.enabled and trainer.is_global_zero:
             self._close()
+            before, began = self.title, self.began
             self.begin(stage)
+            if self.title == before:  # a stage whose count begins now has begun before
+                self.began = began
             self.unit, self.done, self.initial, self.total = unit, done, done, total
             self.bar = tqdm(
                 desc=self.title,
