@@ -15,8 +15,8 @@ from renormal.projection.trees import combine
 def reference(model: Any, x0: Images, descent: Descent, *, omega: Mask | None = None) -> Projection:
     """x ← x − α · direction(∇E(x)) ⊙ m(x, f(x), Ω) until L_r(x) < T, where E(x) = L_r(x) + λ‖x − x0‖₁.
 
-    Where z moves (eq. 2, eq. 6), x stands for z, and the result is Dec(z). How to compute is left out of `descent`:
-    slots, check_every, precision, graph.
+    In a search for z (eq. 2, eq. 6) x stands for z, and the result is Dec(z). Four settings of `descent` are not used
+    here: slots, check_every, precision, graph. They do not change the method.
     """
     if len(x0) > 1:  # each image alone
         omegas = [None] * len(x0) if omega is None else torch.split(omega, 1)
