@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-RECORD, STATE, SAMPLES = "record.json", "state.json", "samples.csv"  # of a job, in its folder
+RECORD, STATE, SAMPLES, RUN_LOG = "record.json", "state.json", "samples.csv", "run.log"  # of a job, in its folder
 PACKAGE = Path(__file__).parent
 CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parents[1] / "conf"  # a wheel carries its own
 PLAN = "plan.json"  # of a sweep, in its folder

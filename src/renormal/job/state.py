@@ -11,11 +11,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
-from renormal.files import STATE, naming, read_json, write_whole
+from renormal.files import RUN_LOG, STATE, naming, read_json, write_whole
 from renormal.job.errors import NO_ROOM, first_cause, in_one_line
 from renormal.job.lock import LOCK, locked
 
-RUN_LOG = "run.log"
 TRACES = {".hydra", RUN_LOG, STATE, LOCK}  # files of a job that failed before it had results
 TEMPORARY = (os.environ.get("TMPDIR") or "/tmp", "/dev/shm")
 LONGEST = 800  # letters of an error, ours: state.json stays in the one block that a file system has given it

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 
-from renormal.files import read_text
+from renormal.files import RUN_LOG, read_text
 from renormal.report.record import Record
 from renormal.report.status import private
 
-RUN_LOG = "run.log"  # in the folder of a job
 WARNING = re.compile(r"^\[[^\]]*\]\[renormal(?:\.[\w.]+)?\]\[WARNING\] - (.+)$", re.MULTILINE)
 STARTING = re.compile(r"^\[[^\]]*\]\[renormal\.run\]\[INFO\] - .*: starting$", re.MULTILINE)  # of each run
 PLANNED = "] - training: "  # a training began in this run, and does not go on

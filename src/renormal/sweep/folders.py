@@ -6,10 +6,9 @@ import os
 from pathlib import Path
 
 from renormal.console.text import is_printable
-from renormal.files import RECORD, SAMPLES, STATE, TargetError, check_no_link, check_target
+from renormal.files import RECORD, RUN_LOG, SAMPLES, STATE, TargetError, check_no_link, check_target
 from renormal.job.errors import in_one_line
 from renormal.job.lock import LOCK, opened
-from renormal.job.state import RUN_LOG
 
 LONGEST = 255, 3900  # bytes of a name and of a path: Linux takes no longer ones, and files follow; ours
 OPENED = (RUN_LOG, *(f".hydra/{name}.yaml" for name in ("config", "hydra", "overrides")))
