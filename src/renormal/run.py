@@ -39,6 +39,7 @@ from renormal.job.state import StateFile, forget, had_begun, hold_folder
 from renormal.report.former_names import command_line
 from renormal.sweep.arguments import as_typed, check_options, options_first, without_hyphens
 from renormal.sweep.composing import compose_once
+from renormal.sweep.dry_run import OPTION, OVERRIDE
 from renormal.sweep.plan import planned_job
 from renormal.sweep.refusals import check_text, exit_with, refuse_in_one_line
 from renormal.sweep.workers import end_together, ending_alone, of_no_sweep, worker_number
@@ -96,6 +97,7 @@ def main() -> None:
         check_numbers()
         for line in lines if is_rank_zero() else []:
             print(f"renormal: {line}", file=sys.stderr)
+        sys.argv[1:] = [OVERRIDE if argument == OPTION else argument for argument in sys.argv[1:]]
         sys.argv[1:] = options_first([as_typed(without_hyphens(argument)) for argument in sys.argv[1:]])
         check_options(sys.argv[1:])
     except ValueError as error:

@@ -22,6 +22,7 @@ from renormal.files import check_no_link
 from renormal.job.errors import in_one_line, is_for_the_user
 from renormal.job.rank import is_rank_zero
 from renormal.job.settings import SettingsError, check_settings
+from renormal.sweep.dry_run import end_dry_run, lines_of_job, lines_of_optimizer, lines_of_sweep
 from renormal.sweep.ending import after_job, after_sweep, pictures
 from renormal.sweep.folders import check_folder, make_folder
 from renormal.sweep.forecast import forecast
@@ -52,7 +53,8 @@ def one_line() -> Iterator[None]:
 class CheckSweep(Callback):
     """Composes and checks every job before the first starts: a typo in the last of 60 shows at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, dry_run: bool = False) -> None:
+        self.dry_run = dry_run  # --dry-run: say what would be started, and end
         self.jobs: dict[tuple[str, ...], Job] = {}
         self.withdraw: Callable[[], None] = lambda: None  # takes the jobs out of plan.json
 
@@ -63,6 +65,8 @@ class CheckSweep(Callback):
             job = deepcopy(config)
             take_folder(job, Path(config.hydra.run.dir))
             check_settings(job)
+            if self.dry_run:
+                end_dry_run(lines_of_job(Path(config.hydra.run.dir)))
             if is_rank_zero():
                 make_folder(Path(config.hydra.run.dir))
 
@@ -72,6 +76,8 @@ class CheckSweep(Callback):
             exit_with(unused_category(config, overrides) or wrong_settings(config))
             if optimizes(config):  # the jobs are not known yet
                 check_optimizer(config, overrides)
+                if self.dry_run:
+                    end_dry_run(lines_of_optimizer(config))
                 return
             exit_with(too_many(overrides))
             if line := shared_folder(config, overrides):
@@ -81,6 +87,8 @@ class CheckSweep(Callback):
             said_if_slow("planning the sweep: the config of each job, and digests of its images"),
         ):
             self.jobs = jobs_of(config, overrides)
+            if self.dry_run:
+                end_dry_run(lines_of_sweep(config, self.jobs.values()))
             self.write(config)
         if launcher_of(config.hydra.launcher) == "basic":  # others know later how many run at a time
             say(forecast(config, self.jobs.values(), 1))

@@ -48,7 +48,7 @@ def _plugins(given: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _callbacks(given: Mapping[str, Any]) -> Iterator[str]:
-    if given.get("check") != CHECK:
+    if given.get("check") not in (CHECK, {**CHECK, "dry_run": True}):
         yield "hydra.callbacks.check checks every job before the first starts: leave it as it is"
     for name in given.keys() - {"check"}:
         target = given[name].get("_target_") if isinstance(given[name], dict) else given[name]

@@ -51,6 +51,15 @@ def array_executor(params: Mapping[str, Any]) -> Any:
     return result
 
 
+def sbatch_lines(params: Mapping[str, Any], jobs: int) -> list[str]:
+    """The #SBATCH lines of the array, and the commands of `setup`: what submitit writes into the script."""
+    slurm = array_executor(params)._executor
+    if jobs > 1:
+        slurm.parameters["map_count"] = jobs
+    script = slurm._make_submission_file_text("", "")
+    return [line for line in script.partition("# command")[0].splitlines()[1:] if line and not line.startswith("# ")]
+
+
 def submit(executor: Any, launcher: Any, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
     """submitit's jobs. arguments: of each. What sbatch refuses ends the program in one line."""
     from submitit.core.utils import FailedJobError, FailedSubmissionError
