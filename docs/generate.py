@@ -10,8 +10,8 @@ from pathlib import Path
 HEAD = """# All messages
 
 Made from the code when this documentation is built. A ‹name› stands for a value, ‹…› for one without a name. Some
-messages are put together from several lines of this page. Search for three words of yours that are no name, number
-or path. Where a command refuses its settings or its files, the exit status is 2, and nothing has been computed.
+messages are put together from several lines of this page. Search for three words of your message that are no name,
+number or path. Where a command refuses its settings or its files, the exit status is 2, and nothing has been computed.
 [Questions](questions.md) answers the most frequent ones.
 """
 SKIPPED = {"join", "sorted", "map", "str", "repr", "len", "shown", "text", "tuple", "type", "int", "set", "list"}
@@ -98,13 +98,29 @@ def is_described(node: ast.AST, below: ast.AST) -> bool:
     )
 
 
+def dotted(path: Path, package: Path) -> str:
+    """renormal.data.kind for src/renormal/data/kind.py."""
+    return ".".join(path.relative_to(package.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported(module: ast.Module, own: dict[str, dict[str, str]]) -> dict[str, str]:
+    """Name → text of what a module imports from others. own: module → its own texts."""
+    lines = [(node.module or "", node.names) for node in ast.walk(module) if isinstance(node, ast.ImportFrom)]
+    return {
+        name.asname or name.name: own[source][name.name]
+        for source, names in lines
+        for name in names
+        if name.name in own.get(source, {})
+    }
+
+
 def messages(package: Path) -> dict[str, list[str]]:
     """Package → the messages of its code."""
     found: dict[str, set[str]] = {}
     modules = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(package.rglob("*.py"))}
-    shared = {name: text for module in modules.values() for name, text in constants(module).items()}
+    own = {dotted(path, package): constants(module) for path, module in modules.items()}
     for path, module in modules.items():
-        room, known = path.relative_to(package).parts[0], shared | constants(module)
+        room, known = path.relative_to(package).parts[0], imported(module, own) | own[dotted(path, package)]
         for text, raised in texts(module, known):
             line = PRINTED.sub("‹…›", " ".join(text.split()).lstrip(",;: ")).replace("%%", "%")
             if raised or (SENTENCE.search(line) and not NO_MESSAGE.search(line)):

@@ -136,6 +136,19 @@ def test_the_page_of_messages_has_them_with_names_for_values(tmp_path: Path) -> 
     }
 
 
+def test_a_text_of_another_module_is_in_a_message_only_if_it_is_imported(tmp_path: Path) -> None:
+    package = tmp_path / "renormal"
+    (package / "data").mkdir(parents=True)
+    (package / "texts.py").write_text('SHOWN = "the page shows less"\nMEND = "draw this again"\n')
+    (package / "data" / "made.py").write_text(
+        "from renormal.texts import MEND\n"
+        "SHOWN = 60\n"
+        "def check(mask):\n"
+        '    raise ValueError(f"{mask} has more than {SHOWN} signs: {MEND}")\n'
+    )
+    assert GENERATED["messages"](package)["data"] == ["‹mask› has more than ‹shown› signs: draw this again"]
+
+
 def three_words(text: str) -> set[tuple[str, ...]]:
     """Each three words that stand side by side."""
     runs = [re.findall(r"[a-zA-Z]+", run) for run in re.findall(r"(?:\b[a-zA-Z]+\b[ ,:;]*)+", text)]

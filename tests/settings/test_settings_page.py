@@ -17,6 +17,12 @@ def test_the_page_is_the_one_that_the_command_prints() -> None:
     assert DOCS.read_text(encoding="utf-8") == page(CONF), "python -m renormal.settings > docs/settings.md"
 
 
+def test_a_value_from_a_file_that_others_build_on_stands_in_the_table() -> None:
+    lines = DOCS.read_text(encoding="utf-8").splitlines()
+    (weight,) = (line for line in lines if line.startswith("| `projections.<name>.energy.weight` | λ of ‖x − x0‖₁."))
+    assert "*Conf*: `0.05`" in weight, "conf/projection/shared/paper.yaml"
+
+
 def test_every_key_of_the_recipe_stands_in_the_table() -> None:
     rows = set(re.findall(r"^\| `([\w.<>]+)` ", DOCS.read_text(encoding="utf-8"), flags=re.MULTILINE))
     config = OmegaConf.load(CONF / "config.yaml")

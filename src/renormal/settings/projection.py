@@ -44,7 +44,7 @@ class Energy(Object):
 class SegmentedEnergy(Object):
     targets = ("renormal.projection.SegmentedEnergy",)
     level: Annotated[float, Gt(0), Lt(1), "S above which a pixel is taken for a defect."]
-    reach: Annotated[Odd, "Side of the square of which the largest S counts, px."]
+    reach: Annotated[Odd, "Side of a square, px: any S above level in the square around a pixel makes it a defect."]
     weight: Annotated[Weight, "λ of ‖x − x0‖₁."]
 
 
@@ -151,7 +151,7 @@ class DSSIMScore(Comparison):
 class MSGMSScore(Comparison):
     targets = ("renormal.scores.MSGMS",)
     scales: Annotated[int, Ge(1), Le(10), "The image and its halvings."]
-    constant: Annotated[float, Gt(0), Le(1e6), "c."]
+    constant: Annotated[float, Gt(0), Le(1e6), "c of (2pq + c) / (p² + q² + c), p and q the lengths of the gradients."]
     grey: Annotated[bool, "true: luminance only."]
 
 
@@ -178,7 +178,11 @@ class SecondScore(Object):
 
 class WhitenedScore(Object):
     targets = ("renormal.scores.Whitened",)
-    of: Annotated[Any, OneOf("a comparison", (DSSIMScore, Comparison, MSGMSScore)), "Compares W x0 with W x_N."]
+    of: Annotated[
+        Any,
+        OneOf("a comparison", (DSSIMScore, Comparison, MSGMSScore)),
+        "Compares x0 with x_N in colours in which f errs equally on good images.",
+    ]
     shrinkage: Annotated[float, Gt(0), Le(1), "ρ: no colour is weighed more than 1/√ρ times; 1: all alike."]
 
 

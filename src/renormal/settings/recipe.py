@@ -65,7 +65,10 @@ class Test(Group):
         Annotated[int, Ge(0), Le(10_000)],
         "Defects planted on normal images and searched before the test: a line says where f(x0) finds more; 0: none.",
     ]
-    false_alarms: Annotated[Within, "At most this share of them is above the threshold of f1 and recall."]
+    false_alarms: Annotated[
+        Within,
+        "At most this share of the pixels of normal images, and of the images, exceeds the threshold of f1 and recall.",
+    ]
     area: Annotated[int, Ge(1), Le(10**9), "Pixels of the smallest defect that renormal-predict counts."]
     aupro_limits: Annotated[list[Within], "Further limits of AUPRO's FPR besides 0.3."]
 

@@ -31,8 +31,11 @@ Each key of a job, the values that it takes, and what it means. Any other value 
 
 - *Of*: the classes that have this setting. Without this line: all of them.
 - *Value*: what the key takes.
-- *Conf*: the values that the files of conf/ give. `${name}` takes the value of another key. –: no file gives one,
-  and the class has a default.
+- *Conf*: the values that the files of conf/ give, apart from experiment/, sweep/ and ablation/. `${name}` takes the
+  value of another key. –: no file gives one, and the class has a default. An object, such as `model.net`, has – too.
+
+[The method](method.md) explains x0, x_N, f, L_r, E, λ, α and T. S is the map of a second network, which marks damage.
+g is an L² AE. `model=repair_l2_ae` trains both beside f.
 
 An object of your own, with another `_target_`, has settings of its own. Of those only NaN and infinity are refused.
 `python -m renormal.settings > docs/settings.md` writes this page.
@@ -89,8 +92,18 @@ def with_groups(conf: Path, node: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def loaded(path: Path) -> Any:
-    """A file as it is written."""
-    return OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+    """A file as it is written, over the files that its defaults name without a group, as shared/paper@_here_ does."""
+    node: Any = OmegaConf.load(path)
+    names = [entry for entry in node.get("defaults", []) if isinstance(entry, str) and entry[0] not in "_/"]
+    return OmegaConf.to_container(OmegaConf.merge(*(base(path.parent, name) for name in names), node), resolve=False)
+
+
+def base(folder: Path, name: str) -> Any:
+    """The file that an entry of defaults names, at its place."""
+    file, _, inside = name.partition("@")
+    node = loaded(folder / f"{file}.yaml")
+    node.pop("defaults", None)
+    return placed(node, inside.replace("_here_", ""))
 
 
 def placed(node: Any, place: str) -> Any:
