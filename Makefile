@@ -19,7 +19,7 @@ install: .venv/.installed  ## .venv with everything that pyproject.toml asks for
 	$(BIN)/python -m pip install --editable '.[dev]'
 	@touch $@
 
-demo: install    ## drawn images, four autoencoders, 5 minutes: a table and a page under outputs/demo
+demo: install    ## drawn images, four autoencoders, 5 to 7 minutes: a table and a page under outputs/demo
 	$(BIN)/renormal experiment=demo sweep=categories_demo model=l2_ae,dsae,vae_draws,gamma_vae
 	$(BIN)/renormal-report outputs/demo
 

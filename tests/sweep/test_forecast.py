@@ -52,7 +52,7 @@ def test_minutes_are_a_limit_of_the_training(tmp_path: Path) -> None:
 
 
 def test_an_experiment_has_its_published_cost(tmp_path: Path) -> None:
-    cost = "12 jobs of 12 000 images of 64 px, two at a time on 2 cores: 5 minutes at most"
+    cost = "12 jobs of 12 000 images of 64 px, two at a time on 2 cores: 5 to 7 minutes"
     line = f"3 jobs, 1 at a time; published cost of experiment=demo: {cost}"
     assert said("demo", jobs(tmp_path, 3, minutes="null"), 1) == [line]
 
