@@ -124,7 +124,8 @@ def test_a_record_that_is_replaced_says_whether_its_training_is_kept(
     run_job(tiny(override))
     assert bool(steps) == trains
     assert (".json, and its training is kept: name=" in caplog.text) == (not trains)
-    assert "holds the record of another config, which will be kept as other-" in caplog.text
+    assert ("this job replaces the network that renormal-predict uses there" in caplog.text) == trains
+    assert "holds the record of another config" in caplog.text
 
 
 @pytest.mark.parametrize("model", ["l2_ae", "vae"])

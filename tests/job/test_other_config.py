@@ -6,10 +6,13 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import renormal.job.other_config as other_config
+from renormal.inspect.load import load
 from renormal.job.job import run_job
 from renormal.lit.module import AutoencoderModule
 from renormal.report.record import read_record, read_records
@@ -42,8 +45,8 @@ def test_the_former_record_and_weights_stay_and_the_line_names_the_record(
     run_job(tiny(CHEAP))
     (kept,) = folder.glob("other-*.json")
     assert kept.read_bytes() == text
-    assert f"which will be kept as {kept.name}: name=... keeps both in the tables" in caplog.text
     (aside,) = (folder / "checkpoints").glob("other-*.ckpt")
+    assert f"kept as {kept.name} and checkpoints/{aside.name}; name=... keeps both in use" in caplog.text
     assert all(torch.equal(value, weights[name]) for name, value in weights_in(aside).items())
     (found,), problems = read_records(folder)
     assert found.config["data"]["epoch_images"] == 4, "no report reads the former one"
@@ -71,6 +74,57 @@ def test_the_former_command_takes_its_weights_back(
     assert caplog.text.count("training starts from the beginning") == 1
     assert len([*folder.glob("other-*.json")]) == 2
     assert len([*(folder / "checkpoints").glob("*.ckpt")]) == 2
+
+
+def test_a_photograph_more_replaces_the_network_and_that_is_said_before_the_training(
+    tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    said: list[bool] = []
+    begin = AutoencoderModule.on_train_batch_start
+    monkeypatch.setattr(
+        AutoencoderModule,
+        "on_train_batch_start",
+        lambda *given: (said.append("replaces the network" in caplog.text), begin(*given))[1],
+    )
+    for photographs in (6, 7):
+        write_images(tmp_path / "parts", photographs)
+        run_job(tiny("data=folder", f"data.root={tmp_path / 'parts'}"))
+    assert set(said[: len(said) // 2]) == {False}
+    assert set(said[len(said) // 2 :]) == {True}
+
+
+def write_images(folder: Path, count: int) -> None:
+    folder.mkdir(exist_ok=True)
+    for number in range(count):
+        noise = np.random.default_rng(number).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+        Image.fromarray(noise).save(folder / f"{number}.png")
+
+
+def test_the_former_command_takes_its_weights_back_from_a_training_that_did_not_end(
+    tiny: Any, steps: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The record was not replaced, so the job is done: nothing is trained or tested."""
+    run_job(tiny())
+    folder = Path(tiny().folder)
+    trained_on = (folder / "trained_on.sha256").read_text()
+    other = tiny(CHEAP, "test.holdout=3")
+    with monkeypatch.context() as patch:
+        patch.setattr("renormal.job.job.write_samples", ended)
+        with pytest.raises(KeyboardInterrupt):
+            run_job(other)
+    assert (folder / "trained_on.sha256").read_text() != trained_on
+    with pytest.raises(ValueError, match="was trained with another config"):
+        load(folder)
+    steps.clear()
+    run_job(tiny())
+    assert load(folder).record.config["data"]["epoch_images"] != 4
+    assert (folder / "trained_on.sha256").read_text() == trained_on
+    run_job(other)
+    assert not steps, "nor is the other training lost"
+
+
+def ended(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_rerun_keeps_the_work_of_another_config_and_replaces_its_own(

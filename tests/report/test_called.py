@@ -27,6 +27,7 @@ LOG = """[2026-01-01 10:00:00,000][renormal.run][INFO] - outputs/trial/vae/grid/
 [2026-01-01 11:00:00,000][renormal][WARNING] - interrupted: the same command goes on after 1 epoch
 [2026-01-01 12:00:00,000][renormal.run][INFO] - outputs/trial/vae/grid/0: starting
 [2026-01-01 12:00:00,000][renormal][WARNING] - grid: two <groups>
+[2026-01-01 12:00:00,000][renormal][WARNING] - outputs/trial/vae/grid/0 holds the record of another config or of other …
 [2026-01-01 12:00:00,000][renormal][INFO] - going on after 1 epoch of last.ckpt
 """
 

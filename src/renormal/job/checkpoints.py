@@ -40,8 +40,27 @@ def resume_from(config: DictConfig, folder: Path, fingerprint: str) -> Path | No
         put_aside_others(path, fingerprint)
         return None
     there = read_checkpoint(path) if path.exists() or path.is_symlink() else None
-    if there and goes_on(there, config, fingerprint):
-        return going_on(path, there, config)
+    if there is None or not goes_on(there, config, fingerprint):
+        there = _taken_back(path, there, config, fingerprint)
+    return None if there is None else going_on(path, there, config)
+
+
+def restore(config: DictConfig, folder: Path, fingerprint: str) -> bool:
+    """Take the checkpoint of a finished job back, if a training of another config has put it aside and did not end.
+
+    Otherwise the job's record would lie beside the weights of the other config. Returns whether it was taken back.
+    """
+    path = checkpoint_of(folder)
+    if next(former_checkpoints(path, fingerprint), None) is None:
+        return False
+    there = read_checkpoint(path) if path.exists() or path.is_symlink() else None
+    if there is not None and goes_on(there, config, fingerprint):
+        return False
+    return _taken_back(path, there, config, fingerprint) is not None
+
+
+def _taken_back(path: Path, there: dict[str, Any] | None, config: DictConfig, fingerprint: str) -> Any:
+    """The content of the checkpoint that was put aside, now at `path`; None without one. `there` is put aside."""
     former = ((at, one) for at, one in former_checkpoints(path, fingerprint) if goes_on(one, config, fingerprint))
     back = next(former, None)
     if there:
@@ -53,7 +72,7 @@ def resume_from(config: DictConfig, folder: Path, fingerprint: str) -> Path | No
         return None
     back[0].replace(path)
     log.info("the checkpoint of this config was kept as %s: taken back", back[0])
-    return going_on(path, back[1], config)
+    return back[1]
 
 
 def goes_on(content: Mapping[str, Any], config: DictConfig, fingerprint: str) -> bool:

@@ -6,7 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,9 @@ from renormal.data.looks import shapes_of
 from renormal.files import RECORD, shown
 from renormal.functional.precision import exact_float32
 from renormal.job.build import build_columns, build_data, build_module, build_trainer
-from renormal.job.checkpoints import check_files, checkpoint_of, load
+from renormal.job.checkpoints import check_files, load, restore
 from renormal.job.checks import check_columns, check_devices, check_names_in, check_stages, check_trainer
 from renormal.job.continued import weaker_threshold
-from renormal.job.digests import same_weights
 from renormal.job.environment import (
     filter_messages,
     make_sums_reproducible,
@@ -41,14 +40,16 @@ from renormal.job.loggers import check_loggers, log_objective, logging_to
 from renormal.job.memory import check_threads
 from renormal.job.named_code import check_named_code
 from renormal.job.objective import check_number, check_objective, number_of, objective_of, returned
-from renormal.job.other_config import name_of_other, replace_record
+from renormal.job.other_config import replace_record
 from renormal.job.planned import change_since
 from renormal.job.processes import other_ranks, process_count
 from renormal.job.rank import started_elsewhere
 from renormal.job.recording import headline, record_of
+from renormal.job.replaced import replaced
 from renormal.job.settings import check_settings
 from renormal.job.stages import Watchers, build_stages
 from renormal.job.tiling import with_directions
+from renormal.job.trained_on import write_trained_on
 from renormal.lit.columns import Columns
 from renormal.lit.damage_sheet import DamageSheet
 from renormal.lit.gathering import first_rank_decides
@@ -99,7 +100,7 @@ def run_job(
         hashes = fingerprints(config, source, precision_of(config))
     filter_messages()
     alone = process_count(config) == 1 or not started_elsewhere()  # otherwise the first rank decides, in `perform`
-    if alone and finished(config, folder, hashes):
+    if alone and finished(config, source, hashes):
         return returned(config, read_record(folder / RECORD))
     check_devices(config)
     check_loggers(config)
@@ -153,7 +154,7 @@ def perform(
         own = [*watchers, DamageSheet(folder / "panels", seed=config.seed), *callbacks]
         trainer = build_trainer(config, folder, own, loggers)
         trainer.strategy.setup_environment()  # connects the ranks
-        if first_rank_decides(trainer, lambda: trainer.world_size > 1 and finished(config, folder, hashes)):
+        if first_rank_decides(trainer, lambda: trainer.world_size > 1 and finished(config, source, hashes)):
             return read_record(folder / RECORD)
         if TRAIN not in config.stages:
             hashes = hashes | {"training": load(module, watchers.clock, config, folder, hashes["training"])}
@@ -176,24 +177,19 @@ def perform(
         return record
 
 
-def finished(config: DictConfig, folder: Path, hashes: dict[str, str]) -> bool:
-    """Whether the folder has the record of this config. Logs that, and what becomes of the record of another config."""
-    path = folder / RECORD
+def finished(config: DictConfig, source: Source, hashes: dict[str, str]) -> bool:
+    """Whether the folder has the record of this config. Logs that, and what becomes of the record of another config.
+
+    The weights of the record are taken back if a training of another config has put them aside and did not end.
+    """
+    folder = Path(config.folder)
     if has_record(config, folder, hashes):
         log.info("%s already has the record of this config (rerun=true repeats it)", shown(folder))
+        if TRAIN in config.stages and restore(config, folder, hashes["training"]):
+            write_trained_on(folder, source, config["continue"])
         return True
-    if path.is_file() and not config.rerun:
-        trained = ", and its training is kept" if trained_alike(folder, hashes) else ""
-        text = "%s holds the record of another config, which will be kept as %s%s: name=... keeps both in the tables"
-        log.warning(text, shown(folder), name_of_other(path).name, trained)
-    return False
-
-
-def trained_alike(folder: Path, hashes: Mapping[str, str]) -> bool:
-    """Whether the folder has a checkpoint, and the record beside it is of the same training as these hashes."""
-    with suppress(ValueError):  # a damaged record
-        training = read_record(folder / RECORD).hashes.get("training", "")
-        return checkpoint_of(folder).is_file() and same_weights(training, hashes["training"])
+    if line := replaced(config, folder, hashes):
+        log.warning("%s", line)
     return False
 
 

@@ -55,13 +55,19 @@ def is_of_same_work(path: Path, record: Record) -> bool:
     return False
 
 
-def put_aside(path: Path, fingerprint: str) -> Path:
-    """Rename a checkpoint, whose training has this fingerprint, and return its new path: a name that is free."""
+def aside_of(path: Path, fingerprint: str) -> Path:
+    """Where a checkpoint, whose training has this fingerprint, is put aside: a name that is free."""
     first, number = f"other-{fingerprint[:SHOWN]}", 1
     aside = path.with_name(f"{first}.ckpt")
     while aside.exists() or aside.is_symlink():
         number += 1
         aside = path.with_name(f"{first}-{number}.ckpt")
+    return aside
+
+
+def put_aside(path: Path, fingerprint: str) -> Path:
+    """Rename a checkpoint, whose training has this fingerprint, and return its new path."""
+    aside = aside_of(path, fingerprint)
     path.replace(aside)
     return aside
 

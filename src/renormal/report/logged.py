@@ -12,7 +12,9 @@ from renormal.report.status import private
 WARNING = re.compile(r"^\[[^\]]*\]\[renormal(?:\.[\w.]+)?\]\[WARNING\] - (.+)$", re.MULTILINE)
 STARTING = re.compile(r"^\[[^\]]*\]\[renormal\.run\]\[INFO\] - .*: starting$", re.MULTILINE)  # of each run
 PLANNED = "] - training: "  # a training began in this run, and does not go on
-PASSING = ("interrupted:", "the checkpoint there")  # of the run, not of its result
+PASSING = re.compile(
+    r"interrupted:|the checkpoint there|.* (?:held|holds) the record of another config"
+)  # not of its result
 
 
 def warnings(record: Record) -> list[str]:
@@ -21,7 +23,7 @@ def warnings(record: Record) -> list[str]:
     if record.folder is not None:
         with suppress(FileNotFoundError, ValueError):  # it is not published
             text = read_text(record.folder / RUN_LOG)
-    found = [line for line in WARNING.findall(of_this_training(text)) if not line.startswith(PASSING)]
+    found = [line for line in WARNING.findall(of_this_training(text)) if not PASSING.match(line)]
     kept = (record.data.get("examination") or {}).get("lines", [])
     return list(dict.fromkeys(private(line) for line in [*found, *kept]))
 

@@ -1,0 +1,42 @@
+"""The line that says, before the work, what a job does to the record and the network of another config."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from renormal.files import RECORD, shown
+from renormal.job.checkpoints import checkpoint_of
+from renormal.job.digests import same_weights, same_work
+from renormal.job.other_config import aside_of, name_of_other
+from renormal.lit.stage import TRAIN
+from renormal.report.record import read_record
+
+REPLACED = (
+    "%s holds the record of another config or of other photographs: this job replaces the network that "
+    "renormal-predict uses there, and before it ends that command fails there; record and weights are kept as %s and "
+    "checkpoints/%s; name=... keeps both in use"
+)
+KEPT = "%s holds the record of another config, which will be kept as %s%s: name=... keeps both in the tables"
+
+
+def replaced(config: DictConfig, folder: Path, hashes: Mapping[str, str]) -> str:
+    """What becomes of another config's record in the folder, and of its network; "" without such a record.
+
+    hashes: of this job. With rerun=true a record alone is named after the work, when the new one is known.
+    """
+    path, last, found = folder / RECORD, checkpoint_of(folder), ""
+    if not path.is_file():
+        return ""
+    with suppress(ValueError):  # a damaged record
+        found = read_record(path).hashes.get("training", "")
+    trains = TRAIN in config.stages
+    alike = last.is_file() and (same_work if trains else same_weights)(found, hashes["training"])
+    if found and trains and last.is_file() and not alike:
+        return REPLACED % (shown(folder), name_of_other(path).name, aside_of(last, found).name)
+    if config.rerun:
+        return ""
+    return KEPT % (shown(folder), name_of_other(path).name, ", and its training is kept" if alike else "")
