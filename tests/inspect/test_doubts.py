@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
-from parts import draw, predict
+from parts import draw, predict, rows_of
 from PIL import Image
 
 from recipes import recipe
 from renormal.inspect.doubts import Doubts
 from renormal.inspect.load import load
+from renormal.inspect.predict import main
 from renormal.job.job import run_job
 from small import SMALL
 
@@ -82,6 +83,12 @@ def test_grey_photographs_and_another_shape_are_a_line_each(run: Path, tmp_path:
     assert "1 of 4 photographs have another shape (tall.png: 40 × 60)" in shape
     assert "width / height = 1.50" in shape
     assert said(run, capsys, new, "--out", tmp_path / "out") == [colours, shape], "the same when all was done before"
+    notes = {name: row["note"] for name, row in rows_of(tmp_path / "out").items()}
+    grey = "grey, and the training photographs were in colour: its score says little"
+    shape = "another shape than in training: its score says little"
+    assert notes == {"1.png": grey, "2.jpg": grey, "drawn.png": "", "tall.png": shape}
+    assert main(["--join", str(tmp_path / "out")]) == 0
+    assert {name: row["note"] for name, row in rows_of(tmp_path / "out").items()} == notes
 
 
 def test_photographs_in_colour_are_a_line_where_the_training_was_grey(tmp_path: Path, capsys: Any) -> None:
@@ -106,6 +113,8 @@ def test_photographs_that_were_trained_on_are_a_line(run: Path, tmp_path: Path, 
         "predict photographs that the network has not seen"
     )
     assert sha256((new / "2.png").read_bytes()).hexdigest() == digest
+    note = "the network was trained on it: its score is too low to judge by"
+    assert [row["note"] for row in rows_of(tmp_path / "out").values()] == ["", note, ""]
 
 
 def test_a_name_with_commands_of_a_terminal_is_shown_as_text(run: Path, tmp_path: Path, capsys: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,12 @@ import pytest
 from parts import draw, lines_of, parts_in, pixels_of, predict, rows_of
 from scipy import ndimage
 
+from renormal.inspect.inputs import inputs_of
 from renormal.inspect.inspector import Inspector
 from renormal.inspect.load import load
+from renormal.inspect.predict import parse
 from renormal.inspect.predicting import device_named
+from renormal.inspect.settled import known_before
 from renormal.job.job import run_job
 from renormal.report.decide import conformal
 
@@ -223,6 +227,54 @@ def test_other_settings_in_the_same_folder_are_one_line(
     assert predict(run, elsewhere, "--out", out, "--threshold", 1e6) == 2
     assert predict(run, parts / "a", "--out", out, "--threshold", 0, "--force") == 1
     assert list(rows_of(out)) == ["1.png"]
+
+
+def test_another_network_is_refused_before_torch_and_weights_are_loaded(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line came after 48 seconds, and had two digests of 64 digits."""
+    parts, out, job = parts_in(tmp_path / "parts"), tmp_path / "out", tmp_path / "job"
+    shutil.copytree(run, job)
+    assert predict(job, parts, "--out", out, "--threshold", 1e6, "--only", "csv") == 0
+    before = json.loads((out / "settings.json").read_text())
+    record = json.loads((job / "record.json").read_text())
+    was, record["hashes"]["weights"] = record["hashes"]["weights"], "1" * 64
+    (job / "record.json").write_text(json.dumps(record))
+    monkeypatch.setitem(sys.modules, "renormal.inspect.predicting", None)
+    for folder, whose in (
+        (str(job), "an earlier training of this job"),
+        ("/elsewhere", "another job"),
+        (None, "another network, such as an earlier training of this job"),
+    ):
+        about = {} if folder is None else {"about": {"folder": folder}}
+        (out / "settings.json").write_text(json.dumps({**before, "about": None} | about))
+        capsys.readouterr()
+        assert predict(job, parts, "--out", out, "--threshold", 1e6) == 2
+        assert capsys.readouterr().err == (
+            f"renormal-predict: --out {out} holds predictions of {whose} (weights {was[:8]}, now 11111111): "
+            "take another folder, or add --force, which deletes the rows that are there\n"
+        )
+
+
+def test_what_out_holds_is_known_without_torch_as_it_is_with_it(run: Path, tmp_path: Path) -> None:
+    """Another early value would refuse a folder that the same command has written."""
+    parts, out = parts_in(tmp_path / "parts"), tmp_path / "out"
+    given = [str(run), str(parts), "--out", str(out), "--column", "baseline", "--false-alarms", "0.3"]
+    predict(run, *given[1:], "--only", "csv")
+    settings = json.loads((out / "settings.json").read_text())
+    options = parse(given)
+    known = known_before(options, inputs_of(options.images, options.out))
+    assert known.keys() == settings.keys()
+    assert known | {"about": settings["about"]} == settings
+    assert known["about"]["folder"] == settings["about"]["folder"] == str(run)
+
+
+def test_the_table_has_the_score_as_a_multiple_of_the_threshold(run: Path, tmp_path: Path) -> None:
+    part = draw(tmp_path / "1.png", seed=1)
+    score = inspector(run).inspect(part).score
+    for name, threshold, times in (("a", score / 1.2344, "1.23"), ("b", score / 0.9604, "0.96"), ("c", 0, "")):
+        predict(run, part, "--out", tmp_path / name, "--threshold", threshold, "--only", "csv")
+        assert rows_of(tmp_path / name)["1.png"]["times_threshold"] == times
 
 
 def test_files_of_somebody_else_are_not_written_over(run: Path, tmp_path: Path) -> None:

@@ -17,6 +17,11 @@ FEW = (
     "the network has seen {images:.0f} training images, which are few: it misses defects; "
     "train it longer (budget=full, or more minutes=)"
 )
+NOTES = {
+    "colours": "{colours}: its score says little",
+    "shape": "another shape than in training: its score says little",
+    "trained on": "the network was trained on it: its score is too low to judge by",
+}
 MEND = "give photographs like those, or train on some like these"
 
 
@@ -27,6 +32,11 @@ def images_of(job: Finished) -> float:
     images = record.training.get("images") if limited else None
     before = record.training.get("images_before", 0.0 if record.config.get("continue") is None else None)
     return math.inf if images is None or before is None else before + images
+
+
+def within(shape: float, shapes: Sequence[float]) -> bool:
+    """Whether width / height is about one of those in training. shapes: from the least to the largest."""
+    return shapes[0] / STRETCH <= shape <= shapes[-1] * STRETCH
 
 
 class Doubts:
@@ -45,16 +55,26 @@ class Doubts:
         if "error" in line:
             return
         self.total += 1
-        if None not in (self.grey, line.get("grey")) and line["grey"] != self.grey:
-            self._count("colours", line)
-        if self.shapes and not self.shapes[0] / STRETCH <= line["width"] / line["height"] <= self.shapes[-1] * STRETCH:
-            self._count("shape", line)
-        if line["sha256"] in self.trained_on:
-            self._count("trained on", line)
+        for doubt in self.of(line):
+            self.counts[doubt] += 1
+            self.first.setdefault(doubt, line)
 
-    def _count(self, doubt: str, line: Line) -> None:
-        self.counts[doubt] += 1
-        self.first.setdefault(doubt, line)
+    def of(self, line: Line) -> list[str]:
+        """The doubts in the answer on a photograph that was read."""
+        unlike = self.shapes and not within(line["width"] / line["height"], self.shapes)
+        found = {
+            "colours": None not in (self.grey, line.get("grey")) and line["grey"] != self.grey,
+            "shape": unlike,
+            "trained on": line["sha256"] in self.trained_on,
+        }
+        return [doubt for doubt, holds in found.items() if holds]
+
+    def noted(self, line: Line) -> Line:
+        """The line with its doubts as its note, if it has any."""
+        doubts = [] if "error" in line else self.of(line)
+        own = {"colours": f"{COLOURS[not self.grey]}, and the training photographs were {COLOURS[bool(self.grey)]}"}
+        notes = [NOTES[doubt].format(**own) for doubt in doubts]
+        return line | {"note": "; ".join(notes)} if notes else line
 
     @property
     def lines(self) -> list[str]:

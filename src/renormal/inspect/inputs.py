@@ -15,7 +15,7 @@ from renormal.data.listing import COMPANIONS, NOTES, SUFFIXES
 
 IMAGES = SUFFIXES | {".gif", ".webp"}  # suffixes of the formats that are opened
 TEXTS = NOTES | {".jsonl"}
-SETTINGS, TABLE = "settings.json", "predictions.csv"  # in --out
+SETTINGS, TABLE, PAGE = "settings.json", "predictions.csv", "report.html"  # in --out
 WRITTEN = ("overlays", "masks", "maps")  # folders below --out: never read again as input
 STDIN = "-"
 

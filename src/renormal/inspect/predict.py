@@ -16,7 +16,8 @@ from renormal.console.numbers import decimal, whole
 from renormal.console.program import Parser, begin
 from renormal.inspect.counting import Counting
 from renormal.inspect.inputs import STDIN, TABLE, Inputs, Part, inputs_of
-from renormal.inspect.predictions import check_joinable, join
+from renormal.inspect.joined import check_joinable, join
+from renormal.inspect.settled import check_before
 from renormal.job.errors import refused
 from renormal.report.decide import RATE
 from renormal.schema.kinds import LARGE
@@ -110,6 +111,7 @@ def predicted(options: argparse.Namespace) -> int:
     """Predict what the options name."""
     with ExitStack() as stack:
         source = source_of(options, stack)
+        check_before(options, source)
         from renormal.inspect.predicting import Run  # here: --help and a wrong name must not wait for torch
 
         run = stack.enter_context(Run(options, source))

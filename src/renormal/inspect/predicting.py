@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import sys
 import time
@@ -21,8 +20,10 @@ from renormal.inspect.counting import Counting
 from renormal.inspect.doubts import Doubts
 from renormal.inspect.folds import Pooled
 from renormal.inspect.inputs import TABLE, Inputs, Item, Part, chunks, stable
-from renormal.inspect.predictions import FILES, Predictions, join, state_of
+from renormal.inspect.joined import join, state_of
+from renormal.inspect.predictions import FILES, Predictions
 from renormal.inspect.predictor import Lines, Predictor, Processes, Task
+from renormal.inspect.settled import ABOUT, digest_of_mask, home, root_of
 from renormal.job.environment import make_sums_reproducible
 from renormal.job.rank import number_on_node, share
 from renormal.report.called import tested_good
@@ -104,7 +105,7 @@ class Run:
 
     def _take(self, lines: Lines) -> None:
         """Keep the lines of a chunk, count and print them."""
-        self.predictions.add([line for _, line in lines if line is not None])
+        self.predictions.add([self.doubts.noted(line) for _, line in lines if line is not None])
         for item, new in lines:
             line = self.predictions.line_of(item.name)
             if new is None:
@@ -185,12 +186,13 @@ def device_named(name: str) -> str:
 
 def settings_of(predictor: Predictor, source: Inputs) -> dict[str, Any]:
     """What decides the answer on a photograph, and where its name begins."""
-    ignore, pooled = predictor.task.ignore, predictor.pooled
+    pooled = predictor.pooled
     return {
         **predictor.inspector.identity,
         "threshold": predictor.threshold if pooled is None else f"p <= {pooled.threshold:.6g}",
-        "ignore": "" if ignore is None else hashlib.sha256(ignore.read_bytes()).hexdigest(),
-        "root": "" if source.nameless else str(source.root),
+        "ignore": digest_of_mask(predictor.task.ignore),
+        "root": root_of(source),
+        ABOUT: {"folder": home(predictor.task.run)},
     }
 
 

@@ -1,41 +1,29 @@
-"""The folder of predictions: its settings, a JSON line for each photograph, and one CSV of all lines.
+"""The folder of predictions: its settings, and a JSON line for each photograph.
 
 A line is appended when the files of its photograph are written. What was killed goes on where the lines end.
 """
 
 from __future__ import annotations
 
-import csv
 import errno
 import fcntl
-import io
 import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from renormal import schema
-from renormal.console.text import cell, printable
-from renormal.files import (
-    check_no_link,
-    check_target,
-    decoded,
-    naming,
-    read_json,
-    regular_file,
-    whole_file,
-    write_whole,
-)
-from renormal.inspect.inputs import SETTINGS, TABLE, WRITTEN, Item, Part
+from renormal.console.text import printable
+from renormal.files import check_no_link, check_target, decoded, naming, regular_file, write_whole
+from renormal.inspect.inputs import PAGE, SETTINGS, WRITTEN, Item, Part
+from renormal.inspect.settled import ABOUT, settled
 from renormal.schema import checked
 
 LINES = "predictions*.jsonl"
 LARGEST = 2**40  # bytes of such a file, ours
-COLUMNS = ("image", "score", "threshold", "p", "defective", "defects", "area", "boxes", "width", "height", "sha256")
 FILES = ("overlay", "mask", "map")
 Line = dict[str, Any]  # image, score, threshold, defective, defects, …; or image and error
 
@@ -53,6 +41,7 @@ class Predictions:
         self.digest = digest_of(self.settings)
         for name in ("", *WRITTEN):
             check_no_link(folder / name)
+        check_target(folder / PAGE)
         folder.mkdir(parents=True, exist_ok=True)
         name = LINES.replace("*", f"-{part.number + 1}-of-{part.of}" if part.of > 1 else "")
         self.path = folder / name
@@ -89,34 +78,10 @@ class Predictions:
         self.before.close()
 
 
-def digest_of(settings: Mapping[str, Any]) -> str:
-    return sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def settled(folder: Path, settings: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The settings; with the root of the folder's predictions, if those are of the same settings and of a root above.
-
-    Raises ValueError with one line otherwise.
-    """
-    mend = "take another folder, or add --force"
-    if os.path.lexists(folder) and not folder.is_dir():
-        raise ValueError(f"--out {folder} is no folder: give the name of one")
-    try:
-        before = read_json(folder / SETTINGS)
-    except (FileNotFoundError, NotADirectoryError):
-        taken = [name for name in (*WRITTEN, TABLE) if os.path.lexists(folder / name)]
-        if taken:
-            raise ValueError(f"--out {folder} holds {taken[0]}, not of renormal-predict: {mend}") from None
-        return settings
-    if not isinstance(before, dict) or before.keys() != settings.keys():
-        raise ValueError(f"--out {folder}: its {SETTINGS} is not of renormal-predict: {mend}")
-    for key, value in settings.items():
-        if key != "root" and before[key] != value:
-            raise ValueError(f"--out {folder} holds predictions with {key} {before[key]}, not {value}: {mend}")
-    root = str(before["root"])
-    if settings["root"] != root and (not root or Path(root) not in Path(settings["root"]).parents):
-        raise ValueError(f"--out {folder} holds photographs of {root or 'standard input'}: {mend}")
-    return {**settings, "root": root}
+def digest_of(settings: Any) -> str:
+    """Of what decides the answers."""
+    deciding = {key: settings[key] for key in settings if key != ABOUT} if isinstance(settings, dict) else settings
+    return sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def appended(path: Path, *, empty: bool) -> BinaryIO:
@@ -185,50 +150,3 @@ def _read(path: Path, digest: str) -> Iterator[Line]:
 def lines_in(table: sqlite3.Connection) -> Iterator[Line]:
     """By name."""
     return (json.loads(text) for (text,) in table.execute("SELECT line FROM rows ORDER BY name"))
-
-
-def join(folder: Path) -> dict[str, int]:
-    """Write the CSV of all lines of all parts, whole, and return the numbers of good, defective and unread photographs.
-
-    A process that joins while another one does waits for it, and then has its lines, too.
-    """
-    settings = read_json(folder / SETTINGS)
-    counts = dict.fromkeys(("good", "defective", "unread"), 0)
-    with whole_file(folder / TABLE) as file, closing(rows_of(folder, digest_of(settings))) as table:
-        text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
-        rows = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)  # boxes have spaces and semicolons
-        rows.writerow([*COLUMNS, *FILES, "error"])
-        for line in lines_in(table):
-            counts[state_of(line)] += 1
-            rows.writerow(row_of(line))
-        text.flush()
-        text.detach()
-    return counts
-
-
-def check_joinable(folder: Path) -> None:
-    """Raise ValueError with one line for a folder whose CSV would be without a photograph: the CSV there stays."""
-    if not folder.is_dir():
-        raise ValueError(f"--join {folder} is no folder: give the --out of renormal-predict")
-    with closing(rows_of(folder, digest_of(read_json(folder / SETTINGS)))) as table:
-        if table.execute("SELECT 1 FROM rows LIMIT 1").fetchone() is None:
-            mend = f"bring both files back, or predict again with --out {folder} --force"
-            raise ValueError(f"--join {folder}: no line of {LINES} is of the settings in {SETTINGS}; {mend}")
-
-
-def state_of(line: Line) -> str:
-    return "unread" if "error" in line else "defective" if line["defective"] else "good"
-
-
-def row_of(line: Line) -> list[str | int | float]:
-    """The cells of a line. boxes: x y width height area of each defect, divided by semicolons."""
-    cells: dict[str, str | int | float]
-    cells = {key: cell(printable(str(line[key]))) for key in ("image", *FILES, "sha256", "error") if key in line}
-    if "error" not in line:
-        defects = line["defects"]
-        numbers = ("score", "threshold", "p", "width", "height")
-        cells |= {key: line[key] for key in numbers if line.get(key) is not None}
-        cells["defective"] = "yes" if line["defective"] else "no"
-        cells |= {"defects": len(defects), "area": sum(one["area"] for one in defects)}
-        cells["boxes"] = "; ".join(" ".join(map(str, one.values())) for one in defects)
-    return [cells.get(column, "") for column in (*COLUMNS, *FILES, "error")]

@@ -139,6 +139,7 @@ class Prediction(Schema):
     overlay: Annotated[Any, AfterValidator(_below)] = ""
     mask: Annotated[Any, AfterValidator(_below)] = ""
     map: Annotated[Any, AfterValidator(_below)] = ""
+    note: Annotated[Any, AfterValidator(_named)] = ""
     sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?\z")] = ""
     score: Number | None = None
     threshold: Number | None = None
