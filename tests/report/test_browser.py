@@ -19,6 +19,8 @@ from renormal.report.cli import main
 
 playwright = needed()
 
+GROUND = 140  # of a map: what it leaves of white, page.css
+OVER_WHITE = tuple(255 - (255 - GROUND) * (1 - value) for value in colormaps["inferno"](0.8)[:3])  # screen
 SIZES = {"phone": (390, 844), "laptop": (1400, 900), "projector": (1920, 1080)}
 WIDE = ("l2_ae", "dsae", "vae", "gamma_vae")
 
@@ -53,6 +55,12 @@ def colour_of(element: Any) -> tuple[int, ...]:
     """The colour in the middle of the right half, where the outline of the defect does not run."""
     pixels = np.asarray(Image.open(io.BytesIO(element.screenshot())).convert("RGB")).astype(int)
     return tuple(pixels[pixels.shape[0] // 2, 3 * pixels.shape[1] // 4])
+
+
+def lines_in(element: Any) -> int:
+    """How many pixels are as green as the line around marked ones."""
+    red, green, blue = np.moveaxis(np.asarray(Image.open(io.BytesIO(element.screenshot())).convert("RGB")), 2, 0)
+    return int(((green > 230) & (red > 150) & (red < 230) & (blue < 190)).sum())
 
 
 def close(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
@@ -104,13 +112,39 @@ def test_the_sliders_change_what_is_shown(browser: Any, page_file: Path) -> None
     assert close(colour_of(ends.nth(1)), (255, 255, 255))
     set_slider(page, "path", 0.5)
     assert close(colour_of(ends.nth(1)), (127, 127, 127))
-    inferno = tuple(int(255 * value) for value in colormaps["inferno"](0.8)[:3])
-    assert close(colour_of(maps.nth(1)), inferno)
-    set_slider(page, "threshold", 0.39)
-    assert close(colour_of(maps.nth(1)), inferno)
-    set_slider(page, "threshold", 0.42)
-    assert close(colour_of(maps.nth(1)), (255, 255, 255))
-    assert page.locator("output").first.inner_text() == "0.42"
+    assert close(colour_of(maps.nth(1)), OVER_WHITE)
+    page.close()
+
+
+def test_pixels_above_the_threshold_are_marked_once_they_are_asked_for(browser: Any, tmp_path: Path) -> None:
+    """Of maps that are 0.4 in their left half and 0.1 in the right one: a line between the halves."""
+    panels = tmp_path / "vae" / "grid" / "0" / "panels"
+    entry = strip(panels, "a") | {"path": "a.png"}
+    greys = Image.open(panels / "a-maps.png").copy()
+    for tile in range(2):
+        greys.paste(51, (32 * tile + 16, 0, 32 * tile + 32, 32))
+    greys.save(panels / "a-maps.png")
+    maps = {name: {"threshold": 0.2, "image_threshold": 0.45} for name in ("baseline", "eq8")}
+    write_made_up(tmp_path, made_up("vae", "grid", panels=[entry], maps=maps))
+    assert main([str(tmp_path)]) == 0
+    page = browser.new_page(viewport={"width": 1400, "height": 900})
+    page.goto((tmp_path / "report.html").as_uri())
+    shown, marks = page.locator(".picture:has(.map)").nth(1), page.locator("input[name=marks]")
+    output = page.locator("output").first
+    assert (lines_in(shown), marks.is_checked(), output.inner_text()) == (0, False, "pixel threshold")
+    marks.check()
+    found = lines_in(shown)
+    assert found > 0
+    marks.uncheck()
+    assert lines_in(shown) == 0
+    for place, count, name in (
+        (1.5, found, "50 % of the way to the image threshold"),  # 0.3
+        (2, 0, "image threshold"),
+        (0.4, 0, "0.40 × pixel threshold"),  # 0.08: all pixels
+    ):
+        set_slider(page, "threshold", place)
+        assert (lines_in(shown), output.inner_text()) == (pytest.approx(count, rel=0.1), name)
+        assert marks.is_checked()
     page.close()
 
 
@@ -142,6 +176,11 @@ def test_the_sliders_answer_to_the_keyboard_and_have_names(browser: Any, page_fi
     assert page.locator("output").first.inner_text() == "0.50"
     page.keyboard.press("ArrowLeft")
     assert float(slider.input_value()) < 0.5
+    marks = page.get_by_role("checkbox", name="mark pixels from").first
+    assert marks.is_checked()
+    marks.focus()
+    page.keyboard.press("Space")
+    assert not marks.is_checked()
     assert page.evaluate("[...document.images].every(image => image.alt)")
     page.close()
 
@@ -152,7 +191,7 @@ def test_without_scripts_all_but_the_sliders_is_there(browser: Any, page_file: P
     page.goto(page_file.as_uri())
     assert not page.locator("input[name=path]").first.is_visible()
     assert close(colour_of(page.locator(".picture:has(.end)").nth(1)), (0, 0, 0))
-    assert not close(colour_of(page.locator(".picture:has(.map)").nth(1)), (255, 255, 255))
+    assert close(colour_of(page.locator(".picture:has(.map)").nth(1)), OVER_WHITE)
     assert page.locator(".chart").first.is_visible()
     page.locator(".job summary").first.click()
     assert page.locator(".job dl").first.is_visible()

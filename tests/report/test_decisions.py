@@ -94,33 +94,49 @@ def test_the_page_shows_it(tmp_path: Path) -> None:
     assert "<td>baseline</td><td>0.04</td><td>0.05</td><td>0.2</td><td>4</td>" in text
 
 
-OF_THRESHOLD = "Colours: the map divided by the threshold of its column, black at 0 and brightest from 2 on."
+def shades(root: Path, good: dict[str, list[float]], maps: dict[str, dict[str, float]], limit: str = "1") -> str:
+    """The page of a sample whose maps end at 0.5 under f(x0) and at `limit` under the projection."""
+    entry = strip(root / "vae" / "grid" / "0" / "panels", "a") | {"projection": "eq8_adam", "limit": limit}
+    write_made_up(root, job(good, panels=[entry | {"baseline_limit": "0.5"}], maps=maps))
+    assert main([str(root)]) == 0
+    return (root / "report.html").read_text(encoding="utf-8")
+
+
+PIXELS = {"baseline": {"threshold": 0.1}, "eq8_adam": {"threshold": 0.05}}
+IMAGES = {"baseline": {"image_threshold": 0.4}, "eq8_adam": {"image_threshold": 0.25}}
+BOTH = {name: PIXELS[name] | IMAGES[name] for name in PIXELS}
+DECIDES = {"eq8_adam": SCORES, "baseline": [0.2] * 39}  # thresholds 0.38 and 0.2
 
 
 @pytest.mark.parametrize(
-    ("limit", "decides", "first", "units", "slopes", "said"),
+    ("good", "maps", "limit", "first", "units", "growths", "said"),
     [
-        ("1", True, 1.0, [0.2 / 0.5, 0.38], [0.5 / 0.4, 1 / 0.76], OF_THRESHOLD),
-        ("0.2", True, 1.0, [0.4, 1.0], [1.25, 0.2 / 0.76], "Maps of VAE eq8_adam end below the threshold"),
-        ("0.5", True, 0.2, [2.0, 2.0], [1.0, 1.0], "brightest from 0.5 on, in all columns"),
-        ("1", False, 0.4, [1.0, 1.0], [1.0, 1.0], "own scale: 0.5 (VAE baseline), 1 (VAE eq8_adam)"),
+        (DECIDES, PIXELS, "1", 1.0, [0.2, 0.05], [2.0, 7.6], "The slider begins at the pixel threshold"),
+        (DECIDES, PIXELS, "0.04", 1.0, [0.2, 1.0], [2.0, 7.6], "The slider begins at the pixel threshold"),
+        ({}, BOTH, "1", 1.0, [0.2, 0.05], [4.0, 5.0], "The slider begins at the pixel threshold"),
+        (DECIDES, BOTH, "0.5", 1.0, [0.2, 0.1], [2.0, 7.6], "brightest from the end of its scale on: 0.5."),
+        (DECIDES, {}, "0.5", 0.2, [2.0, 2.0], [0.0, 0.0], "the value of the slider on, the same in all columns"),
+        ({}, {}, "1", 0.4, [1.0, 1.0], [0.0, 0.0], "0.5 (VAE baseline), 1 (VAE eq8_adam)"),
+        (DECIDES, {"baseline": {"threshold": 0.0}}, "1", 0.4, [1.0, 1.0], [0.0, 0.0], "this share of each scale"),
     ],
-    ids=["own scale", "above its scale", "one scale of all", "no decision"],
+    ids=["own", "above its scale", "of the record", "one scale of all", "without pixels", "without both", "zero"],
 )
-def test_colours_and_thresholds_of_the_maps_are_those_of_each_column(
-    tmp_path: Path, limit: str, decides: bool, first: float, units: list[float], slopes: list[float], said: str
+def test_pixels_are_marked_from_the_thresholds_of_each_column(
+    tmp_path: Path,
+    good: dict[str, list[float]],
+    maps: dict[str, dict[str, float]],
+    limit: str,
+    first: float,
+    units: list[float],
+    growths: list[float],
+    said: str,
 ) -> None:
-    """One column began at its threshold, f(x0) at the same share of another scale: its own is 0.2 of 0.5."""
-    panels = tmp_path / "vae" / "grid" / "0" / "panels"
-    entry = strip(panels, "a") | {"projection": "eq8_adam", "limit": limit, "baseline_limit": "0.5"}
-    good = {"eq8_adam": SCORES, "baseline": [0.2] * 39} if decides else {}
-    write_made_up(tmp_path, job(good, panels=[entry]))
-    assert main([str(tmp_path)]) == 0
-    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    """The slider began at the threshold of an image, which few defective pixels reach: hardly a map was to be seen."""
+    text = shades(tmp_path, good, maps, limit)
     (value,) = re.findall(r'name="threshold" [^>]*value="([\d.]+)"', text)
     assert float(value) == pytest.approx(first)
-    for pattern, numbers in ((r'data-unit="([\d.]+)"', units), (r'<feFuncR type="linear" slope="([\d.]+)"', slopes)):
-        assert [float(number) for number in re.findall(pattern, text)] == pytest.approx(numbers)
+    for name, numbers in (("unit", units), ("growth", growths)):
+        assert [float(number) for number in re.findall(rf'data-{name}="([\d.]+)"', text)] == pytest.approx(numbers)
     assert said in text
     assert re.findall(r'class="map (m[\d-]+)"', text) == ["m1-1", "m1-2"]
 

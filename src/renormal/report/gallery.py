@@ -29,6 +29,7 @@ BUDGET = 12_000_000  # bytes of embedded pictures, ours: a page of 60 jobs stays
 DEFECT, UNKNOWN = 255, 128  # grey levels of a defect and of no mask in the truth, as lit/panels.py writes them
 PICTURES = ("x0", "x_N")  # tiles of the colour strip that the page needs; it also shows f(x0), if there is one
 MAPS = ("map of f(x0)", "map of x_N", "truth")  # tiles of the grey strip
+Thresholds = tuple[float | None, float | None]  # of a pixel and of an image; None: the record has none
 Shown = TypeVar("Shown")  # what is kept of a sample
 OLD = "panels of an older version, without grey maps; stages=[test] rerun=true draws new ones"
 
@@ -36,7 +37,8 @@ OLD = "panels of an older version, without grey maps; stages=[test] rerun=true d
 class Restoration(NamedTuple):
     """f(x0) or x_N of a sample, and the grey map, as data URIs.
 
-    limit: top of the map's scale. threshold: of its column in renormal-predict, if it has one.
+    limit: top of the map's scale. pixel, image: thresholds of its column, if it has them: one that a small share of the
+    pixels of normal images reach, and that of the decision on an image.
     """
 
     label: str  # of the model
@@ -44,7 +46,8 @@ class Restoration(NamedTuple):
     end: str
     map: str
     limit: float
-    threshold: float | None = None
+    pixel: float | None = None
+    image: float | None = None
     frames: tuple[tuple[int, str], ...] = ()  # (t, x_t) of the kept iterations, if any
 
 
@@ -77,7 +80,7 @@ class Gallery:
 
     @property
     def columns(self) -> dict[str, Restoration]:
-        """Model and method → a restoration, of which limit and threshold are those of all."""
+        """Model and method → a restoration, of which limit and thresholds are those of all."""
         return {f"{one.label} {one.method}": one for sample in self.samples for one in sample.restorations}
 
 
@@ -87,7 +90,7 @@ class Panel(NamedTuple):
     label: str  # of the model
     method: str
     limits: tuple[float, float]  # tops of the scales of both maps
-    thresholds: tuple[float | None, float | None]  # of both columns in renormal-predict
+    thresholds: tuple[Thresholds, Thresholds]  # of both columns
     strip: Path
     tiles: list[str]
     maps: Path
@@ -159,9 +162,14 @@ def panel_of(record: Record, entry: Mapping[str, str]) -> Panel:
     auroc = float(entry["auroc"]) if "auroc" in entry else None
     limit = float(entry.get("limit") or 1.0)
     limits = float(entry.get("baseline_limit", limit)), limit
-    decided = decisions(record)
-    before, after = (decided[name].threshold if name in decided else None for name in (BASELINE, method))
-    return Panel(label(record), method, limits, (before, after), strip, tiles, maps, film, auroc)
+    marks = thresholds(record, BASELINE), thresholds(record, method)
+    return Panel(label(record), method, limits, marks, strip, tiles, maps, film, auroc)
+
+
+def thresholds(record: Record, column: str) -> Thresholds:
+    """Of a pixel and of an image. Records without the scores of good images have the second from their highest one."""
+    found, decided = record.maps.get(column, {}), decisions(record).get(column)
+    return found.get("threshold"), decided.threshold if decided else found.get("image_threshold")
 
 
 def sample_of(path: str, defect: str, panels: Sequence[Panel], gallery: Gallery) -> Sample | None:
@@ -179,9 +187,9 @@ def sample_of(path: str, defect: str, panels: Sequence[Panel], gallery: Gallery)
             first = strip["x0"], maps["truth"]
         if "f(x0)" in strip and not any(one.label == panel.label for one in found):
             end, grey = embedded(strip["f(x0)"]), embedded(maps[MAPS[0]])
-            found.append(Restoration(panel.label, BASELINE, end, grey, panel.limits[0], panel.thresholds[0]))
+            found.append(Restoration(panel.label, BASELINE, end, grey, panel.limits[0], *panel.thresholds[0]))
         end, grey = embedded(strip["x_N"]), embedded(maps[MAPS[1]])
-        found.append(Restoration(panel.label, panel.method, end, grey, panel.limits[1], panel.thresholds[1], frames))
+        found.append(Restoration(panel.label, panel.method, end, grey, panel.limits[1], *panel.thresholds[1], frames))
     if first is None:
         return None
     found.sort(key=lambda one: one.method not in CHOSEN)  # what decides comes first, also where a narrow page ends

@@ -34,7 +34,7 @@ from renormal.report.table import Table, ordered_categories
 from renormal.report.words import word
 
 OPEN_UP_TO = 6  # jobs; with more, the numbers of each job are folded at first
-SLOPE = 128  # of a map's opacity below the threshold: a map is invisible two of 255 grey levels below it
+SLOPE = 128  # of a mark's opacity below the threshold: nothing is marked two of 255 grey levels below it
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # commands of a terminal, all but tab and line end
 
 

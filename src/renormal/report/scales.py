@@ -1,4 +1,4 @@
-"""What the colours of a gallery's maps mean, and from which value on a map is shown: the same in every column."""
+"""What the slider of a gallery's maps means: from which value on a pixel is marked, the same in every column."""
 
 from __future__ import annotations
 
@@ -9,60 +9,61 @@ from renormal.report.gallery import Gallery, Restoration
 
 MARK = 0.2  # first position of the slider where all maps have one scale: the threshold of figure 3
 SHARE = 0.4  # first position where each column has a scale and no threshold: as a share of its scale, ours
-TOP = 2.0  # top of the colours in units of a column's threshold, as in renormal-view
-OF_THRESHOLD = (
-    "Colours: the map divided by the threshold of its column, black at 0 and brightest from 2 on. At first a map is "
-    "shown from 1 on: there renormal-predict --column would call the photograph defective."
+IMAGE = 2.0  # position of the threshold of an image, where 1 is that of a pixel, ours
+COLOURS = "Colours: the value of the map, black at 0 and brightest from the end of its scale on: {}."
+OF_THRESHOLDS = (
+    "Green line, where pixels are marked: around those from the threshold of the column on. The slider begins at the "
+    "pixel threshold: at most the share test.false_alarms (1 % unless set) of the pixels of normal images is above it. "
+    "It ends at the image threshold, which decides on the photograph as a whole (renormal-predict --column)."
 )
-OF_ALL = "Colours: the value of the map, black at 0 and brightest from {} on, in all columns."
+OF_ALL = "Green line, where pixels are marked: around those from the value of the slider on, the same in all columns."
 OF_EACH = (
-    "Colours: the value of the map, black at 0 and brightest at the end of the column's own scale: {}. Not all "
-    "of these columns have a threshold, so equal colours do not mean equally anomalous."
+    "Green line, where pixels are marked: around those from this share of each scale on. Not all of these columns have "
+    "thresholds from normal images, so equal colours do not mean equally anomalous."
 )
-SHORT = " Maps of {} end below the threshold, and are shown from their end on."
+PIXEL, NEXT = "pixel threshold", "image threshold"  # what the slider's positions 1 and 2 are called
 
 
 class Shade(NamedTuple):
-    """Of a column. unit: share of its grey levels at 1 of the slider. slope: of the colour over the grey level."""
+    """Of a column. unit: share of its grey levels at 1 of the slider. growth: that at 2 over that at 1; 0: 2."""
 
     number: int
     unit: float
-    slope: float
+    growth: float = 0.0
 
 
 class Scale(NamedTuple):
-    """Of a gallery. top, first: last and first position of the slider. unit: what follows its number. shades: of each
-    column, by model and method. said: what the colours mean."""
+    """Of a gallery. top, first: last and first position of the slider. unit: what follows its number, or with `next`
+    the name of 1, where `next` is that of 2. shades: of each column, by model and method. said: what colours and slider
+    mean."""
 
     top: float
     first: float
     unit: str
+    next: str
     shades: Mapping[str, Shade]
     said: str
 
 
 def scale_of(gallery: Gallery) -> Scale:
-    """In units of each column's own threshold where all have one, else as the maps were written."""
+    """From each column's own threshold of a pixel to that of an image where all have both, else of the maps' scale."""
     columns, limit = gallery.columns, gallery.limit
+    ends = (
+        f"{limit:.3g}" if limit is not None else ", ".join(f"{one.limit:.3g} ({name})" for name, one in columns.items())
+    )
+    colours = COLOURS.format(ends)
+    own = {name: (one.pixel, one.image / one.pixel) for name, one in columns.items() if one.pixel and one.image}
+    if len(own) == len(columns):
+        shades = {
+            name: Shade(number, min(1.0, own[name][0] / one.limit), own[name][1])
+            for number, (name, one) in enumerate(columns.items(), 1)
+        }
+        return Scale(IMAGE, 1.0, PIXEL, NEXT, shades, f"{colours} {OF_THRESHOLDS}")
     if limit is not None:
-        return Scale(limit, min(MARK, limit), "", shades(columns, 1 / limit), OF_ALL.format(f"{limit:g}"))
-    thresholds = {name: one.threshold for name, one in columns.items() if one.threshold and one.threshold > 0}
-    if len(thresholds) == len(columns):
-        short = [name for name, one in columns.items() if thresholds[name] > one.limit]
-        said = OF_THRESHOLD + (SHORT.format(", ".join(short)) if short else "")
-        return Scale(TOP, 1.0, "× its threshold", shades_of(columns, thresholds), said)
-    ends = ", ".join(f"{one.limit:.3g} ({name})" for name, one in columns.items())
-    return Scale(1.0, SHARE, "of its scale", shades(columns, 1.0), OF_EACH.format(ends))
+        return Scale(limit, min(MARK, limit), "", "", even(columns, 1 / limit), f"{colours} {OF_ALL}")
+    return Scale(1.0, SHARE, "of its scale", "", even(columns, 1.0), f"{colours} {OF_EACH}")
 
 
-def shades(columns: Mapping[str, Restoration], unit: float) -> dict[str, Shade]:
+def even(columns: Mapping[str, Restoration], unit: float) -> dict[str, Shade]:
     """The same for all columns."""
-    return {name: Shade(number, unit, 1.0) for number, name in enumerate(columns, 1)}
-
-
-def shades_of(columns: Mapping[str, Restoration], thresholds: Mapping[str, float]) -> dict[str, Shade]:
-    """For each column in units of its own threshold. A map is shown from the end of its scale on at the latest."""
-    return {
-        name: Shade(number, min(1.0, thresholds[name] / one.limit), one.limit / (TOP * thresholds[name]))
-        for number, (name, one) in enumerate(columns.items(), 1)
-    }
+    return {name: Shade(number, unit) for number, name in enumerate(columns, 1)}
