@@ -39,6 +39,11 @@ def test_what_differs_stands_with_the_jobs_that_have_it() -> None:
     assert text.endswith(machines)
 
 
+def test_the_images_before_a_training_that_goes_on_stand_first() -> None:
+    further = job("dsae", training={"images": 24.0, "images_before": 1008.0})
+    assert "training images: 159 744 (VAE), 1 008 + 24 (DSAE);" in origin_of([job(), further]).text
+
+
 def test_float32_that_was_asked_for_says_nothing_about_the_processor() -> None:
     for config in ({"trainer": {"precision": "32-true"}}, {"trainer": 3}, {}):
         assert origin_of([job(device=OLD, config=config)]).text.endswith("AMD Ryzen 5, 2 threads, float32")

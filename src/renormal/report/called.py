@@ -14,13 +14,15 @@ from renormal.report.models import label
 from renormal.report.record import Record
 from renormal.report.strips import unreadable
 
+NAMED = 5  # photographs in a line
+
 
 class Called(NamedTuple):
     """A job with its decision.
 
     warnings: of its log. planted: the sheet of drawn defects, as a data URI, or "". metric, found: what the chosen
-    settings reach on them. false, good: how many good photographs of the test are called defective, and of how many;
-    None where not known.
+    settings reach on them. false, good: the good photographs of the test that are called defective, and of how many;
+    good is None where not known.
     """
 
     name: str
@@ -30,7 +32,7 @@ class Called(NamedTuple):
     planted: str
     metric: str = ""
     found: float | None = None
-    false: int | None = None
+    false: tuple[str, ...] = ()
     good: int | None = None
 
 
@@ -41,13 +43,19 @@ def called(record: Record, decided: Decided, planted: str) -> Called:
     if record.choice:
         metric = record.choice["metric"]
         job = job._replace(metric=metric, found=record.choice["chosen"]["metrics"][metric])
-    if (scores := tested_good(record, decided.column)) is None:
+    if (scores := scores_of_good(record, decided.column)) is None:
         return job
-    return job._replace(false=sum(score > decided.own.threshold for score in scores), good=len(scores))
+    return job._replace(false=tuple(path for path, score in scores if score > decided.own.threshold), good=len(scores))
 
 
 def tested_good(record: Record, column: str) -> list[float] | None:
-    """The scores of the good photographs of the test, from samples.csv.
+    """As `scores_of_good`, without the names."""
+    scores = scores_of_good(record, column)
+    return None if scores is None else [score for _, score in scores]
+
+
+def scores_of_good(record: Record, column: str) -> list[tuple[str, float]] | None:
+    """Path and score of each good photograph of the test, from samples.csv.
 
     None without this file, which is not published, and where the decision has other scores (`test.area` above 1).
     """
@@ -55,7 +63,7 @@ def tested_good(record: Record, column: str) -> list[float] | None:
         return None
     try:
         rows = csv.DictReader(io.StringIO(read_text(record.folder / SAMPLES)))
-        return [float(row[f"{column}/score"]) for row in rows if row["defect"] == "good"]
+        return [(row["path"], float(row[f"{column}/score"])) for row in rows if row["defect"] == "good"]
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError, csv.Error) as error:

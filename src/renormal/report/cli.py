@@ -66,7 +66,7 @@ def named(text: str) -> Path:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the table and the progress of the sweep; write table.{md,csv,tex} and report.html.
+    """Print the table and the progress of the sweep; write table.{md,csv,tex}, if a metric is defined, and report.html.
 
     The exit status is 2 where there is nothing to show, 1 for a failed job, an unreadable file or a full disk, else 0.
     """
@@ -145,7 +145,10 @@ def write(options: argparse.Namespace, records: list[Record], status: Status, pr
     table = chosen.with_gains(table, found)
     print_table(table, records, status)
     for name, text in (("md", render.markdown), ("csv", render.comma_separated), ("tex", render.latex)):
-        write_whole(out / f"table.{name}", text(table))
+        if table.columns:
+            write_whole(out / f"table.{name}", text(table))
+        else:  # no metric is defined: a table of an earlier command would be of other jobs
+            (out / f"table.{name}").unlink(missing_ok=True)
     if found:
         write_whole(out / "chosen.md", chosen.markdown(found))
     if repaired := repairs.repairs_table(records):

@@ -16,7 +16,7 @@ from renormal.console.text import readable
 from renormal.contracts import BASELINE, IMAGE_RECALL, RECALL
 from renormal.files import whole_file
 from renormal.report import chosen
-from renormal.report.called import Called, called
+from renormal.report.called import NAMED, Called, called
 from renormal.report.charts import curve_chart, steps_chart
 from renormal.report.clearest import clearest
 from renormal.report.costs import costs
@@ -91,6 +91,7 @@ def write_page(
         costs=costs(records),
         differences=differences(records),
         called=decisions,
+        named=NAMED,
         warned=warnings(records[0]) if len(records) == 1 and not decisions else [],
         planted=PLANTED,
         chosen=gains,

@@ -50,11 +50,12 @@ def by_job(values: Sequence[str], records: Sequence[Record]) -> str:
 
 
 def images(record: Record) -> str:
-    """160 000: how many a training has seen, one counted as often as it was seen."""
+    """160 000: how many a training has seen, one counted as often as it was seen; with continue= 1 000 + 32."""
     count, stages = record.training.get("images"), record.config.get("stages")
     if count is None:
         return "not recorded" if stages is None or "train" in stages else "weights trained before"
-    return f"{count:,.0f}".replace(",", " ")
+    before = record.training.get("images_before")
+    return (f"{before:,.0f} + {count:,.0f}" if before else f"{count:,.0f}").replace(",", " ")
 
 
 def machine(record: Record) -> str:
