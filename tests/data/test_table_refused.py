@@ -213,7 +213,7 @@ def test_a_column_of_defects_under_the_name_of_categories_is_named(tmp_path: Pat
         ({"csv": "nowhere.csv"}, "data.csv=nowhere.csv does not exist: correct it"),
         ({"csv": "."}, "data.csv=. is no file, but a folder, pipe or device: give a file"),
         ({"csv": "/dev/zero"}, "data.csv=/dev/zero is no file, but a folder, pipe or device: give a file"),
-        ({"csv": "parts.csv", "root": "nowhere"}, "data.root=nowhere is not a folder: correct it, or leave it out"),
+        ({"csv": "parts.csv", "root": "/nowhere"}, "data.root=/nowhere is not a folder: correct it, or leave it out"),
         ({"csv": "parts.csv", "holdout": 1}, "data.holdout must be 0 (none) or at least 2, got 1"),
     ],
 )

@@ -266,6 +266,7 @@ def test_a_threshold_of_fewer_photographs_than_before_is_one_line(
     chosen = OmegaConf.merge(config, {"stages": ["choose", "test"]})
     assert "defective, and settings are chosen on 1 photograph; if" in weaker_threshold(chosen, source)[0]
     assert weaker_threshold(config, replace(source, apart=source.train * 9)) == []
+    assert "comes from 1 new photograph, and" in weaker_threshold(config, replace(source, apart=source.train[:1]))[0]
     assert "any number of good parts" in weaker_threshold(config, replace(source, apart=(), spare=()))[0]
     run_job(config)
     assert [one.levelname for one in caplog.records if "the threshold comes from" in one.message] == ["WARNING"]

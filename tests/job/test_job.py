@@ -375,7 +375,7 @@ def test_the_command_ends_in_one_line(tmp_path: Path, arguments: list[str], line
 @pytest.mark.parametrize(
     ("root", "line"),
     [
-        ("prats/", "data.root=prats/ is not a folder: correct it"),
+        ("prats/", "data.root=prats/ is not a folder ({here}/prats): correct it"),
         ("empty", "empty: no training images; put photographs of good parts into empty"),
         ("phone", "phone/1.heic: not a readable kind of image (bmp, jpeg, jpg, png, tif, tiff); convert it"),
     ],
@@ -387,7 +387,7 @@ def test_a_folder_without_photographs_is_named_before_the_libraries_load(tmp_pat
     command = [python(), "-m", "renormal.run", "experiment=inspect", f"data.root={root}"]
     end = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False, timeout=HANGING)
     assert end.returncode == 2
-    assert end.stderr.startswith(f"renormal: {line}")
+    assert end.stderr.startswith(f"renormal: {line.format(here=tmp_path.resolve())}")
     assert end.stdout == "", "the line that a job starts comes before the libraries"
     assert not list(tmp_path.rglob("0"))
 

@@ -46,7 +46,10 @@ def test_the_speed_of_the_machine_decides_how_many_epochs_there_are(
         run_job(tiny(*LIMITED))
     assert len(seen) == 5 * EACH
     assert "at most 0.02 minutes on this machine, about 100 images (5 × 20) at 100 images/s" in caplog.text
-    assert "100 training images are few, and the network will miss defects: give more minutes=" in caplog.text
+    assert (
+        "100 images are few for a training (planned; a photograph counts as often as it is seen), and the"
+        in caplog.text
+    )
     rate, step = rates(tmp_path / "run")
     assert (rate < 2e-5, step) == (True, 5 * EACH)
 
@@ -57,7 +60,7 @@ def test_one_minute_is_no_plural(caplog: pytest.LogCaptureFixture) -> None:
     assert caplog.messages[0].startswith("training: at most 1 minute on this machine, about 4000 images")
 
 
-@pytest.mark.parametrize(("earlier", "said"), [(9_899.0, "9899 + 100 training images are few"), (9_900.0, "")])
+@pytest.mark.parametrize(("earlier", "said"), [(9_899.0, "9899 + 100 images are few"), (9_900.0, "")])
 def test_the_images_of_the_training_before_count_as_seen(
     tiny: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, earlier: float, said: str
 ) -> None:
@@ -65,7 +68,7 @@ def test_the_images_of_the_training_before_count_as_seen(
     monkeypatch.setattr("renormal.job.job.images_before", lambda config: {"images_before": earlier})
     run_job(tiny(*LIMITED, "stages=[train]"))
     assert said in caplog.text
-    assert ("training images are few" in caplog.text) is bool(said)
+    assert ("images are few for a training" in caplog.text) is bool(said)
 
 
 @pytest.mark.parametrize(("speed", "epochs", "batches"), [(40, 5, 2), (16, 4, 1), (10, 2, 1)])
@@ -91,7 +94,7 @@ def test_max_epochs_is_the_most_and_one_batch_the_least(
         run_job(tiny(*LIMITED, "trainer.max_epochs=3"))
     assert len(seen) == batches
     assert ("one epoch of 4 images takes about 67 minutes on this machine" in caplog.text) == (speed < 1)
-    assert ("4 training images are few, and the network will miss defects" in caplog.text) == (speed < 1)
+    assert ("4 images are few for a training" in caplog.text) == (speed < 1)
 
 
 @pytest.mark.parametrize(("threads", "hinted"), [(1, 0), (2, 2)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from renormal.data.listing import check_files, images_in, is_folder
+from renormal.data.listing import check_files, images_in, is_folder, no_folder
 from renormal.data.source import MAX_PIXELS, Augmentation, DataError, Source, good_items
 
 FOLDER, PARTITION = "img_align_celeba", "list_eval_partition.txt"
@@ -25,7 +25,7 @@ def celeba(
     place = Path(root)
     home = place / FOLDER if (place / FOLDER).is_dir() else place
     if not is_folder(home):
-        raise DataError(f"data.root={root} is not a folder: correct it")
+        raise DataError(f"{no_folder(root)}: correct it")
     images = images_in(home)
     if len(images) < 2:
         raise DataError(f"{home}: no aligned faces; data.root is the folder that holds {FOLDER}/")

@@ -20,7 +20,7 @@ from typing import Literal, TypeAlias
 from renormal.data.added_words import added_words
 from renormal.data.kind import kind_of
 from renormal.data.layout import Layout, defect_of, layout_of, train_folder
-from renormal.data.listing import check_files, files_in, is_folder, unread
+from renormal.data.listing import check_files, files_in, is_folder, no_folder, unread
 from renormal.data.mask_folders import masks_apart
 from renormal.data.masks import add
 from renormal.data.names import role, says_defective
@@ -85,7 +85,7 @@ def existing(root: str | Path | None) -> Path:
     if root is None:
         raise DataError("no photographs yet: give data.root=/path/to/photographs, a folder of good parts")
     if not is_folder(Path(root)):
-        raise DataError(f"data.root={root} is not a folder: correct it")
+        raise DataError(f"{no_folder(root)}: correct it")
     check_not_too_low(Path(root))
     return Path(root)
 

@@ -43,6 +43,12 @@ def _permitted(folder: Path) -> Iterator[None]:
         raise DataError(f"{folder}: may not be read; give yourself the permission (chmod u+rx)") from error
 
 
+def no_folder(root: str | Path) -> str:
+    """The beginning of a message: data.root= is not a folder, with the place of a relative path."""
+    place = "" if Path(root).is_absolute() else f" ({Path.cwd() / root})"
+    return f"data.root={root} is not a folder{place}"
+
+
 def is_folder(path: Path) -> bool:
     """Whether it is a folder. Raises DataError where that may not be read, or where its name is too long."""
     try:

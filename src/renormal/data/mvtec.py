@@ -8,7 +8,7 @@ from pathlib import Path
 
 from renormal.data.download import ARCHIVE_SHA256, ARCHIVE_URL, download_mvtec
 from renormal.data.layout import check_sorted
-from renormal.data.listing import check_files, folders_in, images_below, images_in, is_folder, unread
+from renormal.data.listing import check_files, folders_in, images_below, images_in, is_folder, no_folder, unread
 from renormal.data.masks import add, check_black, pair_masks, photographs_in
 from renormal.data.source import GOOD, MAX_PIXELS, Augmentation, DataError, Item, Kind, Source, good_items
 
@@ -81,7 +81,7 @@ def mvtec(
 
 def _category_folder(root: Path, category: str) -> Path:
     if not is_folder(root):
-        raise DataError(f"data.root={root} is not a folder: correct it, or fetch MVTec AD with {FETCH}")
+        raise DataError(f"{no_folder(root)}: correct it, or fetch MVTec AD with {FETCH}")
     if (root / category).is_dir():
         return root / category
     if (root / "train").is_dir():

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from renormal.console.program import said_if_slow
 from renormal.console.text import printable
+from renormal.data.listing import no_folder
 from renormal.data.masks import is_black
 from renormal.data.opening import check_file
 from renormal.data.source import GOOD, DataError
@@ -44,7 +45,7 @@ def base_of(csv: Path, root: str | Path | None, rows: Sequence[Row]) -> tuple[Pa
     """The folder that the paths start from, and a line where it is the one above the folder of the table."""
     if root is not None:
         if not Path(root).is_dir():
-            raise DataError(f"data.root={root} is not a folder: correct it, or leave it out")
+            raise DataError(f"{no_folder(root)}: correct it, or leave it out")
         return Path(root), []
     base, first = csv.parent, rows[0].image.replace("\\", "/")
     above = base / ".." if base.name in ("", "..") else base.parent

@@ -21,7 +21,7 @@ from renormal.settings.faults import shown
 
 COLOURS = {1: "grey", 3: "in colour"}
 WEAKER = (
-    "{name}: the threshold comes from {new} new photographs, and that of {job} from {before}: {share} of good "
+    "{name}: the threshold comes from {new}, and that of {job} from {before}: {share} of good "
     "parts may be called defective{choice}; if that is too many, train anew on old and new together, without continue="
 )
 
@@ -65,7 +65,11 @@ def weaker_threshold(config: DictConfig, source: Source) -> list[str]:
         return []
     choice = f", and settings are chosen on {counted(len(source.spare), 'photograph')}" if CHOOSE in stages else ""
     share = f"up to {100 / (now + 1):.2g} %" if now else "any number"
-    return [WEAKER.format(name=source.name, new=now, job=job, before=before, share=share, choice=choice)]
+    return [
+        WEAKER.format(
+            name=source.name, new=counted(now, "new photograph"), job=job, before=before, share=share, choice=choice
+        )
+    ]
 
 
 def is_about(key: str, place: str) -> bool:

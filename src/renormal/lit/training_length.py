@@ -26,7 +26,10 @@ LAST = 0.1  # share of the planned epochs in which an early end brings the learn
 LEAST = 4  # epochs: where fewer whole ones fit, the time is divided into so many shorter ones, ours
 PAUSE = 60.0  # seconds between two batches that count at most, ours: a process that is halted does not train
 ENOUGH = 10_000  # images of a training, ours: the published networks saw 12 000 or more
-FEW = "%s training images are few, and the network will miss defects: give more minutes=, an idle machine or a GPU%s"
+FEW = (
+    "%s images are few for a training (planned; a photograph counts as often as it is seen), and the network will miss "
+    "defects: give more minutes=, an idle machine or a GPU%s"
+)
 PLANNED = "training: at most %s on this machine, about %d images (%d × %d) at %.3g images/s"
 TOO_SLOW = (
     "training: one epoch of %d images takes about %.2g minutes on this machine, more than minutes=%.3g: the whole "

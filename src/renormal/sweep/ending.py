@@ -60,13 +60,17 @@ def next_command(folder: Path) -> str:
 
 
 def undefined(records: Sequence[Record]) -> list[str]:
-    """One line for metrics that lack for one reason; of several jobs, their number and the reason in the first one."""
+    """One line for metrics that lack for one reason, without their names where there is no other metric.
+
+    Of several jobs: their number, and the reason in the first one.
+    """
     reasons: dict[tuple[str, ...], list[str]] = {}
     for record in records:
         for reason in dict.fromkeys(record.undefined.values()):
             names = tuple(name for name, own in record.undefined.items() if own == reason)
             reasons.setdefault(names, []).append(reason)
-    return [_line(names, found, len(records)) for names, found in reasons.items()]
+    none = len(reasons) == 1 and not any(record.metrics for record in records)
+    return [_line(("no metric is",) if none else names, found, len(records)) for names, found in reasons.items()]
 
 
 def _line(names: Sequence[str], reasons: Sequence[str], jobs: int) -> str:
