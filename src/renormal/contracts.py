@@ -144,6 +144,14 @@ class SelectiveScore(Score, Protocol):
 
 
 @runtime_checkable
+class BoundedScore(Score, Protocol):
+    """A score whose maps never exceed `top`: no colour scale ends above it. Others have no such end."""
+
+    @property
+    def top(self) -> float: ...
+
+
+@runtime_checkable
 class FittedScore(Score, Protocol):
     """A score that must be fitted to pairs (x0, f(x0)) of good images before its first use.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,14 @@ def test_maps_that_are_0_everywhere_have_a_scale() -> None:
     counts = NormalMaps()
     counts.add(torch.zeros(2, 4, 4))
     assert counts.limit > 0
+
+
+@pytest.mark.parametrize(("top", "limit"), [(math.inf, 1.5), (1.0, 1.0), (2.0, 1.5)])
+def test_no_scale_ends_beyond_what_the_score_can_reach(top: float, limit: float) -> None:
+    """DSSIM, at most 1, had a scale to 1.6: every picture was darker than it needs to be."""
+    counts = NormalMaps(top=top)
+    counts.add(torch.full((1, 4, 4), 0.75))
+    assert counts.limit == limit
 
 
 def test_held_out_images_come_first_and_ranks_share_them(rehearsal: Path) -> None:

@@ -9,6 +9,7 @@ from hydra.utils import instantiate
 from conf_cases import names, network
 from recipes import recipe
 from renormal.contracts import FittedScore, SelectiveScore
+from renormal.scores.bounded import top_of
 
 NAMES = names("score")
 
@@ -45,4 +46,13 @@ def test_it_builds_and_answers_with_maps(name: str, channels: int, mode: type) -
     assert maps.shape == (2, 64, 64)
     assert torch.allclose(maps, one_by_one, rtol=1e-3, atol=1e-5 * maps.max().item()), "a map of its own image alone"
     assert maps.min() >= 0
+    assert maps.max() <= top_of(score)
     assert (maps.flatten(1).std(dim=1) > 0).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_score_says_what_its_maps_cannot_exceed(name: str) -> None:
+    """Gradients and the values that good images scale have no such end."""
+    score = instantiate(recipe(f"score={name}").score, _convert_="all")
+    bounded = {"dssim", "squared_error", "msgms", "reconstructed", "second", "segmented"}
+    assert (top_of(score) == 1) == (name in bounded)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -42,10 +43,11 @@ class NormalMaps:
     """Counts of the maps of normal images under one column, on this rank; after `gather` on all ranks.
 
     area: pixels of the smallest defect; `scores` of images are those of such defects, `highest` those of one pixel.
+    top: what no map of the column exceeds.
     """
 
-    def __init__(self, area: int = 1) -> None:
-        self.counts, self.area = torch.zeros(BINS, dtype=torch.int64), area
+    def __init__(self, area: int = 1, top: float = math.inf) -> None:
+        self.counts, self.area, self.top = torch.zeros(BINS, dtype=torch.int64), area, top
         self.highest: list[float] = []
         self.scores: list[float] = []
 
@@ -67,8 +69,8 @@ class NormalMaps:
 
     @property
     def limit(self) -> float:
-        """Top of the colour scale: TOP times the highest score. A threshold of renormal-predict is at most half."""
-        return TOP * max(self.scores) or UNFITTED
+        """End of the colour scale: TOP times the highest score, and at most `top`. No threshold lies beyond it."""
+        return min(TOP * max(self.scores), self.top) or UNFITTED
 
     def values(self, share: float) -> dict[str, float]:
         """For the record."""

@@ -30,6 +30,7 @@ from renormal.lit.samples import Row, add_scores, open_rows
 from renormal.lit.scoring import Scoring
 from renormal.lit.stage import Found, work_of
 from renormal.metrics import ColumnMetrics, highest
+from renormal.scores.bounded import top_of
 
 log = logging.getLogger("renormal")
 
@@ -113,7 +114,8 @@ class ProjectionCallback(L.Callback):
     @torch.no_grad()
     def _normal_maps(self, trainer: L.Trainer, data: SourceData) -> dict[str, NormalMaps]:
         """Score normal images as the test images will be: every column, autoencoder and view."""
-        found = {name: NormalMaps(self.counting.area) for name in self.ends} if self.counting.normal_images else {}
+        ends = self.ends if self.counting.normal_images else {}
+        found = {name: NormalMaps(self.counting.area, top_of(score)) for name, (_, score) in ends.items()}
         runs = self.answers.unwatched(self._finished)
         for batch in normal_batches(data, self.counting.normal_images, trainer.global_rank, trainer.world_size):
             whole = self.answers(batch, open_rows(batch.path, batch.defect), runs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 
@@ -35,6 +36,8 @@ class DSSIM(Comparison):
     window (odd, pixels) and sigma: Wang et al. 2004. grey: compare luminance, as Bergmann et al. (CVPR 2019) did.
     """
 
+    top: ClassVar[float] = 1.0
+
     window: int = WINDOW
     sigma: float = SIGMA
     grey: bool = False
@@ -53,6 +56,8 @@ class DSSIM(Comparison):
 @dataclass(frozen=True)
 class SquaredError(Comparison):
     """(x₀ − x_N)², averaged over channels; in [0, 1]."""
+
+    top: ClassVar[float] = 1.0
 
     def compare(self, x0: Images, projected: Images) -> Maps:
         return (x0 - projected).square().mean(dim=1)

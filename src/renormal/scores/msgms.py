@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -23,6 +24,8 @@ class MSGMS(Comparison):
     g: length of the Prewitt gradient, border reflected. Each scale halves the one before by means of 2 × 2 pixels; its
     map is brought back bilinearly. grey: compare luminance.
     """
+
+    top: ClassVar[float] = 1.0
 
     scales: int = SCALES
     constant: float = CONSTANT

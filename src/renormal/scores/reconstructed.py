@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from renormal.contracts import Autoencoder, Images, Maps, Score
+from renormal.scores.bounded import top_of
 from renormal.scores.comparison import DSSIM
 from renormal.scores.unsuited import refuse_fitted
 
@@ -22,6 +23,11 @@ class Reconstructed:
 
     def __post_init__(self) -> None:
         refuse_fitted("reconstructed", self.of)
+
+    @property
+    def top(self) -> float:
+        """That of `of`."""
+        return top_of(self.of)
 
     def __call__(self, model: Any, x0: Images, projected: Images) -> Maps:
         if not isinstance(model, Autoencoder):

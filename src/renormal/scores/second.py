@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from renormal.contracts import Images, Maps, Score, SecondAutoencoder
+from renormal.scores.bounded import top_of
 from renormal.scores.comparison import DSSIM
 from renormal.scores.unsuited import UnsuitedError, refuse_fitted
 
@@ -21,6 +22,11 @@ class Second:
 
     def __post_init__(self) -> None:
         refuse_fitted("second", self.of)
+
+    @property
+    def top(self) -> float:
+        """That of `of`."""
+        return top_of(self.of)
 
     def suits(self, model: object) -> bool:
         """Whether the model has g."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from renormal.contracts import Images, Maps, Segmenter
 from renormal.scores.smoothing import Smooth
@@ -16,6 +16,8 @@ class Segmented:
 
     smooth: of the map.
     """
+
+    top: ClassVar[float] = 1.0
 
     smooth: Smooth = field(default=Smooth(), kw_only=True)
 
