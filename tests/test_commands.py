@@ -18,13 +18,14 @@ from pathlib import Path
 import pytest
 
 from every_experiment import EXPERIMENTS
+from pages import joined, page
 from preloaded import python
 from small import DRAWN, SMALL
 
 ROOT = Path(__file__).parents[1]
-START = (ROOT / "docs" / "start.md").read_text(encoding="utf-8")
+START = page(ROOT / "docs" / "start.md")
 DOCS = sorted(path for path in (ROOT / "docs").rglob("*.md") if path.name != "messages.md")  # make docs writes that one
-TEXT = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *DOCS))
+TEXT = "\n".join(map(page, (ROOT / "README.md", *DOCS)))
 SCRIPTS = {
     "renormal-export": "renormal.inspect.export",
     "renormal-inpaint": "renormal.inspect.inpaint",
@@ -86,7 +87,7 @@ def test_a_piece_of_python_uses_names_that_exist(code: str) -> None:
 
 
 MADE = re.findall(r"^([\w-]+):.*##", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE)
-PAGES = "\n".join([TEXT, *((ROOT / name).read_text(encoding="utf-8") for name in ("CONTRIBUTING.md", "CHANGELOG.md"))])
+PAGES = "\n".join([TEXT, *(page(ROOT / name) for name in ("CONTRIBUTING.md", "CHANGELOG.md"))])
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"(?:^|`)make ([a-z-]+)", PAGES, flags=re.MULTILINE))))
@@ -133,8 +134,11 @@ def test_ci_runs_what_it_is_said_to_run() -> None:
 
 
 def unmarked(text: str) -> list[str]:
-    """Lines of blocks without a language that nothing runs and no word excuses. Blocks of output are called text."""
-    blocks = re.findall(r"^```([^\n]*)\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+    """Lines of blocks without a language that nothing runs and no word excuses. Blocks of output are called text.
+
+    A line that ends with a backslash goes on in the next.
+    """
+    blocks = re.findall(r"^```([^\n]*)\n(.*?)^```", joined(text), flags=re.MULTILINE | re.DOTALL)
     lines = [line for language, block in blocks if language in ("", "bash", "sh") for line in block.splitlines()]
     return [
         line
@@ -143,9 +147,9 @@ def unmarked(text: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "examples/README.md", "docs"])
-def test_a_command_is_run_or_says_what_it_needs(page: str) -> None:
-    paths = DOCS if page == "docs" else [ROOT / page]
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "examples/README.md", "docs"])
+def test_a_command_is_run_or_says_what_it_needs(name: str) -> None:
+    paths = DOCS if name == "docs" else [ROOT / name]
     assert {str(path): lines for path in paths if (lines := unmarked(path.read_text(encoding="utf-8")))} == {}
 
 
@@ -165,6 +169,10 @@ def test_a_command_is_run_or_says_what_it_needs(page: str) -> None:
         ("python -m pip freeze", False),
         ("python3 -m venv .venv && . .venv/bin/activate", True),
         ("renormal experiment=demo &", True),
+        ("renormal experiment=table1 \\\n    hydra/launcher=slurm", False),
+        ("renormal experiment=table1 \\\n    hydra/launcher=slurm  # needs SLURM", True),
+        ("sbatch \\\n    renormal", False),
+        ("renormal seed=1  # of three \\\n    --dry-run", False),
     ],
 )
 def test_a_planted_command_is_found(line: str, there: bool) -> None:

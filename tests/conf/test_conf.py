@@ -18,10 +18,12 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
+from pages import page
 from preloaded import python
 from renormal.functional.corruption import Corruption
 from renormal.functional.damage import Damage
 from renormal.run import CONF, GROUPS
+from renormal.sweep.dry_run import OPTION
 from renormal.sweep.jobs import composed_jobs, folder_of
 from renormal.sweep.overrides import key_missing_in_folder, parsed_overrides, shared_folder, swept_values
 
@@ -88,7 +90,7 @@ def test_the_command_of_a_header_runs_its_file_and_no_two_jobs_share_a_folder(pa
 
 ROOT = Path(__file__).parents[2]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
-TEXT = "\n".join(path.read_text(encoding="utf-8") for path in PAGES)
+TEXT = "\n".join(map(page, PAGES))
 
 
 COMMANDS = re.findall(r"^renormal (?:-m )?([^#\n]+)", TEXT, flags=re.MULTILINE)
@@ -96,7 +98,7 @@ COMMANDS = re.findall(r"^renormal (?:-m )?([^#\n]+)", TEXT, flags=re.MULTILINE)
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if "hydra.searchpath" not in command])
 def test_a_command_of_the_readme_and_the_docs_composes(command: str) -> None:
-    overrides = shlex.split(command)
+    overrides = [word for word in shlex.split(command) if word != OPTION]
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = GlobalHydra.instance().config_loader().load_configuration("config", overrides, RunMode.MULTIRUN)
     assert config.model.name in names("model")
