@@ -255,11 +255,12 @@ def test_a_choice_of_another_score_is_repeated_from_its_file(
         found = content | {"chosen": content["chosen"] | {"score": name}}
         rank = SimpleNamespace(is_global_zero=False, strategy=SimpleNamespace(broadcast=lambda given, own=found: own))
         stage.run(Work(rank, None, None, "x"), Found())  # type: ignore[arg-type]
-    other, own = (line for line in caplog.messages if "to take them in another job of this experiment, add" in line)
-    assert other.endswith("/run/choice.json, and leave choose out of stages=")
-    assert "of this experiment, add choose.settings=" in other
-    assert "of this experiment, add projection=[" in own
-    assert "real defects may be missed all the same" in own, "the number of drawn ones was read as their quality"
+    other, own = (line for line in caplog.messages if line.startswith("another job of this experiment takes the same"))
+    assert other.endswith("/run/choice.json, and no choose in stages=")
+    assert " settings with choose.settings=" in other
+    assert " settings with projection=[" in own
+    other, own = (line for line in caplog.messages if ": chosen by the " in line)
+    assert "not the share of real defects that will be found" in own, "the number of drawn ones was read as it"
     assert ", score other, " in other
     assert f"of drawn defects: {content['chosen']['projection']}, " in own
     assert f", score {stage.main}, " in own or ", the config's score, " in own

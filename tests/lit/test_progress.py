@@ -137,6 +137,30 @@ def test_the_end_stays_between_two_counts_and_moves_only_when_a_count_is_late(
     ]
 
 
+def test_a_line_without_a_new_count_is_seldom(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same count stood five times in the log while the time left fell."""
+    own, clock = Progress("parts/0"), [0.0]
+    monkeypatch.setattr(progress.time, "perf_counter", lambda: clock[0])
+    own.terminal = False
+    own.begin_counted(SimpleNamespace(is_global_zero=True), "choose", 300, "image")  # type: ignore[arg-type]
+    moments = list[float]()
+    with caplog.at_level(logging.INFO, "renormal"):
+        for second in range(1, 161):
+            clock[0] = float(second)
+            if second % 45 == 0:
+                own.finished(60)
+            before = len(caplog.messages)
+            own.tick(clock[0])
+            moments += [clock[0]] * (len(caplog.messages) - before)
+    own._close()
+    assert moments == [10, 20, 40, 50, 90, 135]
+    assert [line.split(":")[1].split(",")[0] for line in caplog.messages[3:]] == [
+        f" {n} of 300 images" for n in (60, 120, 180)
+    ]
+
+
 def test_the_time_of_a_stage_goes_on_when_its_count_begins(caplog: pytest.LogCaptureFixture) -> None:
     own = Progress("l2_ae/bottle/0")
     own.begin("test")

@@ -35,9 +35,10 @@ from renormal.projection import Descent
 from renormal.schema import checked
 
 DONE = (
-    "%s: chosen by the %s of drawn defects: %s, %.3f; with the settings of the config %.3f; "
-    "real defects may be missed all the same: test some; to take them in another job of this experiment, add %s"
+    "%s: chosen by the %s of drawn defects: %s, %.3f, where 1 is perfect; with the settings of the config %.3f; "
+    "this number is not the share of real defects that will be found: test some"
 )
+TAKE = "another job of this experiment takes the same settings with %s"
 LEAK = "the network may have been trained on the images with drawn defects: choose.holdout=10 keeps some from it"
 WORSE = (
     "f(x0) alone finds the drawn defects better, %s %.3f: none of these settings helps this network; "
@@ -85,8 +86,10 @@ class Choose(Stage):
         choice, before = (Choice(**content[key]) for key in ("chosen", "reference"))
         name, (after, was) = self.config.metric, (one.metrics[self.config.metric] for one in (choice, before))
         path = shown(self.folder / FILE)
-        typed = choice.line if choice.score == self.main else f"choose.settings={path}, and leave choose out of stages="
-        log.info(DONE, path, readable(name), choice.words, after, was, typed)
+        log.info(DONE, path, readable(name), choice.words, after, was)
+        log.info(
+            TAKE, choice.line if choice.score == self.main else f"choose.settings={path}, and no choose in stages="
+        )
         slack = ROUNDING + preferred(self.config).get(choice.score, 0.0)
         if (plain := max(metrics[name] for metrics in content["baseline"].values())) > after + slack:
             log.warning(WORSE, readable(name), plain)

@@ -35,16 +35,20 @@ log = logging.getLogger("renormal")
 class Progress(L.Callback):
     """A bar with images done, images per second and the time left; without a terminal lines of the log instead.
 
-    The lines come from a thread of their own: first every SHORTEST seconds, later less often. With a bar there is one,
-    for the log. name: of the job. line: of the screen; jobs that run at the same time have one line each.
+    The lines come from a thread of their own: first every SHORTEST seconds, later less often, and seldom while nothing
+    is counted. With a bar there is one, for the log. name: of the job. line: of the screen; jobs that run at the same
+    time have one line each.
     """
 
     def __init__(self, name: str, *, line: int = 0, enabled: bool = True) -> None:
         self.name, self.line, self.enabled = name, line, enabled
         self.bar: tqdm[Any] | None = None
         self.title = self.unit = ""
-        self.began = self.start = self.due = 0.0  # of the stage, of what is counted
-        self.total = self.done = self.initial = self.last = 0  # last: units of the last count
+        self.began = self.start = 0.0  # of the stage, of what is counted
+        self.due = self.idle = 0.0  # of the next line: if something was counted since the last one, if nothing was
+        self.total = self.done = self.initial = self.said = self.last = (
+            0  # said: in a line; last: units of the last count
+        )
         self.counted = 0.0  # when it was
         self.losses: dict[str, Tensor] = {}  # of the last epoch that had them
         self.terminal = sys.stderr.isatty()
@@ -53,7 +57,7 @@ class Progress(L.Callback):
         """A stage begins, of which nothing is counted yet."""
         self.title, self.total, self.start = f"{self.name} {stage}", 0, time.perf_counter()
         self.began = self.start
-        self.due = self.start + (IN_TERMINAL if self.terminal else SHORTEST)
+        self.due = self.idle = self.start + (IN_TERMINAL if self.terminal else SHORTEST)
 
     @contextmanager
     def lines(self) -> Iterator[None]:
@@ -69,10 +73,18 @@ class Progress(L.Callback):
 
     def _write_lines(self, over: threading.Event) -> None:
         while not over.wait(EVERY):
-            now = time.perf_counter()
-            if now >= self.due:
-                self.say(now)
-                self.due = math.inf if self.terminal else now + pause(now - self.start, counted=self.total > 0)
+            self.tick(time.perf_counter())
+
+    def tick(self, now: float) -> None:
+        """Say a line if one is due."""
+        done = self.done
+        if now < (self.idle if done == self.said else self.due):
+            return
+        self.say(now)
+        self.said, spent = done, now - self.start
+        self.due, self.idle = (
+            math.inf if self.terminal else now + pause(spent, counted=counted) for counted in (True, False)
+        )
 
     def say(self, now: float) -> None:
         """One line of the log: what the stage has done, the speed until its last count, and its end at that speed."""
@@ -144,7 +156,7 @@ class Progress(L.Callback):
             self.begin(stage)
             if self.title == before:  # a stage whose count begins now has begun before
                 self.began = began
-            self.unit, self.done, self.initial, self.total = unit, done, done, total
+            self.unit, self.done, self.initial, self.said, self.total = unit, done, done, done, total
             self.bar = tqdm(
                 desc=self.title,
                 total=total,
