@@ -28,13 +28,20 @@ def extension(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_the_command_trains_tests_and_reports_what_others_wrote(tmp_path: Path, extension: list[str]) -> None:
     path = os.pathsep.join([str(tmp_path / "extension"), *filter(None, [os.environ.get("PYTHONPATH")])])
-    command = [python(), "-m", "renormal.run", *extension, *OWN, *SMALL]
+    command = [python(), "-m", "renormal.run", *extension, *OWN, "logger=many", *SMALL]
     done = subprocess.run(
-        command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=False
+        command,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": path, "WANDB_MODE": "offline"},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
-    record = read_record(tmp_path / "outputs" / "try" / "grey" / "squares" / "0" / "record.json")
-    loads_if_trusted(tmp_path / "outputs" / "try" / "grey" / "squares" / "0")
+    job = tmp_path / "outputs" / "try" / "grey" / "squares" / "0"
+    assert all([*(job / logger).iterdir()] for logger in ("log", "tensorboard", "wandb"))
+    record = read_record(job / "record.json")
+    loads_if_trusted(job)
     assert record.metrics["baseline/pixel_auroc"] == 1  # |x0 − grey| is largest in the square
     assert record.metrics["pull/pixel_auroc"] == 1
     assert record.projections["pull"]["steps_mean"] is not None

@@ -13,7 +13,9 @@ from PIL import Image
 
 from offline_run import only_run
 from renormal.boards.board import TensorBoardBoard
+from renormal.boards.dashboard import _ends
 from renormal.job.job import run_job
+from renormal.models import AnoGAN
 from renormal.report.record import read_record
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -186,6 +188,19 @@ def test_a_csv_alone_costs_no_second_descent_and_no_picture(tiny: Any, monkeypat
     folder = Path(tiny().folder)
     assert not (folder / "wandb").exists()
     assert "train/learning_rate" in (folder / "log" / "version_0" / "metrics.csv").read_text()
+
+
+def test_without_f_the_images_of_fixed_z_are_shown_and_without_z_none() -> None:
+    model, x = AnoGAN(channels=1, latent=4, size=32, width=16).eval(), torch.zeros(2, 1, 32, 32)
+    before = torch.get_rng_state()
+    first, second = _ends(model, x), _ends(model, x)
+    assert first is not None
+    assert second is not None
+    assert first.shape == x.shape
+    assert torch.equal(first, second)
+    assert not torch.equal(first[0], first[1])
+    assert torch.equal(before, torch.get_rng_state())
+    assert _ends(torch.nn.Identity(), x) is None
 
 
 @pytest.mark.parametrize("model", ["l2_ae", "vae"])

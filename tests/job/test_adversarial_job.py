@@ -98,7 +98,7 @@ def test_a_job_that_was_broken_off_ends_in_the_weights_of_an_undisturbed_one(
     [
         (
             [],
-            r"^model=anogan has no f\(x\), which projection=\[eq8_adam,eq8\] asks for: give projections that search z",
+            r"^model=anogan has no f\(x\) \(no method reconstruct\), which projection=\[eq8_adam,eq8\] asks for",
         ),
         (["stages=[train]", "trainer.gradient_clip_val=1"], r"^trainer.gradient_clip_val=1 cannot be applied"),
         (["stages=[train]", "trainer.precision=bf16-true"], r"trainer.precision=32-true, bf16-mixed or auto, got bf16"),

@@ -77,7 +77,9 @@ def test_a_whole_job_with_it_and_a_choice_of_it(tiny: Any, tmp_path: Path) -> No
 
 def test_without_f_it_is_refused_before_the_training(tiny: Any) -> None:
     config = tiny("model=anogan", "projection=[anogan]", "score=combined", "score.parts.msgms.scales=2")
-    with pytest.raises(ValueError, match=r"model=anogan has no f\(x\), which score=\[combined\] asks for"):
+    with pytest.raises(
+        ValueError, match=r"model=anogan has no f\(x\) \(no method reconstruct\), which score=\[combined\] asks for"
+    ):
         run_job(config)
 
 

@@ -10,7 +10,9 @@ from torch import Tensor
 
 from renormal.boards.board import Best, Board
 from renormal.boards.results import Panel, aurocs, numbers, overlays, pictures, traces
+from renormal.contracts import Autoencoder, Generator, Images
 from renormal.functional.bins import fine_bins
+from renormal.functional.reconstructed import reconstructed
 from renormal.lit.captions import Pixels
 from renormal.lit.datamodule import SourceData
 from renormal.lit.module import AutoencoderModule
@@ -46,8 +48,8 @@ class Dashboard(L.Callback):
             pl_module.log(name, float(optimizer.param_groups[0]["lr"]), sync_dist=True)
         epoch = trainer.current_epoch
         due = epoch % self.every == 0 or epoch + 1 == trainer.max_epochs
-        if due and self.images and (boards := list(_boards(trainer))):
-            picture = _reconstructions(work.data, work.module, self.images)
+        boards = list(_boards(trainer)) if due and self.images else []
+        if boards and (picture := _reconstructions(work.data, work.module, self.images)) is not None:
             number = -(-epoch // self.every)  # rounded up: the last epoch may be an extra one
             caption = f"x, f(x): epoch {epoch + 1}"
             for board in boards:
@@ -94,11 +96,24 @@ def _boards(trainer: L.Trainer) -> Iterator[Board]:
 
 
 @torch.no_grad()
-def _reconstructions(data: SourceData, module: AutoencoderModule, count: int) -> Pixels:
-    """x above f(x), one image after the other. It draws no random number: the training goes on as it would without."""
+def _reconstructions(data: SourceData, module: AutoencoderModule, count: int) -> Pixels | None:
+    """x above f(x), one image after the other; above G(z) of fixed z where there is no f(x), and None without either.
+
+    It draws no random number of the training, which goes on as it would without.
+    """
     x = next(data.normal_images(count)).to(module.device)
     mode = module.model.training
     module.model.eval()  # batch norms would count these images
-    pair = (x, module.model(x))
+    with torch.random.fork_rng([module.device] if module.device.type == "cuda" else []):
+        end = _ends(module.model, x)
     module.model.train(mode)
-    return grid(pair)
+    return None if end is None else grid((x, end))
+
+
+def _ends(model: object, x: Images) -> Images | None:
+    if isinstance(model, Autoencoder):
+        return reconstructed(model, x).image
+    if not isinstance(model, Generator):
+        return None
+    z = torch.randn(len(x), model.latent, generator=torch.Generator().manual_seed(0))
+    return model.decode(z.to(x.device))

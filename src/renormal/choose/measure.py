@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from renormal.contracts import Autoencoder, Batch, EnergyTerms, Images, Maps, PerSample, Score
+from renormal.functional.reconstructed import reconstructed
 from renormal.functional.tiles import cut, enlarged, shrunk
 from renormal.lit.batches import channels_last, in_batches, project_filled, without_diverged
 from renormal.lit.scoring import Scoring
@@ -92,7 +93,7 @@ class PlantedTest:
         """(number of the end, score) → maps of the images, as the network sees them at one size."""
         small = shrunk(image, size.shrink)
         x0 = channels_last(cut(small, self.patch_size, self.scoring.stride), self.device)
-        f = in_batches(lambda rows: self.model.reconstruct(rows).image, x0, size=self.scoring.size)
+        f = in_batches(lambda rows: reconstructed(self.model, rows).image, x0, size=self.scoring.size)
         found = {}
         for at, end in enumerate(moved(x0, f)):
             for name, score in size.scores.items():

@@ -16,6 +16,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 from renormal.contracts import BASELINE, Images, Maps
 from renormal.functional.precision import exact_float32
+from renormal.functional.reconstructed import reconstructed
 from renormal.functional.tiles import cut, enlarged, shrunk
 from renormal.inspect.inspector import Inspector
 from renormal.lit.scoring import Scoring
@@ -43,7 +44,7 @@ def unrolled(inspector: Inspector, steps: int) -> Callable[[Images], Outputs]:
         for network, view in product(answers.networks, answers.views):
             model, turned = network.model, shrunk(view(image), network.shrink)
             x0 = cut(turned, answers.side, answers.scoring.stride)
-            f = model.reconstruct(x0).image
+            f = reconstructed(model, x0).image
             end = f if whose == BASELINE else descended(model, x0, network.descents[whose], steps)
             scored = Scoring(answers.scoring.stride, answers.scoring.average, len(x0))
             whole, map_ = scored(network.scores[column], model, x0, end, turned)
@@ -64,7 +65,7 @@ def sloped(inspector: Inspector) -> Callable[[Images], tuple[Images, Images]]:
         plain, slopes = [], []
         for network, view in product(answers.networks, answers.views):
             x0 = cut(shrunk(view(image), network.shrink), answers.side, answers.scoring.stride)
-            plain.append(network.model.reconstruct(x0).image)
+            plain.append(reconstructed(network.model, x0).image)
             slopes.append(torch.zeros_like(x0))
             if whose != BASELINE:
                 x = x0.detach().requires_grad_()
@@ -99,7 +100,7 @@ def descended(model: Any, x0: Images, descent: Settled, steps: int) -> Images:
         moved = x - descent.step_size * (towards if factor is None else towards * factor)
         moved = moved if descent.clamp is None else moved.clamp(*descent.clamp)
         x = torch.where(arrived[:, None, None, None], x, moved)
-    return model.reconstruct(x).image if descent.reconstructed else x
+    return reconstructed(model, x).image if descent.reconstructed else x
 
 
 def traced(function: Callable[[Images], tuple[Tensor, ...]], image: Images) -> GraphModule:

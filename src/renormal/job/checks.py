@@ -153,7 +153,7 @@ def check_baseline(config: DictConfig, columns: Columns, model: object) -> None:
     needs = {"projection": found, "score": fits, "scores": list(columns.scores), "stages": stages}
     if asked := [f"{key}=[{','.join(names)}]" for key, names in needs.items() if names]:
         raise ValueError(
-            f"model={config.model.name} has no f(x), which {' and '.join(asked)} asks for: "
+            f"model={config.model.name} has no f(x) (no method reconstruct), which {' and '.join(asked)} asks for: "
             "give projections that search z from its prior, or train alone (stages=[train])"
         )
 

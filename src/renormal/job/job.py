@@ -50,6 +50,7 @@ from renormal.job.settings import check_settings
 from renormal.job.stages import Watchers, build_stages
 from renormal.job.tiling import with_directions
 from renormal.job.trained_on import write_trained_on
+from renormal.job.tried_network import check_network
 from renormal.lit.columns import Columns
 from renormal.lit.damage_sheet import DamageSheet
 from renormal.lit.gathering import first_rank_decides
@@ -146,6 +147,7 @@ def perform(
         examination = examined(config, source, data.bits) | {"shapes": shapes_of(source)}
     with said_if_slow("building the network"):
         module = build_module(config, data, hashes["training"])
+    check_network(config, module, data)
     check_columns(config, columns, module, data)
     for stage in stages:
         stage.check(module, data)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from renormal.choose.candidates import lack_of, offered, scores_of, suited
 from renormal.contracts import Autoencoder, FittedScore, Images, Score
+from renormal.functional.reconstructed import reconstructed
 from renormal.lit.batches import channels_last
 from renormal.lit.columns import Columns
 from renormal.lit.datamodule import SourceData
@@ -37,7 +38,7 @@ def check_scores(config: DictConfig, columns: Columns, module: AutoencoderModule
     model = module.eval().model
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         sees = isinstance(model, Autoencoder) and side == data.patch_size
-        became, _ = model.reconstruct(x0) if sees else (x0.flip(0), None)
+        became = reconstructed(model, x0).image if sees else x0.flip(0)
         for key, score in parts_of(asked(config, columns, model)):
             try:
                 maps = score(model, x0, became)

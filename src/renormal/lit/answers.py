@@ -8,6 +8,7 @@ from functools import partial
 from itertools import product
 
 from renormal.contracts import BASELINE, Autoencoder, Batch, Score
+from renormal.functional.reconstructed import reconstructed
 from renormal.functional.tiles import cut, enlarged, shrunk
 from renormal.functional.views import View
 from renormal.lit.batches import channels_last, in_batches
@@ -53,7 +54,7 @@ class Answers:
         x0, regions = channels_last(tiled(image), network.device), tiled(view(batch.regions)[..., ::n, ::n])
         ends = {}
         if isinstance(model, Autoencoder):
-            ends[BASELINE] = in_batches(lambda x: network.model.reconstruct(x).image, x0, size=self.scoring.size)
+            ends[BASELINE] = in_batches(lambda x: reconstructed(model, x).image, x0, size=self.scoring.size)
         watched = (network, view) == (self.networks[0], self.views[0])
         given = Tiles(x0, regions, ends.get(BASELINE, x0))
         ends |= {name: run.project(network, given, batch, rows, watched=watched) for name, run in runs.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from renormal.contracts import Autoencoder
+from renormal.functional.reconstructed import reconstructed
 from renormal.functional.tiles import cut
 from renormal.lit.batches import AT_A_TIME, channels_last, in_batches
 from renormal.lit.stage import Work, frozen
@@ -23,7 +24,7 @@ def held_out_loss(work: Work) -> dict[str, float | None]:
         device = next(model.parameters(), torch.empty(0)).device
         images = cut(data.spare, data.patch_size, data.patch_size)
         parts = [channels_last(part.float() / 255, device) for part in torch.split(images, AT_A_TIME)]
-        losses = [in_batches(lambda x: model.reconstruct(x).loss, part, size=AT_A_TIME).cpu() for part in parts]
+        losses = [in_batches(lambda x: reconstructed(model, x).loss, part, size=AT_A_TIME).cpu() for part in parts]
     return {"held_out_loss": float(torch.cat(losses).double().mean())}
 
 

@@ -27,13 +27,13 @@ from renormal.lit.repairs import (
     Damaged,
     Repaired,
     answer,
+    by_autoencoder,
     by_descent,
     by_library,
     by_model,
     damage,
     inside,
     quality,
-    reconstructed,
 )
 from renormal.lit.stage import INPAINT, Found, Stage, Work, frozen
 from renormal.lit.state_report import report_stage
@@ -117,8 +117,8 @@ class Inpaint(Stage):
         found: Ways = {}
         if self.classical is not None:
             found["classical"] = partial(by_library, self.classical)
-        found["baseline"] = partial(reconstructed, model)
-        found["pasted"] = lambda damaged: (inside(reconstructed(model, damaged)[0], damaged), None)
+        found["baseline"] = partial(by_autoencoder, model)
+        found["pasted"] = lambda damaged: (inside(by_autoencoder(model, damaged)[0], damaged), None)
         if isinstance(model, Inpainter):
             found["inpainter"] = partial(by_model, model)
         return found | {name: partial(by_descent, model, descent) for name, descent in descents.items()}

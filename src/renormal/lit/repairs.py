@@ -11,6 +11,7 @@ from torch import Tensor
 
 from renormal.contracts import Images, Inpainter, Mask, PerSample, Projection
 from renormal.functional.holes import Holes, noise_filled, psnr
+from renormal.functional.reconstructed import reconstructed
 from renormal.functional.ssim import ssim_map
 from renormal.lit.batches import AT_A_TIME, in_batches, without_diverged
 from renormal.metrics import AnomalyMetrics
@@ -48,9 +49,9 @@ def inside(image: Images, damaged: Damaged) -> Images:
     return torch.where(damaged.holes > 0, image, damaged.image)
 
 
-def reconstructed(model: Any, damaged: Damaged) -> Answer:
+def by_autoencoder(model: Any, damaged: Damaged) -> Answer:
     """f(x0)."""
-    return in_batches(lambda x: model.reconstruct(x).image, damaged.image, size=AT_A_TIME), None
+    return in_batches(lambda x: reconstructed(model, x).image, damaged.image, size=AT_A_TIME), None
 
 
 def by_model(model: Inpainter, damaged: Damaged) -> Answer:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from renormal.contracts import Autoencoder, FittedScore, Images, Score
+from renormal.functional.reconstructed import reconstructed
 from renormal.functional.tiles import cut, shrunk
 from renormal.lit.batches import AT_A_TIME, channels_last, in_batches
 from renormal.lit.datamodule import SourceData
@@ -105,7 +106,8 @@ def _whole(
     for row in torch.linspace(0, len(images) - 1, min(FITTED, len(images))).long().tolist():
         image = shrunk(images[row : row + 1].to(device).float() / 255, shrink)
         x0 = channels_last(cut(image, data.patch_size, scoring.stride), device)
-        yield image, scoring.whole(x0, in_batches(lambda x: model.reconstruct(x).image, x0, size=scoring.size), image)
+        end = in_batches(lambda x: reconstructed(model, x).image, x0, size=scoring.size)
+        yield image, scoring.whole(x0, end, image)
 
 
 def _reconstructed(
@@ -113,4 +115,4 @@ def _reconstructed(
 ) -> Iterator[tuple[Images, Images]]:
     for images in data.normal_images(AT_A_TIME, shrink):
         x = channels_last(images, device)
-        yield x, in_batches(lambda part: model.reconstruct(part).image, x, size=AT_A_TIME)
+        yield x, in_batches(lambda part: reconstructed(model, part).image, x, size=AT_A_TIME)

@@ -8,6 +8,7 @@ from torch import nn
 
 from renormal.contracts import Autoencoder, Images
 from renormal.functional.precision import exact_float32
+from renormal.functional.reconstructed import reconstructed
 from renormal.lit.datamodule import SourceData
 from renormal.models import MeanImage
 
@@ -28,7 +29,7 @@ def variety(model: Autoencoder, x: Images) -> float:
     0 if f(x) is the same for every x. 1 where the images themselves hardly differ, by less than SPREAD.
     """
     with exact_float32():
-        image, _ = model.reconstruct(x)
+        image = reconstructed(model, x).image
     return spread(pooled(image), pooled(x))
 
 

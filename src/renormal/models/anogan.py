@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import nn
 from torch.nn import functional as F
 
@@ -21,11 +20,6 @@ class AnoGAN(GAN):
 
     def __init__(self, *, channels: int, latent: int = 100, size: int = 128, width: int = 512) -> None:
         super().__init__(channels=channels, latent=latent, size=size, width=width, norm=nn.BatchNorm2d)
-
-    def forward(self, x: Images) -> Images:
-        """G(z) for as many fixed z as x has images: what the network draws, since there is no f(x)."""
-        source = torch.Generator().manual_seed(0)
-        return self.decode(torch.randn(len(x), self.latent, generator=source).to(x.device))
 
     def discriminator_loss(self, x: Images) -> TrainingLoss:
         """−log D(x) − log(1 − D(G(z)))."""

@@ -15,6 +15,7 @@ from torch import Tensor
 from renormal.contracts import Autoencoder, EnergyTerms, Images, PerSample, Reconstruction
 from renormal.functional.dssim_loss import dssim_sum
 from renormal.functional.norms import l1_distance, squared_distance
+from renormal.functional.reconstructed import reconstructed
 
 Slope = Callable[[slice], Tensor]  # rows → ∇E of these samples
 Loss = Callable[[Images, Reconstruction], PerSample]  # L_r, summed over pixels and channels
@@ -174,24 +175,4 @@ class Energy:
 
     def _reconstruct(self, model: Autoencoder, x: Images) -> Reconstruction:
         with nullcontext() if not self.detached else torch.no_grad():
-            answer = model.reconstruct(x)
-        name = f"{type(model).__name__}.reconstruct"
-        if isinstance(answer, tuple | list) and len(answer) in (2, 3):  # with or without a KL term
-            answer = Reconstruction(*answer)
-        if not isinstance(answer, Reconstruction):
-            raise ValueError(f"{name} must return f(x) and L_r(x), got {type(answer).__name__}")
-        if answer.image.shape != x.shape:
-            shapes = f"{tuple(x.shape)}, got {tuple(answer.image.shape)}"
-            raise ValueError(f"{name} must return f(x) of the shape of x: {shapes}")
-        check_loss(answer, name)
-        return answer
-
-
-def check_loss(answer: Reconstruction, name: str) -> None:
-    """Raise ValueError for a loss that is not one number for each image. A function that returns one is not called."""
-    loss, count = answer.given, len(answer.image)
-    if callable(loss) or (isinstance(loss, Tensor) and loss.shape == (count,)):
-        return
-    got = tuple(loss.shape) if isinstance(loss, Tensor) else type(loss).__name__
-    mend = "sum it over pixels and channels alone, .flatten(1).sum(dim=1)"
-    raise ValueError(f"{name} must return one loss for each image, ({count},), got {got}: {mend}")
+            return reconstructed(model, x)

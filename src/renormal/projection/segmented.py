@@ -11,6 +11,7 @@ import torch.nn.functional as F
 
 from renormal.contracts import EnergyTerms, Images, Mask, PerSample, Segmenter
 from renormal.functional.norms import l1_distance, squared_distance
+from renormal.functional.reconstructed import reconstructed
 
 OTHER = ": set model=segmenting_ae, or another projection"  # ends the line of a model without S
 
@@ -44,14 +45,14 @@ class SegmentedEnergy:
 
     def __call__(self, model: Any, x: Images, x0: Images) -> EnergyTerms:
         with torch.no_grad():
-            image = model.reconstruct(x).image
+            image = reconstructed(model, x).image
             marked = self.marked(model, x, image)
         return self._terms(x, x0, image, (marked * (x - image).square()).flatten(1).sum(dim=1))
 
     def of_all(self, model: Any, x: Images, x0: Images) -> EnergyTerms:
         """E with m = 1."""
         with torch.no_grad():
-            image = model.reconstruct(x).image
+            image = reconstructed(model, x).image
         return self._terms(x, x0, image, squared_distance(x, image))
 
     def _terms(self, x: Images, x0: Images, image: Images, loss: PerSample) -> EnergyTerms:

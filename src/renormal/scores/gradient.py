@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from renormal.contracts import Autoencoder, Images, Maps, PerSample, Variational
+from renormal.functional.reconstructed import reconstructed
 from renormal.functional.ssim import blur
 from renormal.scores.unsuited import UnsuitedError
 
@@ -46,8 +47,7 @@ class GradientScore:
 
 def variational_loss(model: Variational, x: Images) -> PerSample:
     """L_r(x) + D_KL(q(z | x) ‖ p(z)): the training loss, with z at the mean of q instead of a sample."""
-    _, reconstruction = model.reconstruct(x)
-    return reconstruction + model.kl(x)
+    return reconstructed(model, x).loss + model.kl(x)
 
 
 def kl_term(model: Variational, x: Images) -> PerSample:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from renormal.contracts import Autoencoder, Images, Maps, Score
+from renormal.functional.reconstructed import reconstructed
 from renormal.scores.bounded import top_of
 from renormal.scores.comparison import DSSIM
 from renormal.scores.unsuited import refuse_fitted
@@ -37,5 +38,5 @@ class Reconstructed:
             raise ValueError(
                 f"a score of f(x_N) needs images of the model's {side} px, got {x0.shape[-1]}: set test.average=maps"
             )
-        image, _ = model.reconstruct(projected)
+        image = reconstructed(model, projected).image
         return self.of(model, x0, image.to(x0.dtype))
