@@ -24,7 +24,7 @@ def main(parts: str, new: str, found: str, *overrides: str) -> None:
     with (Path(found) / "predictions.csv").open(encoding="utf-8-sig", newline="") as rows:
         for row in csv.DictReader(rows):
             print(row["image"], row["score"], row["defective"])
-    print(f"marked photographs: {found}/overlays/")
+    print(f"page: {found}/report.html; marked photographs: {found}/overlays/")
 
 
 if __name__ == "__main__":

@@ -14,10 +14,12 @@ from parts import draw, predict, rows_of
 from PIL import Image
 
 from recipes import recipe
+from renormal.inspect.about import FEW_IN_LOG
 from renormal.inspect.doubts import Doubts
 from renormal.inspect.load import load
 from renormal.inspect.predict import main
 from renormal.job.job import run_job
+from renormal.lit.training_length import FEW
 from small import SMALL
 
 OWN = ["data=parts", "model=mean_image", "data.kind=object", "projection=[]", "data.examine=false"]
@@ -68,6 +70,12 @@ def test_a_network_of_few_images_is_a_line_where_minutes_have_limited_it(run: Pa
         assert [line.startswith("the network has seen 9999 training images, which are few") for line in lines] == [
             True
         ] * said
+
+
+def test_the_page_says_once_that_the_training_was_short() -> None:
+    """In place of the warning of the log, which tells what was planned."""
+    assert len(FEW_IN_LOG) > 10
+    assert FEW_IN_LOG in FEW % ("1344", "")
 
 
 def test_grey_photographs_and_another_shape_are_a_line_each(run: Path, tmp_path: Path, capsys: Any) -> None:

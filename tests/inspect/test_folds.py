@@ -98,7 +98,7 @@ def test_renormal_predict_lets_all_jobs_of_a_category_decide(
 ) -> None:
     photos = [item.image for item in source_of(folds[0][0]).test]
     status = main([str(folds[1]), *map(str, photos), "--column", "baseline", "--out", str(tmp_path / "found")])
-    assert "p of at most 0.1429 is defective: about 14 % of good images" in capsys.readouterr().err
+    assert "p of at most 0.1429 is defective\nAbout 14 % of good images" in capsys.readouterr().err
     lines = [json.loads(line) for line in (tmp_path / "found" / "predictions.jsonl").read_text().splitlines()]
     together = Folds([load(folds[1] / str(fold)) for fold in range(3)], column="baseline")
     answers = {"/".join(Path(one.name).parts[-2:]): one for one in together.inspect_all(photos)}

@@ -12,7 +12,8 @@ import pytest
 from made_up import made_up, strip
 from PIL import Image
 
-from renormal.report.gallery import SIDE, galleries, outline
+from renormal.report.embedding import SIDE
+from renormal.report.gallery import galleries, outline
 from renormal.report.record import Record
 
 

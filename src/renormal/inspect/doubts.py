@@ -39,6 +39,12 @@ def within(shape: float, shapes: Sequence[float]) -> bool:
     return shapes[0] / STRETCH <= shape <= shapes[-1] * STRETCH
 
 
+def few_images(jobs: Sequence[Finished]) -> list[str]:
+    """A line if a network of these jobs has seen few images; else none."""
+    images = min(map(images_of, jobs))
+    return [FEW.format(images=images)] if images < ENOUGH else []
+
+
 class Doubts:
     """Looks at the line of each photograph. jobs: those that answer, of one data set."""
 
@@ -46,7 +52,7 @@ class Doubts:
         data = jobs[0].record.data
         self.grey = {"grey": True, "colour": False}.get(data.get("colours", ""))
         self.shapes = data.get("shapes", []) if data.get("fit", "squash") == "squash" else []
-        self.images = min(map(images_of, jobs))
+        self.few = few_images(jobs)
         self.trained_on = frozenset[str]().union(*(seen_by(str(job.folder)) or () for job in jobs))
         self.total, self.counts, self.first = 0, Counter[str](), dict[str, Line]()
 
@@ -79,9 +85,8 @@ class Doubts:
     @property
     def lines(self) -> list[str]:
         """What was found, a line for each doubt, with the first photograph of it."""
-        few = [FEW.format(images=self.images)] if self.images < ENOUGH else []
         said = {"colours": self._colours, "shape": self._shape, "trained on": self._trained_on}
-        return few + [
+        return self.few + [
             f"{count} of {self.total} photographs {said[doubt](self.first[doubt])}"
             for doubt, count in self.counts.items()
         ]

@@ -1,4 +1,4 @@
-"""One CSV of the lines of all parts."""
+"""One CSV and one page of the lines of all parts."""
 
 from __future__ import annotations
 
@@ -9,33 +9,42 @@ from pathlib import Path
 
 from renormal.console.text import cell, printable
 from renormal.files import read_json, whole_file
-from renormal.inspect.inputs import SETTINGS, TABLE
-from renormal.inspect.predictions import LINES, Line, digest_of, lines_in, rows_of
+from renormal.inspect.inputs import PAGE, SETTINGS, TABLE
+from renormal.inspect.predictions import LINES, Line, digest_of, lines_in, rows_of, times_threshold
+from renormal.inspect.shown import Gathered, page_of
 
 COLUMNS = (
     *("image", "score", "threshold", "times_threshold", "p", "defective", "note"),
     *("defects", "area", "boxes", "width", "height", "sha256", "overlay", "mask", "map", "error"),
 )
-NEAR = 0.95  # of the threshold, ours: a good photograph with such a score is named
 
 
-def join(folder: Path) -> dict[str, int]:
-    """Write the CSV of all lines of all parts, whole, and return the numbers of good, defective and unread photographs.
+def join(folder: Path, left_out: str = "") -> dict[str, int]:
+    """Write CSV and page of all lines of all parts, each whole. Returns the numbers of good, defective and unread ones.
 
-    A process that joins while another one does waits for it, and then has its lines, too.
+    left_out: files that were no images by their names, for the page. A process that joins while another one does waits
+    for it, and then has its lines, too.
     """
     settings = read_json(folder / SETTINGS)
-    counts = dict.fromkeys(("good", "defective", "unread"), 0)
-    with whole_file(folder / TABLE) as file, closing(rows_of(folder, digest_of(settings))) as table:
+    gathered = Gathered()
+    with whole_file(folder / PAGE) as page:  # the lock of both files
+        write_table(folder, digest_of(settings), gathered)
+        page.write(page_of(folder, settings, gathered, left_out))
+    counts = gathered.counts
+    return {"good": counts["good"] + counts["near"], "defective": counts["defective"], "unread": counts["unread"]}
+
+
+def write_table(folder: Path, digest: str, gathered: Gathered) -> None:
+    """Write the CSV of all lines with the digest of their settings, and gather them."""
+    with whole_file(folder / TABLE) as file, closing(rows_of(folder, digest)) as table:
         text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
         rows = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)  # boxes have spaces and semicolons
         rows.writerow(COLUMNS)
         for line in lines_in(table):
-            counts[state_of(line)] += 1
+            gathered.look(line)
             rows.writerow(row_of(line))
         text.flush()
         text.detach()
-    return counts
 
 
 def check_joinable(folder: Path) -> None:
@@ -46,22 +55,6 @@ def check_joinable(folder: Path) -> None:
         if table.execute("SELECT 1 FROM rows LIMIT 1").fetchone() is None:
             mend = f"bring both files back, or predict again with --out {folder} --force"
             raise ValueError(f"--join {folder}: no line of {LINES} is of the settings in {SETTINGS}; {mend}")
-
-
-def state_of(line: Line) -> str:
-    return "unread" if "error" in line else "defective" if line["defective"] else "good"
-
-
-def times_threshold(line: Line) -> float | None:
-    """score / threshold; None without a positive threshold, as of several jobs together."""
-    threshold = line.get("threshold")
-    return float(line["score"] / threshold) if threshold is not None and threshold > 0 else None
-
-
-def is_near(line: Line) -> bool:
-    """Whether a photograph is called good and its score is at most 5 % below the threshold."""
-    times = None if "error" in line else times_threshold(line)
-    return times is not None and times >= NEAR and not line["defective"]
 
 
 def row_of(line: Line) -> list[str | int | float]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from renormal.console.numbers import decimal, whole
 from renormal.console.program import Parser, begin
 from renormal.inspect.counting import Counting
-from renormal.inspect.inputs import STDIN, TABLE, Inputs, Part, inputs_of
+from renormal.inspect.inputs import PAGE, STDIN, TABLE, Inputs, Part, inputs_of
 from renormal.inspect.joined import check_joinable, join
 from renormal.inspect.settled import check_before
 from renormal.job.errors import refused
@@ -62,7 +62,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--device", default="auto", help="auto (a GPU if there is one), cpu, cuda, cuda:1, …")
     parser.add_argument("--workers", type=whole, default=1, help="processes on this machine")
     parser.add_argument("--part", type=part_of, default=Part(), metavar="I/N", help="take the I-th of N parts (1 to N)")
-    parser.add_argument("--join", type=Path, metavar="DIR", help="only write the CSV of all parts in DIR again")
+    parser.add_argument(
+        "--join", type=Path, metavar="DIR", help="only write the CSV and the page of all parts in DIR again"
+    )
     parser.add_argument("--watch", metavar="FOLDER", help="take each new photograph in it, until Ctrl-C")
     parser.add_argument("--force", action="store_true", help="predict again, and write over what is there")
     trust = "a package of your own that the job's config names; may be repeated"
@@ -103,7 +105,7 @@ def joined(folder: Path) -> int:
     with Counting(None) as counting:
         for state, count in join(folder).items():
             counting.states[state] = count
-    print(f"{counting.summary}; {folder / TABLE}")
+    print(f"{counting.summary}; {folder / TABLE}; {folder / PAGE}")
     return counting.code
 
 

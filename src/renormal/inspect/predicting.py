@@ -16,21 +16,23 @@ import torch
 
 from renormal.console.text import counted, printable
 from renormal.files import shown
+from renormal.inspect.about import about, promise
 from renormal.inspect.counting import Counting
 from renormal.inspect.doubts import Doubts
-from renormal.inspect.folds import Pooled
-from renormal.inspect.inputs import TABLE, Inputs, Item, Part, chunks, stable
-from renormal.inspect.joined import join, state_of
-from renormal.inspect.predictions import FILES, Predictions
+from renormal.inspect.inputs import PAGE, TABLE, Inputs, Item, Part, chunks, stable
+from renormal.inspect.joined import join
+from renormal.inspect.predictions import FILES, Predictions, is_near, ratio_text, state_of, times_threshold
 from renormal.inspect.predictor import Lines, Predictor, Processes, Task
-from renormal.inspect.settled import ABOUT, digest_of_mask, home, root_of
+from renormal.inspect.settled import ABOUT, digest_of_mask, root_of
 from renormal.job.environment import make_sums_reproducible
 from renormal.job.rank import number_on_node, share
-from renormal.report.called import tested_good
 
 POLL = 2.0  # seconds between two listings of a folder that is watched, ours
 NAMED = 10  # defective photographs that are named at the end, ours: the table has all
 SHARE = 20  # ours: while a folder is watched, its CSV is written in at most 1/20 of the time
+
+
+UNTIL = ": until then only --threshold raises the threshold"
 
 
 class Run:
@@ -40,6 +42,7 @@ class Run:
         self.options, self.source, self.stack = options, source, ExitStack()
         self.part = Part(*share()).within(options.part)
         self.said, self.marked = set[str](), list[str]()
+        self.near, self.closest = 0, list[tuple[float, str]]()  # score / threshold, name of those that are named
 
     def __enter__(self) -> Self:
         with self.stack:  # ends what has begun if the rest fails
@@ -86,7 +89,7 @@ class Run:
                 self._add(stable(self.source, seen))
                 start, done = time.monotonic(), self.counting.states.total()
                 if done > written and start >= due:
-                    join(self.options.out)
+                    join(self.options.out, self.source.left_out)
                     written, due = done, time.monotonic() + SHARE * (time.monotonic() - start)
                 time.sleep(POLL)
         except KeyboardInterrupt:
@@ -114,6 +117,9 @@ class Run:
             self.counting.add(state_of(line))
             if line.get("defective") and len(self.marked) < NAMED:
                 self.marked.append(item.name)
+            if is_near(line):
+                self.near += 1
+                self.closest = sorted([*self.closest, (times_threshold(line) or 0.0, item.name)])[-NAMED:]
             if "error" in line:
                 self.counting.say(f"renormal-predict: {self._named(line['error'])}")
             if self.options.json:
@@ -137,19 +143,28 @@ class Run:
 
     def end(self) -> int:
         """Write the CSV, say what was done and what is doubtful, and return the exit status."""
-        join(self.options.out)
+        join(self.options.out, self.source.left_out)
         for line in self.doubts.lines:
             print(printable(f"renormal-predict: {line}"), file=sys.stderr)
         stream = sys.stderr if self.options.json else sys.stdout
         if self.marked:
             print(printable(f"defective: {self._marked()}"), file=stream)
-        parts = [self.counting.summary, self._left_out(), str(self.options.out / TABLE)]
+        if self.near:
+            print(printable(f"good, but close to the threshold (score / threshold): {self._near()}"), file=stream)
+        files = map(str, (self.options.out / TABLE, self.options.out / PAGE))
+        parts = [self.counting.summary, self._left_out(), *files]
         print(printable("; ".join(filter(None, parts))), file=stream)
         return self.counting.code
 
     def _marked(self) -> str:
         more = self.counting.states["defective"] - len(self.marked)
         return ", ".join(self.marked) + (f" and {more} more" if more else "")
+
+    def _near(self) -> str:
+        """The closest ones, each with its score / threshold."""
+        named = ", ".join(f"{name} ({ratio_text(times)})" for times, name in reversed(self.closest))
+        more = self.near - len(self.closest)
+        return named + (f" and {more} more" if more else "")
 
 
 def task_of(options: argparse.Namespace) -> Task:
@@ -192,34 +207,17 @@ def settings_of(predictor: Predictor, source: Inputs) -> dict[str, Any]:
         "threshold": predictor.threshold if pooled is None else f"p <= {pooled.threshold:.6g}",
         "ignore": digest_of_mask(predictor.task.ignore),
         "root": root_of(source),
-        ABOUT: {"folder": home(predictor.task.run)},
+        ABOUT: about(predictor),
     }
 
 
 def begun(predictor: Predictor, part: Part, total: int | None) -> str:
-    """What the command is about to do, in one line."""
+    """What the command is about to do, and what its decisions promise, a line for each."""
     inspector = predictor.inspector
-    why = inspector.decision.line if predictor.task.threshold is None else given(predictor)
+    why = " ".join(promise(predictor, UNTIL))
     where = f"part {part.number + 1} of {part.of}: " if part.of > 1 else ""
     photographs = "new photographs" if total is None else counted(total, "photograph")
     work = f"{photographs} on {predictor.task.device}, column {inspector.column}"
     if (pooled := predictor.pooled) is not None:
-        return f"{where}{work}; p of at most {pooled.threshold:.4g} is defective: {why}"
-    if predictor.task.threshold is None and inspector.decision.held_out and inspector.decision.too_few:
-        why += "; until then a smaller --false-alarms does not change the threshold, and --threshold does"
-    return f"{where}{work}; a score above {predictor.threshold:.6g} is defective: {why}"
-
-
-def given(predictor: Predictor) -> str:
-    """Why --threshold is the threshold, and how many good photographs of the one job score above it."""
-    decision, jobs = predictor.decision, predictor.inspector.jobs
-    if isinstance(decision, Pooled):
-        return "as given"
-    tested = tested_good(jobs[0].record, predictor.inspector.column)
-    known = {"set apart": decision.scores if decision.held_out else (), "tested": tested or ()}
-    above = [
-        f"{sum(score > predictor.threshold for score in scores)} of {counted(len(scores), 'good photograph')} {kind}"
-        for kind, scores in known.items()
-        if scores
-    ]
-    return f"as given; {' and '.join(above)} above it" if above else "as given"
+        return f"{where}{work}; p of at most {pooled.threshold:.4g} is defective\n{why}"
+    return f"{where}{work}; a score above {predictor.threshold:.6g} is defective\n{why}"

@@ -23,6 +23,7 @@ from renormal.inspect.settled import ABOUT, settled
 from renormal.schema import checked
 
 LINES = "predictions*.jsonl"
+NEAR = 0.95  # of the threshold, ours: a good photograph with such a score is named
 LARGEST = 2**40  # bytes of such a file, ours
 FILES = ("overlay", "mask", "map")
 Line = dict[str, Any]  # image, score, threshold, defective, defects, …; or image and error
@@ -150,3 +151,25 @@ def _read(path: Path, digest: str) -> Iterator[Line]:
 def lines_in(table: sqlite3.Connection) -> Iterator[Line]:
     """By name."""
     return (json.loads(text) for (text,) in table.execute("SELECT line FROM rows ORDER BY name"))
+
+
+def state_of(line: Line) -> str:
+    return "unread" if "error" in line else "defective" if line["defective"] else "good"
+
+
+def times_threshold(line: Line) -> float | None:
+    """score / threshold; None without a positive threshold, as of several jobs together."""
+    threshold = line.get("threshold")
+    return float(line["score"] / threshold) if threshold is not None and threshold > 0 else None
+
+
+def ratio_text(times: float) -> str:
+    """1.34 for score / threshold; more digits where 1.00 would hide on which side of the threshold it is."""
+    digits = next((digits for digits in (2, 3, 4) if float(f"{times:.{digits}f}") != 1), 4)
+    return f"{times:.{digits}f}" if times < 100 else f"{times:.3g}"
+
+
+def is_near(line: Line) -> bool:
+    """Whether a photograph is called good and its score is at most 5 % below the threshold."""
+    times = None if "error" in line else times_threshold(line)
+    return times is not None and times >= NEAR and not line["defective"]

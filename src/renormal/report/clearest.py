@@ -11,9 +11,10 @@ from PIL import Image
 
 from renormal.report.columns import reference
 from renormal.report.decide import default_column
+from renormal.report.embedding import embedded, embedded_size
 from renormal.report.extremes import panel_auroc
 from renormal.report.former_names import CHOSEN
-from renormal.report.gallery import DEFECT, MAPS, UNKNOWN, Panel, alternating, by_sample, embedded, embedded_size
+from renormal.report.gallery import DEFECT, MAPS, UNKNOWN, Panel, alternating, by_sample
 from renormal.report.record import Record
 from renormal.report.strips import cut_panel
 

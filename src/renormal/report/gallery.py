@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,14 +15,13 @@ from PIL import Image
 
 from renormal.contracts import BASELINE
 from renormal.report.decide import decisions
+from renormal.report.embedding import embedded, embedded_size
 from renormal.report.former_names import CHOSEN
 from renormal.report.models import label, model_order
 from renormal.report.record import Record
 from renormal.report.status import private
 from renormal.report.strips import Film, cut_panel, film_entry, film_of, picture_path
 
-SIDE = 192  # longer side of an embedded picture, pixels
-QUALITY = 80  # WebP
 BUDGET = 12_000_000  # bytes of embedded pictures, ours: a page of 60 jobs stays below 15 MB
 DEFECT, UNKNOWN = 255, 128  # grey levels of a defect and of no mask in the truth, as lit/panels.py writes them
 PICTURES = ("x0", "x_N")  # tiles of the colour strip that the page needs; it also shows f(x0), if there is one
@@ -205,14 +202,6 @@ def film_frames(film: Film | None) -> tuple[tuple[int, str], ...]:
     return tuple((t, embedded(x)) for t, (x, _) in zip(film.iterations, film.frames(), strict=True))
 
 
-def embedded(picture: Image.Image) -> str:
-    """A small WebP as a data URI."""
-    buffer = io.BytesIO()
-    small = picture.resize(embedded_size(picture.size), Image.Resampling.LANCZOS)
-    small.save(buffer, "WEBP", quality=QUALITY, method=4)
-    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
 def outline(truth: Image.Image) -> str:
     """The border of the defects as an SVG path, in pixels of the embedded picture."""
     defect = Image.fromarray(np.asarray(truth) == DEFECT).convert("L")
@@ -224,9 +213,3 @@ def outline(truth: Image.Image) -> str:
     closed = [np.asarray(Polygon(line).cleaned(simplify=True).vertices) for line in lines]
     corners = [part[:-1] - 0.5 for part in closed]  # the last vertex only ends the path
     return "".join("M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in part) + "Z" for part in corners)
-
-
-def embedded_size(size: tuple[int, int]) -> tuple[int, int]:
-    """Width and height of an embedded picture: its longer side is at most SIDE."""
-    scale = min(1.0, SIDE / max(size))
-    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib import colormaps
 
-from renormal.console.text import readable
 from renormal.contracts import BASELINE, IMAGE_RECALL, RECALL
 from renormal.files import whole_file
 from renormal.report import chosen
@@ -29,13 +26,13 @@ from renormal.report.render import legend
 from renormal.report.scales import Scale, scale_of
 from renormal.report.settings import differences
 from renormal.report.sheets import PLANTED, sheets
-from renormal.report.status import STATES, Status, duration, private
+from renormal.report.status import STATES, Status, private
 from renormal.report.table import Table, ordered_categories
+from renormal.report.templates import brief, encoded, environment
 from renormal.report.words import word
 
 OPEN_UP_TO = 6  # jobs; with more, the numbers of each job are folded at first
 SLOPE = 128  # of a mark's opacity below the threshold: nothing is marked two of 255 grey levels below it
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # commands of a terminal, all but tab and line end
 
 
 class Results(NamedTuple):
@@ -104,27 +101,8 @@ def write_page(
         inferno=inferno(),
     )
     with whole_file(path) as file:
-        file.write(CONTROL.sub("\N{REPLACEMENT CHARACTER}", page).encode())
+        file.write(encoded(page))
     return path
-
-
-def environment() -> Environment:
-    """jinja2 with the templates of the page and their filters."""
-    found = Environment(
-        loader=PackageLoader("renormal.report", "page"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    found.filters.update(brief=brief, readable=readable, word=word, duration=duration, tint=tint)
-    return found
-
-
-def tint(change: float, digits: int) -> str:
-    """CSS class of a change: "up", "down", or "" where it rounds to 0."""
-    shown = round(change, digits)
-    return "up" if shown > 0 else "down" if shown < 0 else ""
 
 
 def inferno() -> dict[str, str]:
@@ -209,12 +187,3 @@ def facts(record: Record) -> list[tuple[str, list[tuple[str, str]]]]:
         for name, group in groups.items()
         if group
     ]
-
-
-def brief(value: Any) -> str:
-    """A number with three significant digits; – for None."""
-    if value is None:
-        return "–"
-    if isinstance(value, float):
-        return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
-    return str(value)

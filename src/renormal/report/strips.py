@@ -84,9 +84,13 @@ def films_of(record: Record) -> Iterator[tuple[str, Film]]:
 
 
 def picture_path(record: Record, file: str) -> Path:
-    """The path of a picture in the folder of the record. Raises ValueError where it is in another folder, MissingError
-    where it is nowhere."""
-    folder = (record.folder or Path()).resolve()
+    """The path of a picture in the folder of the record, as `path_in` finds it."""
+    return path_in(record.folder or Path(), file)
+
+
+def path_in(folder: Path, file: str) -> Path:
+    """The path of a file in a folder. Raises ValueError where it is in another one, MissingError if it is nowhere."""
+    folder = folder.resolve()
     try:
         path = (folder / file).resolve()
         there = path.exists()
