@@ -14,6 +14,7 @@ import torch
 
 from cutting import LONG, Hook, assert_equal, cut_at, lose_power, press_ctrl_c, stop, terminate, training_of
 from renormal.console.held_signals import HeldSignals
+from renormal.files import shown
 from renormal.job.job import run_job
 from renormal.lit import last_checkpoint
 from renormal.lit.last_checkpoint import LastCheckpoint
@@ -146,14 +147,14 @@ def test_an_older_checkpoint_of_a_part_of_an_epoch_is_kept_aside(
     assert list((tmp_path / "run" / "checkpoints").glob("other-*.ckpt"))
 
 
-def test_an_interrupt_is_named_with_the_part_of_the_epoch(tiny: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_interrupt_is_named_with_its_images_and_its_job(tiny: Any, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "renormal")
     config = tiny(*LONG)
     with cut_at({7}, press_ctrl_c), pytest.raises(SystemExit):
         run_job(config)
-    assert "interrupted: the same command goes on after 1.6 epochs" in caplog.text
+    assert f"interrupted: the same command goes on after 32 images of {shown(Path(config.folder))}" in caplog.text
     run_job(config)
-    assert "going on after 1.6 epochs of" in caplog.text
+    assert "going on after 32 images of" in caplog.text
 
 
 def test_an_interrupted_test_says_how_it_goes_on(

@@ -24,11 +24,11 @@ LOG = """[2026-01-01 10:00:00,000][renormal.run][INFO] - outputs/trial/vae/grid/
 [2026-01-01 11:00:00,000][renormal][INFO] - training: at most 10 minutes on this machine, about 1632 images
 [2026-01-01 11:00:00,000][renormal][WARNING] - 1632 training images are few; see /home/me/line/parts
 [2026-01-01 11:00:00,000][lightning][WARNING] - of another program
-[2026-01-01 11:00:00,000][renormal][WARNING] - interrupted: the same command goes on after 1 epoch
+[2026-01-01 11:00:00,000][renormal][WARNING] - interrupted: the same command goes on after 8 images of a/b/0
 [2026-01-01 12:00:00,000][renormal.run][INFO] - outputs/trial/vae/grid/0: starting
 [2026-01-01 12:00:00,000][renormal][WARNING] - grid: two <groups>
 [2026-01-01 12:00:00,000][renormal][WARNING] - outputs/trial/vae/grid/0 holds the record of another config or of other …
-[2026-01-01 12:00:00,000][renormal][INFO] - going on after 1 epoch of last.ckpt
+[2026-01-01 12:00:00,000][renormal][INFO] - going on after 8 images of last.ckpt
 """
 
 

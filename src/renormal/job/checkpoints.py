@@ -12,12 +12,11 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 from torch.random import fork_rng
 
-from renormal.console.text import counted
 from renormal.files import RECORD
 from renormal.job.checkpoint_file import fitted, read_checkpoint
 from renormal.job.digests import same_weights, same_work
 from renormal.job.other_config import former_checkpoints, put_aside, put_aside_others
-from renormal.job.training_size import epochs_in, lack_of
+from renormal.job.training_size import amount_of, epochs_in, lack_of
 from renormal.lit.module import WITHIN, AutoencoderModule
 from renormal.lit.training_clock import TrainingClock
 from renormal.lit.weights import DIGEST, digest_of_weights
@@ -88,14 +87,14 @@ def goes_on(content: Mapping[str, Any], config: DictConfig, fingerprint: str) ->
 def going_on(path: Path, content: Mapping[str, Any], config: DictConfig) -> Path:
     if DIGEST not in content:
         log.warning("%s is of an older version and has no digest: nobody can see whether it was changed", path)
-    log.info("going on after %s of %s", counted(epochs_in(content, config), "epoch"), path)
+    log.info("going on after %s of %s", amount_of(epochs_in(content, config), config), path)
     return path
 
 
-def epochs_saved(config: DictConfig, folder: Path) -> float:
-    """Epochs that a training goes on after, should it end now."""
+def amount_saved(config: DictConfig, folder: Path) -> str:
+    """The images that a training goes on after, should it end now."""
     path = checkpoint_of(folder)
-    return epochs_in(read_checkpoint(path), config) if path.is_file() else 0
+    return amount_of(epochs_in(read_checkpoint(path), config) if path.is_file() else 0, config)
 
 
 def load(module: AutoencoderModule, clock: TrainingClock, config: DictConfig, folder: Path, training_hash: str) -> str:

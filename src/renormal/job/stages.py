@@ -18,16 +18,15 @@ from renormal.boards.dashboard import Dashboard
 from renormal.choose.choice import SCHEMA
 from renormal.choose.choose import Choose, in_parts
 from renormal.choose.planted_set import planted_set
-from renormal.console.text import counted
 from renormal.contracts import CHOSEN, Autoencoder, Batch
 from renormal.data import Source
 from renormal.data.source import GOOD
 from renormal.files import shown
 from renormal.functional.tiles import cut
 from renormal.job.checkpoints import (
+    amount_saved,
     begin_from,
     checkpoint_of,
-    epochs_saved,
     fingerprints_of_others,
     load_others,
     resume_from,
@@ -137,8 +136,9 @@ class Train(Stage):
             with continued(ckpt_path, trainer, module, self.length, self.clock):
                 trainer.fit(module, datamodule=data, ckpt_path=ckpt_path, weights_only=True)
         except SystemExit as end:  # after Ctrl-C or SIGTERM
-            saved = epochs_saved(self.config, Path(self.config.folder))
-            log.warning("interrupted: the same command goes on after %s", counted(saved, "epoch"))
+            folder = Path(self.config.folder)
+            saved = amount_saved(self.config, folder)
+            log.warning("interrupted: the same command goes on after %s of %s", saved, shown(folder))
             raise SystemExit(end.code or 128 + signal.SIGTERM) from end  # Lightning has no status for it
         if lack := self.clock.lack(trainer):
             raise ValueError(CUT_SHORT.format(lack, shown(checkpoint_of(Path(self.config.folder)))))

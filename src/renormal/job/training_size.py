@@ -7,6 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from renormal.console.text import counted
 from renormal.job.processes import process_count
 from renormal.report.neutral import is_neutral
 
@@ -32,6 +33,12 @@ def epochs_in(content: Mapping[str, Any], config: DictConfig) -> float:
     if not asked or "images" not in clock:
         return begun
     return float(min(begun, begun * clock["images"] / asked))
+
+
+def amount_of(epochs: float, config: DictConfig) -> str:
+    """So many epochs as text: in images, or in epochs where the config limits the batches in another way."""
+    each = images_asked(config, epochs=1)
+    return counted(epochs, "epoch") if each is None else counted(round(epochs * each), "image")
 
 
 def lack_of(content: dict[str, Any], config: DictConfig) -> str:
