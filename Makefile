@@ -16,7 +16,8 @@ install: .venv/.installed  ## .venv with everything that pyproject.toml asks for
 .venv/.installed: pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --editable '.[dev]'
+	@echo "installing into .venv: 2 to 10 minutes, most of it torch; nothing is printed meanwhile"
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $@
 
 demo: install    ## drawn images, four autoencoders, 5 to 7 minutes: a table and a page under outputs/demo

@@ -47,6 +47,7 @@ from renormal.sweep.workers import end_together, ending_alone, of_no_sweep, work
 log = logging.getLogger(__name__)
 
 SHOWN = {"--help", "-h", "--hydra-help", "--cfg", "-c", "--info", "-i", "--version"}  # options that print and end
+SECOND_NAME = "submitit_slurm"  # of hydra/launcher=slurm, for files of other projects
 GROUPS = ("data", "model", "projection", "score", "choose", "trainer", "logger", "budget", "experiment", "sweep")
 
 
@@ -74,7 +75,8 @@ def groups(width: int = 100) -> str:
     """The config groups with their choices, for --help."""
     lines = []
     for group in (*GROUPS, "hydra/launcher"):
-        choices = ", ".join(sorted(path.stem for path in (CONF / group).glob("*.yaml")))
+        names = sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+        choices = ", ".join(name for name in names if name != SECOND_NAME)
         lines += textwrap.wrap(f"{group:<14} {choices}", width, initial_indent="  ", subsequent_indent=" " * 17)
     return "\n".join(lines)
 
