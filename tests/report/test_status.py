@@ -26,9 +26,9 @@ def write_state(root: Path, job: str, state: str, **changes: Any) -> None:
     (root / job / "state.json").write_text(json.dumps({"state": state, **common, "log": "run.log", **changes}))
 
 
-def plan(root: Path, *jobs: str, launcher: str = "joblib") -> None:
+def plan(root: Path, *jobs: str, launcher: str = "joblib", **changes: Any) -> None:
     root.mkdir(parents=True, exist_ok=True)
-    (root / "plan.json").write_text(json.dumps({"jobs": jobs, "launcher": launcher, "started": NOW - 500}))
+    (root / "plan.json").write_text(json.dumps({"jobs": jobs, "launcher": launcher, "started": NOW - 500, **changes}))
 
 
 def finish(root: Path, model: str, category: str, *, train: float, test: float) -> None:
@@ -55,7 +55,7 @@ def test_every_planned_job_is_somewhere(tmp_path: Path) -> None:
         ("done", "vae/grid/0"),
     ]
     assert status.jobs[0].detail == "ValueError: no images; see vae/tile/0/run.log"
-    assert status.jobs[1].detail == "train, epoch 1 of 10"
+    assert status.jobs[1].detail == "train, 1 of 10 epochs done"
 
 
 def test_the_time_left_is_that_of_the_longest_slot(tmp_path: Path) -> None:
@@ -69,17 +69,22 @@ def test_the_time_left_is_that_of_the_longest_slot(tmp_path: Path) -> None:
     assert str(status_of(tmp_path)).endswith("2 running, 1 interrupted, 2 waiting; about 10 min left")
 
 
-def test_where_nothing_runs_the_work_is_counted_one_job_at_a_time(tmp_path: Path) -> None:
+def test_where_nothing_runs_the_work_is_counted_as_the_command_does_it(tmp_path: Path) -> None:
     plan(tmp_path, "vae/wood/0", "vae/tile/0")
     assert str(status_of(tmp_path)) == "0 of 2 jobs done, 2 waiting; no job runs: the same command continues"
     finish(tmp_path, "vae", "grid", train=100, test=20)
     assert status_of(tmp_path).left == 240
     assert str(status_of(tmp_path)).endswith("no job runs: the same command continues, about 4 min one job at a time")
+    plan(tmp_path, "vae/wood/0", "vae/tile/0", at_a_time=2)
+    assert str(status_of(tmp_path)).endswith("the same command continues, about 2 min with 2 jobs at a time")
+    write_state(tmp_path, "vae/wood/0", "running", stage="test", epoch=10)  # its test but for 20 s
+    assert status_of(tmp_path).left == 120, "the place of the other is free"
 
 
 def test_jobs_of_slurm_none_of_which_has_begun_are_not_to_be_queued_again(tmp_path: Path) -> None:
     plan(tmp_path, "vae/wood/0", "vae/tile/0", launcher="slurm")
     assert str(status_of(tmp_path)) == f"0 of 2 jobs done, 2 waiting; {QUEUED}"
+    assert "do not repeat the command" in QUEUED
     write_state(tmp_path, "vae/wood/0", "interrupted")
     assert str(status_of(tmp_path)).endswith("no job runs: the same command continues")
 

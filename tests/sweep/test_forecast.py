@@ -51,6 +51,12 @@ def test_minutes_are_a_limit_of_the_training(tmp_path: Path) -> None:
     assert said("inspect", jobs(tmp_path, 3, minutes="10"), 2) == [line]
 
 
+def test_fewer_cores_than_jobs_at_a_time_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("renormal.sweep.forecast.cores", lambda: 1)
+    assert said("demo", jobs(tmp_path, 3, minutes="null"), 2)[0].startswith("3 jobs, 2 at a time on 1 core; published")
+    assert said("demo", jobs(tmp_path, 3, minutes="null"), 1)[0].startswith("3 jobs, 1 at a time; published")
+
+
 def test_an_experiment_has_its_published_cost(tmp_path: Path) -> None:
     cost = "12 jobs of 12 000 images of 64 px, two at a time on 2 cores: 5 to 7 minutes"
     line = f"3 jobs, 1 at a time; published cost of experiment=demo: {cost}"

@@ -143,6 +143,7 @@ def test_an_array_of_four_jobs_ends_in_a_complete_table(tmp_path: Path, cluster:
     status, output = Sweep(tmp_path, cluster, *arguments).end()
     assert status == 0, output
     assert "4 jobs submitted: SLURM job " in output
+    assert "Ctrl-C ends it alone; renormal-report outputs/s shows how far they are" in output
     sweep = Sweep(tmp_path, cluster, *arguments)
     status, output = sweep.end()
     assert status == 0, output

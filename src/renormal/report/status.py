@@ -13,14 +13,14 @@ from stat import S_ISREG
 from statistics import fmean
 from typing import NamedTuple
 
-from renormal.console.text import printable, without_secrets
+from renormal.console.text import counted, printable, without_secrets
 from renormal.files import PLAN, RECORD, STATE, read_json
 from renormal.report.record import Record, below
 from renormal.schema import Kind, Plan, State, checked
 
 STATES = ("failed", "running", "interrupted", "waiting", "done")  # the most urgent first
 SILENT = 3.0  # epochs without an update after which a running job counts as silent, ours
-QUEUED = "none has begun, they were handed to SLURM: while squeue shows them, the same command queues them again"
+QUEUED = "none has begun, they were handed to SLURM: do not repeat the command while squeue shows them"
 PATIENCE = 900.0  # seconds before any job counts as silent: a test writes no update before its end, ours
 
 
@@ -50,7 +50,7 @@ class JobState(NamedTuple):
     @property
     def detail(self) -> str:
         """Its stage and epoch at the last update; of a failed job the error and the log."""
-        epoch = f"epoch {self.epoch} of {self.epochs}" if self.epochs and self.stage == "train" else ""
+        epoch = f"{self.epoch} of {counted(self.epochs, 'epoch')} done" if self.epochs and self.stage == "train" else ""
         where = ", ".join(part for part in (self.stage, epoch) if part)
         if self.state == "failed":
             return "; ".join(part for part in (self.error or where, self.log and f"see {self.log}") if part)
@@ -69,6 +69,7 @@ class Status(NamedTuple):
     slots: int  # number of jobs that run at the same time now
     problems: list[str]
     queued: bool = False  # the jobs were handed to SLURM, and none has begun
+    at_a_time: int = 1  # jobs that the command runs together
 
     def of(self, state: str) -> list[JobState]:
         return [job for job in self.jobs if job.state == state]
@@ -86,7 +87,8 @@ class Status(NamedTuple):
             return f"{self.counts}; {rest} left" if rest else self.counts
         if self.queued:
             return f"{self.counts}; {QUEUED}"
-        return f"{self.counts}; no job runs: the same command continues" + (rest and f", {rest} one job at a time")
+        together = "one job at a time" if self.at_a_time == 1 else f"with {self.at_a_time} jobs at a time"
+        return f"{self.counts}; no job runs: the same command continues" + (rest and f", {rest} {together}")
 
     @property
     def counts(self) -> str:
@@ -111,7 +113,8 @@ def read_status(folder: Path, records: Sequence[Record], now: float) -> Status:
     running = [job for job in states if job.state == "running" and not job.silent]
     handed = bool(plans) and all(plan.launcher == "slurm" for plan in plans.values())
     queued = handed and all(job.state == "waiting" for job in states)
-    return Status(states, time_left(states, records), len(running), problems, queued)
+    at_a_time = max((plan.at_a_time for plan in plans.values()), default=1)
+    return Status(states, time_left(states, records, at_a_time), len(running), problems, queued, at_a_time)
 
 
 def read_all(paths: Iterable[Path], kind: type[Kind], problems: list[str]) -> dict[Path, Kind]:

@@ -43,6 +43,7 @@ class Plan(Schema):
 
     jobs: Annotated[list[Place], Field(max_length=MANY)]
     launcher: Name = ""
+    at_a_time: Annotated[int, Field(ge=1, le=MANY)] = 1  # jobs that run together
     started: Seconds = 0.0
 
 

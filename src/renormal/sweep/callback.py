@@ -22,7 +22,7 @@ from renormal.files import check_no_link
 from renormal.job.errors import in_one_line, is_for_the_user
 from renormal.job.rank import is_rank_zero
 from renormal.job.settings import SettingsError, check_settings
-from renormal.sweep.dry_run import end_dry_run, lines_of_job, lines_of_optimizer, lines_of_sweep
+from renormal.sweep.dry_run import end_dry_run, jobs_at_a_time, lines_of_job, lines_of_optimizer, lines_of_sweep
 from renormal.sweep.ending import after_job, after_sweep, pictures
 from renormal.sweep.folders import check_folder, make_folder
 from renormal.sweep.forecast import forecast
@@ -103,7 +103,9 @@ class CheckSweep(Callback):
             check_folder(job.folder)
             if not job.has_record:
                 delete_old_state(job.folder)
-        self.withdraw = write_plan(folder, (job.name for job in jobs), launcher_of(config.hydra.launcher))
+        launcher = launcher_of(config.hydra.launcher)
+        together = 1 if launcher == "slurm" else jobs_at_a_time(config, len(jobs))  # of a cluster nobody knows it
+        self.withdraw = write_plan(folder, (job.name for job in jobs), launcher, together)
         write_planned(config, jobs)
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:

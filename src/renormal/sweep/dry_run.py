@@ -39,7 +39,7 @@ def lines_of_sweep(config: DictConfig, jobs: Collection[Job]) -> list[str]:
     left = [job for job in jobs if not job.has_record]
     lines = [f"{counted(len(jobs), 'job')}, {len(jobs) - len(left)} done:"]
     lines += [f"  {shown(job.folder)}{' (done)' if job.has_record else ''}" for job in jobs]
-    lines += forecast(config, jobs, at_a_time(config, len(left)))
+    lines += forecast(config, jobs, jobs_at_a_time(config, len(left)))
     if left and launcher_of(config.hydra.launcher) == "slurm":
         params = {key: value for key, value in config.hydra.launcher.items() if key != "_target_"}
         lines += ["sbatch gets:", *(f"  {line}" for line in sbatch_lines(params, len(left)))]
@@ -52,7 +52,7 @@ def lines_of_optimizer(config: DictConfig) -> list[str]:
     return [f"up to {trials} in {shown(Path(config.hydra.sweep.dir))}: hydra/sweeper=optuna chooses them while it runs"]
 
 
-def at_a_time(config: DictConfig, left: int) -> int:
+def jobs_at_a_time(config: DictConfig, left: int) -> int:
     """How many jobs the launcher runs together."""
     launcher = config.hydra.launcher
     match launcher_of(launcher):

@@ -13,6 +13,7 @@ from renormal.files import CONF
 from renormal.report.status import duration
 from renormal.sweep.jobs import Job
 from renormal.sweep.progress import status_of
+from renormal.sweep.workers import cores
 
 COST = re.compile(r"^# Cost: (.*?)\.?(?: Expected: .*)?$", re.MULTILINE)  # in the head of an experiment's yaml
 MINUTE = 60.0
@@ -26,7 +27,8 @@ def forecast(config: DictConfig, jobs: Collection[Job], at_a_time: int) -> list[
     left = [job for job in jobs if not job.has_record]
     if len(left) < 2:
         return []
-    count = f"{counted(len(left), 'job')}, {at_a_time} at a time"
+    here = f" on {counted(cores(), 'core')}" if at_a_time > cores() else ""  # where each takes longer than published
+    count = f"{counted(len(left), 'job')}, {at_a_time} at a time{here}"
     if seconds := status_of(jobs, at_a_time).left:
         return [f"{count}: about {duration(seconds)}, if they take as long as those that are done"]
     if minutes := training_minutes(left):

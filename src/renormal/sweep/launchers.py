@@ -30,6 +30,7 @@ from renormal.sweep.workers import saved_by_signals, worker_environment
 
 ATTEMPTS = 3  # of joblib, after a worker was killed, ours
 STARTING = "%s, %d at a time; the log of each is run.log in its folder below %s"
+WAITING = "this command waits for them, and Ctrl-C ends it alone; renormal-report %s shows how far they are"
 Overrides = Sequence[Sequence[str]]
 log = logging.getLogger("renormal")
 
@@ -130,12 +131,14 @@ def launch_on_slurm(launcher: Any, overrides: Overrides, first: int) -> Sequence
         check_of(launcher).withdraw()
         raise
     log.info("%s submitted: SLURM job %s", counted(len(submitted), "job"), array_of(submitted[0]))
+    folder = shown(Path(launcher.config.hydra.sweep.dir))
     if launcher.params.get("wait", True):
+        log.info(WAITING, folder)
         wait_for_jobs(dict(zip(submitted, (jobs[tuple(job)] for _, job in left), strict=True)))
         return returned(jobs, overrides)
     for job, (_, given) in zip(submitted, left, strict=True):
         log.info("SLURM job %s: %s, log %s", job.job_id, shown(jobs[tuple(given)].folder), shown(job.paths.stderr))
-    log.info("renormal-report %s shows how far they are", shown(Path(launcher.config.hydra.sweep.dir)))
+    log.info("renormal-report %s shows how far they are", folder)
     return []
 
 

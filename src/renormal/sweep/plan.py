@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,29 +31,30 @@ ENDING = 5.0  # seconds for a job to end after its sweep has ended it, ours
 log = logging.getLogger("renormal")
 
 
-def write_plan(folder: Path, jobs: Iterable[str], launcher: str) -> Callable[[], None]:
+def write_plan(folder: Path, jobs: Iterable[str], launcher: str, at_a_time: int = 1) -> Callable[[], None]:
     """Add the jobs' names to plan.json: other sweeps may have planned jobs in the same folder.
 
-    Returns what takes them out again, if no job could be submitted.
+    at_a_time: how many run together. Returns what takes them out again, if no job could be submitted.
     """
     jobs = list(jobs)
-    before = _change(folder, lambda names: list(dict.fromkeys([*names, *jobs])), launcher)
+    facts = {"launcher": launcher, "at_a_time": at_a_time}
+    before = _change(folder, lambda names: list(dict.fromkeys([*names, *jobs])), facts)
     mine = {*jobs}.difference(before)
 
     def withdraw() -> None:
-        _change(folder, lambda names: [name for name in names if name not in mine], launcher)
+        _change(folder, lambda names: [name for name in names if name not in mine], facts)
 
     return withdraw
 
 
-def _change(folder: Path, change: Callable[[list[str]], list[str]], launcher: str) -> list[str]:
+def _change(folder: Path, change: Callable[[list[str]], list[str]], facts: Mapping[str, Any]) -> list[str]:
     """Change the names in plan.json, and return those before. A plan without names is deleted."""
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / LOCK, patience=PATIENCE):
         path = folder / PLAN
         before = planned_before(path)
         names = change(before)
-        plan = {"jobs": names, "launcher": launcher, "started": time.time()}
+        plan = {"jobs": names, **facts, "started": time.time()}
         if names:
             write_whole(path, json.dumps(plan, indent=1, ensure_ascii=False))
         else:
