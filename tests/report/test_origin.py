@@ -28,7 +28,35 @@ def job(model: str = "vae", category: str = "grid", seed: int = 0, **changes: An
 
 def test_one_recipe_is_one_line() -> None:
     text = "training images: 159 744; seed 0; machine: AMD EPYC, 1 thread, bfloat16"
-    assert origin_of([job(), job("dsae"), job(category="bottle")]) == (text, [])
+    assert origin_of([job(), job("dsae"), job(category="bottle")]) == (text, [], "")
+
+
+def scored(name: str = "vae", *, command: str = "", **score: str) -> Any:
+    return job(name, config={"score": score}, command={"score": command} if command else {})
+
+
+FUNCTION = {"_target_": "hydra.utils.get_method", "path": "own.gradmag.gradmag"}
+
+
+@pytest.mark.parametrize(
+    ("jobs", "said"),
+    [
+        ([scored(_target_="renormal.scores.DSSIM")], ""),
+        ([scored(_target_="renormal.scores.MSGMS")], "score: msgms"),
+        ([scored(**FUNCTION)], "score: gradmag"),
+        ([scored(**FUNCTION, command="mine")], "score: mine"),
+        ([scored(_target_="renormal.scores.DSSIM"), scored("dsae", **FUNCTION)], "score: gradmag (DSAE), dssim (VAE)"),
+    ],
+)
+def test_a_score_other_than_the_papers_is_named(tmp_path: Path, jobs: list[Any], said: str) -> None:
+    """Columns are named after projections: only the command told of which score they are."""
+    table = build_table(jobs)
+    assert table.origin.scores == said
+    for record in jobs:
+        write_made_up(tmp_path, record)
+    assert main([str(tmp_path)]) == 0
+    lines = above(table)[0], (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert all(f"; {said}" in line if said else "score:" not in line for line in lines)
 
 
 def test_what_differs_stands_with_the_jobs_that_have_it() -> None:

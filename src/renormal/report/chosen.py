@@ -15,11 +15,11 @@ from renormal.files import write_whole
 from renormal.report.columns import distinct
 from renormal.report.former_names import CHOSEN
 from renormal.report.models import label
+from renormal.report.origin import OWN, score_name
 from renormal.report.record import Record
 from renormal.report.render import markdown_text
 from renormal.report.table import Table
 
-OWN = "score"  # the name that the stage choose gives to the score of the config
 NONE = "–"  # in place of a number
 SYMBOLS = {"step_size": "α", "energy.weight": "λ", "stop.quantile": "T quantile"}
 HEADERS = ("", "model", "chosen", "planted, as configured", "chosen", "f(x₀)", "test, as configured", "chosen", "gain")
@@ -80,12 +80,6 @@ def settings_text(chosen: dict[str, Any], own: str = OWN) -> str:
     """eq8, α 0.125, λ 0.2, T quantile 0, dssim. own: the name to print for the score of the config."""
     numbers = [f"{SYMBOLS.get(place, place)} {value:.3g}" for place, value in chosen["settings"].items()]
     return ", ".join([chosen["projection"], *numbers, own if chosen["score"] == OWN else chosen["score"]])
-
-
-def score_name(record: Record) -> str:
-    """The class of the config's score in lower case, for example dssim."""
-    target = (record.config.get("score") or {}).get("_target_", OWN)
-    return str(target).rpartition(".")[2].lower()
 
 
 def filled(found: Sequence[Gain]) -> tuple[list[str], list[list[str]]]:

@@ -10,10 +10,11 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from renormal.report.charts import plain
-from renormal.report.chosen import score_name, settings_text
+from renormal.report.chosen import settings_text
 from renormal.report.film import title_of
 from renormal.report.former_names import CHOSEN
 from renormal.report.gallery import DEFECT, MAPS, Panel, by_sample
+from renormal.report.origin import score_name
 from renormal.report.record import Record, stem_of
 from renormal.report.strips import cut, cut_panel
 

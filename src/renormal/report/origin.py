@@ -13,16 +13,25 @@ from renormal.report.record import Record
 from renormal.report.settings import grouped, names_of
 from renormal.report.typed import without_paths
 
+GIVEN = "hydra.utils.get_method"  # of a score that is a function, named by `path`
 PRECISIONS = {"bf16-mixed": "bfloat16", "bf16-true": "bfloat16", "32-true": "float32"}
 ASIDE = ("sweep", "progress", "logger", "rerun")  # keys that make no other job
+OWN = "score"  # the name that the stage choose gives to the score of the config
+USUAL = "dssim"  # the score of the paper, which is not named
 SHOWN = 6  # commands, ours
 
 
 class Origin(NamedTuple):
-    """The line above a table."""
+    """The line above a table. scores: what made its maps, where it is not DSSIM."""
 
     text: str
     commands: list[str]  # empty where no record holds what was typed
+    scores: str = ""
+
+    @property
+    def line(self) -> str:
+        """With the scores. Markdown is for pages of several tables, whose words say which score they have."""
+        return "; ".join(filter(None, (self.text, self.scores)))
 
 
 def origin_of(records: Sequence[Record]) -> Origin:
@@ -33,13 +42,15 @@ def origin_of(records: Sequence[Record]) -> Origin:
         f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}",
         f"machine: {by_job([machine(record) for record in records], records)}",
     ]
+    names = [score_of(record) for record in records]
+    scores = f"score: {by_job(names, records)}" if {*names} - {USUAL, OWN} else ""
     lines = commands([record.command for record in records if record.command])
     without = [record for record in records if not record.command]
     if lines and without:
         parts.append(f"command not recorded: {names_of(without, records)}")
     if len(lines) > SHOWN:
         parts.append(f"{len(lines)} commands, the first {SHOWN} are shown")
-    return Origin("; ".join(parts) if records else "", lines[:SHOWN])
+    return Origin("; ".join(parts) if records else "", lines[:SHOWN], scores)
 
 
 def by_job(values: Sequence[str], records: Sequence[Record]) -> str:
@@ -56,6 +67,18 @@ def images(record: Record) -> str:
         return "not recorded" if stages is None or "train" in stages else "weights trained before"
     before = record.training.get("images_before")
     return (f"{before:,.0f} + {count:,.0f}" if before else f"{count:,.0f}").replace(",", " ")
+
+
+def score_of(record: Record) -> str:
+    """The name of score= as it was typed, else that of its class: of f(x0) and of x_N."""
+    return record.command.get("score", score_name(record))
+
+
+def score_name(record: Record) -> str:
+    """The class or function of the config's score in lower case, for example dssim."""
+    score = record.config.get("score") or {}
+    target = str(score.get("_target_", OWN))
+    return str(score.get("path", target) if target == GIVEN else target).rpartition(".")[2].lower()
 
 
 def machine(record: Record) -> str:

@@ -13,11 +13,11 @@ from PIL import Image
 
 from renormal.contracts import BASELINE
 from renormal.report.charts import plain
-from renormal.report.chosen import score_name
 from renormal.report.film import filmstrip, show, title_of
 from renormal.report.former_names import CHOSEN
 from renormal.report.gallery import DEFECT, MAPS, Panel, by_sample
 from renormal.report.models import label, model_order
+from renormal.report.origin import score_name
 from renormal.report.record import Record, stem_of
 from renormal.report.strips import cut, cut_panel, films_of, unreadable
 from renormal.report.table import ordered_categories

@@ -111,8 +111,8 @@ def markdown_origin(origin: Origin) -> str:
 
 
 def above(table: Table) -> list[str]:
-    """Lines above the table: training images, seeds, machines; then each command."""
-    return [line for line in (table.origin.text, *table.origin.commands) if line]
+    """Lines above the table: training images, seeds, machines, scores; then each command."""
+    return [line for line in (table.origin.line, *table.origin.commands) if line]
 
 
 def under(table: Table) -> list[str]:
