@@ -123,7 +123,7 @@ def test_a_record_that_is_replaced_says_whether_its_training_is_kept(
     )
     run_job(tiny(override))
     assert bool(steps) == trains
-    assert (".json, and its training is kept: name=" in caplog.text) == (not trains)
+    assert (".json, and its training is kept; name=" in caplog.text) == (not trains)
     assert ("this job replaces the network that renormal-predict uses there" in caplog.text) == trains
     assert "holds the record of another config" in caplog.text
 

@@ -147,7 +147,10 @@ def test_without_defects_the_page_begins_with_the_decision_on_good_photographs(t
     page = only_good(tmp_path, "path,defect,eq8_adam/score\na,good,0.5\nb,good,0.38\nc,good,0.1\n", choice=choice)
     begin, _, rest = page.partition("Settings chosen without labels")
     assert "A photograph is called defective if its score is above <b>0.38</b>." in begin
-    assert "At most 5 % of good images are called defective, from 39 held-out good images. That is an average" in begin
+    assert (
+        "At most 5 % of good images are called defective, from 39 held-out good images. The share is an average"
+        in begin
+    )
     assert "Of the 3 good photographs of the test 1 is called defective: a. No defect was tested." in begin
     assert not (tmp_path / "table.md").exists()
     assert "Pixel AUROC: <b>0.850</b>, where 1 is perfect. Real defects may be missed all the same." in begin

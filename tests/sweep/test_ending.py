@@ -102,6 +102,11 @@ def test_metrics_that_lack_for_one_reason_share_their_line(tmp_path: Path) -> No
     ]
 
 
+def test_where_no_metric_is_defined_none_is_named(tmp_path: Path) -> None:
+    lack = {"aupro": "only good", "pixel_auroc": "only good"}
+    assert after_job(job(tmp_path, metrics={}, undefined=lack), tmp_path)[0] == "metrics not defined: only good"
+
+
 def test_a_sweep_names_the_pictures_of_its_first_job_as_soon_as_it_has_them(tmp_path: Path, caplog: Any) -> None:
     (tmp_path / "panels").mkdir()
     (tmp_path / "panels" / "one.png").touch()

@@ -15,12 +15,12 @@ from renormal.job.other_config import aside_of, name_of_other
 from renormal.lit.stage import TRAIN
 from renormal.report.record import read_record
 
+OTHER = "{} holds the record of another config or of other photographs"
 REPLACED = (
-    "%s holds the record of another config or of other photographs: this job replaces the network that "
-    "renormal-predict uses there, and before it ends that command fails there; record and weights are kept as %s and "
-    "checkpoints/%s; name=... keeps both in use"
+    "this job replaces the network that renormal-predict uses there, and before it ends that command fails there; "
+    "record and weights are kept as {} and checkpoints/{}; name=... keeps both in use"
 )
-KEPT = "%s holds the record of another config, which will be kept as %s%s: name=... keeps both in the tables"
+KEPT = "it will be kept as {}{}; name=... keeps both in the tables"
 
 
 def replaced(config: DictConfig, folder: Path, hashes: Mapping[str, str]) -> str:
@@ -36,7 +36,9 @@ def replaced(config: DictConfig, folder: Path, hashes: Mapping[str, str]) -> str
     trains = TRAIN in config.stages
     alike = last.is_file() and (same_work if trains else same_weights)(found, hashes["training"])
     if found and trains and last.is_file() and not alike:
-        return REPLACED % (shown(folder), name_of_other(path).name, aside_of(last, found).name)
+        said = REPLACED.format(name_of_other(path).name, aside_of(last, found).name)
+        return f"{OTHER.format(shown(folder))}: {said}"
     if config.rerun:
         return ""
-    return KEPT % (shown(folder), name_of_other(path).name, ", and its training is kept" if alike else "")
+    said = KEPT.format(name_of_other(path).name, ", and its training is kept" if alike else "")
+    return f"{OTHER.format(shown(folder))}: {said}"

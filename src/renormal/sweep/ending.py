@@ -70,7 +70,7 @@ def undefined(records: Sequence[Record]) -> list[str]:
             names = tuple(name for name, own in record.undefined.items() if own == reason)
             reasons.setdefault(names, []).append(reason)
     none = len(reasons) == 1 and not any(record.metrics for record in records)
-    return [_line(("no metric is",) if none else names, found, len(records)) for names, found in reasons.items()]
+    return [_line(("metrics",) if none else names, found, len(records)) for names, found in reasons.items()]
 
 
 def _line(names: Sequence[str], reasons: Sequence[str], jobs: int) -> str:
