@@ -86,6 +86,9 @@ def test_a_watched_folder_gives_whole_files_once_until_ctrl_c(
     assert list(rows) == ["0000.png", "growing.png"]
     inspector = Inspector(load(run), column="baseline")
     assert rows["0000.png"]["score"] == repr(inspector.inspect(inbox / "0000.png").score)
+    page = (out / "report.html").read_text()
+    assert "<b>None of 2</b> photographs" in page
+    assert page.count("<img") == 2
 
 
 def test_what_the_mask_ignores_counts_in_nothing(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -168,6 +168,7 @@ def test_a_command_writes_the_page_with_its_promise_and_what_it_left_out(
     promise = said.err.splitlines()[1]
     assert promise.startswith("The threshold was given by hand: nothing is promised. ")
     assert promise in page
+    assert "an average over many such trainings" not in page
     assert f"; {out / PAGE}" in said.out
     assert "<b>1 of 1</b> photograph is called defective." in page
     assert "No images by their names: 1 × .heic file (a.heic)" in page
@@ -177,6 +178,17 @@ def test_a_command_writes_the_page_with_its_promise_and_what_it_left_out(
     again = (out / PAGE).read_text()
     assert "<b>None of 1</b>" in again
     assert "1.png" not in again
+
+
+def test_the_page_says_what_a_promised_share_is_an_average_over(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for known in (True, False):
+        monkeypatch.setattr("renormal.inspect.inspector.held_out", lambda record, known=known: known)
+        predict(run, draw(tmp_path / "1.png", seed=1), "--out", tmp_path / f"out{known}", "--only", "csv")
+        page = (tmp_path / f"out{known}" / PAGE).read_text()
+        assert ("an average over many such trainings" in page) is known
+        assert ("Nothing is promised: the network may have been trained on" in page) is not known
 
 
 def test_near_misses_are_named_the_closest_first(run: Path, tmp_path: Path, capsys: Any) -> None:

@@ -20,6 +20,8 @@ DAY = re.compile(r"^\[(\d{4}-\d\d-\d\d) ", re.MULTILINE)
 FEW_IN_LOG = FEW.partition("%s")[2].partition("%s")[0]  # the line of `few_images` says the same of what was reached
 UNTESTED = "No photograph of a real defect was tested: how many defects are missed is not known"
 
+AVERAGE = "The promised share is an average over many such trainings: with this network it may be higher"
+
 
 class About(TypedDict):
     """folder: of the job. job: name/model/category/seed. trained: a day, or "". promise, doubts: whole sentences."""
@@ -35,12 +37,13 @@ def about(predictor: Predictor) -> About:
     """What the page says of the jobs that answer."""
     records = [job.record for job in predictor.inspector.jobs]
     first, seeds = records[0], ", ".join(str(record.seed) for record in records)
-    untested = [f"{UNTESTED}."] if first.data.get("test_defective") == 0 else []
+    promised = predictor.task.threshold is None and getattr(predictor.decision, "held_out", True)
+    further = {AVERAGE: promised, UNTESTED: first.data.get("test_defective") == 0}
     return About(
         folder=home(predictor.task.run),
         job=printable(f"{first.name}/{first.model}/{first.category}/{seeds}"),
         trained=max(map(trained, records)),
-        promise=[*promise(predictor), *untested],
+        promise=[*promise(predictor), *(f"{line}." for line, holds in further.items() if holds)],
         doubts=doubts(predictor, records),
     )
 
