@@ -67,9 +67,9 @@ def test_a_network_of_few_images_is_a_line_where_minutes_have_limited_it(run: Pa
         config = {**job.record.config, "minutes": minutes, "continue": other}
         record = replace(job.record, config=config, training=training)
         lines = Doubts([replace(job, record=record)]).lines
-        assert [line.startswith("the network has seen 9999 training images, which are few") for line in lines] == [
-            True
-        ] * said
+        assert [
+            line.startswith("the network has seen 9999 images (a photograph counts as often") for line in lines
+        ] == [True] * said
 
 
 def test_the_page_says_once_that_the_training_was_short() -> None:

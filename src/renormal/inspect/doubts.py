@@ -14,8 +14,8 @@ from renormal.lit.training_length import ENOUGH
 
 COLOURS = {True: "grey", False: "in colour"}
 FEW = (
-    "the network has seen {images:.0f} training images, which are few: it misses defects; "
-    "train it longer (budget=full, or more minutes=)"
+    "the network has seen {images:.0f} images (a photograph counts as often as it was seen), which are few: it misses "
+    "defects; train it longer (budget=full, or more minutes=)"
 )
 NOTES = {
     "colours": "{colours}: its score says little",
