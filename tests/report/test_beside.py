@@ -59,12 +59,12 @@ def test_the_lines_below_count_the_first_folder_and_say_so(folders: tuple[Path, 
     mine, theirs = folders
     assert main([str(mine), "--with", str(theirs)]) == 0
     text = (mine / "table.md").read_text(encoding="utf-8")
-    assert "- eq8 improves 0 of 1 cells (of seeds alone), mean improvement rate −9.00%" in text
-    assert "- baseline: 0 of 1 cells (of seeds alone) are above" in text
-    assert "- eq8: 0 of 1 cells (of seeds alone) are at" in text
+    assert "- eq8 improves 0 of 1 cell (of seeds alone), mean improvement rate −9.00%" in text
+    assert "- baseline: 0 of 1 cell (of seeds alone) is above" in text
+    assert "- eq8: 0 of 1 cell (of seeds alone) is at" in text
     assert "f(x0) is no better than chance (AUROC at most 0.5) in L² AE grid\n" in text
     assert main([str(mine)]) == 0
-    assert "improves 0 of 1 cells, mean" in (mine / "table.md").read_text(encoding="utf-8")
+    assert "improves 0 of 1 cell, mean" in (mine / "table.md").read_text(encoding="utf-8")
 
 
 def test_folders_of_one_name_are_told_apart_by_the_folder_above(tmp_path: Path) -> None:

@@ -203,7 +203,7 @@ def test_a_table_may_have_columns_of_another_folder(tmp_path: Path, capsys: pyte
     assert "training images: 159 744 (DSAE), 9 984 (mean image)" in table
     assert "mean image<br>baseline" in table
     assert "bottle" not in table
-    assert "eq8_adam improves 1 of 1 cells" in table
+    assert "eq8_adam improves 1 of 1 cell," in table
     capsys.readouterr()
 
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from statistics import fmean
 from typing import NamedTuple
 
+from renormal.console.text import counted
 from renormal.contracts import BASELINE
 from renormal.report.cells import Row
 from renormal.report.columns import Column
@@ -26,7 +27,7 @@ class Rate(NamedTuple):
 
     def __str__(self) -> str:
         paper = "" if self.paper is None else f" (paper, same cells: {self.paper:+.2%})"
-        count = f"{self.method} improves {self.improved} of {self.cells} cells{self.where}"
+        count = f"{self.method} improves {self.improved} of {counted(self.cells, 'cell')}{self.where}"
         return f"{count}, mean improvement rate {self.rate:+.2%}{paper}".replace("-", "−")
 
 
@@ -55,9 +56,10 @@ def levels(columns: list[Column], rows: list[Row], methods: Iterable[str], where
     for method in methods:
         cells = [row.cells[index] for row in rows for index, column in enumerate(columns) if column.method == method]
         pairs = [(cell.value, cell.paper) for cell in cells if cell.value is not None and cell.paper is not None]
+        count, verb = f"{counted(len(pairs), 'cell')}{where}", "is" if len(pairs) == 1 else "are"
         if pairs and method == BASELINE:
             near = sum(round(round(ours, DIGITS) - paper, DIGITS) >= -NEAR for ours, paper in pairs)
-            yield f"{method}: {near} of {len(pairs)} cells{where} are above the paper's or at most {NEAR} below"
+            yield f"{method}: {near} of {count} {verb} above the paper's or at most {NEAR} below"
         elif pairs:
             level = sum(round(ours, DIGITS) >= paper for ours, paper in pairs)
-            yield f"{method}: {level} of {len(pairs)} cells{where} are at the paper's or above"
+            yield f"{method}: {level} of {count} {verb} at the paper's or above"
