@@ -280,12 +280,18 @@ def test_weights_given_by_hand_are_named_in_the_record(tiny: Any, tmp_path: Path
     assert mixed.metrics == source.metrics
 
 
-def test_a_state_dict_that_torch_saved_is_tested_as_the_checkpoint_that_holds_it(tiny: Any, tmp_path: Path) -> None:
+def test_a_state_dict_that_torch_saved_is_tested_as_the_checkpoint_that_holds_it(
+    tiny: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     run_job(tiny(f"folder={tmp_path / 'a'}"))
     net, bare = load(tmp_path / "a").model, tmp_path / "net.pt"
     torch.save(net.state_dict(), bare)
     given = tiny(f"folder={tmp_path / 'b'}", "stages=[test]", f"checkpoint={bare}")
     run_job(given)
+    with caplog.at_level("INFO", logger="renormal"):
+        run_job(given)
+    assert "already has the record of this config" in caplog.text
+    assert not [*(tmp_path / "b").glob("other-*")]
     own, source = (read_record(tmp_path / place / "record.json") for place in ("b", "a"))
     assert own.metrics == source.metrics
     assert own.training == {}

@@ -17,6 +17,7 @@ from renormal.job.budget import PRECISIONS, on_other_kind
 from renormal.job.digests import digest_of, in_full, processes_of, same_weights, same_work
 from renormal.job.file_contents import all_contents, contents
 from renormal.job.former_sources import former_source
+from renormal.job.own_code import own_code
 from renormal.job.processes import process_count
 from renormal.job.trained_on import parted
 from renormal.job.training_size import images_asked
@@ -43,6 +44,7 @@ OFFERED = ("choose.scores", "choose.projections")  # what a given choice may nam
 CHOICE = ("projections", "score", "test.stride", "test.average", "choose")
 # fields of a source: digested as files, or no number
 FILES = ("name", "root", "train", "test", "spare", "apart", "max_pixels", "remarks", "warnings")
+ASKED = "asked"  # of a record's hashes: the training of a config whose checkpoint= is of another one
 log = logging.getLogger("renormal")
 
 
@@ -54,7 +56,9 @@ def source_of(config: DictConfig) -> Source:
 
 
 def fingerprints(config: DictConfig, source: Source, precision: str) -> dict[str, str]:
-    """{"training": digest, "test": digest, "data": contents of all files}. A given checkpoint is part of the test.
+    """{"training": digest, "test": digest, "data": contents of all files, "code <module>": digest of its file}.
+
+    A given checkpoint is part of the test, and so is code of somebody else.
 
     precision: of the training. A machine that only submits jobs cannot resolve auto: see possible_precisions. The
     number of training processes follows the training's digest; the numbers of a test alone do not depend on it.
@@ -68,6 +72,8 @@ def fingerprints(config: DictConfig, source: Source, precision: str) -> dict[str
     weights = [digest_of(path) for path in given] if OmegaConf.is_list(given) else digest_of(given)
     test = [as_digested(config, parts_of_test(config)), listing(source, source.test), weights, *extra]
     test += [listing(source, source.apart)] if source.apart else []
+    code = own_code(config)
+    test += [code] if code else []
     test += chosen(config, source)  # empty without a choice: the digest is that of older records
     tested = source.test + (source.spare if {"choose", "test"} & set(config.stages) else ())
     tested += source.apart if "test" in config.stages else ()
@@ -76,6 +82,7 @@ def fingerprints(config: DictConfig, source: Source, precision: str) -> dict[str
         "training": in_full(training, contents(source, source.train), count),
         "test": in_full(test, contents(source, tested)),
         "data": all_contents(source),
+        **code,
     }
 
 
@@ -150,9 +157,17 @@ def chosen(config: DictConfig, source: Source) -> list[Any]:
 
 def answers(record: Record, wanted: dict[str, str], config: DictConfig) -> bool:
     """Whether a record is that of this config, whose digests are `wanted`: the same work, done to its end."""
-    found, tested = record.hashes.get("training", ""), record.hashes.get("test", "")
-    same = same_work if "train" in config.stages else same_weights
-    return same(found, wanted["training"]) and same_work(tested, wanted["test"]) and not cut_short(record, config)
+    tested = same_work(record.hashes.get("test", ""), wanted["test"])
+    return tested and same_training(record, wanted, config) and not cut_short(record, config)
+
+
+def same_training(record: Record, wanted: dict[str, str], config: DictConfig) -> bool:
+    """Whether a record has the training of this config, or tested a given checkpoint for it, whatever that is of."""
+    found = record.hashes.get("training", "")
+    if "train" in config.stages:
+        return same_work(found, wanted["training"])
+    given = record.hashes.get(ASKED, "") if config.checkpoint else ""
+    return any(same_weights(one, wanted["training"]) for one in (found, given))
 
 
 def cut_short(record: Record, config: DictConfig) -> bool:

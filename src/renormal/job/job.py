@@ -26,6 +26,7 @@ from renormal.job.build import build_columns, build_data, build_module, build_tr
 from renormal.job.checkpoints import check_files, load, restore
 from renormal.job.checks import check_columns, check_devices, check_names_in, check_stages, check_trainer
 from renormal.job.continued import weaker_threshold
+from renormal.job.digests import same_weights
 from renormal.job.environment import (
     filter_messages,
     make_sums_reproducible,
@@ -35,7 +36,7 @@ from renormal.job.environment import (
 )
 from renormal.job.examined import examined
 from renormal.job.file_contents import check_unchanged
-from renormal.job.fingerprints import fingerprints, has_record, images_before, source_of, weights_before
+from renormal.job.fingerprints import ASKED, fingerprints, has_record, images_before, source_of, weights_before
 from renormal.job.loggers import check_loggers, log_objective, logging_to
 from renormal.job.memory import check_threads
 from renormal.job.named_code import check_named_code
@@ -159,7 +160,9 @@ def perform(
         if first_rank_decides(trainer, lambda: trainer.world_size > 1 and finished(config, source, hashes)):
             return read_record(folder / RECORD)
         if TRAIN not in config.stages:
-            hashes = hashes | {"training": load(module, watchers.clock, config, folder, hashes["training"])}
+            trained = load(module, watchers.clock, config, folder, hashes["training"])
+            asked = {} if same_weights(trained, hashes["training"]) else {ASKED: hashes["training"]}
+            hashes = hashes | asked | {"training": trained}
         work = Work(trainer, module, data, hashes["training"])
         for stage in stages:
             bar.begin(stage.name)

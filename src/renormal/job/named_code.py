@@ -41,6 +41,12 @@ def _objects(node: Any, place: str = "") -> Iterator[tuple[str, Mapping[str, Any
         yield from _objects(item, f"{place}.{key}".lstrip("."))
 
 
+def names_in(node: Any) -> Iterator[str]:
+    """Every name of Python that a plain config names by `_target_`, or by `path` of a function."""
+    for _, one in _objects(node):
+        yield str(one["path"] if one["_target_"] in Function.targets and "path" in one else one["_target_"])
+
+
 @cache
 def _closed() -> frozenset[str]:
     """Every `_target_` whose settings are all in the schema."""
