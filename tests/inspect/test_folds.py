@@ -12,9 +12,11 @@ import pytest
 from parts import rows_of
 
 from renormal.inspect.folds import Folds, Pooled
+from renormal.inspect.inputs import inputs_of
 from renormal.inspect.inspector import Inspector
 from renormal.inspect.load import inspector_of, load
-from renormal.inspect.predict import main
+from renormal.inspect.predict import main, parse
+from renormal.inspect.settled import known_before
 from renormal.job.fingerprints import source_of
 from renormal.job.job import run_job
 
@@ -97,7 +99,8 @@ def test_renormal_predict_lets_all_jobs_of_a_category_decide(
     folds: tuple[list[Any], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     photos = [item.image for item in source_of(folds[0][0]).test]
-    status = main([str(folds[1]), *map(str, photos), "--column", "baseline", "--out", str(tmp_path / "found")])
+    given = [str(folds[1]), *map(str, photos), "--column", "baseline", "--out", str(tmp_path / "found")]
+    status = main(given)
     assert "p of at most 0.1429 is defective\nAbout 14 % of good images" in capsys.readouterr().err
     lines = [json.loads(line) for line in (tmp_path / "found" / "predictions.jsonl").read_text().splitlines()]
     together = Folds([load(folds[1] / str(fold)) for fold in range(3)], column="baseline")
@@ -111,6 +114,10 @@ def test_renormal_predict_lets_all_jobs_of_a_category_decide(
         assert (float(rows[line["image"]]["p"]), rows[line["image"]]["threshold"]) == (answer.p, "")
         assert bool(line["defects"]) is answer.defective
     assert status == int(any(line["defective"] for line in lines))
+    settings = json.loads((tmp_path / "found" / "settings.json").read_text())
+    known = known_before(parse(given), inputs_of(list(map(str, photos)), tmp_path / "found"))
+    assert known.keys() == settings.keys() - {"threshold"}, "p decides, and is not known before the folds are loaded"
+    assert {key: known[key] for key in known.keys() - {"about"}}.items() <= settings.items()
 
 
 @pytest.mark.parametrize(

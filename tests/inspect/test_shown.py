@@ -49,7 +49,7 @@ def test_the_defective_ones_come_first_then_the_near_ones_and_what_was_not_judge
         line("low.png", 1.88),
         line("weak.png", 2.002),
         line("strong.png", 5.0, overlay="overlays/strong.png"),
-        {"image": "broken.png", "error": "/home/me/line/broken.png: truncated"},
+        {"image": "a/broken.png", "error": "/home/me/line/a/broken.png: truncated"},
     ]
     draw(tmp_path / "day 1" / "overlays" / "strong.png", seed=1, size=(600, 800))
     page = page_of(tmp_path / "day 1", lines)
@@ -60,7 +60,7 @@ def test_the_defective_ones_come_first_then_the_near_ones_and_what_was_not_judge
         "strong.png</b>2.50 ×",
         "weak.png</b>1.001 ×",
         "near.png</b>0.96 ×",
-        "broken.png: truncated",
+        "<li>a/broken.png: truncated",
         "low.png</b>0.94",
     )
     places = [page.index(text) for text in (*shown, "good.png</b>0.25")]

@@ -91,7 +91,7 @@ def page_of(folder: Path, settings: Any, gathered: Gathered, left_out: str = "")
             notes=[(printable(note), count) for note, count in gathered.notes.items()],
             left_out=printable(left_out),
             unread_count=counts["unread"],
-            unread=[private(line["error"]) for line in gathered.lines("unread")],
+            unread=[reason(line) for line in gathered.lines("unread")],
             table=TABLE,
         )
     )
@@ -108,6 +108,12 @@ def about_of(settings: Any) -> dict[str, Any]:
         **{key: printable(text) for key, text in texts.items()},
         **{key: [printable(text) for text in lines if isinstance(text, str)] for key, lines in lists.items()},
     }
+
+
+def reason(line: Line) -> str:
+    """Why a photograph was not judged: its name below the root, without the path of its folder, and what is wrong."""
+    name, said = printable(line["image"]), private(line["error"])
+    return f"{name}: {said.removeprefix(f'{Path(name).name}: ')}"
 
 
 def groups_of(folder: Path, gathered: Gathered) -> list[Group]:
