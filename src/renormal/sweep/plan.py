@@ -132,7 +132,7 @@ def why_unfinished(job: Job) -> str | None:
         return f"{job.name} failed: {state.error} ({where})"
     if name := holder(job.folder):
         return f"{job.name} is still being worked on by {name}"
-    done = counted(state.epoch, "epoch")
+    done = f"at least {counted(state.epoch, 'epoch')}"  # more where it was saved within an epoch
     return f"{job.name} was killed or interrupted, the same command goes on after {done} ({where})"
 
 
