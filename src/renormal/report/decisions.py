@@ -43,5 +43,6 @@ def chart(decision: Decision, name: str) -> str:
         side = {"ha": "right", "text": "threshold  "} if high else {"ha": "left", "text": "  threshold"}
         axes.text(decision.threshold, 1.5, side["text"], ha=side["ha"], va="top", fontsize=8)
         axes.margins(x=0.04)
+        axes.locator_params(axis="x", nbins=5)  # labels such as 0.001825 would touch each other
         title = f"Scores of {decision.good} good images and the threshold, {name}"
         return inline(figure, title)
