@@ -49,7 +49,7 @@ def test_the_command_trains_tests_and_reports_what_others_wrote(tmp_path: Path, 
     table = (tmp_path / "outputs" / "try" / "table.md").read_text(encoding="utf-8")
     assert "Grey²<br>baseline" in table
     assert "Grey²<br>pull" in table
-    assert "`renormal model=grey data=squares score=change 'projection=[pull]' " in table
+    assert "`PYTHONPATH=… renormal model=grey data=squares score=change 'projection=[pull]' " in table
     assert "hydra.searchpath=…" in table, "without it nobody finds the yamls"
     assert "Grey²" in (tmp_path / "outputs" / "try" / "report.html").read_text(encoding="utf-8")
 

@@ -60,11 +60,12 @@ def own(folder: Path, monkeypatch: pytest.MonkeyPatch, **changed: str) -> list[s
 
 
 def test_reconstruct_may_return_a_tuple_and_the_network_needs_no_forward(
-    tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     more = ["logger=tensorboard", "test.planted=1", "score=reconstructed"]
     config = tiny(*own(tmp_path, monkeypatch), *more)
     run_job(config)
+    assert "test.planted=1: so few drawn defects say little about which column is better" in caplog.text
     assert (Path(config.folder) / "record.json").is_file()
 
 

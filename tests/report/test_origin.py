@@ -219,3 +219,15 @@ def test_a_folder_without_such_records_is_one_line(
     assert line.startswith(f"renormal-report: --with {tmp_path / folder}: ")
     assert line.count("\n") == 1
     assert not (tmp_path / "run" / "table.md").exists()
+
+
+def test_a_logger_is_left_out_with_all_its_settings() -> None:
+    """Half of them would not compose: logger.wandb.mode needs logger=wandb."""
+    settings = {"logger": "wandb", "logger.wandb.mode": "offline", "+logger@logger.more": "csv", "progress": "false"}
+    (line,) = origin_of([job(command={"model": "vae"} | settings)]).commands
+    assert line == "renormal model=vae"
+
+
+def test_own_code_needs_its_place() -> None:
+    (line,) = origin_of([job(command={"score": "mine"}, hashes={"code own.mine": "0"})]).commands
+    assert line == "PYTHONPATH=… renormal score=mine"

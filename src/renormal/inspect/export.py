@@ -99,7 +99,9 @@ def export(options: argparse.Namespace) -> Iterator[str]:
         target.write(content)
     differs = f"the map differs by {whole.map:.2g} at most, the score by {whole.score:.2g}, from torch"
     yield f"after {counted(steps, 'step')} {differs}"
-    yield f"the score differs by {whole.recipe:.2g} at most from that of renormal-predict, on {which}"
+    most = steps_of(inspector, None)
+    fewer = f", which takes up to {counted(most, 'step')} where the graph takes {steps}" if steps < most else ""
+    yield f"the score differs by {whole.recipe:.2g} at most from that of renormal-predict{fewer}, on {which}"
     yield f"an image takes {whole.graph_seconds:.3f} s, in torch {whole.own_seconds:.3f} s (float32, one at a time)"
     facts = facts_of(inspector, steps)
     limit = f"threshold {float(facts['threshold']):.6g}" if "threshold" in facts else facts["decision"]

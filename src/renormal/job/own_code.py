@@ -12,10 +12,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from renormal.job.digests import digest_of_file
 from renormal.job.named_code import names_in
+from renormal.report.origin import CODE
 
 PARTS = ("model.net", "projections", "score", "scores")
 INSTALLED = ("site-packages", "dist-packages")  # a package there has a version
-CODE = "code "  # begins a key of a record's hashes, which ends in the module
 
 
 def own_code(config: DictConfig) -> dict[str, str]:

@@ -57,6 +57,8 @@ from renormal.lit.training_length import ENOUGH, TrainingLength
 from renormal.lit.variety import SAME, learned_nothing
 from renormal.metrics.column import ColumnMetrics
 
+FEW = 8  # drawn defects, ours: the AUROC of fewer depends on where they were drawn
+TOO_FEW = "test.planted=%s: so few drawn defects say little about which column is better; the default is 24"
 COLLAPSED = 1.0  # nats: with less KL the posterior holds no information about its image, ours
 CUT_SHORT = (
     "the training ended after {}, which trainer.max_time may ask for: leave that out to train whole, "
@@ -217,6 +219,8 @@ class Test(Stage):
         count, data = self.config.test.planted, work.data
         if not count or not isinstance(work.module.model, Autoencoder):
             return []
+        if count < FEW and work.trainer.is_global_zero:
+            log.warning(TOO_FEW, count)
         pieces = self.config.test.average == "maps"
         family = self.config.choose.get("family")
         samples = planted_set(data, defects=count, seed=self.config.seed, pieces=pieces, family=family)

@@ -15,8 +15,9 @@ from renormal.report.typed import without_paths
 
 GIVEN = "hydra.utils.get_method"  # of a score that is a function, named by `path`
 PRECISIONS = {"bf16-mixed": "bfloat16", "bf16-true": "bfloat16", "32-true": "float32"}
-ASIDE = ("sweep", "progress", "logger", "rerun")  # keys that make no other job
+ASIDE = ("sweep", "progress", "logger", "rerun")  # keys that make no other job, with all below them
 OWN = "score"  # the name that the stage choose gives to the score of the config
+CODE = "code "  # begins a key of a record's hashes where code of somebody else was tested
 USUAL = "dssim"  # the score of the paper, which is not named
 SHOWN = 6  # commands, ours
 
@@ -44,7 +45,8 @@ def origin_of(records: Sequence[Record]) -> Origin:
     ]
     names = [score_of(record) for record in records]
     scores = f"score: {by_job(names, records)}" if {*names} - {USUAL, OWN} else ""
-    lines = commands([record.command for record in records if record.command])
+    path = "PYTHONPATH=… " if any(key.startswith(CODE) for record in records for key in record.hashes) else ""
+    lines = [f"{path}{line}" for line in commands([record.command for record in records if record.command])]
     without = [record for record in records if not record.command]
     if lines and without:
         parts.append(f"command not recorded: {names_of(without, records)}")
@@ -106,9 +108,14 @@ def commands(all_typed: Iterable[dict[str, str]]) -> list[str]:
     """
     groups: dict[tuple[str, ...], list[dict[str, str]]] = {}
     for given in all_typed:
-        own = {key: value for key, value in without_paths(given).items() if key not in ASIDE}
+        own = {key: value for key, value in without_paths(given).items() if not aside(key)}
         groups.setdefault(tuple(own), []).append(own)
     return [command(part) for jobs in groups.values() for part in combinations(jobs)]
+
+
+def aside(key: str) -> bool:
+    """logger, +logger.wandb.mode, logger@logger.wandb: a part of the group alone would not compose."""
+    return re.split(r"[.@]", key.lstrip("+~"))[0] in ASIDE
 
 
 def combinations(jobs: Sequence[dict[str, str]]) -> list[list[dict[str, str]]]:
