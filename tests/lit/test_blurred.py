@@ -53,7 +53,7 @@ def test_a_projection_that_finds_less_than_f_is_named(
     with caplog.at_level(logging.WARNING, "renormal"):
         values = planted_auroc(PLANTED, answer, {"eq8": run_of("eq8")})
     assert values == {"baseline": {"planted_auroc": 1.0}, "eq8": {"planted_auroc": pytest.approx(found)}}
-    line = f"f(x0) finds drawn defects better (pixel AUROC 1.00) than eq8 ({found:.2f} after 2 steps): f reconstructs"
+    line = f"f(x0) finds 1 drawn defect better (pixel AUROC 1.00) than eq8 ({found:.2f} after 2 steps): f reconstructs"
     assert (line in caplog.text) == warned
 
 

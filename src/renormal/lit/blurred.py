@@ -18,12 +18,12 @@ from renormal.models.vae import VAE
 
 MARGIN = 0.05  # of the AUROC, ours: networks that project well differ by less, blurred ones by 0.09 to 0.45
 BLURRED = (
-    "f(x0) finds drawn defects better (pixel AUROC %.2f) than %s: f reconstructs good images too badly to project. "
+    "f(x0) finds %s better (pixel AUROC %.2f) than %s: f reconstructs good images too badly to project. "
     "Train longer%s, or compare x0 with f(x_N): +score@scores.reconstructed=reconstructed test.crossed=true "
     "(docs/blurred.md)"
 )
 CONSTANT = (
-    "f(x0) finds drawn defects better (pixel AUROC %.2f) than %s: f(x) is nearly the same image for every photograph, "
+    "f(x0) finds %s better (pixel AUROC %.2f) than %s: f(x) is nearly the same image for every photograph, "
     "and nothing can be projected with it. Train longer"
 )
 DRAWS = ", or take model=vae_draws for model=vae"  # a VAE whose f(x) decodes the mean alone
@@ -60,9 +60,10 @@ def planted_auroc(
     if worse:
         steps = {name: round(float(torch.cat(runs[name].report.steps).float().mean())) for name in worse}
         said = (f"{name} ({found[name]:.2f} after {counted(steps[name], 'step')})" for name in worse)
+        drawn = counted(sum(int((one > 0).any()) for batch in planted for one in batch.regions), "drawn defect")
         draws = (ANEW if fixed else DRAWS) if type(network) is VAE and not len(network.draws) else ""
         if not isinstance(network, MeanImage) and spread(*map(torch.cat, zip(*plain_images, strict=True))) < LEAST:
-            log.warning(CONSTANT, plain, ", ".join(said))
+            log.warning(CONSTANT, drawn, plain, ", ".join(said))
         else:
-            log.warning(BLURRED, plain, ", ".join(said), draws)
+            log.warning(BLURRED, drawn, plain, ", ".join(said), draws)
     return {name: {"planted_auroc": value} for name, value in found.items()}

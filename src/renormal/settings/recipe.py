@@ -178,7 +178,9 @@ class Recipe(Group):
         "Weights to test, a checkpoint or the network's state_dict; a list: their maps are averaged; null: those of "
         "the job's own folder.",
     ]
-    objective: Annotated[Name | None, "What a job returns to an optimizer; null: a number without labels."]
+    objective: Annotated[
+        Name | None, "The number that a job returns to Optuna: held_out, planted or a metric; null: one without labels."
+    ]
     rerun: Annotated[bool, "true: repeat a job although its record was written by this config."]
     progress: Annotated[bool, "A progress bar for each job, in a terminal."]
     threads: Annotated[Annotated[int, Ge(1), Le(1024)] | None, "Threads of torch; null: all cores."]
@@ -199,7 +201,8 @@ class Recipe(Group):
     logger: Annotated[dict[str, Annotated[Any, LOGGER]], "Where numbers and pictures go, by name."]
     budget: Annotated[
         dict[str, Budget],
-        "Epochs by model, for experiments; two numbers: of machines with bfloat16 or a GPU, and of others.",
+        "Epochs by model, for experiments; two numbers: of machines with bfloat16 or a GPU, and of others. "
+        "budget=quick and budget=full are files that set minutes.",
     ]
     rarity: Annotated[dict[str, Weight], "λ of −log p(z) by model, for experiments."]
-    row: Annotated[Below | None, "Which of conf/ablation/*.yaml runs, in the folder of the results; null: none."]
+    row: Annotated[Below | None, "Set by ablation=NAME: a part of the folder of the results; null: none."]

@@ -35,7 +35,7 @@ Each key of a job, the values that it takes, and what it means. Any other value 
   value of another key. –: no file gives one, and the class has a default. An object, such as `model.net`, has – too.
 
 [The method](method.md) explains x0, x_N, f, L_r, E, λ, α and T. S is the map of a second network, which marks damage.
-g is an L² AE. `model=repair_l2_ae` trains both beside f.
+g is an L² AE. `model=repair_l2_ae` trains both beside f. `stand_in` draws the images of `data=rehearsal`.
 
 An object of your own, with another `_target_`, has settings of its own. Of those only NaN and infinity are refused.
 `python -m renormal.settings > docs/settings.md` writes this page.
