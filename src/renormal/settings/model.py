@@ -143,7 +143,7 @@ class SecondStageVAE(Object):
 
 class Optimizer(Object):
     lr: Annotated[Rate, "The learning rate."]
-    weight_decay: Annotated[float, Ge(0), Le(100), "λ of ‖weights‖²."]
+    weight_decay: Annotated[float, Ge(0), Le(100), "λ of ½ ‖weights‖²; AdamW shrinks the weights by it directly."]
     foreach: Annotated[bool | None, "Whether tensors are updated together."]
     maximize: Annotated[Literal[False], "A loss is minimized."]
     capturable: Annotated[bool, "Whether a CUDA graph may hold the steps."]
@@ -193,7 +193,7 @@ class OneCycle(Object):
     targets = ("torch.optim.lr_scheduler.OneCycleLR",)
     max_lr: Annotated[Rate, "The largest learning rate."]
     pct_start: Annotated[Within, "Share of the steps in which it rises."]
-    anneal_strategy: Annotated[Literal["cos", "linear"], "How it falls."]
+    anneal_strategy: Annotated[Literal["cos", "linear"], "How it rises and falls."]
     cycle_momentum: Annotated[bool, "Whether momentum falls where the rate rises."]
     base_momentum: Annotated[Beta, "The smallest momentum."]
     max_momentum: Annotated[Beta, "The largest momentum."]
