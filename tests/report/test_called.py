@@ -27,6 +27,7 @@ LOG = """[2026-01-01 10:00:00,000][renormal.run][INFO] - outputs/trial/vae/grid/
 [2026-01-01 12:00:00,000][renormal.run][INFO] - outputs/trial/vae/grid/0: starting
 [2026-01-01 12:00:00,000][renormal][WARNING] - grid: two <groups>
 [2026-01-01 12:00:00,000][renormal][WARNING] - outputs/trial/vae/grid/0 holds the record of another config or of other …
+[2026-01-01 12:00:00,000][renormal][WARNING] - outputs/trial/vae/grid/0 holds the record of other code (a.b was edited)
 [2026-01-01 12:00:00,000][renormal][INFO] - going on after 8 images of last.ckpt
 """
 

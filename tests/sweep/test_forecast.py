@@ -51,6 +51,13 @@ def test_minutes_are_a_limit_of_the_training(tmp_path: Path) -> None:
     assert said("inspect", jobs(tmp_path, 3, minutes="10"), 2) == [line]
 
 
+def test_the_cores_of_a_node_that_submits_are_not_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("renormal.sweep.forecast.cores", lambda: 1)
+    config = OmegaConf.create({"hydra": {"runtime": {"choices": {"experiment": "demo"}}}})
+    config.hydra.launcher = {"_target_": "hydra_plugins.renormal_plugins.Slurm"}
+    assert forecast(config, jobs(tmp_path, 3, minutes="null"), 3)[0].startswith("3 jobs, 3 at a time; published")
+
+
 def test_fewer_cores_than_jobs_at_a_time_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("renormal.sweep.forecast.cores", lambda: 1)
     assert said("demo", jobs(tmp_path, 3, minutes="null"), 2)[0].startswith("3 jobs, 2 at a time on 1 core; published")

@@ -11,6 +11,7 @@ from renormal.inspect.finished import Finished, check_record, fitted_descents, t
 from renormal.inspect.folds import Folds
 from renormal.inspect.inspector import Answering, Inspection, Inspector
 from renormal.inspect.photographs import Photo
+from renormal.inspect.settled import folders_of
 from renormal.report.decide import RATE
 from renormal.report.record import read_record
 
@@ -55,7 +56,7 @@ def inspector_of(
 ) -> Answering:
     """What answers on photographs: one job, or all jobs in the folder of a category, as folds of its good images."""
     folder = Path(folder)
-    folds = sorted(path.parent for path in folder.glob(f"*/{RECORD}"))
-    if (folder / RECORD).exists() or len(folds) < 2:
-        return Inspector(load(folder, trust), column=column, rate=rate, device=device)
-    return Folds([load(fold, trust) for fold in folds], column=column, rate=rate, device=device)
+    jobs = [load(job, trust) for job in folders_of(folder)]
+    if len(jobs) == 1:
+        return Inspector(jobs[0], column=column, rate=rate, device=device)
+    return Folds(jobs, column=column, rate=rate, device=device)

@@ -60,7 +60,7 @@ def home(run: Path) -> str:
 
 
 def folders_of(run: Path) -> list[Path]:
-    """The jobs that answer, as `inspector_of` takes them: the one of the folder, or all seeds in it."""
+    """The jobs that answer: the one of the folder, or all seeds in it."""
     folds = sorted(path.parent for path in run.glob(f"*/{RECORD}"))
     return [run] if (run / RECORD).exists() or len(folds) < 2 else folds
 

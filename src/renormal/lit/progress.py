@@ -46,9 +46,8 @@ class Progress(L.Callback):
         self.title = self.unit = ""
         self.began = self.start = 0.0  # of the stage, of what is counted
         self.due = self.idle = 0.0  # of the next line: if something was counted since the last one, if nothing was
-        self.total = self.done = self.initial = self.said = self.last = (
-            0  # said: in a line; last: units of the last count
-        )
+        self.total = self.done = self.initial = 0
+        self.said = self.last = 0  # done when the last line was said; units of the last count
         self.counted = 0.0  # when it was
         self.losses: dict[str, Tensor] = {}  # of the last epoch that had them
         self.terminal = sys.stderr.isatty()

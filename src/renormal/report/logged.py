@@ -12,9 +12,8 @@ from renormal.report.status import private
 WARNING = re.compile(r"^\[[^\]]*\]\[renormal(?:\.[\w.]+)?\]\[WARNING\] - (.+)$", re.MULTILINE)
 STARTING = re.compile(r"^\[[^\]]*\]\[renormal\.run\]\[INFO\] - .*: starting$", re.MULTILINE)  # of each run
 PLANNED = "] - training: "  # a training began in this run, and does not go on
-PASSING = re.compile(
-    r"interrupted:|the checkpoint there|.* (?:held|holds) the record of another config"
-)  # not of its result
+# Of the run, not of its result:
+PASSING = re.compile(r"interrupted:|the checkpoint there|.* (?:held|holds) the record of (?:another config|other code)")
 
 
 def warnings(record: Record) -> list[str]:

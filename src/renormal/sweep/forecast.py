@@ -13,6 +13,7 @@ from renormal.files import CONF
 from renormal.report.status import duration
 from renormal.sweep.jobs import Job
 from renormal.sweep.progress import status_of
+from renormal.sweep.settings import launcher_of
 from renormal.sweep.workers import cores
 
 COST = re.compile(r"^# Cost: (.*?)\.?(?: Expected: .*)?$", re.MULTILINE)  # in the head of an experiment's yaml
@@ -27,7 +28,9 @@ def forecast(config: DictConfig, jobs: Collection[Job], at_a_time: int) -> list[
     left = [job for job in jobs if not job.has_record]
     if len(left) < 2:
         return []
-    here = f" on {counted(cores(), 'core')}" if at_a_time > cores() else ""  # where each takes longer than published
+    launcher = OmegaConf.select(config, "hydra.launcher")
+    many = at_a_time > cores() and (launcher is None or launcher_of(launcher) != "slurm")  # each takes longer here
+    here = f" on {counted(cores(), 'core')}" if many else ""
     count = f"{counted(len(left), 'job')}, {at_a_time} at a time{here}"
     if seconds := status_of(jobs, at_a_time).left:
         return [f"{count}: about {duration(seconds)}, if they take as long as those that are done"]
