@@ -57,7 +57,7 @@ from renormal.lit.training_length import ENOUGH, TrainingLength
 from renormal.lit.variety import SAME, learned_nothing
 from renormal.metrics.column import ColumnMetrics
 
-FEW = 8  # drawn defects, ours: the AUROC of fewer depends on where they were drawn
+FEW = 6  # drawn defects, ours: the AUROC of fewer depends on where they were drawn
 TOO_FEW = "test.planted=%s: so few drawn defects say little about which column is better; the default is 24"
 COLLAPSED = 1.0  # nats: with less KL the posterior holds no information about its image, ours
 CUT_SHORT = (
